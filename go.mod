@@ -1,0 +1,3 @@
+module deliberation.io/deliberation
+
+go 1.26.0
