@@ -1,0 +1,73 @@
+package domain
+
+// FailureKind says why a turn, or the whole deliberation, came to nothing. Append only: it travels in
+// histories, results and events.
+type FailureKind string
+
+// Kinds that the Ray app reports of a model call.
+const (
+	ModelUnavailable FailureKind = "ModelUnavailable"
+	ModelRejected    FailureKind = "ModelRejected"
+	ContextTooLong   FailureKind = "ContextTooLong"
+	Truncated        FailureKind = "Truncated"
+	ModelTimeout     FailureKind = "ModelTimeout"
+	AnswerTooLarge   FailureKind = "AnswerTooLarge"
+	URLNotAllowed    FailureKind = "UrlNotAllowed"
+)
+
+// Kinds that are decided here.
+const (
+	InvalidRequest     FailureKind = "InvalidRequest"     // the request breaks a rule
+	InvalidOutput      FailureKind = "InvalidOutput"      // the answer has no proposal
+	LostRepeatedly     FailureKind = "LostRepeatedly"     // its runner died too often
+	RayDenied          FailureKind = "RayDenied"          // the Ray app refuses our token
+	TurnRejected       FailureKind = "TurnRejected"       // the Ray app calls the turn malformed
+	StillRunning       FailureKind = "StillRunning"       // not finished by the deadline
+	DeadlineExceeded   FailureKind = "DeadlineExceeded"   // no result by the deadline
+	DeliberationFailed FailureKind = "DeliberationFailed" // too few proposals
+	Cancelled          FailureKind = "Cancelled"
+)
+
+// MaxMessage bounds a failure's text, in bytes of Go's JSON encoding.
+const MaxMessage = 2 << 10
+
+// TurnFailure is why a turn came to nothing.
+type TurnFailure struct {
+	kind      FailureKind
+	message   string
+	retryable bool
+}
+
+// NewTurnFailure cuts the message to [MaxMessage].
+func NewTurnFailure(kind FailureKind, message string, retryable bool) TurnFailure {
+	cut, _ := CutEncoded(message, MaxMessage)
+	return TurnFailure{kind: kind, message: cut, retryable: retryable}
+}
+
+// Kind says why.
+func (f TurnFailure) Kind() FailureKind { return f.kind }
+
+// Message says it for people.
+func (f TurnFailure) Message() string { return f.message }
+
+// Retryable tells whether another attempt may fare better.
+func (f TurnFailure) Retryable() bool { return f.retryable }
+
+// AgentFailure is why an agent has no proposal.
+type AgentFailure struct {
+	agentID  string
+	failure  TurnFailure
+	attempts int
+}
+
+// AgentID is whose failure it is.
+func (f AgentFailure) AgentID() string { return f.agentID }
+
+// Kind says why.
+func (f AgentFailure) Kind() FailureKind { return f.failure.kind }
+
+// Message says it for people.
+func (f AgentFailure) Message() string { return f.failure.message }
+
+// Attempts is how often it was tried.
+func (f AgentFailure) Attempts() int { return f.attempts }

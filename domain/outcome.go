@@ -1,0 +1,87 @@
+package domain
+
+import (
+	"maps"
+	"time"
+)
+
+// OutcomeKind is what a turn came to. Append only: it travels in histories.
+type OutcomeKind string
+
+// Outcomes. OutcomeUnreachable is that of a cluster that stayed away for longer than its grace.
+const (
+	OutcomeCompleted   OutcomeKind = "completed"
+	OutcomeFailed      OutcomeKind = "failed"
+	OutcomeLost        OutcomeKind = "lost"
+	OutcomeUnreachable OutcomeKind = "unreachable"
+	OutcomeCancelled   OutcomeKind = "cancelled"
+	OutcomeRunning     OutcomeKind = "running"
+)
+
+// Outcome is what a turn came to, as a value: a failed turn isn't an error of whoever waited for it.
+type Outcome struct {
+	Kind     OutcomeKind
+	Answer   Answer      // when completed
+	Failure  TurnFailure // when failed
+	Reason   string      // when lost or unreachable
+	Usage    Usage
+	Duration time.Duration
+	Metadata map[string]string
+}
+
+// OutcomeOf reads what was observed of a turn. maxAnswer bounds the answer in bytes of Go's JSON
+// encoding; what is cut is named in the metadata.
+func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer int) Outcome {
+	verdict := Judge(handle, seen)
+	outcome := Outcome{Usage: seen.Usage, Metadata: map[string]string{
+		"submission_id": string(handle.TurnID), "cluster": handle.Cluster,
+	}}
+	switch verdict.Kind {
+	case VerdictSucceeded:
+		return outcome.completed(seen.Completion, decode, maxAnswer)
+	case VerdictFailed:
+		outcome.Kind, outcome.Failure = OutcomeFailed, verdict.Failure
+	case VerdictLost:
+		outcome.Kind, outcome.Reason = OutcomeLost, verdict.Reason
+	case VerdictUnreachable:
+		outcome.Kind, outcome.Reason = OutcomeUnreachable, verdict.Reason
+	case VerdictRunning:
+		outcome.Kind = OutcomeRunning
+	}
+	return outcome
+}
+
+func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
+	o.Usage, o.Duration = done.Usage, done.Duration
+	o.Metadata["finish_reason"] = done.FinishReason
+	if done.ResponseFormat != "" {
+		o.Metadata["response_format"] = done.ResponseFormat
+	}
+	answer, usable := ReadAnswer(done.Text, decode)
+	if !usable {
+		o.Kind, o.Failure = OutcomeFailed, NewTurnFailure(InvalidOutput, "the answer has an empty proposal", true)
+		return o
+	}
+	if answer.Parse() != "" {
+		o.Metadata["parse"] = answer.Parse()
+	}
+	fitted, cut := answer.Fit(maxAnswer)
+	if cut {
+		o.Metadata["truncated"] = "true"
+	}
+	o.Kind, o.Answer = OutcomeCompleted, fitted
+	return o
+}
+
+// MetadataCopy is the outcome's metadata, the caller's to change.
+func (o Outcome) MetadataCopy() map[string]string { return maps.Clone(o.Metadata) }
+
+// RestoredAnswer is an answer that was read before and comes back from a history: nothing is checked
+// again, so that a stricter rule can't break what is recorded.
+func RestoredAnswer(proposal, reasoning string, score float64) Answer {
+	return Answer{proposal: proposal, reasoning: reasoning, score: score}
+}
+
+// AnswerMaximum is how many bytes of Go's JSON encoding each of n agents may answer with: 64 KiB, and
+// 1 MiB together, so that a phase that sends the task and all proposals fits a payload.
+func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }

@@ -1,0 +1,140 @@
+package domain
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Bounds of a [DeliberationRequest], in bytes of Go's JSON encoding.
+const (
+	MaxRequest     = 512 << 10
+	MaxDescription = 256 << 10
+	MaxAgents      = 64
+	maxURL         = 2 << 10
+)
+
+// DeliberationRequest is a task put to a council.
+type DeliberationRequest struct {
+	taskID      string
+	description string
+	role        string
+	constraints TaskConstraints
+	agents      []AgentConfig
+	vllmURL     string
+	vllmModel   string
+	protocol    Protocol
+}
+
+// RequestSpec is what a [DeliberationRequest] is made of.
+type RequestSpec struct {
+	TaskID          string
+	TaskDescription string
+	Role            string
+	Constraints     ConstraintsSpec
+	Agents          []AgentSpec
+	VLLMURL         string
+	VLLMModel       string
+	Protocol        ProtocolSpec
+}
+
+// NewDeliberationRequest checks every rule; the error is [Faults] and names each that is broken.
+func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
+	var faults Faults
+	faults.required("task_id", spec.TaskID, MaxName)
+	faults.required("task_description", spec.TaskDescription, MaxDescription)
+	faults.required("role", spec.Role, MaxName)
+	constraints, err := NewTaskConstraints(spec.Constraints)
+	faults.Under("constraints", err)
+	agents := newAgents(spec.Agents, &faults)
+	checkURL(spec.VLLMURL, &faults)
+	faults.required("vllm_model", spec.VLLMModel, MaxName)
+	protocol, err := NewProtocol(spec.Protocol, len(spec.Agents))
+	faults.Under("protocol", err)
+	if err := faults.OrNil(); err != nil {
+		return DeliberationRequest{}, err
+	}
+	return DeliberationRequest{
+		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role, constraints: constraints,
+		agents: agents, vllmURL: spec.VLLMURL, vllmModel: spec.VLLMModel, protocol: protocol,
+	}, nil
+}
+
+func newAgents(specs []AgentSpec, faults *Faults) []AgentConfig {
+	switch {
+	case len(specs) == 0:
+		faults.Add("agents", "needs at least one agent")
+	case len(specs) > MaxAgents:
+		faults.Add("agents", "must be at most %d, got %d", MaxAgents, len(specs))
+	}
+	agents := make([]AgentConfig, 0, len(specs))
+	first := make(map[string]int, len(specs))
+	for i, spec := range specs {
+		agent, err := NewAgentConfig(spec)
+		faults.Under(fmt.Sprintf("agents[%d]", i), err)
+		if j, taken := first[spec.AgentID]; taken && spec.AgentID != "" {
+			faults.Add(fmt.Sprintf("agents[%d].agent_id", i), "duplicate of agents[%d]", j)
+		} else {
+			first[spec.AgentID] = i
+		}
+		agents = append(agents, agent)
+	}
+	return agents
+}
+
+func checkURL(text string, faults *Faults) {
+	const path = "vllm_url"
+	if strings.TrimSpace(text) == "" {
+		faults.Add(path, "cannot be empty")
+		return
+	}
+	faults.bounded(path, text, maxURL)
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil || parsed.Hostname() == "" || (parsed.Scheme != "http" && parsed.Scheme != "https"):
+		faults.Add(path, "must be an absolute http or https URL, got %s", Quote(text))
+	case parsed.User != nil:
+		faults.Add(path, "must not carry a user or password")
+	}
+}
+
+// TaskID is the caller's name for the task.
+func (r DeliberationRequest) TaskID() string { return r.taskID }
+
+// TaskDescription is what the agents work on.
+func (r DeliberationRequest) TaskDescription() string { return r.description }
+
+// Role is the role of the council.
+func (r DeliberationRequest) Role() string { return r.role }
+
+// Constraints bound the deliberation.
+func (r DeliberationRequest) Constraints() TaskConstraints { return r.constraints }
+
+// Agents are the council, in request order.
+func (r DeliberationRequest) Agents() []AgentConfig { return slices.Clone(r.agents) }
+
+// VLLMURL is the model server, as seen from the Ray cluster.
+func (r DeliberationRequest) VLLMURL() string { return r.vllmURL }
+
+// VLLMModel is the model of agents that name none.
+func (r DeliberationRequest) VLLMModel() string { return r.vllmModel }
+
+// Protocol is how the council works.
+func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
+
+// IsZero tells the value that no constructor made.
+func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
+
+// Title names the deliberation for people: its task, role and council.
+func (r DeliberationRequest) Title() string {
+	return fmt.Sprintf("%s · %s · %s", r.taskID, r.role, Count(len(r.agents), "agent"))
+}
+
+// Count is a number with its noun, for example "1 agent", "3 agents".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
