@@ -37,7 +37,11 @@ func NewAgentConfig(spec AgentSpec) (AgentConfig, error) {
 	if err := faults.OrNil(); err != nil {
 		return AgentConfig{}, err
 	}
-	return AgentConfig{id: spec.AgentID, role: spec.Role, model: spec.Model, template: spec.PromptTemplate}, nil
+	return restoreAgent(spec), nil
+}
+
+func restoreAgent(spec AgentSpec) AgentConfig {
+	return AgentConfig{id: spec.AgentID, role: spec.Role, model: spec.Model, template: spec.PromptTemplate}
 }
 
 // ID is unique in its council.

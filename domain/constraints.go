@@ -58,6 +58,10 @@ func NewTaskConstraints(spec ConstraintsSpec) (TaskConstraints, error) {
 	if err := faults.OrNil(); err != nil {
 		return TaskConstraints{}, err
 	}
+	return restoreConstraints(spec), nil
+}
+
+func restoreConstraints(spec ConstraintsSpec) TaskConstraints {
 	return TaskConstraints{
 		storyID:      spec.StoryID,
 		planID:       spec.PlanID,
@@ -65,7 +69,7 @@ func NewTaskConstraints(spec ConstraintsSpec) (TaskConstraints, error) {
 		maxRetries:   spec.MaxRetries,
 		queueTimeout: time.Duration(spec.QueueTimeoutSeconds) * time.Second,
 		metadata:     maps.Clone(spec.Metadata),
-	}, nil
+	}
 }
 
 // StoryID names the story that the task is part of.

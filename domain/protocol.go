@@ -47,7 +47,11 @@ func NewProtocol(spec ProtocolSpec, agents int) (Protocol, error) {
 	if err := faults.OrNil(); err != nil {
 		return Protocol{}, err
 	}
-	return Protocol{rounds: spec.Rounds, quorum: spec.Quorum, temperature: spec.Temperature, maxTokens: spec.MaxTokens}, nil
+	return restoreProtocol(spec), nil
+}
+
+func restoreProtocol(spec ProtocolSpec) Protocol {
+	return Protocol{rounds: spec.Rounds, quorum: spec.Quorum, temperature: spec.Temperature, maxTokens: spec.MaxTokens}
 }
 
 // Review names the way in which proposals are reviewed.

@@ -45,42 +45,50 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	faults.required("task_id", spec.TaskID, MaxName)
 	faults.required("task_description", spec.TaskDescription, MaxDescription)
 	faults.required("role", spec.Role, MaxName)
-	constraints, err := NewTaskConstraints(spec.Constraints)
+	_, err := NewTaskConstraints(spec.Constraints)
 	faults.Under("constraints", err)
-	agents := newAgents(spec.Agents, &faults)
+	checkAgents(spec.Agents, &faults)
 	checkURL(spec.VLLMURL, &faults)
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
-	protocol, err := NewProtocol(spec.Protocol, len(spec.Agents))
+	_, err = NewProtocol(spec.Protocol, len(spec.Agents))
 	faults.Under("protocol", err)
 	if err := faults.OrNil(); err != nil {
 		return DeliberationRequest{}, err
 	}
-	return DeliberationRequest{
-		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role, constraints: constraints,
-		agents: agents, vllmURL: spec.VLLMURL, vllmModel: spec.VLLMModel, protocol: protocol,
-	}, nil
+	return RestoreRequest(spec), nil
 }
 
-func newAgents(specs []AgentSpec, faults *Faults) []AgentConfig {
+// RestoreRequest makes a request of a spec that was checked before it was recorded. It checks nothing:
+// a rule that became stricter must not break a deliberation that runs.
+func RestoreRequest(spec RequestSpec) DeliberationRequest {
+	agents := make([]AgentConfig, 0, len(spec.Agents))
+	for _, agent := range spec.Agents {
+		agents = append(agents, restoreAgent(agent))
+	}
+	return DeliberationRequest{
+		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role,
+		constraints: restoreConstraints(spec.Constraints), agents: agents,
+		vllmURL: spec.VLLMURL, vllmModel: spec.VLLMModel, protocol: restoreProtocol(spec.Protocol),
+	}
+}
+
+func checkAgents(specs []AgentSpec, faults *Faults) {
 	switch {
 	case len(specs) == 0:
 		faults.Add("agents", "needs at least one agent")
 	case len(specs) > MaxAgents:
 		faults.Add("agents", "must be at most %d, got %d", MaxAgents, len(specs))
 	}
-	agents := make([]AgentConfig, 0, len(specs))
 	first := make(map[string]int, len(specs))
 	for i, spec := range specs {
-		agent, err := NewAgentConfig(spec)
+		_, err := NewAgentConfig(spec)
 		faults.Under(fmt.Sprintf("agents[%d]", i), err)
 		if j, taken := first[spec.AgentID]; taken && spec.AgentID != "" {
 			faults.Add(fmt.Sprintf("agents[%d].agent_id", i), "duplicate of agents[%d]", j)
 		} else {
 			first[spec.AgentID] = i
 		}
-		agents = append(agents, agent)
 	}
-	return agents
 }
 
 func checkURL(text string, faults *Faults) {
