@@ -1,0 +1,41 @@
+"""The canned answers: the same messages always get the same one, and each says that it is canned."""
+
+import hashlib
+import json
+from typing import Any
+
+_PROPOSALS = (
+    "a token bucket per account in the gateway, with the limits in configuration",
+    "a sliding window per address and account, kept in the existing cache",
+    "a middleware that counts failures and slows each further attempt down",
+    "a queue in front of the endpoint that drops what exceeds its share",
+    "a small service of its own that every endpoint asks before it works",
+    "limits at the edge, and a stricter one for repeated failures behind it",
+)
+_REASONINGS = (
+    "it needs the fewest moving parts and can be switched off at once",
+    "it is fair to shared addresses, and its state may be lost without harm",
+    "it costs honest users nothing and makes guessing expensive",
+    "it protects what lies behind it even while the limits are still being tuned",
+)
+
+
+def answer(messages: Any, response_format: str | None) -> str:
+    """JSON where JSON was asked for, else prose."""
+    digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).digest()
+    proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
+    reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
+    score = round(0.55 + 0.40 * digest[2] / 255, 2)
+    if response_format in ("json_schema", "json_object"):
+        return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": score})
+    return f"{proposal} {reasoning} I would give it {score}."
+
+
+def tokens(text: str) -> int:
+    """About what a real tokenizer counts for English."""
+    return max(1, len(text) // 4)
+
+
+def pieces(text: str, count: int) -> list[str]:
+    size = max(1, -(-len(text) // count))
+    return [text[start : start + size] for start in range(0, len(text), size)] or [""]

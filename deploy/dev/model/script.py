@@ -1,0 +1,60 @@
+"""Scripts: what the stand-in does instead of answering, set by a test through the control API."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Step(BaseModel):
+    """One call's behaviour; what is absent is as without a script."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: int | None = None
+    error: str = "scripted failure"
+    headers: dict[str, str] = Field(default_factory=dict)
+    delay_seconds: float | None = None
+    chunk_delay_seconds: float | None = None
+    text: str | None = None
+    finish_reason: Literal["stop", "length", "content_filter", "abort"] | None = "stop"
+    hang: bool = False
+    reset_after_chunks: int | None = None
+    repeat_bytes: int | None = None
+    refuse_formats: list[str] = Field(default_factory=list)
+    redirect: str | None = None
+
+    def refusal(self, response_format: str | None) -> tuple[int, str] | None:
+        """The status and words of an error, if this call gets one."""
+        if self.refuse_formats:
+            if response_format in self.refuse_formats:
+                return self.status or 400, f"response_format {response_format} is not supported"
+            return None
+        return (self.status, self.error) if self.status is not None and self.status >= 400 else None
+
+
+class Script(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    steps: list[Step] = Field(min_length=1)
+
+
+class Scripts:
+    """Per model a list of steps; each call takes the next one, and the last one repeats."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, list[Step]] = {}
+
+    def put(self, model: str, script: Script) -> None:
+        self._steps[model] = list(script.steps)
+
+    def delete(self, model: str | None) -> None:
+        if model is None:
+            self._steps.clear()
+        else:
+            self._steps.pop(model, None)
+
+    def next(self, model: str) -> Step:
+        steps = self._steps.get(model)
+        if not steps:
+            return Step()
+        return steps.pop(0) if len(steps) > 1 else steps[0]

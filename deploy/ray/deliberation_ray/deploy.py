@@ -1,0 +1,31 @@
+"""`python -m deliberation_ray.deploy`: puts the application onto a running Ray, beside whatever else runs there."""
+
+import argparse
+import sys
+
+from deliberation_ray import watch
+from deliberation_ray.cluster import Cluster
+from deliberation_ray.settings import Settings
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deliberation_ray.deploy", description=__doc__)
+    parser.add_argument("--address", default="auto", help="Ray's address, host:port (default: the local one)")
+    parser.add_argument("--http-host", default="127.0.0.1", help="where Serve listens, when it isn't running yet")
+    parser.add_argument("--http-port", type=int, default=8000)
+    parser.add_argument("--watch", action="store_true", help="stay, and redeploy the application when it is gone")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = _arguments()
+    cluster = Cluster(arguments.address, arguments.http_host, arguments.http_port, Settings())
+    if arguments.watch:
+        return watch.run(cluster)
+    cluster.connect()
+    cluster.deploy()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""The gateway's HTTP surface: stateless, in front of the runners."""
+
+import hmac
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import ray
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from deliberation_ray.addresses import AddressRefused, check_url
+from deliberation_ray.asking import Asking
+from deliberation_ray.refusal import Refusal, invalid_request, overloaded
+from deliberation_ray.settings import Settings
+from deliberation_ray.wire import Await, End, Submit, describe
+
+API_VERSION = 1
+_NAMES = {404: "not_found", 405: "method_not_allowed"}
+
+Body = TypeVar("Body", bound=BaseModel)
+Handler = Callable[[Request], Awaitable[Any]]
+
+_log = logging.getLogger("deliberation_ray.gateway")
+
+
+class Gateway:
+    """Routes, token, bounds and error bodies. What the requests mean is Asking's."""
+
+    def __init__(self, build: str, settings: Settings, asking: Asking) -> None:
+        self._build = build
+        self._settings = settings
+        self._asking = asking
+        self._token = settings.ray_token.get_secret_value().encode()
+        self._open_waits = 0
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/healthz", self._healthz, methods=["GET"]),
+            self._route("/v1/turns", {"POST": self._submit, "GET": self._listing}),
+            self._route("/v1/turns/await", {"POST": self._await}),
+            self._route("/v1/turns/stop", {"POST": self._stop}),
+            self._route("/v1/turns/forget", {"POST": self._forget}),
+            self._route("/v1/info", {"GET": self._info}),
+        ]
+        handlers: dict[Any, Any] = {HTTPException: self._unrouted}
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    def _route(self, path: str, handlers: dict[str, Handler]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._authorize(request)
+                return JSONResponse(await handlers[request.method](request))
+            except Refusal as refusal:
+                return _refused(refusal)
+            except Exception as error:
+                # Neither the message nor the request goes to the log: both may carry a prompt.
+                _log.error("%s %s failed: %s", request.method, path, type(error).__name__)
+                return _refused(Refusal(500, "internal", f"unexpected {type(error).__name__}"))
+
+        # GET alone would make Starlette answer HEAD too, which no handler serves.
+        route = Route(path, endpoint, methods=list(handlers))
+        route.methods = set(handlers)
+        return route
+
+    def _authorize(self, request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        matches = hmac.compare_digest(given.strip().encode(), self._token)
+        if self._token and not (scheme.lower() == "bearer" and matches):
+            raise Refusal(401, "unauthorized", "the bearer token is missing or wrong")
+
+    async def _unrouted(self, request: Request, error: HTTPException) -> Response:
+        try:
+            self._authorize(request)
+        except Refusal as refusal:
+            return _refused(refusal)
+        return _refused(Refusal(error.status_code, _NAMES.get(error.status_code, "invalid_request"), str(error.detail)))
+
+    async def _read(self, request: Request, shape: type[Body]) -> Body:
+        limit = self._settings.max_body_bytes
+        body = bytearray()
+        if int(request.headers.get("content-length") or 0) > limit:
+            raise Refusal(413, "too_large", f"the body is larger than {limit} bytes")
+        async for block in request.stream():
+            body += block
+            if len(body) > limit:
+                raise Refusal(413, "too_large", f"the body is larger than {limit} bytes")
+        try:
+            return shape.model_validate_json(bytes(body))
+        except ValidationError as error:
+            raise invalid_request(describe(error.errors(include_input=False, include_url=False))) from None
+
+    async def _submit(self, request: Request) -> Any:
+        submit = await self._read(request, Submit)
+        for index, turn in enumerate(submit.turns):
+            try:
+                check_url(turn.vllm_url, self._settings.vllm_allow)
+            except AddressRefused as error:
+                raise Refusal(403, "url_not_allowed", f"turns[{index}].vllm_url: {error}") from None
+        return await self._asking.submit(submit, request.headers.get("traceparent", "")[:256])
+
+    async def _await(self, request: Request) -> Any:
+        body = await self._read(request, Await)
+        async with self._open_wait():
+            return {"turns": await self._asking.wait(body)}
+
+    @asynccontextmanager
+    async def _open_wait(self) -> AsyncIterator[None]:
+        """Waits leave room below Serve's own limit, so that a stop always gets through."""
+        if self._open_waits >= self._settings.gateway_waits:
+            raise overloaded(f"{self._open_waits} waits are open")
+        self._open_waits += 1
+        try:
+            yield
+        finally:
+            self._open_waits -= 1
+
+    async def _stop(self, request: Request) -> Any:
+        return {"turns": await self._asking.end("stop", await self._read(request, End))}
+
+    async def _forget(self, request: Request) -> Any:
+        return {"turns": await self._asking.end("forget", await self._read(request, End))}
+
+    async def _listing(self, request: Request) -> Any:
+        owner = request.query_params.get("owner", "")
+        if not owner:
+            raise invalid_request("owner: cannot be empty")
+        return {"turns": await self._asking.listing(owner)}
+
+    async def _info(self, _: Request) -> Any:
+        runners = await self._asking.runners()
+        return {
+            "api_version": API_VERSION,
+            "build": self._build,
+            "ray_version": ray.__version__,
+            "runners": runners,
+            "in_flight": sum(runner["in_flight"] for runner in runners),
+            "capacity": sum(runner["capacity"] for runner in runners if not runner["draining"]),
+            "open_waits": self._open_waits,
+        }
+
+    async def _healthz(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+
+def _refused(refusal: Refusal) -> Response:
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else None
+    return Response(json.dumps(refusal.body()), refusal.status, headers, "application/json")

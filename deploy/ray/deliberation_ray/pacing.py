@@ -1,0 +1,18 @@
+"""Fairness inside one event loop."""
+
+import asyncio
+
+
+class Pacing:
+    """Lets one turn begin at a time, with a round of the event loop in between.
+
+    Preparing a call takes milliseconds of CPU. Hundreds accepted at once would otherwise run back to back, and a stop
+    would wait behind all of them.
+    """
+
+    def __init__(self) -> None:
+        self._gate = asyncio.Lock()
+
+    async def take(self) -> None:
+        async with self._gate:
+            await asyncio.sleep(0)

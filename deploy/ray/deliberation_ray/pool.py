@@ -1,0 +1,109 @@
+"""The pool of runners: finding, creating, asking and replacing them."""
+
+import asyncio
+import hashlib
+import logging
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RaySystemError
+
+from deliberation_ray.refusal import Refusal, runner_unavailable
+from deliberation_ray.runner import Runner
+from deliberation_ray.settings import Settings
+
+NAMESPACE = "deliberation"
+CONTROL_SECONDS = 10.0
+_CONCURRENCY = 20_000
+
+_log = logging.getLogger("deliberation_ray.pool")
+
+
+class Gone(Exception):  # noqa: N818 — an answer about a runner, not a defect
+    """Ray knows no actor of that name: whatever it held no longer exists."""
+
+
+class Pool:
+    """Calls runners by name, of whatever build; creates those of its own build."""
+
+    def __init__(self, build: str, settings: Settings) -> None:
+        self.build = build
+        self.current = [f"runner/{build}/{index}" for index in range(settings.runners)]
+        self.others: list[str] = []
+        self._settings = settings
+        self._handles: dict[str, ActorHandle[Any]] = {}
+
+    def place(self, deliberation: str) -> str:
+        """Rendezvous hashing: every gateway names the same runner, without asking any."""
+        return max(self.current, key=lambda name: hashlib.sha256(f"{name}|{deliberation}".encode()).digest())
+
+    def create(self, name: str) -> None:
+        """Gets the actor of that name or creates it; several gateways may do so at once."""
+        actor: Any = ray.remote(Runner)
+        self._handles[name] = actor.options(
+            name=name,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=_CONCURRENCY,
+            num_cpus=self._settings.runner_cpus,
+            scheduling_strategy="SPREAD",
+        ).remote(name, self._settings)
+
+    async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
+        """Raises Gone, or a refusal when nothing can be said about the runner: it may or may not have heard."""
+        dead: ActorHandle[Any] | None = None
+        while True:
+            handle = await self.find(name)
+            if dead is not None and handle._actor_id == dead._actor_id:
+                raise Gone(name)
+            try:
+                return await asyncio.wait_for(_answer(handle, method, args), seconds)
+            except ActorDiedError:
+                # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again.
+                dead = self._handles.pop(name, None) or handle
+            except (RayActorError, RaySystemError, GetTimeoutError, asyncio.TimeoutError) as error:
+                raise runner_unavailable(f"{name} does not answer: {type(error).__name__}") from error
+
+    async def find(self, name: str) -> "ActorHandle[Any]":
+        if name not in self._handles:
+            try:
+                self._handles[name] = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
+            except ValueError as error:
+                raise Gone(name) from error
+            except Exception as error:
+                raise runner_unavailable(f"cannot look up {name}: {type(error).__name__}") from error
+        return self._handles[name]
+
+    async def known(self, ids: list[str]) -> dict[str, str]:
+        """Which of the ids a runner of another build has: id → its name."""
+        found: dict[str, str] = {}
+        answers = await asyncio.gather(*(self._known(name, ids) for name in self.others))
+        for name, held in zip(self.others, answers, strict=True):
+            found.update(dict.fromkeys(held, name))
+        return found
+
+    async def _known(self, name: str, ids: list[str]) -> list[str]:
+        try:
+            return list(await self.call(name, "known", ids))
+        except Gone:
+            return []
+
+    async def look_around(self) -> None:
+        """Learns which runners of other builds live."""
+        actors = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
+        names = [actor["name"] for actor in actors if actor["namespace"] == NAMESPACE]
+        self.others = sorted(name for name in names if name.startswith("runner/") and name not in self.current)
+
+    async def info(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(await self.call(name, "info", seconds=CONTROL_SECONDS / 2))
+        except (Gone, Refusal):
+            return {"name": name, "incarnation": "", "in_flight": 0, "kept": 0, "capacity": 0, "draining": False}
+
+
+async def _answer(handle: "ActorHandle[Any]", method: str, args: tuple[Any, ...]) -> Any:
+    return await getattr(handle, method).remote(*args)

@@ -1,0 +1,103 @@
+"""The runner: the named, detached actor around the turns.
+
+Only plain data crosses to it and back. A runner outlives the gateway that created it, so a gateway of another build,
+with other classes, must still be able to ask it. For the same reason its methods may gain arguments with defaults, and
+never lose or rename any.
+"""
+
+import asyncio
+import logging
+import resource
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import ray
+
+from deliberation_ray.model import Model
+from deliberation_ray.refusal import Refusal
+from deliberation_ray.settings import Settings
+from deliberation_ray.turn import rfc3339
+from deliberation_ray.turns import Turns
+from deliberation_ray.wire import Submit
+
+Plain = dict[str, Any]
+
+_log = logging.getLogger("deliberation_ray.runner")
+
+
+def _allow_many_connections() -> None:
+    """Each turn in flight is an open socket; the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Runner:
+    """Ray cancels a method when its caller goes away: whatever must be finished is a task of the runner's own."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        _allow_many_connections()
+        self._name = name
+        self._incarnation = uuid.uuid4().hex
+        self._turns = Turns(Model(settings.vllm_allow, settings.vllm_keys).answer, settings.runner_capacity)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def submit(self, submit: Plain, traceparent: str = "") -> Plain:
+        try:
+            turns = self._turns.submit(Submit.model_validate(submit), traceparent)
+        except Refusal as refusal:
+            kind, message, after = refusal.kind, refusal.message, refusal.retry_after
+            return {"refusal": {"status": refusal.status, "kind": kind, "message": message, "retry_after": after}}
+        return {"incarnation": self._incarnation, "accepted_at": rfc3339(), "turns": turns}
+
+    async def wait(self, ids: list[str], seen: dict[str, Any], seconds: float) -> list[Plain]:
+        return self._signed(await self._turns.wait(ids, seen, seconds))
+
+    async def stop(self, ends: dict[str, float], deliberation: str, reason: str) -> list[Plain]:
+        return self._signed(await self._finish(self._turns.stop(ends, deliberation, reason)))
+
+    async def forget(self, ends: dict[str, float], deliberation: str, reason: str) -> list[Plain]:
+        return self._signed(await self._finish(self._turns.forget(ends, deliberation, reason)))
+
+    async def known(self, ids: list[str]) -> list[str]:
+        return [key for key in ids if self._turns.knows(key)]
+
+    async def listing(self, owner: str) -> list[Plain]:
+        return [{**turn, "runner": self._name} for turn in self._signed(self._turns.listing(owner))]
+
+    async def info(self) -> Plain:
+        in_flight = self._turns.in_flight
+        return {
+            "name": self._name,
+            "incarnation": self._incarnation,
+            "in_flight": in_flight,
+            "kept": self._turns.held - in_flight,
+            "capacity": self._turns.capacity,
+            "draining": self._turns.draining,
+        }
+
+    async def drain(self) -> list[Plain] | None:
+        """None while a turn is running or kept; then the tombstones, to be buried elsewhere before it may leave."""
+        return self._turns.drain()
+
+    async def resume(self) -> None:
+        self._turns.resume()
+
+    async def bury(self, tombstones: list[Plain]) -> None:
+        self._turns.bury(tombstones)
+
+    async def leave(self) -> None:
+        """Ends the actor for good, unless something came in since it was found empty."""
+        if self._turns.draining and not self._turns.held:
+            _log.info("%s leaves", self._name)
+            leave: Any = ray.actor.exit_actor
+            leave()
+
+    def _signed(self, views: list[Plain]) -> list[Plain]:
+        return [{**view, "incarnation": self._incarnation} for view in views]
+
+    async def _finish(self, work: Coroutine[Any, Any, list[Plain]]) -> list[Plain]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)

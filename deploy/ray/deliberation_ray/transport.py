@@ -1,0 +1,89 @@
+"""The network under a model call: it connects only to checked addresses and reads a bounded answer."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from deliberation_ray.addresses import check_address
+
+# A stream of the longest answer permitted, with a hundred times its size in framing, stays below this.
+RAW_RESPONSE_BYTES = 64 * 1024 * 1024
+CONNECT_SECONDS = 10.0
+
+
+class ResponseTooLarge(Exception):  # noqa: N818 — told to the caller as AnswerTooLarge
+    """The server sends more than any permitted answer needs."""
+
+
+class CheckedBackend(httpcore2.AnyIOBackend):
+    """Resolves, checks, then connects to what it checked: a name can't change its address in between."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
+        for address in await self._addresses(host, port):
+            try:
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore2.ConnectError(f"cannot resolve {host}: {error}") from error
+        addresses = [str(entry[4][0]) for entry in found]
+        for address in addresses:
+            check_address(address)
+        return addresses
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        async for block in self._stream:
+            received += len(block)
+            if received > RAW_RESPONSE_BYTES:
+                raise ResponseTooLarge(f"the response is larger than {RAW_RESPONSE_BYTES} bytes")
+            yield block
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class CheckedTransport(httpx2.AsyncHTTPTransport):
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        # httpx offers no argument for httpcore's network backend.
+        self._pool = httpcore2.AsyncConnectionPool(ssl_context=tls, max_connections=4, network_backend=CheckedBackend())
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _BoundedStream(response.stream)
+        return response
+
+
+def open_client(tls: ssl.SSLContext) -> httpx2.AsyncClient:
+    """One client a turn: closing it ends exactly that turn's connection, and no pool is shared by thousands."""
+    return httpx2.AsyncClient(
+        transport=CheckedTransport(tls),
+        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        trust_env=False,
+    )

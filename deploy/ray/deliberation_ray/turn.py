@@ -1,0 +1,157 @@
+"""One turn: a model call that the runner owns, and its outcome."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from deliberation_ray.failures import Failure
+from deliberation_ray.model import Answer, ModelCall, Progress
+from deliberation_ray.pacing import Pacing
+from deliberation_ray.wire import FinalState, State, Submit, TurnSpec
+
+Call = Callable[[ModelCall, Progress], Awaitable[Answer]]
+
+
+def rfc3339() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
+    messages = [
+        {
+            "role": message.role,
+            "content": "".join(submit.common[part.ref] if part.ref else part.text or "" for part in message.parts),
+        }
+        for message in spec.messages
+    ]
+    parameters = spec.parameters.model_dump(exclude_unset=True)
+    return ModelCall(spec.submission_id, spec.vllm_url, spec.model, messages, parameters, traceparent)
+
+
+class Turn:
+    """queued → running → completed | failed | cancelled, never back. Watchers are woken at every change."""
+
+    def __init__(self, spec: TurnSpec, submit: Submit, traceparent: str) -> None:
+        self.submission_id = spec.submission_id
+        self.owner = submit.owner
+        self.deliberation = submit.deliberation
+        self.run_seconds = spec.run_seconds
+        self.keep_seconds = spec.keep_seconds
+        self.watchers: set[asyncio.Event] = set()
+        self.state: State = "queued"
+        self._agent_id = spec.agent_id
+        self._labels = submit.labels
+        self._accepted_at = rfc3339()
+        self._accepted = time.monotonic()
+        self._started_at: str | None = None
+        self._progress = Progress()
+        self._reason = ""
+        self._result: dict[str, Any] | None = None
+        self._error: dict[str, Any] | None = None
+        self._prepare: Callable[[], ModelCall] | None = lambda: _model_call(spec, submit, traceparent)
+        self._task: asyncio.Task[Answer] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("completed", "failed", "cancelled")
+
+    def start(self, call: Call, pacing: Pacing, ended: Callable[["Turn"], None]) -> None:
+        """From here on the turn runs by itself, whoever asked for it may go."""
+        self._task = asyncio.create_task(self._run(call, pacing), name=self.submission_id)
+        self._task.add_done_callback(lambda task: self._conclude(task, ended))
+
+    def cancel(self, reason: str) -> None:
+        """Aborts the model call. A call that has just ended keeps its outcome."""
+        if self._task is not None and not self._task.done():
+            self._reason = self._reason or reason or "stopped"
+            self._task.cancel()
+
+    async def settled(self, seconds: float) -> None:
+        """Waits for the end, however it comes, without ever causing it."""
+        if self._task is not None and not self.ended:
+            await asyncio.wait([self._task], timeout=seconds)
+            await asyncio.sleep(0)  # the done callback runs one round behind the task
+
+    async def _run(self, call: Call, pacing: Pacing) -> Answer:
+        try:
+            return await asyncio.wait_for(self._call(call, pacing), self.run_seconds)
+        except asyncio.TimeoutError:
+            raise Failure("ModelTimeout", f"no complete answer within {self.run_seconds:g} s") from None
+
+    async def _call(self, call: Call, pacing: Pacing) -> Answer:
+        await pacing.take()
+        assert self._prepare is not None
+        self.state, self._started_at = "running", rfc3339()
+        self._progress.started = time.monotonic()
+        self._wake()
+        return await call(self._prepare(), self._progress)
+
+    def _conclude(self, task: "asyncio.Task[Answer]", ended: Callable[["Turn"], None]) -> None:
+        # A task that is cancelled before its first step never enters its coroutine: only this callback sees it end.
+        if task.cancelled():
+            self._fail("cancelled", "Cancelled", self._reason or "stopped", retryable=False)
+        elif (error := task.exception()) is None:
+            self._complete(task.result())
+        elif isinstance(error, Failure):
+            self._fail("failed", error.kind, error.message, error.retryable, error.text)
+        else:
+            self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
+        self._prepare = None  # the prompt is no longer needed
+        ended(self)
+        self._wake()
+
+    def _complete(self, answer: Answer) -> None:
+        self.state = "completed"
+        self._result = {
+            "text": answer.text,
+            "finish_reason": answer.finish_reason,
+            "model": answer.model,
+            "usage": self._progress.usage(),
+            "calls": self._progress.calls,
+            "duration_ms": self._duration_ms(),
+            "first_token_ms": self._progress.first_token_ms,
+            "response_format": answer.response_format,
+        }
+
+    def _fail(self, state: FinalState, kind: str, message: str, retryable: bool, text: str | None = None) -> None:
+        self.state = state
+        self._error = {
+            "type": kind,
+            "message": message,
+            "retryable": retryable,
+            "calls": self._progress.calls,
+            "usage": self._progress.usage(),
+            "duration_ms": self._duration_ms(),
+        }
+        if text is not None:
+            self._error["text"] = text
+
+    def _duration_ms(self) -> int:
+        return self._progress.elapsed_ms() if self._started_at else 0
+
+    def _wake(self) -> None:
+        for watcher in self.watchers:
+            watcher.set()
+
+    def view(self) -> dict[str, Any]:
+        return {
+            "submission_id": self.submission_id,
+            "state": self.state,
+            "started_at": self._started_at,
+            "progress": {"tokens": self._progress.tokens, "characters": self._progress.characters},
+            "result": self._result,
+            "error": self._error,
+        }
+
+    def listing(self) -> dict[str, Any]:
+        return {
+            "submission_id": self.submission_id,
+            "deliberation": self.deliberation,
+            "agent_id": self._agent_id,
+            "labels": self._labels,
+            "state": self.state,
+            "accepted_at": self._accepted_at,
+            "age_seconds": round(time.monotonic() - self._accepted, 3),
+        }

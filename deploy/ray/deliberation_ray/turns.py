@@ -1,0 +1,164 @@
+"""The turns that one runner holds: in flight, kept, and buried."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deliberation_ray.pacing import Pacing
+from deliberation_ray.refusal import full, runner_unavailable
+from deliberation_ray.tombstones import GRACE_SECONDS, Tombstones
+from deliberation_ray.turn import Call, Turn
+from deliberation_ray.wire import State, Submit
+
+_ABORT_SECONDS = 0.9
+
+
+class Turns:
+    """Knows nothing of Ray. All methods run in one event loop; the plain ones can't be interrupted."""
+
+    def __init__(self, call: Call, capacity: int) -> None:
+        self.capacity = capacity
+        self.draining = False
+        self._call = call
+        self._turns: dict[str, Turn] = {}
+        self._tombstones = Tombstones()
+        self._pacing = Pacing()
+
+    @property
+    def in_flight(self) -> int:
+        return sum(not turn.ended for turn in self._turns.values())
+
+    @property
+    def held(self) -> int:
+        return len(self._turns)
+
+    def submit(self, submit: Submit, traceparent: str = "") -> list[dict[str, str]]:
+        """All or nothing. It never awaits, so that two submits of one id can't both find it missing."""
+        statuses = {spec.submission_id: self._status(spec.submission_id) for spec in submit.turns}
+        fresh = [spec for spec in submit.turns if statuses[spec.submission_id] == "accepted"]
+        # Draining, it still takes the rest of a submission that it knows in part: one deliberation, one runner.
+        if self.draining and len(fresh) == len(submit.turns):
+            raise runner_unavailable("this runner is draining")
+        if fresh and self.held + len(fresh) > self.capacity:
+            raise full(f"the runner holds {self.held} of {self.capacity} turns")
+        for spec in fresh:
+            turn = Turn(spec, submit, traceparent)
+            self._turns[spec.submission_id] = turn
+            turn.start(self._call, self._pacing, self._keep)
+        return [{"submission_id": key, "status": status} for key, status in statuses.items()]
+
+    def _status(self, submission_id: str) -> str:
+        if submission_id in self._tombstones:
+            return "cancelled"
+        return "attached" if submission_id in self._turns else "accepted"
+
+    def _keep(self, turn: Turn) -> None:
+        asyncio.get_running_loop().call_later(turn.keep_seconds, self._drop, turn)
+
+    def _drop(self, turn: Turn) -> None:
+        if self._turns.get(turn.submission_id) is turn:
+            del self._turns[turn.submission_id]
+
+    def knows(self, submission_id: str) -> bool:
+        return submission_id in self._turns or submission_id in self._tombstones
+
+    async def wait(self, ids: list[str], seen: Mapping[str, State], seconds: float) -> list[dict[str, Any]]:
+        """The state of each, as soon as one has ended or differs from what the caller has seen."""
+        deadline = time.monotonic() + seconds
+        event = asyncio.Event()
+        turns = [self._turns[key] for key in ids if key in self._turns]
+        for turn in turns:
+            turn.watchers.add(event)
+        try:
+            while not self._news(ids, seen) and (left := deadline - time.monotonic()) > 0:
+                event.clear()
+                try:
+                    await asyncio.wait_for(event.wait(), left)
+                except asyncio.TimeoutError:
+                    break
+        finally:
+            for turn in turns:
+                turn.watchers.discard(event)
+        return [self.view(key) for key in ids]
+
+    def _news(self, ids: list[str], seen: Mapping[str, State]) -> bool:
+        return any(_is_news(self._state(key), seen.get(key)) for key in ids)
+
+    def _state(self, submission_id: str) -> State:
+        turn = self._turns.get(submission_id)
+        if turn is not None:
+            return turn.state
+        return "cancelled" if submission_id in self._tombstones else "unknown"
+
+    def view(self, submission_id: str) -> dict[str, Any]:
+        turn = self._turns.get(submission_id)
+        return turn.view() if turn is not None else _absent(submission_id, self._state(submission_id))
+
+    async def stop(self, ends: Mapping[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
+        """Ends the turns, given as id → run_seconds, and answers what became of them. The outcomes stay."""
+        views = {key: self.view(key) for key in ends}
+        stopping = [self._turns[key] for key in ends if key in self._turns]
+        for turn in stopping:
+            turn.cancel(reason)
+        for key, run_seconds in ends.items():
+            self._bury(key, deliberation, run_seconds)
+        await asyncio.gather(*(turn.settled(_ABORT_SECONDS) for turn in stopping))
+        return list({**views, **{turn.submission_id: turn.view() for turn in stopping}}.values())
+
+    def _bury(self, submission_id: str, deliberation: str, run_seconds: float) -> None:
+        turn = self._turns.get(submission_id)
+        if turn is not None:
+            deliberation, run_seconds = turn.deliberation, turn.run_seconds
+        self._tombstones.bury(submission_id, deliberation, run_seconds + GRACE_SECONDS)
+
+    async def forget(self, ends: Mapping[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
+        """Stop, then drop the outcomes."""
+        views = await self.stop(ends, deliberation, reason or "forgotten")
+        for key in ends:
+            turn = self._turns.get(key)
+            if turn is not None and turn.ended:
+                self._drop(turn)
+        return [{"submission_id": view["submission_id"], "state": view["state"]} for view in views]
+
+    def listing(self, owner: str) -> list[dict[str, Any]]:
+        return [turn.listing() for turn in self._turns.values() if turn.owner == owner]
+
+    def drain(self) -> list[dict[str, Any]] | None:
+        """Takes nothing new from here on. Empty, it answers its tombstones, which must outlive it."""
+        self.draining = True
+        return None if self._turns else self._tombstones.plain()
+
+    def resume(self) -> None:
+        self.draining = False
+
+    def bury(self, stones: Iterable[Mapping[str, Any]]) -> None:
+        """Takes over the tombstones of a runner that leaves."""
+        for stone in stones:
+            self._tombstones.bury(stone["submission_id"], stone["deliberation"], stone["seconds"])
+
+
+def _is_news(state: State, seen: State | None) -> bool:
+    return state not in ("queued", "running") if seen is None else state != seen
+
+
+def _absent(submission_id: str, state: State) -> dict[str, Any]:
+    """A turn that isn't held: never seen, or only its tombstone is left."""
+    error = None
+    if state == "cancelled":
+        error = {
+            "type": "Cancelled",
+            "message": "stopped or forgotten",
+            "retryable": False,
+            "calls": 0,
+            "usage": {"prompt_tokens": 0, "completion_tokens": 0},
+            "duration_ms": 0,
+        }
+    return {
+        "submission_id": submission_id,
+        "state": state,
+        "started_at": None,
+        "progress": {"tokens": 0, "characters": 0},
+        "result": None,
+        "error": error,
+    }

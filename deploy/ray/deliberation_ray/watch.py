@@ -1,0 +1,75 @@
+"""Stays beside the application and brings it back when it is gone."""
+
+import os
+import signal
+import threading
+import time
+from typing import NoReturn
+
+from deliberation_ray.cluster import Cluster
+
+_PERIOD_SECONDS = 2.0
+# Serve heals a replica or a proxy by itself, given time; redeploying it meanwhile would only start it over.
+_PATIENCE_SECONDS = 30.0
+
+
+def run(cluster: Cluster) -> int:
+    """Returns when Ray is gone: only a new process can connect to another one."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    _connect(cluster)
+    # Connecting installs Ray's own handler.
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_leave_with_ray, args=(cluster,), daemon=True).start()
+    try:
+        _keep(cluster)
+    except Exception as error:
+        print(f"Ray does not serve any more: {type(error).__name__}: {error}", flush=True)
+    _exit(1)
+
+
+def _connect(cluster: Cluster) -> None:
+    told = False
+    while True:
+        try:
+            if cluster.reachable():
+                return cluster.connect()
+        except ConnectionError:
+            pass
+        if not told:
+            print(f"waiting for Ray at {cluster.address}", flush=True)
+            told = True
+        time.sleep(_PERIOD_SECONDS / 2)
+
+
+def _keep(cluster: Cluster) -> NoReturn:
+    cluster.deploy()
+    well_at = time.monotonic()
+    while True:
+        time.sleep(_PERIOD_SECONDS)
+        status = cluster.status()
+        if status == "RUNNING" and cluster.answers():
+            well_at = time.monotonic()
+        elif not status or time.monotonic() - well_at > _PATIENCE_SECONDS:
+            print(f"the application is {status or 'gone'}: deploying it again", flush=True)
+            cluster.deploy(anew=True)
+            well_at = time.monotonic()
+
+
+def _leave_with_ray(cluster: Cluster) -> None:
+    """Ray's own calls may block for a minute when it is gone, so another thread looks."""
+    misses = 0
+    while misses < 2:
+        time.sleep(_PERIOD_SECONDS)
+        misses = 0 if cluster.reachable() else misses + 1
+    print(f"Ray at {cluster.address} is gone", flush=True)
+    _exit(1)
+
+
+def _leave(*_: object) -> None:
+    _exit(0)
+
+
+def _exit(code: int) -> NoReturn:
+    """Without Ray's farewell, which waits for a Ray that may be gone; the application stays as it is."""
+    os._exit(code)

@@ -1,0 +1,153 @@
+"""What callers send: the request bodies, validated where they arrive."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+# A day and the caller's safety margins; what has no bound would be kept for ever.
+LONGEST_SECONDS = 7 * 86_400.0
+LONGEST_WAIT_SECONDS = 30.0
+# For an id that the runner never saw: as long as the longest deliberation.
+UNSEEN_RUN_SECONDS = 86_400.0
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+SubmissionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+RunnerName = Annotated[str, StringConstraints(pattern=r"^(runner/[0-9a-f]{1,64}/[0-9]{1,4})?$")]
+FinalState = Literal["completed", "failed", "cancelled"]
+State = Literal["queued", "running", "completed", "failed", "cancelled", "unknown"]
+
+
+def _model_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("not a URL") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("must be an absolute http or https URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry user information")
+    if parts.query or parts.fragment:
+        raise ValueError("must not carry a query or fragment")
+    return url
+
+
+class Part(BaseModel):
+    """Either text, or the name of a common text: an agent's task travels once, not once an agent."""
+
+    text: str | None = None
+    ref: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Part":
+        if (self.text is None) == (self.ref is None):
+            raise ValueError("exactly one of text and ref")
+        return self
+
+
+class Message(BaseModel):
+    role: Literal["system", "user", "assistant"]
+    parts: Annotated[list[Part], Field(min_length=1, max_length=256)]
+
+
+class ResponseFormat(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["json_schema", "json_object", "text"]
+
+
+class Parameters(BaseModel):
+    """Passed to the model as given. Whatever could change the protocol of the call (`n`, `stream`) is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    seed: int | None = None
+    top_p: float | None = None
+    stop: str | list[str] | None = None
+    response_format: ResponseFormat | None = None
+
+
+class TurnSpec(BaseModel):
+    submission_id: SubmissionId
+    agent_id: Annotated[str, StringConstraints(max_length=1000)] = ""
+    vllm_url: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_model_url)]
+    model: Name
+    messages: Annotated[list[Message], Field(min_length=1, max_length=64)]
+    parameters: Parameters = Parameters()
+    run_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
+    keep_seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
+
+
+class Submit(BaseModel):
+    owner: Name
+    deliberation: Name
+    labels: Annotated[dict[str, str], Field(max_length=32)] = Field(default_factory=dict)
+    common: Annotated[dict[str, str], Field(max_length=256)] = Field(default_factory=dict)
+    turns: Annotated[list[TurnSpec], Field(min_length=1, max_length=256)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Submit":
+        ids = [turn.submission_id for turn in self.turns]
+        if len(set(ids)) != len(ids):
+            raise ValueError("turns: a submission_id occurs twice")
+        for index, turn in enumerate(self.turns):
+            for message in turn.messages:
+                unknown = [part.ref for part in message.parts if part.ref is not None and part.ref not in self.common]
+                if unknown:
+                    raise ValueError(f"turns[{index}].messages: unknown ref {unknown[0][:100]!r}")
+        return self
+
+
+class Handle(BaseModel):
+    """What a submit answered. An empty runner means that its answer was lost."""
+
+    submission_id: SubmissionId
+    runner: RunnerName = ""
+    incarnation: Annotated[str, StringConstraints(max_length=64)] = ""
+    run_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] = UNSEEN_RUN_SECONDS
+
+
+Handles = Annotated[list[Handle], Field(min_length=1, max_length=1024)]
+
+
+class Await(BaseModel):
+    turns: Handles
+    wait_seconds: Annotated[float, Field(ge=0)] = 15.0
+    # A turn whose state is the one named here does not end the wait.
+    seen: dict[str, State] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named_runners(self) -> "Await":
+        for index, handle in enumerate(self.turns):
+            if not handle.runner:
+                raise ValueError(f"turns[{index}].runner: cannot be empty")
+        return self
+
+
+class End(BaseModel):
+    """The body of stop and of forget."""
+
+    owner: Name
+    deliberation: Annotated[str, StringConstraints(max_length=1000)] = ""
+    reason: Annotated[str, StringConstraints(max_length=2048)] = ""
+    turns: Handles
+
+    @model_validator(mode="after")
+    def _routable(self) -> "End":
+        for index, handle in enumerate(self.turns):
+            if not handle.runner and not self.deliberation:
+                raise ValueError(f"turns[{index}].runner: empty, and the body names no deliberation")
+        return self
+
+
+def describe(errors: list[Any]) -> str:
+    """Names each field; never its value, which may be a prompt."""
+    lines = []
+    for error in errors[:20]:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"]).lstrip(".")
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{path}: {message}" if path else message)
+    return "; ".join(lines)
