@@ -1,0 +1,106 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// maxEvent is what an event carries at most; NATS takes 1 MiB by default.
+const maxEvent = 512 << 10
+
+func (d *deliberation) announceStarted(ctx workflow.Context) {
+	agents := make([]EventAgent, 0, len(d.work))
+	for _, agent := range d.request.Agents() {
+		agents = append(agents, EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()})
+	}
+	d.news.tell(ctx, domain.EventStarted, "", StartedEvent{
+		DeliberationID: d.key.WorkflowID, RunID: d.runID, TaskID: d.request.TaskID(), Role: d.request.Role(),
+		StoryID: d.request.Constraints().StoryID(), PlanID: d.request.Constraints().PlanID(),
+		Status: domain.StatusRunning, Agents: agents, StartedAt: d.started,
+	})
+}
+
+func (d *deliberation) announceStreams(ctx workflow.Context) {
+	for _, agent := range d.request.Agents() {
+		d.news.tell(ctx, domain.EventStreamStart, agent.ID(), StreamStartEvent{
+			Role: agent.Role(), Status: "streaming", Model: agent.Model(),
+			DeliberationID: d.key.WorkflowID, AgentID: agent.ID(),
+		})
+	}
+}
+
+// announceAgent tells what an agent came to.
+func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
+	d.showCouncil(ctx)
+	for _, seat := range d.council.Seats() {
+		if seat.Agent.ID() != w.turn.Agent().ID() {
+			continue
+		}
+		if seat.State == domain.AgentCompleted {
+			r := agentResultOf(0, seat.Result())
+			d.news.tell(ctx, domain.EventAgentCompleted, "", AgentCompletedEvent{
+				DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: r.AgentID, Role: r.Role,
+				Model: r.Model, Proposal: r.Proposal, Reasoning: r.Reasoning, Score: r.Score, Attempts: r.Attempts,
+				DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
+			})
+			return
+		}
+		failure := seat.Failure()
+		d.news.tell(ctx, domain.EventAgentFailed, "", AgentFailedEvent{
+			DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: failure.AgentID(),
+			Role: seat.Agent.Role(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
+		})
+	}
+}
+
+// announceCompleted tells of an agent whose turn turned out to have completed when it was stopped.
+func (d *deliberation) announceCompleted(ctx workflow.Context, w *work) {
+	for _, seat := range d.council.Seats() {
+		if seat.Agent.ID() == w.turn.Agent().ID() && seat.State == domain.AgentCompleted {
+			d.announceAgent(ctx, w)
+		}
+	}
+}
+
+// announceEnd is the last event of a run.
+func (d *deliberation) announceEnd(ctx workflow.Context, result Result, err error) {
+	if err == nil {
+		d.news.tell(ctx, domain.EventCompleted, "", d.completedEvent(result))
+		return
+	}
+	kind, errorType := domain.EventFailed, domain.DeliberationFailed
+	var application *temporal.ApplicationError
+	switch {
+	case temporal.IsCanceledError(err):
+		kind, errorType = domain.EventCancelled, domain.Cancelled
+	case errors.As(err, &application):
+		errorType = domain.FailureKind(application.Type())
+	}
+	d.news.tell(ctx, kind, "", EndedEvent{
+		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Status: d.status, ErrorType: errorType,
+		Message: d.failure, Failures: failuresOf(d.council.Rank().Failures()),
+		ExecutionTimeMS: d.closed.Sub(d.started).Milliseconds(),
+	})
+}
+
+func (d *deliberation) completedEvent(result Result) any {
+	if encoded, err := json.Marshal(result); err == nil && len(encoded) <= maxEvent {
+		return result
+	}
+	scores := make([]EventScore, 0, len(result.Results))
+	for _, r := range result.Results {
+		scores = append(scores, EventScore{Rank: r.Rank, AgentID: r.AgentID, Score: r.Score})
+	}
+	return ScoreboardEvent{
+		DeliberationID: result.DeliberationID, TaskID: result.TaskID, Status: result.Status,
+		RankingBasis: result.RankingBasis, Degraded: result.Degraded, Scores: scores,
+		TotalAgents: result.TotalAgents, CompletedAgents: result.CompletedAgents, FailedAgents: result.FailedAgents,
+		AverageScore: result.AverageScore, ExecutionTimeMS: result.ExecutionTimeMS,
+		ResultRef: ResultRef{WorkflowID: d.key.WorkflowID, RunID: d.runID},
+	}
+}

@@ -1,0 +1,125 @@
+package workflows
+
+import (
+	"encoding/json"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// news publishes a run's events in order, off the critical path: nothing waits for it but the end,
+// and that for two seconds. A nil news publishes nothing.
+type news struct {
+	deliberationID string
+	runID          string
+	description    string
+	numbered       int
+	unsent         []EventRecord
+	stop           workflow.CancelFunc
+}
+
+// batchBytes bounds the events of one activity input, well under the limit of a payload.
+const batchBytes = 1 << 20
+
+// startNews starts the publisher, which outlives a cancellation: the news of it must go out too.
+func startNews(ctx workflow.Context, d *deliberation) *news {
+	if !d.opening.Events {
+		return nil
+	}
+	n := &news{deliberationID: d.key.WorkflowID, runID: d.runID, description: d.request.TaskDescription()}
+	publishing, stop := workflow.NewDisconnectedContext(ctx)
+	n.stop = stop
+	workflow.Go(publishing, n.publish)
+	return n
+}
+
+// tell queues an event.
+func (n *news) tell(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
+	if n == nil {
+		return
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		workflow.GetLogger(ctx).Error("event not encoded", "event", string(kind), "error", err)
+		return
+	}
+	n.numbered++
+	n.unsent = append(n.unsent, EventRecord{
+		ID: domain.EventID(n.deliberationID, n.runID, n.numbered, kind), Kind: kind,
+		DeliberationID: n.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(), Data: encoded,
+	})
+}
+
+func (n *news) publish(ctx workflow.Context) {
+	for {
+		if workflow.Await(ctx, func() bool { return len(n.unsent) > 0 }) != nil {
+			return
+		}
+		in := nextBatch(n.unsent, n.description)
+		title := "publish · " + domain.Count(len(in.Events), "event")
+		if _, err := PublishEvents.call(ctx, outboxFor, title, in).get(ctx); err != nil {
+			if !temporal.IsCanceledError(err) {
+				workflow.GetLogger(ctx).Warn("events left to the outbox", "error", err)
+			}
+			return
+		}
+		n.unsent = n.unsent[len(in.Events):]
+	}
+}
+
+// finish gives the last events two seconds; what is left then goes to the outbox, whole and in order.
+func (n *news) finish(ctx workflow.Context) {
+	if n == nil {
+		return
+	}
+	stored, err := workflow.AwaitWithTimeout(ctx, newsWithin, func() bool { return len(n.unsent) == 0 })
+	if err == nil && stored {
+		n.stop()
+		return
+	}
+	n.stop()
+	left := OutboxInput{}
+	for _, event := range n.unsent {
+		if !event.Kind.BestEffort() {
+			left.Events = append(left.Events, event)
+		}
+	}
+	if len(left.Events) == 0 {
+		return
+	}
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:        outboxID(n.deliberationID, n.runID),
+		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:     "events of " + n.deliberationID,
+	}), DeliberationOutboxName, left)
+	// Awaited until started: an abandoned child that hasn't started when its parent closes never does.
+	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("outbox not started; events are lost", "error", err)
+	}
+}
+
+// outboxID stays within the server's bound on ids.
+func outboxID(deliberationID, runID string) string {
+	const most = 1000
+	suffix := "/outbox/" + runID
+	return deliberationID[:min(len(deliberationID), most-len(suffix))] + suffix
+}
+
+func nextBatch(events []EventRecord, description string) PublishEventsInput {
+	in := PublishEventsInput{}
+	size := 0
+	for _, event := range events {
+		size += len(event.Data)
+		if size > batchBytes && len(in.Events) > 0 {
+			break
+		}
+		in.Events = append(in.Events, event)
+		if event.Kind == domain.EventStreamStart {
+			in.TaskDescription = description
+		}
+	}
+	return in
+}

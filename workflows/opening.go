@@ -1,0 +1,76 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Opening is the first thing that a run records: the checked request, or its faults, and what the run
+// needs to know of its surroundings. A replay reads it back, so neither a changed configuration nor a
+// stricter rule can break a deliberation that runs. It travels in histories: append only.
+type Opening struct {
+	Faults       []string           `json:"faults,omitempty"`
+	Request      *NormalisedRequest `json:"request,omitempty"`
+	AnswerBytes  int                `json:"answer_bytes,omitempty"` // of each agent, in JSON
+	Attributes   []string           `json:"attributes,omitempty"`   // search attributes that the namespace has
+	Events       bool               `json:"events,omitempty"`
+	Cluster      string             `json:"cluster,omitempty"`
+	GraceSeconds int                `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
+}
+
+// open records the Opening, or reads it back.
+func open(ctx workflow.Context, environment domain.Environment, request Request) (Opening, error) {
+	var opening Opening
+	encoded := workflow.SideEffect(ctx, func(workflow.Context) any { return newOpening(environment, request) })
+	if err := encoded.Get(&opening); err != nil {
+		return Opening{}, err
+	}
+	return opening, nil
+}
+
+func newOpening(environment domain.Environment, request Request) (opening Opening) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			opening = refused(fmt.Errorf("request: could not be read: %v", cause))
+		}
+	}()
+	settings := environment.Settings()
+	normalised, err := request.Normalise()
+	if err != nil {
+		return refused(err)
+	}
+	if fault := settings.Allow.Check(normalised.spec.VLLMURL); fault != "" {
+		return refused(domain.Faults{{Path: "vllm_url", Rule: fault}})
+	}
+	return Opening{
+		Request:      &normalised,
+		AnswerBytes:  domain.AnswerMaximum(len(normalised.spec.Agents)),
+		Attributes:   settings.Attributes,
+		Events:       settings.Events,
+		Cluster:      settings.Cluster,
+		GraceSeconds: int(settings.Grace / time.Second),
+	}
+}
+
+func refused(err error) Opening {
+	var faults domain.Faults
+	if !errors.As(err, &faults) {
+		return Opening{Faults: []string{err.Error()}}
+	}
+	shown := faults[:min(len(faults), domain.MaxFaults)]
+	lines := make([]string, 0, len(shown)+1)
+	for _, fault := range shown {
+		lines = append(lines, fault.String())
+	}
+	if hidden := len(faults) - len(shown); hidden > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", hidden))
+	}
+	return Opening{Faults: lines}
+}
+
+func (o Opening) grace() time.Duration { return time.Duration(o.GraceSeconds) * time.Second }

@@ -1,0 +1,25 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// OutboxInput is the events that a deliberation ended without.
+type OutboxInput struct {
+	Events []EventRecord `json:"events"`
+}
+
+// DeliberationOutbox publishes what a deliberation left, in order, for up to seven days.
+func (s stories) DeliberationOutbox(ctx workflow.Context, in OutboxInput) error {
+	for left := in.Events; len(left) > 0; {
+		batch := nextBatch(left, "")
+		title := "publish · " + domain.Count(len(batch.Events), "event")
+		if _, err := PublishEvents.call(ctx, outboxFor, title, batch).get(ctx); err != nil {
+			return err
+		}
+		left = left[len(batch.Events):]
+	}
+	return nil
+}

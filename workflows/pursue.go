@@ -1,0 +1,133 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// work is what one agent has on Ray.
+type work struct {
+	turn     domain.Turn
+	handle   Handle
+	ended    bool // nothing of the turn runs on Ray any more
+	failures int
+	losses   int
+	finished []Handle // outcomes that are in history and may be forgotten on Ray
+}
+
+// pursue tries an agent's turn until it gives a proposal or may not be tried again.
+func (d *deliberation) pursue(ctx workflow.Context, w *work) {
+	for {
+		outcome, err := d.await(ctx, w)
+		if temporal.IsCanceledError(err) {
+			return
+		}
+		if err != nil {
+			d.giveUp(ctx, w, failureOf(err))
+			return
+		}
+		d.take(w, outcome)
+		if outcome.Kind == domain.OutcomeCompleted {
+			d.announceAgent(ctx, w)
+			return
+		}
+		if failure, over := d.council.Next(outcome, w.failures, w.losses); over {
+			d.giveUp(ctx, w, failure)
+			return
+		}
+		if !d.again(ctx, w) {
+			return
+		}
+	}
+}
+
+// await waits for the agent's turn. A turn that Ray refused as stopped before it came is lost.
+func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, error) {
+	if w.handle.Runner == "" {
+		return domain.Outcome{Kind: domain.OutcomeLost, Reason: "it had been stopped before it came"}, nil
+	}
+	in := AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.opening.GraceSeconds}
+	outcome, err := AwaitTurn.call(ctx, d.remaining(ctx)+safety, summary("poll", w.turn), in).get(ctx)
+	return outcome.Domain(), err
+}
+
+// take notes what a turn came to.
+func (d *deliberation) take(w *work, outcome domain.Outcome) {
+	w.ended = outcome.Kind != domain.OutcomeUnreachable && outcome.Kind != domain.OutcomeRunning
+	if outcome.Kind == domain.OutcomeCompleted || outcome.Kind == domain.OutcomeFailed {
+		w.finished = append(w.finished, w.handle)
+	}
+	switch outcome.Kind {
+	case domain.OutcomeFailed:
+		w.failures++
+	case domain.OutcomeLost, domain.OutcomeUnreachable:
+		w.losses++
+	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning:
+	}
+	d.council = d.council.Complete(w.turn, outcome)
+}
+
+// again waits out the delay and puts the agent's next attempt to Ray. False when there is nothing more
+// to wait for: the agent has failed, or the run is ending.
+func (d *deliberation) again(ctx workflow.Context, w *work) bool {
+	next := w.turn.Attempt(w.turn.Number() + 1)
+	delay := workflow.TimerOptions{Summary: summary("retry", next)}
+	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures)), delay).Get(ctx, nil); err != nil {
+		return false
+	}
+	w.turn, w.handle, w.ended = next, Handle{}, false
+	d.council = d.council.Submit(next, domain.Handle{})
+	accepted, err := d.submit(ctx, []*work{w}, d.remaining(ctx), d.remaining(ctx))
+	switch {
+	case temporal.IsCanceledError(err):
+		return false
+	case err != nil:
+		d.giveUp(ctx, w, failureOf(err))
+		return false
+	}
+	return accepted.Refusal == ""
+}
+
+func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.TurnFailure) {
+	d.council = d.council.Fail(w.turn, failure)
+	d.announceAgent(ctx, w)
+}
+
+// submit puts turns to Ray together and notes where they live.
+func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
+	in := SubmitTurnsInput{
+		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID, Request: *d.opening.Request,
+		Cluster: d.opening.Cluster, RunSeconds: seconds(run), KeepSeconds: seconds(run + keepFor),
+		GiveUpAt: workflow.Now(ctx).Add(patience),
+	}
+	for _, w := range turns {
+		in.Turns = append(in.Turns, TurnRef{AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), TurnID: w.turn.ID()})
+		w.handle = Handle{TurnID: w.turn.ID(), Cluster: d.opening.Cluster}
+	}
+	title := fmt.Sprintf("submit · %s", domain.Count(len(turns), "turn"))
+	if len(turns) == 1 {
+		title = summary("submit", turns[0].turn)
+	}
+	accepted, err := SubmitTurns.call(ctx, patience+safety, title, in).get(ctx)
+	for _, handle := range accepted.Handles {
+		for _, w := range turns {
+			if w.turn.ID() == handle.TurnID {
+				w.handle = handle
+				d.council = d.council.Submit(w.turn, handle.Domain())
+			}
+		}
+	}
+	return accepted, err
+}
+
+func summary(verb string, turn domain.Turn) string {
+	return fmt.Sprintf("%s · %s · %s · attempt %d", verb, turn.Agent().ID(), turn.Agent().Role(), turn.Number())
+}
+
+// seconds rounds up: a turn must not end on Ray before its deadline here.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

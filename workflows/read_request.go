@@ -1,0 +1,96 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// readRequest reads a request's text. Defaults are filled in for absent fields only: an explicit null
+// or empty text stays what it is, and is a fault.
+func readRequest(text []byte) (domain.RequestSpec, *reading) {
+	spec := domain.RequestSpec{
+		Constraints: domain.ConstraintsSpec{
+			TimeoutSeconds:      domain.DefaultTimeoutSeconds,
+			MaxRetries:          domain.DefaultMaxRetries,
+			QueueTimeoutSeconds: domain.DefaultQueueTimeoutSeconds,
+		},
+		Protocol: domain.ProtocolSpec{
+			Review: domain.ReviewNone, Rounds: 1,
+			Temperature: domain.DefaultTemperature, MaxTokens: domain.DefaultMaxTokens,
+		},
+	}
+	r := &reading{}
+	if len(text) == 0 {
+		r.Add("request", "no input was given; it takes one JSON object")
+		return spec, r
+	}
+	if !json.Valid(text) {
+		r.Add("request", "is not JSON")
+		return spec, r
+	}
+	var agents []json.RawMessage
+	r.object("", text,
+		field{"task_id", r.text(&spec.TaskID)},
+		field{"task_description", r.text(&spec.TaskDescription)},
+		field{"role", r.text(&spec.Role)},
+		field{"constraints", r.constraints(&spec.Constraints)},
+		field{"agents", r.list(func(_ string, raw json.RawMessage) { agents = append(agents, raw) })},
+		field{"vllm_url", r.text(&spec.VLLMURL)},
+		field{"vllm_model", r.text(&spec.VLLMModel)},
+		field{"protocol", r.protocol(&spec.Protocol)},
+	)
+	for i, raw := range agents {
+		r.agent(fmt.Sprintf("agents[%d]", i), raw, &spec)
+	}
+	return spec, r
+}
+
+func (r *reading) constraints(spec *domain.ConstraintsSpec) func(string, json.RawMessage) {
+	return func(path string, raw json.RawMessage) {
+		r.object(path, raw,
+			field{"story_id", r.text(&spec.StoryID)},
+			field{"plan_id", r.text(&spec.PlanID)},
+			field{"timeout_seconds", r.integer(&spec.TimeoutSeconds)},
+			field{"max_retries", r.integer(&spec.MaxRetries)},
+			field{"queue_timeout_seconds", r.integer(&spec.QueueTimeoutSeconds)},
+			field{"metadata", r.texts(&spec.Metadata)},
+		)
+	}
+}
+
+func (r *reading) protocol(spec *domain.ProtocolSpec) func(string, json.RawMessage) {
+	return func(path string, raw json.RawMessage) {
+		r.object(path, raw,
+			field{"review", r.text(&spec.Review)},
+			field{"rounds", r.integer(&spec.Rounds)},
+			field{"quorum", r.integer(&spec.Quorum)},
+			field{"temperature", r.number(&spec.Temperature)},
+			field{"max_tokens", r.integer(&spec.MaxTokens)},
+		)
+	}
+}
+
+// agent is read last: its role and model default to those of the request.
+func (r *reading) agent(path string, raw json.RawMessage, spec *domain.RequestSpec) {
+	agent := domain.AgentSpec{Role: spec.Role, Model: spec.VLLMModel}
+	named := false
+	r.object(path, raw,
+		field{"agent_id", func(path string, raw json.RawMessage) {
+			named = true
+			r.text(&agent.AgentID)(path, raw)
+		}},
+		field{"id", func(path string, raw json.RawMessage) {
+			if named {
+				r.Add(path, "give agent_id or id, not both")
+				return
+			}
+			r.text(&agent.AgentID)(path, raw)
+		}},
+		field{"role", r.text(&agent.Role)},
+		field{"model", r.text(&agent.Model)},
+		field{"prompt_template", r.text(&agent.PromptTemplate)},
+	)
+	spec.Agents = append(spec.Agents, agent)
+}

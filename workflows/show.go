@@ -1,0 +1,131 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Search attributes: what lists are filtered by. The namespace may lack them; what it lacks isn't
+// upserted, because an unknown one would hang the workflow.
+var (
+	AttributeRole    = temporal.NewSearchAttributeKeyKeyword("DeliberationRole")
+	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")
+	AttributeStoryID = temporal.NewSearchAttributeKeyKeyword("DeliberationStoryId")
+	AttributePlanID  = temporal.NewSearchAttributeKeyKeyword("DeliberationPlanId")
+	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("DeliberationPhase")
+	AttributeScore   = temporal.NewSearchAttributeKeyFloat64("DeliberationScore")
+)
+
+// Attributes are all search attributes.
+func Attributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributePhase, AttributeScore,
+	}
+}
+
+// Memo keys: what lists show of a deliberation without asking anybody.
+const (
+	MemoTaskID  = "task_id"
+	MemoRole    = "role"
+	MemoAgents  = "agents"
+	MemoOutcome = "outcome"
+	MemoBest    = "best_agent"
+	MemoScore   = "score"
+	MemoError   = "error"
+)
+
+// showOpening is the first of two upserts of memo and attributes; each is an event of the history.
+func (d *deliberation) showOpening(ctx workflow.Context) error {
+	d.show(ctx, phaseQueued)
+	memo := map[string]any{MemoTaskID: d.request.TaskID(), MemoRole: d.request.Role(), MemoAgents: len(d.work)}
+	if err := workflow.UpsertMemo(ctx, memo); err != nil {
+		return err
+	}
+	c := d.request.Constraints()
+	return d.upsert(ctx, AttributeRole.ValueSet(d.request.Role()), AttributeTaskID.ValueSet(d.request.TaskID()),
+		AttributeStoryID.ValueSet(c.StoryID()), AttributePlanID.ValueSet(c.PlanID()), AttributePhase.ValueSet("running"))
+}
+
+// showEnd is the second.
+func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
+	d.showCouncil(ctx)
+	memo := map[string]any{MemoOutcome: string(d.status)}
+	updates := []temporal.SearchAttributeUpdate{AttributePhase.ValueSet(string(d.status))}
+	if d.best != nil {
+		memo[MemoBest], memo[MemoScore] = d.best.AgentID, d.best.Score
+		updates = append(updates, AttributeScore.ValueSet(d.best.Score))
+	}
+	if failure != nil {
+		memo[MemoError], _ = domain.CutEncoded(d.failure, domain.MaxName)
+	}
+	if err := workflow.UpsertMemo(ctx, memo); err != nil {
+		return err
+	}
+	return d.upsert(ctx, updates...)
+}
+
+// upsert leaves out what the namespace doesn't have.
+func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
+	keys := Attributes()
+	present := temporal.NewSearchAttributes(updates...)
+	known := make([]temporal.SearchAttributeUpdate, 0, len(updates))
+	for _, key := range keys {
+		if !slices.Contains(d.opening.Attributes, key.GetName()) {
+			continue
+		}
+		switch typed := key.(type) {
+		case temporal.SearchAttributeKeyKeyword:
+			if value, set := present.GetKeyword(typed); set {
+				known = append(known, typed.ValueSet(value))
+			}
+		case temporal.SearchAttributeKeyFloat64:
+			if value, set := present.GetFloat64(typed); set {
+				known = append(known, typed.ValueSet(value))
+			}
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, known...)
+}
+
+// show changes the phase that people see.
+func (d *deliberation) show(ctx workflow.Context, phase string) {
+	d.phase = phase
+	d.showCouncil(ctx)
+}
+
+// showCouncil writes the current details: the Web UI and `temporal workflow metadata` show them.
+func (d *deliberation) showCouncil(ctx workflow.Context) {
+	var out strings.Builder
+	fmt.Fprintf(&out, "**%s**\n\nPhase: %s\n\n| # | agent | role | state | score | attempt |\n|---|---|---|---|---|---|\n",
+		inline(d.request.Title()), d.phase)
+	ranked := d.council.Rank()
+	for i, result := range ranked.Results() {
+		fmt.Fprintf(&out, "| %d | %s | %s | completed | %.2f | %d |\n",
+			i+1, inline(result.Agent().ID()), inline(result.Agent().Role()), result.Score(), result.Attempts())
+	}
+	for _, seat := range d.council.Seats() {
+		if seat.State != domain.AgentCompleted {
+			fmt.Fprintf(&out, "| – | %s | %s | %s | – | %d |\n",
+				inline(seat.Agent.ID()), inline(seat.Agent.Role()), seat.State, seat.Attempt)
+		}
+	}
+	for _, failure := range ranked.Failures() {
+		message, _ := domain.CutEncoded(failure.Message(), domain.MaxName)
+		fmt.Fprintf(&out, "\n- %s: %s: %s", inline(failure.AgentID()), failure.Kind(), inline(message))
+	}
+	workflow.SetCurrentDetails(ctx, out.String())
+}
+
+// inline keeps a value in its table cell.
+func inline(text string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(text)
+}

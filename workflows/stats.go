@@ -1,0 +1,163 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Stats is the answer of the query `stats`.
+type Stats struct {
+	Total         int64     `json:"total_deliberations"`
+	Active        int64     `json:"active_deliberations"`
+	Completed     int64     `json:"completed_deliberations"`
+	Failed        int64     `json:"failed_deliberations"`
+	AverageMS     float64   `json:"average_execution_time_ms"`
+	UptimeSeconds int64     `json:"uptime_seconds"`
+	Cancelled     int64     `json:"cancelled_deliberations"`
+	TimedOut      int64     `json:"timed_out_deliberations"`
+	Terminated    int64     `json:"terminated_deliberations"`
+	P50MS         float64   `json:"p50_ms"`
+	P95MS         float64   `json:"p95_ms"`
+	AsOf          time.Time `json:"as_of"`
+}
+
+// ActiveJobs is the answer of the query `active_jobs`: the newest, and how many there are.
+type ActiveJobs struct {
+	Jobs  []Job     `json:"jobs"`
+	Total int64     `json:"total"`
+	AsOf  time.Time `json:"as_of"`
+}
+
+// CountInput asks for a count; it has no parts yet.
+type CountInput struct{}
+
+// CountResult is what visibility holds at the moment.
+type CountResult struct {
+	Stats Stats       `json:"stats"`
+	Jobs  []ActiveJob `json:"jobs"`
+	AsOf  time.Time   `json:"as_of"`
+}
+
+// ActiveJob is a running deliberation.
+type ActiveJob struct {
+	WorkflowID string    `json:"workflow_id"`
+	RunID      string    `json:"run_id"`
+	TaskID     string    `json:"task_id"`
+	Role       string    `json:"role"`
+	Start      time.Time `json:"start"`
+}
+
+// StatsState goes from one run of DeliberationStats to the next.
+type StatsState struct {
+	Since time.Time   `json:"since"` // of the chain's first run
+	Last  CountResult `json:"last"`
+}
+
+const (
+	countBusy   = 15 * time.Second // between counts while anything runs
+	countIdle   = time.Minute      // while nothing does
+	countWithin = 5 * time.Minute
+)
+
+// statistics is the run of DeliberationStats.
+type statistics struct {
+	state     StatsState
+	requested int // refreshes asked for
+	served    int // of them, answered by a count that began after they were asked
+}
+
+// DeliberationStats keeps the statistics and the list of running jobs, counted from visibility.
+func (s stories) DeliberationStats(ctx workflow.Context, state StatsState) error {
+	k := &statistics{state: state}
+	if k.state.Since.IsZero() {
+		k.state.Since = workflow.GetInfo(ctx).WorkflowStartTime.UTC()
+	}
+	if err := k.answer(ctx); err != nil {
+		return err
+	}
+	for !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if err := k.count(ctx); err != nil {
+			return err
+		}
+		if err := k.pause(ctx); err != nil {
+			return err
+		}
+	}
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	return workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
+}
+
+func (k *statistics) answer(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, QueryStats, func() (Stats, error) { return k.statsAt(wallClock()), nil }); err != nil {
+		return err
+	}
+	if err := workflow.SetQueryHandler(ctx, QueryActiveJobs, func() (ActiveJobs, error) { return k.jobsAt(wallClock()) }); err != nil {
+		return err
+	}
+	return workflow.SetUpdateHandler(ctx, UpdateRefresh, func(ctx workflow.Context) (Stats, error) {
+		k.requested++
+		mine := k.requested
+		err := workflow.Await(ctx, func() bool { return k.served >= mine })
+		return k.statsAt(workflow.Now(ctx)), err
+	})
+}
+
+// count takes the requests that came before it with it: refreshes at one time share a count.
+func (k *statistics) count(ctx workflow.Context) error {
+	serving := k.requested
+	counted, err := CountDeliberations.call(ctx, countWithin, "count deliberations", CountInput{}).get(ctx)
+	if err != nil && !timedOut(err) {
+		return err
+	}
+	if err == nil {
+		k.state.Last = counted
+	}
+	k.served = serving
+	return nil
+}
+
+func (k *statistics) pause(ctx workflow.Context) error {
+	wait := countIdle
+	if k.state.Last.Stats.Active > 0 {
+		wait = countBusy
+	}
+	_, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return k.requested > k.served })
+	return err
+}
+
+func (k *statistics) statsAt(now time.Time) Stats {
+	stats := k.state.Last.Stats
+	stats.UptimeSeconds = int64(now.Sub(k.state.Since) / time.Second)
+	stats.AsOf = k.state.Last.AsOf
+	return stats
+}
+
+func (k *statistics) jobsAt(now time.Time) (ActiveJobs, error) {
+	active := ActiveJobs{Jobs: []Job{}, Total: k.state.Last.Stats.Active, AsOf: k.state.Last.AsOf}
+	for _, running := range k.state.Last.Jobs {
+		job, err := domain.NewJobInfo(domain.JobSpec{
+			JobID: running.WorkflowID + "/" + running.RunID, Name: domain.JobName(running.TaskID, running.Role),
+			Status: domain.StatusRunning.JobStatus(true), SubmissionID: running.WorkflowID,
+			Role: running.Role, TaskID: running.TaskID, Start: running.Start,
+		})
+		if err != nil {
+			return ActiveJobs{}, err
+		}
+		active.Jobs = append(active.Jobs, JobOf(job, now))
+	}
+	return active, nil
+}
+
+// StatsOf maps the domain's statistics.
+func StatsOf(stats domain.ExecutionStats, asOf time.Time) Stats {
+	return Stats{
+		Total: stats.Total(), Active: stats.Active(), Completed: stats.Completed(), Failed: stats.Failed(),
+		AverageMS: stats.AverageExecutionTimeMS(), Cancelled: stats.Cancelled(), TimedOut: stats.TimedOut(),
+		Terminated: stats.Terminated(), P50MS: stats.PercentileMS(0.5), P95MS: stats.PercentileMS(0.95), AsOf: asOf,
+	}
+}

@@ -1,0 +1,60 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// The activities, and who retries: Temporal does, at the paces below, until the time that the caller
+// gave is over. What must not be tried again comes back as a value or a non-retryable error.
+var (
+	// SubmitTurns puts turns to Ray together. It waits for room itself.
+	SubmitTurns = Step[SubmitTurnsInput, SubmitTurnsResult]{
+		name: "SubmitTurns", queue: SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
+	}
+	// AwaitTurn waits until one turn has ended: it is the poll of Ray's status.
+	AwaitTurn = Step[AwaitTurnInput, TurnOutcome]{
+		name: "AwaitTurn", queue: WaitQueue, heartbeat: workerLost, retry: every(500*time.Millisecond, 5*time.Second),
+	}
+	// StopTurns ends turns on Ray and tells what became of each, or forgets turns that have ended.
+	StopTurns = Step[StopTurnsInput, StopTurnsResult]{
+		name: "StopTurns", queue: same, attempt: stopWithin / 2, retry: every(250*time.Millisecond, 2*time.Second),
+	}
+	// PublishEvents stores events in NATS, in order.
+	PublishEvents = Step[PublishEventsInput, PublishEventsResult]{
+		name: "PublishEvents", queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
+	}
+	// CountDeliberations reads from visibility what the statistics are made of.
+	CountDeliberations = Step[CountInput, CountResult]{
+		name: "CountDeliberations", queue: same, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
+	}
+)
+
+// StepNames are the names of all activities, for those that bind them.
+func StepNames() []string {
+	return []string{SubmitTurns.name, AwaitTurn.name, StopTurns.name, PublishEvents.name, CountDeliberations.name}
+}
+
+const (
+	// workerLost is how long an activity's worker may be silent before another one takes over.
+	workerLost = 30 * time.Second
+	// safety is how far behind the workflow's own deadline an activity's timeout stands.
+	safety = 60 * time.Second
+	// stopWithin bounds the stop of turns: a Ray that is away must not hold up the end of a run.
+	stopWithin = 20 * time.Second
+	// forgetWithin bounds a courtesy: what isn't forgotten goes by itself after keep_seconds.
+	forgetWithin = 3 * time.Second
+	// keepFor is how long Ray keeps an outcome beyond its turn's time, for workers that come back late.
+	keepFor = time.Hour
+	// newsWithin is how long a run's end waits for NATS before the outbox takes over.
+	newsWithin = 2 * time.Second
+	// outboxFor is how long the outbox keeps trying.
+	outboxFor = 7 * 24 * time.Hour
+)
+
+func same(taskQueue string) string { return taskQueue }
+
+func every(first, most time.Duration) temporal.RetryPolicy {
+	return temporal.RetryPolicy{InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: most}
+}
