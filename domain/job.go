@@ -77,7 +77,7 @@ func (j JobInfo) StartSeconds() int64 { return j.start.Unix() }
 
 // RuntimeAt is how long it has run at that time, or ran, in whole minutes and seconds: `5m 30s`.
 func (j JobInfo) RuntimeAt(now time.Time) string {
-	if j.end.After(j.start) {
+	if !j.end.Before(j.start) { // the zero time is before any start
 		now = j.end
 	}
 	seconds := max(0, int64(now.Sub(j.start)/time.Second))

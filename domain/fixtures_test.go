@@ -1,0 +1,113 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// specOf is a legal request with so many agents, agent-1 and so on.
+func specOf(agents int) domain.RequestSpec {
+	spec := domain.RequestSpec{
+		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
+		Constraints: domain.ConstraintsSpec{
+			StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: 300, MaxRetries: 3, QueueTimeoutSeconds: 3600,
+			Metadata: map[string]string{"team": "identity"},
+		},
+		VLLMURL: "http://vllm:8000", VLLMModel: "qwen",
+		Protocol: domain.ProtocolSpec{Review: domain.ReviewNone, Rounds: 1, Temperature: 0.7, MaxTokens: 2048},
+	}
+	for i := range agents {
+		spec.Agents = append(spec.Agents, domain.AgentSpec{AgentID: fmt.Sprintf("agent-%d", i+1), Role: "DEV", Model: "qwen"})
+	}
+	return spec
+}
+
+func requestOf(t require.TestingT, spec domain.RequestSpec) domain.DeliberationRequest {
+	request, err := domain.NewDeliberationRequest(spec)
+	require.NoError(t, err)
+	return request
+}
+
+// council is a legal council of so many agents with their first turns.
+func councilOf(t require.TestingT, agents int) (domain.Council, []domain.Turn) {
+	request := requestOf(t, specOf(agents))
+	return domain.NewCouncil(request), request.Turns(domain.RunKey{WorkflowID: "w", OriginalRunID: "r"})
+}
+
+func agentOf(t require.TestingT, id string) domain.AgentConfig {
+	agent, err := domain.NewAgentConfig(domain.AgentSpec{AgentID: id, Role: "DEV", Model: "qwen"})
+	require.NoError(t, err)
+	return agent
+}
+
+func completed(proposal string, score float64, tokens int) domain.Outcome {
+	return domain.Outcome{
+		Kind: domain.OutcomeCompleted, Answer: domain.RestoredAnswer(proposal, "because", score),
+		Usage: domain.Usage{CompletionTokens: tokens, Calls: 1},
+	}
+}
+
+func failed(kind domain.FailureKind, retryable bool, tokens int) domain.Outcome {
+	return domain.Outcome{
+		Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(kind, "it broke", retryable),
+		Usage: domain.Usage{CompletionTokens: tokens, Calls: 1},
+	}
+}
+
+// decodeJSON reads as an adapter would: the first value, leniently, an object with a proposal.
+func decodeJSON(text string) (domain.AnswerFields, bool) {
+	var object map[string]any
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&object); err != nil {
+		return domain.AnswerFields{}, false
+	}
+	proposal, has := object["proposal"].(string)
+	reasoning, _ := object["reasoning"].(string)
+	score, isNumber := object["score"].(float64)
+	if !isNumber {
+		score = math.NaN()
+	}
+	return domain.AnswerFields{Proposal: proposal, Reasoning: reasoning, Score: score}, has
+}
+
+// anyText generates what breaks encoders: what JSON escapes, wide characters, and bytes that are no text.
+func anyText() *rapid.Generator[string] {
+	piece := rapid.OneOf(
+		rapid.String(),
+		rapid.SampledFrom([]string{
+			"<", ">", "&", "\"", "\\", "\x00", "\x1f", "\x7f", "\b", "\f", "\n", "\r", "\t", "議論", "🎯",
+			"\u2028", "\u2029", "\ufeff", "\ufffd", "\xff", "\xc3", "\xed\xa0\x80", "\xf0\x9f", "{", "}", "plain",
+		}),
+		rapid.Custom(func(t *rapid.T) string { return string(rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "bytes")) }),
+	)
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "")
+	})
+}
+
+// withoutBraces is any text that is no template.
+func withoutBraces() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.NewReplacer("{", "(", "}", ")").Replace(anyText().Draw(t, "text"))
+	})
+}
+
+// hasFault says that exactly this line is among the faults.
+func hasFault(t *testing.T, err error, line string) {
+	t.Helper()
+	require.Error(t, err)
+	var faults domain.Faults
+	require.ErrorAs(t, err, &faults)
+	lines := make([]string, 0, len(faults))
+	for _, fault := range faults {
+		lines = append(lines, fault.String())
+	}
+	require.Contains(t, lines, line)
+}
