@@ -28,7 +28,12 @@ type Error struct {
 	Err        error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Op, e.Err) }
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("%s: %s", e.Op, e.Kind)
+	}
+	return fmt.Sprintf("%s: %s", e.Op, e.Err)
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 

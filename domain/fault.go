@@ -2,13 +2,15 @@ package domain
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxFaults is how many faults a message names; the rest is counted.
 const MaxFaults = 50
 
-// maxQuoted bounds what a fault quotes of a value, in bytes.
+// maxQuoted bounds what a fault quotes of a value, in bytes of the message.
 const maxQuoted = 100
 
 // Fault is one broken rule at one place of a request, for example `agents[1].agent_id: cannot be empty`.
@@ -63,13 +65,18 @@ func (f Faults) OrNil() error {
 	return f
 }
 
-// Quote shows a value in a message: quoted, and cut to 100 bytes.
+// Quote shows a value in a message: quoted, and cut to 100 bytes as they stand between the quotes,
+// escapes included.
 func Quote(value string) string {
-	cut, whole := CutEncoded(value, maxQuoted)
-	if whole {
-		return fmt.Sprintf("%q", value)
+	size := 0
+	for i := 0; i < len(value); {
+		_, width := utf8.DecodeRuneInString(value[i:])
+		if size += len(strconv.Quote(value[i:i+width])) - 2; size > maxQuoted {
+			return strconv.Quote(value[:i]) + "…"
+		}
+		i += width
 	}
-	return fmt.Sprintf("%q…", cut)
+	return strconv.Quote(value)
 }
 
 func (f *Faults) required(path, value string, limit int) {

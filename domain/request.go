@@ -83,7 +83,7 @@ func checkAgents(specs []AgentSpec, faults *Faults) {
 	for i, spec := range specs {
 		_, err := NewAgentConfig(spec)
 		faults.Under(fmt.Sprintf("agents[%d]", i), err)
-		if j, taken := first[spec.AgentID]; taken && spec.AgentID != "" {
+		if j, taken := first[spec.AgentID]; taken && strings.TrimSpace(spec.AgentID) != "" {
 			faults.Add(fmt.Sprintf("agents[%d].agent_id", i), "duplicate of agents[%d]", j)
 		} else {
 			first[spec.AgentID] = i
@@ -98,11 +98,16 @@ func checkURL(text string, faults *Faults) {
 		return
 	}
 	faults.bounded(path, text, maxURL)
+	const absolute = "must be an absolute http or https URL"
 	parsed, err := url.Parse(text)
+	bad := err != nil || parsed.Hostname() == "" || (parsed.Scheme != "http" && parsed.Scheme != "https")
 	switch {
-	case err != nil || parsed.Hostname() == "" || (parsed.Scheme != "http" && parsed.Scheme != "https"):
-		faults.Add(path, "must be an absolute http or https URL, got %s", Quote(text))
-	case parsed.User != nil:
+	case bad && strings.Contains(text, "@"):
+		faults.Add(path, absolute) // not quoted: what is before the @ may be a password
+	case bad:
+		faults.Add(path, absolute+", got %s", Quote(text))
+	}
+	if err == nil && parsed.User != nil {
 		faults.Add(path, "must not carry a user or password")
 	}
 }
