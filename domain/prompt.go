@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ type PromptPart struct {
 func (r DeliberationRequest) CommonTexts() map[string]string {
 	texts := map[string]string{CommonTask: r.taskPrompt()}
 	for _, agent := range r.agents {
-		if strings.Contains(agent.template, "{"+taskPlaceholder+"}") {
+		if slices.Contains(r.persona(agent), PromptPart{Ref: CommonDescription}) {
 			texts[CommonDescription] = r.description
 		}
 	}
