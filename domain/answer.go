@@ -21,8 +21,8 @@ type AnswerFields struct {
 	Score     float64
 }
 
-// DecodeObject decodes the object that text starts with; false when there is none with a proposal. The domain knows no
-// JSON, so whoever reads an answer brings the decoder.
+// DecodeObject decodes the object that text starts with; false when there is none with a proposal,
+// which may be empty. The domain knows no JSON, so whoever reads an answer brings the decoder.
 type DecodeObject func(text string) (AnswerFields, bool)
 
 // Answer is a model's answer, read.
@@ -74,15 +74,17 @@ func validScore(score float64) bool {
 }
 
 // stripReasoning drops a leading <think>…</think>, which servers without a reasoning parser leave in.
+// Where the chat template opens the tag, only its end is in the answer.
 func stripReasoning(text string) string {
+	const open, end = "<think>", "</think>"
 	text = strings.TrimSpace(text)
-	if !strings.HasPrefix(text, "<think>") {
+	before, rest, closed := strings.Cut(text, end)
+	opened := strings.HasPrefix(text, open)
+	answered := strings.HasPrefix(text, "{") || strings.HasPrefix(text, "```") || strings.Contains(before, open)
+	if !closed || (!opened && answered) {
 		return text
 	}
-	if _, rest, closed := strings.Cut(text, "</think>"); closed {
-		return strings.TrimSpace(rest)
-	}
-	return text
+	return strings.TrimSpace(rest)
 }
 
 func stripFences(text string) string {
@@ -90,11 +92,14 @@ func stripFences(text string) string {
 	if !strings.HasPrefix(text, "```") || !strings.HasSuffix(text, "```") || len(text) < 6 {
 		return text
 	}
-	inner := strings.TrimSuffix(text, "```")
+	inner := text[3 : len(text)-3]
+	if strings.Contains(inner, "```") {
+		return text // two fenced blocks with prose between them, not one around everything
+	}
 	if _, body, found := strings.Cut(inner, "\n"); found {
 		return strings.TrimSpace(body)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(inner, "```"))
+	return strings.TrimSpace(inner)
 }
 
 // Proposal is what the agent proposes; never empty.
