@@ -1,0 +1,57 @@
+MAKEFLAGS += --no-print-directory
+STACK   := python3 deploy/dev/stack.py
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VENV    := $(CURDIR)/.dev/venv/bin
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo up down status logs test unit integration pytest check fmt histories
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: ## bin/worker and bin/starter
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ ./worker ./starter
+
+demo: up ## one deliberation, then one that survives two kills; VLLM_URL=… VLLM_MODEL=… for a real model
+	@$(VENV)/python deploy/dev/demo.py
+
+up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model and the worker
+	@$(STACK) up
+
+down: ## end all of it
+	@$(STACK) down
+
+status: ## what runs
+	@$(STACK) status
+
+logs: ## follow the logs; P=worker for one program
+	@$(STACK) logs $(P)
+
+unit: ## all that needs nothing running, in a minute
+	@$(STACK) prepare venv
+	go test $(RACE) -shuffle=on ./...
+	cd deploy/ray && $(VENV)/pytest -q -m "not ray"
+
+test: unit pytest integration ## everything, with a real Ray, Temporal and NATS on free ports of their own
+
+pytest: ## the Python tests that start a Ray of their own
+	@$(STACK) prepare venv
+	cd deploy/ray && $(VENV)/pytest -q -m ray
+
+integration: ## the Go tests against a whole stack
+	$(STACK) run --home .dev/test --free-ports --without worker -- go test -tags=integration -timeout 20m ./...
+
+check: ## linters, replay safety, module hygiene, Python types
+	@$(STACK) prepare venv lint
+	bin/tools/golangci-lint run && bin/tools/workflowcheck ./... && go vet -tags=integration ./... && go mod tidy -diff
+	$(VENV)/ruff check deploy && $(VENV)/ruff format --check deploy && cd deploy/ray && $(VENV)/mypy
+
+fmt: ## format Go and Python
+	@$(STACK) prepare venv lint
+	bin/tools/golangci-lint fmt
+	$(VENV)/ruff format deploy && $(VENV)/ruff check --fix deploy
+
+histories: ## record the workflow histories that `make unit` replays
+	$(STACK) run --home .dev/histories --free-ports --without worker -- go test -tags=integration -run TestRecordHistories ./e2e -update

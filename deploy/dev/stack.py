@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""The local stack: Temporal, NATS, Ray, the Ray app, a stand-in model and the worker, under one supervisor."""
+
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 - the one that is on PATH may be any
+    sys.exit(f"python3 3.10 or newer is needed; this one is {sys.version.split()[0]}")
+
+from stack.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+from stack import preflight, prepare
+from stack.console import Failed, say, took
+from stack.layout import ROOT, VENV, VENV_PYTHON, Layout
+
+NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return arguments.run(arguments)
+    except (Failed, ValueError, PermissionError) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stack.py", description="The local stack.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--home", default=".dev/stack", help="where it lives, from the repository's root (%(default)s)")
+    choice = argparse.ArgumentParser(add_help=False, parents=[common])
+    choice.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
+    choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, by commas")
+    choice.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str, kind: argparse.ArgumentParser = common) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[kind])
+        made.set_defaults(run=run)
+        return made
+
+    command("up", _up, "start what is missing, and wait until it answers", choice)
+    command("down", _down, "end everything, and see that nothing stays")
+    command("status", _status, "what runs").add_argument("--json", action="store_true")
+    logs = command("logs", _logs, "the logs, of all programs or of one; follows them on a terminal")
+    logs.add_argument("program", nargs="?", choices=NAMES)
+    for name, run, text in (
+        ("start", _start, "start one program and wait until it answers"),
+        ("stop", _stop, "stop one program"),
+        ("kill", _kill, "SIGKILL one program; the supervisor starts it again"),
+    ):
+        command(name, run, text).add_argument("program", choices=NAMES)
+    command("run", _run, "up, then a command, then down, whatever came of it", choice).add_argument(
+        "command", nargs="+", metavar="-- COMMAND", help="gets the stack's env; STACK_HOME says where it lives"
+    )
+    command("prepare", _prepare, "make what has to exist: venv, nats, temporal, lint, binaries").add_argument(
+        "items", nargs="+"
+    )
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
+    layout, wanted = Layout.at(arguments.home), _wanted(arguments)
+    if not arguments.prepared:
+        say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
+        _check(preflight.tools())
+        prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
+    _enter_environment("--prepared")
+    from stack.report import farewell
+    from stack.running import Stack
+
+    Stack(layout).up(wanted, arguments.free_ports)
+    say(f"up in {took(started)}")
+    say(farewell(layout))
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    _enter_environment()
+    from stack.running import Stack
+
+    started = time.monotonic()
+    found = Stack(Layout.at(arguments.home)).down()
+    say(f"down in {took(started)}, nothing left running" if found else "nothing was running")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    _enter_environment()
+    from stack.report import status
+
+    return status(Layout.at(arguments.home), as_json=arguments.json)
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    _enter_environment()
+    from stack.running import Stack
+
+    Stack(Layout.at(arguments.home)).start(arguments.program)
+    return 0
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    _enter_environment()
+    from stack.running import Stack
+
+    Stack(Layout.at(arguments.home)).stop(arguments.program)
+    say(f"  {arguments.program} stopped")
+    return 0
+
+
+def _kill(arguments: argparse.Namespace) -> int:
+    _enter_environment()
+    from stack.running import Stack
+
+    pids = Stack(Layout.at(arguments.home)).kill(arguments.program)
+    say(f"  {arguments.program} killed: {len(pids)} processes")
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    layout = Layout.at(arguments.home)
+    files = [layout.log(name) for name in ([arguments.program] if arguments.program else NAMES)]
+    present = [str(file) for file in files if file.exists()]
+    if not present:
+        raise Failed(f"no logs in {layout.logs}")
+    follow = ["-F"] if sys.stdout.isatty() else []
+    os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *present])
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    layout = Layout.at(arguments.home)
+    shared = ["--home", arguments.home]
+    choice = [*shared, "--without", arguments.without, *(["--free-ports"] if arguments.free_ports else [])]
+    script = [sys.executable, os.path.abspath(sys.argv[0])]
+    try:
+        up = subprocess.run([*script, "up", *choice], check=False)
+        if up.returncode != 0:
+            return up.returncode
+        variables = dict(line.split("=", 1) for line in layout.env.read_text().splitlines())
+        environment = {**os.environ, **variables, "STACK_HOME": str(layout.home)}
+        return subprocess.run(arguments.command, env=environment, check=False).returncode
+    finally:
+        subprocess.run([*script, "down", *shared], check=False)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    _check(preflight.tools())
+    prepare.prepare(arguments.items)
+    return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> list[str]:
+    without = [name for name in arguments.without.split(",") if name]
+    if unknown := [name for name in without if name not in NAMES]:
+        raise Failed(f"--without {unknown[0]}: there is no such program; there are {', '.join(NAMES)}")
+    if os.environ.get("VLLM_URL"):
+        without.append("model")
+    return [name for name in NAMES if name not in without]
+
+
+def _check(problems: list[str]) -> None:
+    if problems:
+        raise Failed("\n".join(["before anything can start:", *(f"  - {problem}" for problem in problems)]))
+
+
+def _enter_environment(*more: str) -> None:
+    """Goes on under the Python that has the supervisor's client, if this one isn't it."""
+    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+        return
+    if not VENV_PYTHON.exists():
+        raise Failed("nothing is set up yet: `make up` does it")
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv, *more])

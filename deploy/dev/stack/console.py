@@ -1,0 +1,66 @@
+"""What the person at the terminal sees while things take their time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+HEARTBEAT_SECONDS = 15
+
+
+class Failed(Exception):
+    """Something that the person has to know; printed without a traceback."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def took(since: float) -> str:
+    seconds = time.monotonic() - since
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The end of a log, indented; reads its last 64 KiB only."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 65536))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return "    (no log yet)"
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (the log is empty)"
+
+
+def run_step(title: str, expected: str, command: Sequence[str], log: Path, **options: object) -> None:
+    """Runs one long command with its output in a log, a heartbeat here, and no orphan behind on Ctrl-C."""
+    started = time.monotonic()
+    say(f"  {title} ({expected})")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options
+        )
+        finished = threading.Event()
+        threading.Thread(target=_heartbeat, args=(title, started, finished), daemon=True).start()
+        try:
+            code = child.wait()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
+            raise
+        finally:
+            finished.set()
+    if code != 0:
+        raise Failed(f"{title}: failed with exit code {code}; the end of {log}:\n{tail(log, 25)}")
+    say(f"  {title}: done in {took(started)}")
+
+
+def _heartbeat(title: str, started: float, finished: threading.Event) -> None:
+    while not finished.wait(HEARTBEAT_SECONDS):
+        say(f"    … {title}: {took(started)} so far")

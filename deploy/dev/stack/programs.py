@@ -1,0 +1,176 @@
+"""What runs in a stack, and how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack import readiness
+from stack.layout import BIN, ROOT, VENV, VENV_PYTHON
+from stack.ports import HOST, RAY_WORKER_PORTS, RAY_WORKERS
+from stack.record import Record
+
+STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
+# Turns wait for a model and compute nothing: the figure is Ray's bookkeeping, so it needn't be the machine's.
+RAY_CPUS = 4
+RAY_OBJECT_STORE_BYTES = 100_000_000
+RAY_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Despite its name it works on Linux, and is the only way to keep Ray on the loopback address: without it Ray
+    # turns 127.0.0.1 into the machine's own address and offers an open cluster to the network.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised program."""
+
+    name: str
+    command: list[str]
+    where: str
+    ready: Callable[[], bool]
+    hint: str
+    environment: dict[str, str] = field(default_factory=dict)
+    stop_seconds: int = 10
+    # Whether the whole group gets the polite signal too; the impolite one always goes to the group.
+    stop_group: bool = True
+    start_retries: int = 5
+
+
+def all_programs(record: Record) -> dict[str, Program]:
+    """Every program of the stack, in the order in which they are shown."""
+    made = [_temporal(record), _nats(record), _ray(record), _ray_app(record), _model(record), _worker(record)]
+    return {program.name: program for program in made}
+
+
+NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
+
+
+def _temporal(record: Record) -> Program:
+    urls, ports = record.urls(), record.ports
+    command = [str(BIN / "temporal"), "server", "start-dev", "--ip", HOST, "--log-level", "warn"]
+    command += ["--db-filename", str(record.layout.home / "temporal.db")]
+    command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["temporal_ui"])]
+    return Program(
+        name="temporal",
+        command=command,
+        where=f"{urls['temporal_address']}, Web UI {urls['temporal_ui']}",
+        ready=lambda: readiness.temporal_answers(urls["temporal_address"]),
+        hint="a database that it can't open: remove temporal.db in the stack's home (all history is lost)",
+    )
+
+
+def _nats(record: Record) -> Program:
+    port = record.ports["nats"]
+    command = [str(BIN / "nats-server"), "-js", "-sd", str(record.layout.home / "nats"), "-a", HOST, "-p", str(port)]
+    return Program(
+        name="nats",
+        command=command,
+        where=record.urls()["nats_url"],
+        ready=lambda: readiness.nats_answers(HOST, port),
+        hint="a store that it can't open: remove nats/ in the stack's home (all events are lost)",
+    )
+
+
+def _ray(record: Record) -> Program:
+    ports = record.ports
+    options = {
+        "node-ip-address": HOST,
+        "port": ports["ray_gcs"],
+        "dashboard-host": HOST,
+        "dashboard-port": ports["ray_dashboard"],
+        "dashboard-agent-listen-port": ports["ray_agent"],
+        "dashboard-agent-grpc-port": ports["ray_agent_grpc"],
+        "metrics-export-port": ports["ray_metrics"],
+        "ray-client-server-port": ports["ray_client"],
+        "node-manager-port": ports["ray_node_manager"],
+        "object-manager-port": ports["ray_object_manager"],
+        "runtime-env-agent-port": ports["ray_runtime_env"],
+        "min-worker-port": ports[RAY_WORKERS],
+        "max-worker-port": ports[RAY_WORKERS] + RAY_WORKER_PORTS - 1,
+        "temp-dir": record.layout.ray_dir,
+        "num-cpus": RAY_CPUS,
+        "object-store-memory": RAY_OBJECT_STORE_BYTES,
+    }
+    dashboard = record.urls()["ray_dashboard"]
+    return Program(
+        name="ray",
+        command=[
+            str(VENV / "bin" / "ray"),
+            *("start", "--head", "--block", "--disable-usage-stats"),
+            *(f"--{option}={value}" for option, value in options.items()),
+        ],
+        where=f"dashboard {dashboard}",
+        ready=lambda: readiness.answers(f"{dashboard}/api/version"),
+        hint=f"more is written in {record.layout.ray_dir}/session_latest/logs; it needs about 1 GB of memory",
+        environment={
+            **_ray_environment(record),
+            "DASHBOARD_METRIC_PORT": str(ports["ray_dashboard_metrics"]),
+            "AUTOSCALER_METRIC_PORT": str(ports["ray_autoscaler_metrics"]),
+        },
+        # On SIGTERM `ray start` drains the node before it ends the rest: it waits a minute for a GCS that got
+        # the same signal.
+        stop_group=False,
+    )
+
+
+def _ray_environment(record: Record) -> dict[str, str]:
+    """For Ray too, not only for the deployment: gateway and runners inherit their variables from Ray's node."""
+    return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token(), "PYTHONUNBUFFERED": "1"}
+
+
+def _ray_app(record: Record) -> Program:
+    urls = record.urls()
+    command = [str(VENV_PYTHON), "-m", "deliberation_ray.deploy", "--address", urls["ray_address"]]
+    command += ["--http-host", HOST, "--http-port", str(record.ports["ray_app"]), "--watch"]
+    return Program(
+        name="rayapp",
+        command=command,
+        where=urls["ray_app_url"],
+        ready=lambda: readiness.answers(f"{urls['ray_app_url']}/healthz"),
+        hint="see whether Ray is well: its dashboard, or the log of ray",
+        environment=_ray_environment(record),
+        # It starts beside Ray and may look for it before Ray is there.
+        start_retries=30,
+    )
+
+
+def _model(record: Record) -> Program:
+    port = record.ports["model"]
+    return Program(
+        name="model",
+        command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port)],
+        where=f"http://{HOST}:{port} (a stand-in: its answers are CANNED)",
+        ready=lambda: readiness.answers(f"http://{HOST}:{port}/healthz"),
+        hint="VLLM_URL=… VLLM_MODEL=… uses a model of yours instead",
+        environment={"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _worker(record: Record) -> Program:
+    url = record.urls()["worker_url"]
+    return Program(
+        name="worker",
+        command=[str(BIN / "worker")],
+        where=f"health and metrics {url}",
+        ready=lambda: readiness.answers(f"{url}/readyz"),
+        hint="`bin/worker --check-config` explains a configuration that it refuses",
+        environment=record.environment(),
+        # A worker hands its waits over before it ends.
+        stop_seconds=30,
+        start_retries=30,
+    )
+
+
+def supervisor_environment() -> dict[str, str]:
+    """The caller's environment, less what would lead a program to somebody else's cluster or proxy."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "VIRTUAL_ENV")}
+    local = f"{HOST},localhost"
+    for name in ("NO_PROXY", "no_proxy"):
+        kept[name] = f"{kept[name]},{local}" if kept.get(name) else local
+    kept["PATH"] = os.pathsep.join([str(Path(VENV / "bin")), kept.get("PATH", os.defpath)])
+    return kept

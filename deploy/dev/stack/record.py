@@ -1,0 +1,105 @@
+"""stack.json and env: what a stack tells those who use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack.layout import Layout
+from stack.ports import HOST
+
+NAMESPACE = "default"
+
+
+@dataclass
+class Record:
+    """What is remembered from one start to the next."""
+
+    layout: Layout
+    ports: dict[str, int]
+    free_ports: bool = False
+    wanted: list[str] = field(default_factory=list)
+    pids: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, layout: Layout) -> Record:
+        try:
+            kept = json.loads(layout.record.read_text())
+        except (OSError, ValueError):
+            return cls(layout, {})
+        return cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"])
+
+    def urls(self) -> dict[str, str]:
+        ports = self.ports
+        return {
+            "temporal_address": f"{HOST}:{ports['temporal']}",
+            "temporal_ui": f"http://{HOST}:{ports['temporal_ui']}",
+            "nats_url": f"nats://{HOST}:{ports['nats']}",
+            "ray_dashboard": f"http://{HOST}:{ports['ray_dashboard']}",
+            "ray_app_url": f"http://{HOST}:{ports['ray_app']}/deliberation",
+            "model_url": os.environ.get("VLLM_URL") or f"http://{HOST}:{ports['model']}",
+            "worker_url": f"http://{HOST}:{ports['worker']}",
+            "ray_address": f"{HOST}:{ports['ray_gcs']}",
+        }
+
+    def token(self) -> str:
+        """The bearer token of the Ray app: the user's own, else one that is made once per stack."""
+        if given := os.environ.get("DELIBERATION_RAY_TOKEN"):
+            return given
+        if not self.layout.token.exists():
+            _write_private(self.layout.token, secrets.token_urlsafe(24))
+        return self.layout.token.read_text().strip()
+
+    def environment(self) -> dict[str, str]:
+        """What a worker needs."""
+        urls = self.urls()
+        worker = f"{HOST}:{self.ports['worker']}"
+        return {
+            "TEMPORAL_ADDRESS": urls["temporal_address"],
+            "TEMPORAL_NAMESPACE": NAMESPACE,
+            "DELIBERATION_RAY_CLUSTERS": f"local={urls['ray_app_url']}",
+            "DELIBERATION_RAY_TOKEN": self.token(),
+            "NATS_URL": urls["nats_url"],
+            "DELIBERATION_METRICS_ADDR": worker,
+            "DELIBERATION_HEALTH_ADDR": worker,
+        }
+
+    def model(self) -> dict[str, str]:
+        """What a request needs besides: the model, ours unless the user names one."""
+        return {
+            "DELIBERATION_VLLM_URL": self.urls()["model_url"],
+            "DELIBERATION_VLLM_MODEL": os.environ.get("VLLM_MODEL") or "canned/stand-in",
+        }
+
+    def save(self) -> None:
+        known = {
+            "home": str(self.layout.home),
+            "free_ports": self.free_ports,
+            "wanted": self.wanted,
+            "ports": self.ports,
+            **self.urls(),
+            "namespace": NAMESPACE,
+            "vllm_model": self.model()["DELIBERATION_VLLM_MODEL"],
+            "ray_token": self.token(),
+            "pids": self.pids,
+        }
+        _write_private(self.layout.record, json.dumps(known, indent=2) + "\n")
+        _write_private(self.layout.env, _lines({**self.environment(), **self.model()}))
+
+
+def _lines(variables: Mapping[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replaces a file in one step, readable by its owner only: these hold the token."""
+    fresh = path.with_name(f".{path.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,69 @@
+"""What a stack says about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from stack.console import say
+from stack.layout import ROOT, Layout
+from stack.programs import all_programs
+from stack.record import Record
+from stack.supervision import UP, Supervisor
+
+NOT_RUNNING = 3
+
+
+def farewell(layout: Layout) -> str:
+    """Where to go next."""
+    urls = Record.load(layout).urls()
+    home = os.path.relpath(layout.home, ROOT)
+    return "\n".join(
+        [
+            f"  Temporal Web UI   {urls['temporal_ui']}",
+            f"  Ray dashboard     {urls['ray_dashboard']}",
+            f"  Ray app           {urls['ray_app_url']}",
+            f"  model             {urls['model_url']}",
+            f"  worker            {urls['worker_url']}/metrics",
+            f"  for your shell    set -a; . {home}/env; set +a",
+        ]
+    )
+
+
+def status(layout: Layout, as_json: bool) -> int:
+    """0: all that is wanted answers; 1: something doesn't; 3: no stack is running."""
+    record, states = Record.load(layout), Supervisor(layout).states()
+    if not states:
+        say(json.dumps({"running": False, "programs": {}}) if as_json else "no stack is running")
+        return NOT_RUNNING
+    everything = all_programs(record)
+    with ThreadPoolExecutor() as pool:
+        asked = {
+            name: pool.submit(program.ready)
+            for name, program in everything.items()
+            if states.get(name, {}).get("statename") in UP
+        }
+    rows = {}
+    for name, program in everything.items():
+        info = states.get(name, {})
+        rows[name] = {
+            "state": info.get("statename", "STOPPED").lower(),
+            "ready": name in asked and asked[name].result(),
+            "wanted": name in record.wanted,
+            "pid": info.get("pid") or None,
+            "uptime_seconds": int(time.time() - info["start"]) if info.get("pid") else 0,
+            "where": program.where,
+        }
+    say(json.dumps({"running": True, "programs": rows, **record.urls()}, indent=2) if as_json else _table(rows))
+    return 0 if all(row["ready"] for row in rows.values() if row["wanted"]) else 1
+
+
+def _table(rows: dict[str, dict]) -> str:
+    lines = [f"{'PROGRAM':<10}{'STATE':<11}{'ANSWERS':<9}{'PID':<9}{'UP':<10}WHERE"]
+    for name, row in rows.items():
+        answers = "yes" if row["ready"] else "no" if row["wanted"] else "-"
+        up = f"{row['uptime_seconds']} s" if row["pid"] else "-"
+        lines.append(f"{name:<10}{row['state']:<11}{answers:<9}{row['pid'] or '-':<9}{up:<10}{row['where']}")
+    return "\n".join(lines)

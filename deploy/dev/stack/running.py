@@ -1,0 +1,162 @@
+"""up, down, and single programs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from stack import ports, preflight, processes, programs
+from stack.console import HEARTBEAT_SECONDS, Failed, say, tail, took
+from stack.layout import Layout
+from stack.programs import Program
+from stack.record import Record
+from stack.supervision import UP, Supervisor, write_configuration
+
+READY_SECONDS = 180
+POLL_SECONDS = 0.3
+
+
+class Stack:
+    """One stack and what can be done with it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.supervisor = Supervisor(layout)
+
+    def up(self, wanted: list[str], free_ports: bool) -> None:
+        """Starts what is missing and returns when all that is wanted answers."""
+        with self._alone():
+            fresh = not self.supervisor.alive()
+            if fresh:
+                self._clear_leftovers()
+            running = self.supervisor.running()
+            missing = [name for name in wanted if name not in running]
+            record = self._record(wanted, free_ports, running)
+            if problems := preflight.taken(record.ports, missing):
+                raise Failed("\n".join(problems))
+            record.save()
+            all_of_them = programs.all_programs(record)
+            try:
+                self._launch(all_of_them, missing, fresh)
+                self._await({name: all_of_them[name] for name in wanted}, started=missing)
+            except KeyboardInterrupt:
+                say("\ninterrupted: stopping what this call has started")
+                self._end() if fresh else self.supervisor.stop(missing)
+                raise
+            self._remember_pids(record)
+
+    def down(self) -> bool:
+        """Ends everything; False if there was nothing."""
+        if not self.layout.home.exists():
+            return False
+        with self._alone():
+            found = self._end()
+            record = Record.load(self.layout)
+            if record.ports:
+                record.pids = {}
+                record.save()
+        return found
+
+    def start(self, name: str) -> None:
+        record = self._running_record()
+        program = programs.all_programs(record)[name]
+        self.supervisor.start([name])
+        self._await({name: program}, started=[name])
+        self._remember_pids(record)
+
+    def stop(self, name: str) -> None:
+        record = self._running_record()
+        self.supervisor.stop([name])
+        self._remember_pids(record)
+
+    def kill(self, name: str) -> list[int]:
+        """SIGKILL; the supervisor starts the program again, as it would after any crash."""
+        self._running_record()
+        pid = self.supervisor.states()[name]["pid"]
+        if not pid:
+            raise Failed(f"{name} isn't running")
+        return processes.kill_tree(pid)
+
+    def _launch(self, everything: dict[str, Program], missing: list[str], fresh: bool) -> None:
+        write_configuration(self.layout, everything)
+        if fresh:
+            self.supervisor.launch()
+        else:
+            self.supervisor.adopt()
+        self.supervisor.start(missing)
+
+    def _await(self, wanted: dict[str, Program], started: Iterable[str]) -> None:
+        begun = said = time.monotonic()
+        waiting = dict(wanted)
+        while waiting:
+            states = self.supervisor.states()
+            for name, program in list(waiting.items()):
+                if states.get(name, {}).get("statename") in UP and program.ready():
+                    what = f"ready in {took(begun)}" if name in started else "is running"
+                    say(f"  {name:<9} {what:<17} {program.where}")
+                    del waiting[name]
+            self._fail_on(waiting, states, late=time.monotonic() - begun > READY_SECONDS)
+            if waiting and time.monotonic() - said >= HEARTBEAT_SECONDS:
+                said = time.monotonic()
+                say(f"    … waiting for {', '.join(waiting)}: {took(begun)} so far")
+            time.sleep(POLL_SECONDS if waiting else 0)
+
+    def _fail_on(self, waiting: dict[str, Program], states: dict, late: bool) -> None:
+        gone = [name for name in waiting if states.get(name, {}).get("statename") not in UP]
+        if not gone and not late:
+            return
+        parts = []
+        for name in gone or waiting:
+            what = "doesn't stay up" if name in gone else f"doesn't answer after {READY_SECONDS} s"
+            log = self.layout.log(name)
+            parts.append(f"{name} {what}; the end of {log}:\n{tail(log)}\n  what to do: {waiting[name].hint}")
+        raise Failed("\n".join([*parts, "the rest keeps running; the same command tries again, `down` ends it all"]))
+
+    def _record(self, wanted: list[str], free_ports: bool, running: set[str]) -> Record:
+        record = Record.load(self.layout)
+        self.layout.create()
+        record.free_ports = record.free_ports or free_ports
+        record.wanted = [name for name in programs.NAMES if name in wanted or name in running]
+        record.ports = ports.choose(record.ports, running, record.free_ports)
+        return record
+
+    def _running_record(self) -> Record:
+        if not self.supervisor.alive():
+            raise Failed(f"no stack is running in {self.layout.home}")
+        return Record.load(self.layout)
+
+    def _remember_pids(self, record: Record) -> None:
+        record.pids = {name: info["pid"] for name, info in self.supervisor.states().items() if info["pid"]}
+        record.save()
+
+    def _clear_leftovers(self) -> None:
+        """Ends programs whose supervisor was killed: nobody watches them, and they hold the ports."""
+        if left := processes.belonging(self.layout):
+            say(f"  ending {len(left)} processes that an earlier stack left behind")
+            processes.sweep(self.layout)
+
+    def _end(self) -> bool:
+        supervised = self.supervisor.alive()
+        if supervised:
+            # First those that use the others, so that they can say goodbye.
+            self.supervisor.stop(["worker", "rayapp"])
+            self.supervisor.stop(programs.NAMES)
+            self.supervisor.shutdown()
+        found = bool(processes.belonging(self.layout)) or supervised
+        for left in processes.sweep(self.layout):
+            say(f"  ended {left}, which had stayed behind")
+        return found
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One `up` or `down` at a time per stack."""
+        self.layout.home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.layout.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
