@@ -1,0 +1,77 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+const (
+	firstPoll = 2 * time.Second  // then a heartbeat shows that the turn is waited for
+	longPoll  = 15 * time.Second // with the client's margin under the heartbeat timeout
+)
+
+// awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
+// on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
+// retry, which frees the slot in between and shows the reason to people.
+func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+	cluster, err := s.cluster(in.Handle.Cluster)
+	if err != nil {
+		return workflows.TurnOutcome{}, err
+	}
+	polling, stop := untilStopped(ctx)
+	defer stop()
+	handle := in.Handle.Domain()
+	progress := workflows.AwaitProgress{State: "submitted"}
+	for wait := firstPoll; ; wait = longPoll {
+		seen, err := cluster.Await(polling, handle, wait)
+		if err != nil {
+			return workflows.TurnOutcome{}, stoppedBy(ctx, polling, err)
+		}
+		outcome := domain.OutcomeOf(handle, seen, decodeAnswer, in.AnswerBytes)
+		switch outcome.Kind {
+		case domain.OutcomeRunning:
+			progress.Polls++
+			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
+			activity.RecordHeartbeat(ctx, progress)
+		case domain.OutcomeUnreachable:
+			return workflows.TurnOutcome{}, &domain.Error{
+				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
+			}
+		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
+			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
+				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
+			return workflows.TurnOutcomeOf(outcome), nil
+		}
+	}
+}
+
+// errStopping is why a poll ends when the worker shuts down.
+var errStopping = errors.New("worker is shutting down")
+
+// untilStopped is a context that also ends when the worker shuts down, so that a long poll doesn't hold
+// the hand-over up.
+func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	polling, cancel := context.WithCancelCause(ctx)
+	stopping := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stopping:
+			cancel(errStopping)
+		case <-polling.Done():
+		}
+	}()
+	return polling, func() { cancel(nil) }
+}
+
+func stoppedBy(ctx, polling context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(context.Cause(polling), errStopping) {
+		return handOver()
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// Registry is what a worker and a test environment have in common.
+type Registry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Workers are the registries of the three task queues. They may be one and the same.
+type Workers struct {
+	Main   Registry // stop, publish, count: never behind waiting work
+	Submit Registry
+	Wait   Registry
+}
+
+// Visibility lists workflow executions; a Temporal client does.
+type Visibility interface {
+	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
+
+// Dependencies are what the activities work with.
+type Dependencies struct {
+	Clusters   map[string]domain.RayCluster // by name
+	Publisher  domain.EventPublisher        // nil: no events are wanted
+	Visibility Visibility
+	Owner      string // the namespace's id; turns on Ray carry it
+}
+
+// Keys of the log lines; no line carries text of a prompt or an answer.
+const (
+	keyDeliberation = "deliberation_id"
+	keyTurn         = "turn_id"
+)
+
+// set is the activities with what they work with.
+type set struct{ Dependencies }
+
+// Register makes workers run the activities.
+func Register(on Workers, with Dependencies) {
+	s := set{with}
+	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
+	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
+	bind(on.Main, workflows.StopTurns, s.stopTurns)
+	bind(on.Main, workflows.PublishEvents, s.publishEvents)
+	bind(on.Main, workflows.CountDeliberations, s.countDeliberations)
+}
+
+func bind[In, Out any](on Registry, step workflows.Step[In, Out], do func(context.Context, In) (Out, error)) {
+	on.RegisterActivityWithOptions(func(ctx context.Context, in In) (Out, error) {
+		out, err := do(ctx, in)
+		return out, toTemporal(err)
+	}, activity.RegisterOptions{Name: step.Name()})
+}
