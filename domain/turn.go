@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -80,11 +79,12 @@ func (t Turn) RetryDelay(failures int) time.Duration {
 	const step, most = time.Second, time.Minute
 	delay := most
 	if failures <= 6 { // 2^6 s is beyond a minute
-		delay = min(most, step<<max(0, failures-1))
+		delay = min(most, step<<(max(1, failures)-1))
 	}
 	digest := sha256.Sum256([]byte(t.id))
-	share := float64(binary.BigEndian.Uint32(digest[:4])) / math.MaxUint32 // 0..1
-	return time.Duration(float64(delay) * (0.8 + 0.4*share))
+	// In whole numbers: floating-point results may differ between processors.
+	perMille := 800 + binary.BigEndian.Uint32(digest[:4])%401
+	return delay * time.Duration(perMille) / 1000
 }
 
 func (t Turn) derive() TurnID {
