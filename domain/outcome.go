@@ -52,7 +52,10 @@ func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer i
 }
 
 func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
-	o.Usage, o.Duration = done.Usage, done.Duration
+	o.Duration = done.Duration
+	if done.Usage != (Usage{}) {
+		o.Usage = done.Usage
+	}
 	o.Metadata["finish_reason"] = done.FinishReason
 	if done.ResponseFormat != "" {
 		o.Metadata["response_format"] = done.ResponseFormat

@@ -60,7 +60,7 @@ func Judge(handle Handle, seen Observation) Verdict {
 	switch {
 	case seen.Denied != "":
 		return Verdict{Kind: VerdictFailed, Failure: NewTurnFailure(RayDenied, seen.Denied, false)}
-	case seen.Unreachable != "":
+	case seen.Unreachable != "" && seen.State != RayCompleted:
 		return Verdict{Kind: VerdictUnreachable, Reason: seen.Unreachable}
 	}
 	switch seen.State {

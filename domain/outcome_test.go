@@ -1,0 +1,98 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"deliberation.io/deliberation/domain"
+)
+
+func TestOutcomeOf(t *testing.T) {
+	where := map[string]string{"submission_id": "t1", "cluster": "local"}
+	broke := domain.NewTurnFailure(domain.ModelTimeout, "slow", true)
+	paid := domain.Usage{PromptTokens: 3, CompletionTokens: 4, Calls: 1}
+	for name, test := range map[string]struct {
+		seen domain.Observation
+		want domain.Outcome
+	}{
+		"running": {
+			domain.Observation{State: domain.RayRunning, Usage: paid},
+			domain.Outcome{Kind: domain.OutcomeRunning, Usage: paid, Metadata: where}},
+		"failed, with what it cost": {
+			domain.Observation{State: domain.RayFailed, Failure: broke, Usage: paid},
+			domain.Outcome{Kind: domain.OutcomeFailed, Failure: broke, Usage: paid, Metadata: where}},
+		"lost": {
+			domain.Observation{State: domain.RayUnknown, Incarnation: "two"},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 was restarted", Metadata: where}},
+		"unreachable": {
+			domain.Observation{Unreachable: "timeout"},
+			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "timeout", Metadata: where}},
+		"denied": {
+			domain.Observation{Denied: "401"},
+			domain.Outcome{Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(domain.RayDenied, "401", false), Metadata: where}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, domain.OutcomeOf(theHandle, test.seen, decodeJSON, 1000))
+		})
+	}
+}
+
+func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
+	done := domain.Completion{
+		Text: `{"proposal":"do it","reasoning":"because","score":0.5}`, FinishReason: "stop", ResponseFormat: "json_object",
+		Usage: domain.Usage{CompletionTokens: 7, Calls: 2}, Duration: time.Second,
+	}
+	outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 1000)
+	require.Equal(t, domain.OutcomeCompleted, outcome.Kind)
+	require.Equal(t, domain.RestoredAnswer("do it", "because", 0.5), outcome.Answer)
+	require.Equal(t, done.Usage, outcome.Usage)
+	require.Equal(t, time.Second, outcome.Duration)
+	require.Equal(t, map[string]string{
+		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "response_format": "json_object",
+	}, outcome.Metadata)
+
+	done.Text, done.ResponseFormat = strings.Repeat("x", 11), ""
+	outcome = domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 10)
+	require.Equal(t, strings.Repeat("x", 10), outcome.Answer.Proposal())
+	require.Equal(t, map[string]string{
+		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "parse": "plain_text", "truncated": "true",
+	}, outcome.Metadata)
+}
+
+func TestAnEmptyProposalIsARetryableFailureThatWasPaid(t *testing.T) {
+	outcome := domain.OutcomeOf(theHandle, domain.Observation{
+		State: domain.RayCompleted, Completion: domain.Completion{Text: " ", Usage: domain.Usage{CompletionTokens: 7, Calls: 1}},
+	}, decodeJSON, 1000)
+	require.Equal(t, domain.OutcomeFailed, outcome.Kind)
+	require.Equal(t, domain.NewTurnFailure(domain.InvalidOutput, "the answer has an empty proposal", true), outcome.Failure)
+	require.Equal(t, 7, outcome.Usage.Tokens())
+}
+
+func TestWhatWasPaidCountsWhereverItIsSaid(t *testing.T) {
+	paid := domain.Usage{PromptTokens: 1, CompletionTokens: 2, Calls: 1}
+	for _, seen := range []domain.Observation{
+		{State: domain.RayCompleted, Usage: paid, Completion: domain.Completion{Text: "x"}},
+		{State: domain.RayCompleted, Completion: domain.Completion{Text: "x", Usage: paid}},
+		{State: domain.RayCompleted, Usage: paid, Completion: domain.Completion{Text: "x", Usage: paid}},
+	} {
+		require.Equal(t, paid, domain.OutcomeOf(theHandle, seen, decodeJSON, 1000).Usage)
+	}
+}
+
+func TestOutcomesAlwaysHaveAKindAndBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seen := anyObservation().Draw(t, "seen")
+		seen.Completion.Text += anyText().Draw(t, "text")
+		limit := rapid.IntRange(6, 100).Draw(t, "limit")
+		outcome := domain.OutcomeOf(theHandle, seen, decodeJSON, limit)
+		require.NotEmpty(t, outcome.Kind)
+		require.Equal(t, outcome.Kind == domain.OutcomeCompleted, outcome.Answer.Proposal() != "")
+		require.LessOrEqual(t, domain.EncodedSize(outcome.Answer.Proposal())+domain.EncodedSize(outcome.Answer.Reasoning()), limit)
+		outcome.MetadataCopy()["cluster"] = "changed"
+		require.Equal(t, "local", outcome.Metadata["cluster"])
+	})
+}
