@@ -52,10 +52,15 @@ func NewCouncil(request DeliberationRequest) Council {
 // Seats are the agents in request order.
 func (c Council) Seats() []Seat { return slices.Clone(c.seats) }
 
-// Submit notes that the turn is on its way to Ray, or on it when handle says where.
+// Submit notes that the turn is on its way to Ray, or on it when handle says where. An agent that is
+// done stays so.
 func (c Council) Submit(turn Turn, handle Handle) Council {
 	return c.with(turn, func(seat *Seat) {
+		if seat.Done() {
+			return
+		}
 		seat.Attempt, seat.TurnID = turn.attempt, turn.id
+		seat.State, seat.Cluster = AgentWaiting, ""
 		if !handle.IsZero() {
 			seat.State, seat.Cluster = AgentSubmitted, handle.Cluster
 		}
@@ -63,10 +68,15 @@ func (c Council) Submit(turn Turn, handle Handle) Council {
 }
 
 // Complete takes in what a turn came to. An agent is done when its turn gave a proposal; what else it
-// cost is wasted. Use [Council.Fail] when there is no further attempt.
+// cost is wasted. Use [Council.Fail] when there is no further attempt. A proposal also counts when its
+// agent was given up before; of two, the first.
 func (c Council) Complete(turn Turn, outcome Outcome) Council {
+	completed, has := c.completedBy(turn.agent.id)
+	if has && completed == turn.id {
+		return c // the same answer once more, paid once
+	}
 	c.paid = c.paid.Plus(outcome.Usage)
-	if outcome.Kind != OutcomeCompleted {
+	if outcome.Kind != OutcomeCompleted || has {
 		c.wasted += outcome.Usage.Tokens()
 		return c
 	}
@@ -75,14 +85,30 @@ func (c Council) Complete(turn Turn, outcome Outcome) Council {
 		Duration: outcome.Duration, Usage: outcome.Usage, Metadata: outcome.Metadata,
 	})
 	if err != nil {
+		c.wasted += outcome.Usage.Tokens()
 		return c.Fail(turn, NewTurnFailure(InvalidOutput, err.Error(), false))
 	}
-	return c.with(turn, func(seat *Seat) { seat.State, seat.result = AgentCompleted, result })
+	return c.with(turn, func(seat *Seat) {
+		seat.State, seat.result, seat.failure = AgentCompleted, result, AgentFailure{}
+		seat.Attempt, seat.TurnID = turn.attempt, turn.id
+	})
 }
 
-// Fail gives the turn's agent up.
+func (c Council) completedBy(agentID string) (TurnID, bool) {
+	for _, seat := range c.seats {
+		if seat.Agent.id == agentID && seat.State == AgentCompleted {
+			return seat.TurnID, true
+		}
+	}
+	return "", false
+}
+
+// Fail gives the turn's agent up, unless it has its proposal.
 func (c Council) Fail(turn Turn, failure TurnFailure) Council {
 	return c.with(turn, func(seat *Seat) {
+		if seat.State == AgentCompleted {
+			return
+		}
 		seat.State = AgentFailed
 		seat.failure = AgentFailure{agentID: turn.agent.id, failure: failure, attempts: turn.attempt}
 	})
