@@ -1,0 +1,80 @@
+package domain
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// metadataAddresses are where clouds serve credentials beside the link-local range.
+var metadataAddresses = []netip.Addr{
+	netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254"),
+}
+
+// The forms of an IPv6 address that lead to an IPv4 address.
+var (
+	nat64     = netip.MustParsePrefix("64:ff9b::/96")
+	sixToFour = netip.MustParsePrefix("2002::/16")
+)
+
+// forbiddenHost tells a host that is a literal of an address which is never allowed, in any spelling
+// that a resolver takes for an address: a refused address must not pass in disguise.
+func forbiddenHost(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		var numeric bool
+		if address, numeric = numericAddress(host); !numeric {
+			return false
+		}
+	}
+	address = leadsTo(address.WithZone("").Unmap())
+	return address.IsLinkLocalUnicast() || slices.Contains(metadataAddresses, address)
+}
+
+func leadsTo(address netip.Addr) netip.Addr {
+	bytes := address.As16()
+	switch {
+	case nat64.Contains(address):
+		return netip.AddrFrom4([4]byte(bytes[12:]))
+	case sixToFour.Contains(address):
+		return netip.AddrFrom4([4]byte(bytes[2:6]))
+	}
+	return address
+}
+
+// numericAddress reads what C's inet_aton takes for an IPv4 address and netip doesn't: one to four
+// numbers, decimal, octal or hexadecimal, the last of which fills the bytes that are left.
+func numericAddress(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	value := uint64(0)
+	for i, part := range parts {
+		bits := 8
+		if last := i == len(parts)-1; last {
+			bits = 8 * (5 - len(parts))
+		}
+		number, ok := numericPart(part, bits)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		value = value<<bits | number
+	}
+	var bytes [4]byte
+	binary.BigEndian.PutUint32(bytes[:], uint32(value)) //nolint:gosec // the parts have 32 bits together
+	return netip.AddrFrom4(bytes), true
+}
+
+func numericPart(text string, bits int) (uint64, bool) {
+	base, digits := 10, text
+	if hex, prefixed := strings.CutPrefix(strings.ToLower(text), "0x"); prefixed {
+		base, digits = 16, hex
+	} else if len(text) > 1 && text[0] == '0' {
+		base, digits = 8, text[1:]
+	}
+	number, err := strconv.ParseUint(digits, base, bits)
+	return number, err == nil
+}
