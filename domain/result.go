@@ -1,8 +1,6 @@
 package domain
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -80,13 +78,17 @@ type CouncilResult struct {
 	failures []AgentFailure
 }
 
-// NewCouncilResult checks the counts: completed and failed are at most the total.
+// NewCouncilResult checks the counts: completed and failed are at most the total. The error is [Faults].
 func NewCouncilResult(total int, ranked []DeliberationResult, failures []AgentFailure) (CouncilResult, error) {
+	var faults Faults
 	if total < 0 {
-		return CouncilResult{}, errors.New("total_agents: cannot be negative")
+		faults.Add("total_agents", "cannot be negative, got %d", total)
 	}
-	if len(ranked)+len(failures) > total {
-		return CouncilResult{}, fmt.Errorf("completed_agents + failed_agents: must be at most %d, got %d", total, len(ranked)+len(failures))
+	if ended := len(ranked) + len(failures); ended > max(0, total) {
+		faults.Add("completed_agents + failed_agents", "must be at most %d, got %d", max(0, total), ended)
+	}
+	if err := faults.OrNil(); err != nil {
+		return CouncilResult{}, err
 	}
 	return CouncilResult{
 		total: total, results: append([]DeliberationResult(nil), ranked...), failures: append([]AgentFailure(nil), failures...),
