@@ -1,0 +1,153 @@
+package ray
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Config is where a Ray app is and how to talk to it.
+type Config struct {
+	Name  string // the cluster's name, in handles and messages
+	URL   string // the app's route, for example http://127.0.0.1:8000/deliberation
+	Token string // sent as bearer token unless empty
+
+	// MaxIdleConnections is how many connections are kept for the next call; 0 means 10,000. Each wait
+	// holds one, so it should be no fewer than the waits in flight. Open connections aren't limited: a
+	// stop must never queue behind waits.
+	MaxIdleConnections int
+
+	// Wrap, if set, is put around the transport: that is where traces are injected.
+	Wrap func(http.RoundTripper) http.RoundTripper
+}
+
+// Client talks to the Ray app of one cluster. It is safe for concurrent use.
+type Client struct {
+	name  string
+	base  *url.URL
+	token string
+	http  *http.Client
+}
+
+var _ domain.RayCluster = (*Client)(nil)
+
+// New checks the configuration; it does no I/O.
+func New(config Config) (*Client, error) {
+	base, err := parseBase(config.URL)
+	switch {
+	case config.Name == "":
+		return nil, errors.New("ray cluster: the name cannot be empty")
+	case err != nil:
+		return nil, fmt.Errorf("ray cluster %s: %w", config.Name, err)
+	case strings.ContainsFunc(config.Token, notInToken):
+		// Not quoted: it is a secret. The header could not carry it, so every call would fail.
+		return nil, fmt.Errorf("ray cluster %s: the token has characters other than printable ASCII without spaces", config.Name)
+	}
+	var transport http.RoundTripper = newTransport(config.MaxIdleConnections)
+	if config.Wrap != nil {
+		transport = config.Wrap(transport)
+	}
+	return &Client{name: config.Name, base: base, token: config.Token, http: &http.Client{
+		Transport: transport,
+		// The app never redirects: whoever does isn't the app, and must not be handed the token.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+func notInToken(r rune) bool { return r <= ' ' || r > '~' }
+
+func parseBase(text string) (*url.URL, error) {
+	base, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || base.Hostname() == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, errors.New("the URL must be absolute, http or https")
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("the URL must not carry a user, query or fragment")
+	}
+	return base, nil
+}
+
+// Name is the cluster's.
+func (c *Client) Name() string { return c.name }
+
+// CloseIdleConnections closes what no call is using.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// How long calls may take. The app answers a wait after its time, or says that its runner doesn't
+// answer 10 s later: the margin lets it.
+const (
+	submitWithin  = 30 * time.Second
+	controlWithin = 9 * time.Second // an activity gives stop and forget 10 s
+	waitMargin    = 12 * time.Second
+	longestWait   = 30 * time.Second // the app's own bound
+)
+
+// Submit puts the turns to Ray together.
+func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
+	ask := call{
+		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",
+		body: submitBodyOf(submission), within: submitWithin, limit: shortAnswer,
+	}
+	var answer acceptanceAnswer
+	if err := c.ask(ctx, ask, &answer); err != nil {
+		return domain.Acceptance{}, err
+	}
+	acceptance, err := answer.acceptance(c.name, submission.Turns)
+	if err != nil {
+		return domain.Acceptance{}, ask.unreadable(err)
+	}
+	return acceptance, nil
+}
+
+// Await waits at most 30 s, whatever is asked for: the caller asks again.
+func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+	wait = min(max(0, wait), longestWait)
+	ask := call{
+		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
+		body:   awaitBody{Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
+		within: wait + waitMargin, limit: shortAnswer + turnAnswer,
+	}
+	seen, err := c.observe(ctx, ask, []domain.Handle{handle})
+	if err == nil {
+		return seen[0], nil
+	}
+	var refused *domain.Error
+	if !errors.As(err, &refused) {
+		return domain.Observation{}, err
+	}
+	reason := c.reason(refused.Err.Error())
+	if refused.Kind == domain.KindDenied {
+		return domain.Observation{TurnID: handle.TurnID, Denied: reason}, nil
+	}
+	return domain.Observation{TurnID: handle.TurnID, Unreachable: reason}, nil
+}
+
+// observe asks for the states of turns and brings them in the handles' order.
+func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle) ([]domain.Observation, error) {
+	var answer statesAnswer
+	if err := c.ask(ctx, ask, &answer); err != nil {
+		return nil, err
+	}
+	states, err := answer.inOrder(handles)
+	if err != nil {
+		return nil, ask.unreadable(err)
+	}
+	seen := make([]domain.Observation, 0, len(handles))
+	for _, state := range states {
+		observation, err := state.observation()
+		if err != nil {
+			observation = domain.Observation{TurnID: state.ID, Unreachable: c.reason(err.Error())}
+		}
+		seen = append(seen, observation)
+	}
+	return seen, nil
+}
+
+// reason is what a person reads of this cluster: its name first, short.
+func (c *Client) reason(text string) string { return cut(c.name + ": " + text) }

@@ -1,0 +1,9 @@
+// Package ray is the HTTP client of the Ray app: [Client] implements [domain.RayCluster].
+//
+// Only an answer of the app's own form speaks for it: JSON with an error.type of its list, or a 200
+// that holds what was asked for. Everything else (Serve's own 404 and plain-text 500, a proxy's page, a
+// cut or silent connection) means that nobody answered, and is never a verdict on a turn.
+//
+// The package keeps no state but connections, and decides nothing about retries: every call may be
+// repeated, because a turn's id stands for the same work.
+package ray

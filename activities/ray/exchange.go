@@ -1,0 +1,143 @@
+package ray
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Bounds of an answer. A turn's text is at most 1 MiB raw, and JSON may take 6 bytes for each.
+const (
+	shortAnswer = 1 << 20
+	turnAnswer  = 7 << 20
+	longAnswer  = 64 << 20
+)
+
+const (
+	dialWithin = 5 * time.Second
+	// idleFor is below Serve's keep-alive of 90 s: the server seldom closes a connection under a call.
+	idleFor        = 60 * time.Second
+	defaultMaxIdle = 10_000
+)
+
+func newTransport(maxIdle int) *http.Transport {
+	if maxIdle <= 0 {
+		maxIdle = defaultMaxIdle
+	}
+	// One connection per wait: with HTTP/2, one lost connection would lose hundreds of waits at once.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               nil, // the app is an inner service: HTTP_PROXY is meant for others
+		DialContext:         (&net.Dialer{Timeout: dialWithin, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: dialWithin,
+		MaxIdleConns:        maxIdle,
+		MaxIdleConnsPerHost: maxIdle,
+		IdleConnTimeout:     idleFor,
+		DisableCompression:  true, // bounds count the bytes that arrive
+		Protocols:           protocols,
+	}
+}
+
+// call is one request to the app.
+type call struct {
+	op     string // for the error: "submit to local"
+	method string
+	path   string
+	query  string
+	body   any
+	within time.Duration
+	limit  int64
+}
+
+// unreadable is the error of a 200 that doesn't hold what was asked for.
+func (k call) unreadable(err error) error {
+	return &domain.Error{Kind: domain.KindUnreachable, Op: k.op, Err: err}
+}
+
+// ask decodes the app's answer to the call into answer. The error is the context's or a [*domain.Error].
+func (c *Client) ask(ctx context.Context, k call, answer any) error {
+	limited, cancel := context.WithTimeout(ctx, k.within)
+	defer cancel()
+	request, err := c.request(limited, k)
+	if err != nil {
+		return &domain.Error{Kind: domain.KindRejected, Op: k.op, Err: err}
+	}
+	response, body, err := c.exchange(request, k.limit)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &domain.Error{Kind: domain.KindUnreachable, Op: k.op, Err: errors.New(reasonOf(err, k.within))}
+	case response.StatusCode != http.StatusOK:
+		return c.refusal(k.op, response, body)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return k.unreadable(fmt.Errorf("answered 200 %s that isn't the Ray app's", contentType(response)))
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
+	var body io.Reader
+	if k.body != nil {
+		var encoded bytes.Buffer
+		encoder := json.NewEncoder(&encoded)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(k.body); err != nil {
+			return nil, fmt.Errorf("encode: %w", err)
+		}
+		body = bytes.NewReader(encoded.Bytes()) // of this type, the request can be sent again
+	}
+	address := c.base.JoinPath(k.path)
+	address.RawQuery = k.query
+	request, err := http.NewRequestWithContext(ctx, k.method, address.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	// A key without a value isn't sent. It tells the transport that a POST may be repeated when the
+	// server has closed a kept connection: turn ids make every call of ours idempotent.
+	request.Header["Idempotency-Key"] = []string{}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "deliberation")
+	if k.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return request, nil
+}
+
+// exchange reads the whole answer, so that its connection can be kept; one beyond the limit is closed.
+func (c *Client) exchange(request *http.Request, limit int64) (*http.Response, []byte, error) {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if int64(len(body)) > limit {
+		return nil, nil, fmt.Errorf("answered %d with more than %d MiB", response.StatusCode, limit>>20)
+	}
+	return response, body, nil
+}
+
+func contentType(response *http.Response) string {
+	if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil {
+		return kind
+	}
+	return "of no type"
+}

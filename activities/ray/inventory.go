@@ -1,0 +1,81 @@
+package ray
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Info is what the app says of itself.
+type Info struct {
+	APIVersion int      `json:"api_version"`
+	Build      string   `json:"build"`
+	RayVersion string   `json:"ray_version"`
+	Runners    []Runner `json:"runners"`
+	InFlight   int      `json:"in_flight"`
+	Capacity   int      `json:"capacity"`
+	OpenWaits  int      `json:"open_waits"`
+}
+
+// Runner is one of the app's runners. Incarnation is empty while it doesn't answer.
+type Runner struct {
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"`
+	InFlight    int    `json:"in_flight"`
+	Kept        int    `json:"kept"`
+	Capacity    int    `json:"capacity"`
+	Draining    bool   `json:"draining"`
+}
+
+// HeldTurn is a turn that a runner holds, in flight or kept.
+type HeldTurn struct {
+	TurnID       domain.TurnID     `json:"submission_id"`
+	Deliberation string            `json:"deliberation"`
+	AgentID      string            `json:"agent_id"`
+	Labels       map[string]string `json:"labels"`
+	State        domain.RayState   `json:"state"`
+	Runner       string            `json:"runner"`
+	Incarnation  string            `json:"incarnation"`
+	AcceptedAt   time.Time         `json:"accepted_at"`
+	AgeSeconds   float64           `json:"age_seconds"`
+}
+
+// Info asks the app about itself. The error is the context's or a [*domain.Error].
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: controlWithin, limit: shortAnswer}
+	var info Info
+	if err := c.ask(ctx, ask, &info); err != nil {
+		return Info{}, err
+	}
+	if info.APIVersion == 0 {
+		return Info{}, ask.unreadable(errors.New("answered 200 without an api_version"))
+	}
+	return info, nil
+}
+
+// Turns lists what the runners hold for the owner. The error is the context's or a [*domain.Error].
+func (c *Client) Turns(ctx context.Context, owner string) ([]HeldTurn, error) {
+	ask := call{
+		op: "list turns on " + c.name, method: http.MethodGet, path: "/v1/turns",
+		query: url.Values{"owner": {owner}}.Encode(), within: controlWithin, limit: longAnswer,
+	}
+	var answer struct {
+		Turns *[]HeldTurn `json:"turns"`
+	}
+	if err := c.ask(ctx, ask, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Turns == nil {
+		return nil, ask.unreadable(errors.New("answered 200 without turns"))
+	}
+	return *answer.Turns, nil
+}
+
+// Handle is where the turn lives.
+func (t HeldTurn) Handle(cluster string) domain.Handle {
+	return domain.Handle{TurnID: t.TurnID, Cluster: cluster, Runner: t.Runner, Incarnation: t.Incarnation}
+}

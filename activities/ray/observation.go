@@ -1,0 +1,141 @@
+package ray
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+type handleBody struct {
+	ID          domain.TurnID `json:"submission_id"`
+	Runner      string        `json:"runner"`
+	Incarnation string        `json:"incarnation"`
+}
+
+func handleBodiesOf(handles []domain.Handle) []handleBody {
+	bodies := make([]handleBody, 0, len(handles))
+	for _, handle := range handles {
+		bodies = append(bodies, handleBody{ID: handle.TurnID, Runner: handle.Runner, Incarnation: handle.Incarnation})
+	}
+	return bodies
+}
+
+type awaitBody struct {
+	Turns       []handleBody `json:"turns"`
+	WaitSeconds float64      `json:"wait_seconds"`
+}
+
+type statesAnswer struct {
+	Turns []stateAnswer `json:"turns"`
+}
+
+// stateAnswer has a pointer wherever absent and empty differ: an empty incarnation says that the runner
+// is gone, an absent one that this isn't the app.
+type stateAnswer struct {
+	ID          domain.TurnID   `json:"submission_id"`
+	State       domain.RayState `json:"state"`
+	Incarnation *string         `json:"incarnation"`
+	Progress    struct {
+		Tokens     int `json:"tokens"`
+		Characters int `json:"characters"`
+	} `json:"progress"`
+	Result *resultAnswer  `json:"result"`
+	Error  *failureAnswer `json:"error"`
+}
+
+type resultAnswer struct {
+	Text           *string     `json:"text"`
+	FinishReason   string      `json:"finish_reason"`
+	Model          string      `json:"model"`
+	ResponseFormat string      `json:"response_format"`
+	Usage          usageAnswer `json:"usage"`
+	Calls          int         `json:"calls"`
+	DurationMS     int64       `json:"duration_ms"`
+	FirstTokenMS   int64       `json:"first_token_ms"`
+}
+
+type failureAnswer struct {
+	Type      string      `json:"type"`
+	Message   string      `json:"message"`
+	Retryable bool        `json:"retryable"`
+	Usage     usageAnswer `json:"usage"`
+	Calls     int         `json:"calls"`
+}
+
+type usageAnswer struct {
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
+}
+
+func (u usageAnswer) usage(calls int) domain.Usage {
+	return domain.Usage{
+		PromptTokens: max(0, u.PromptTokens), CompletionTokens: max(0, u.CompletionTokens), Calls: max(0, calls),
+	}
+}
+
+// inOrder is the state of each handle's turn; an error when one is missing.
+func (a statesAnswer) inOrder(handles []domain.Handle) ([]stateAnswer, error) {
+	byID := make(map[domain.TurnID]stateAnswer, len(a.Turns))
+	for _, state := range a.Turns {
+		byID[state.ID] = state
+	}
+	ordered := make([]stateAnswer, 0, len(handles))
+	for _, handle := range handles {
+		state, found := byID[handle.TurnID]
+		if !found {
+			return nil, fmt.Errorf("answered 200 without turn %s", handle.TurnID)
+		}
+		ordered = append(ordered, state)
+	}
+	return ordered, nil
+}
+
+// observation is what the state says; an error when it contradicts itself, so that half an answer is
+// never taken for a verdict.
+func (s stateAnswer) observation() (domain.Observation, error) {
+	if s.Incarnation == nil {
+		return domain.Observation{}, errors.New("answered 200 with a turn of no incarnation")
+	}
+	seen := domain.Observation{
+		TurnID: s.ID, State: s.State, Incarnation: *s.Incarnation,
+		Progress: domain.Progress{Tokens: max(0, s.Progress.Tokens), Characters: max(0, s.Progress.Characters)},
+	}
+	switch s.State {
+	case domain.RayQueued, domain.RayRunning, domain.RayUnknown:
+		return seen, nil
+	case domain.RayCompleted:
+		if s.Result == nil || s.Result.Text == nil {
+			return domain.Observation{}, errors.New("answered 200 with a completed turn without a result")
+		}
+		seen.Completion = s.Result.completion()
+		seen.Usage = seen.Completion.Usage
+		return seen, nil
+	case domain.RayFailed, domain.RayCancelled:
+		if s.Error == nil || s.Error.Type == "" {
+			return domain.Observation{}, fmt.Errorf("answered 200 with a %s turn without a reason", s.State)
+		}
+		seen.Failure = s.Error.failure()
+		seen.Usage = s.Error.Usage.usage(s.Error.Calls)
+		return seen, nil
+	}
+	return domain.Observation{}, fmt.Errorf("answered 200 with the unknown state %s", domain.Quote(string(s.State)))
+}
+
+func (r resultAnswer) completion() domain.Completion {
+	return domain.Completion{
+		Text: *r.Text, FinishReason: r.FinishReason, Model: r.Model, ResponseFormat: r.ResponseFormat,
+		Usage: r.Usage.usage(r.Calls), Duration: milliseconds(r.DurationMS), FirstToken: milliseconds(r.FirstTokenMS),
+	}
+}
+
+func (f failureAnswer) failure() domain.TurnFailure {
+	return domain.NewTurnFailure(domain.FailureKind(cut(f.Type)), f.Message, f.Retryable)
+}
+
+// milliseconds bounds what would overflow a duration.
+func milliseconds(n int64) time.Duration {
+	const week = 7 * 24 * time.Hour
+	return time.Duration(min(max(0, n), week.Milliseconds())) * time.Millisecond
+}

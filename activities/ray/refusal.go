@@ -1,0 +1,73 @@
+package ray
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// tokenVariable is what a person must set when the app refuses the token.
+const tokenVariable = "DELIBERATION_RAY_TOKEN"
+
+// longestRetryAfter bounds what a server may ask us to wait.
+const longestRetryAfter = time.Minute
+
+// kindOf is what the app's own error types mean. Another type, even in a body of the same form, may be
+// a proxy's: it must not end a turn.
+var kindOf = map[string]domain.ErrorKind{
+	"full":               domain.KindFull,
+	"runner_unavailable": domain.KindUnavailable,
+	"overloaded":         domain.KindUnavailable,
+	"unauthorized":       domain.KindDenied,
+	"url_not_allowed":    domain.KindURL,
+	"invalid_request":    domain.KindRejected,
+	"too_large":          domain.KindRejected,
+}
+
+type errorAnswer struct {
+	Error struct {
+		Type    string `json:"type"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// refusal is the error of an answer other than 200.
+func (c *Client) refusal(op string, response *http.Response, body []byte) error {
+	var answer errorAnswer
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error.Type == "" || response.StatusCode < 400 {
+		reason := fmt.Errorf("answered %d %s that isn't the Ray app's", response.StatusCode, contentType(response))
+		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: reason}
+	}
+	kind, known := kindOf[answer.Error.Type]
+	if !known {
+		kind = domain.KindUnreachable
+	}
+	said := fmt.Sprintf("answered %d %s: %s", response.StatusCode, answer.Error.Type, answer.Error.Message)
+	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
+	if kind == domain.KindDenied {
+		refused.Err = fmt.Errorf("the Ray app refuses the token: set %s to the app's", tokenVariable)
+	}
+	if kind == domain.KindFull || kind == domain.KindUnavailable {
+		refused.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+	}
+	return refused
+}
+
+// retryAfter reads seconds or an HTTP date; 0 when there is neither.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+		if !(seconds > 0) {
+			return 0
+		}
+		return time.Duration(min(seconds, longestRetryAfter.Seconds()) * float64(time.Second))
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return min(max(0, date.Sub(now)), longestRetryAfter)
+	}
+	return 0
+}

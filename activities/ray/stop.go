@@ -1,0 +1,101 @@
+package ray
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// perStop bounds how many turns, each with its answer, one request ends: as many as a council has.
+const perStop = domain.MaxAgents
+
+// stopAgain is the pause before turns that still end are asked for again; the app waits by itself.
+const stopAgain = 100 * time.Millisecond
+
+type endBody struct {
+	Owner        string       `json:"owner"`
+	Deliberation string       `json:"deliberation"`
+	Reason       string       `json:"reason,omitempty"`
+	Turns        []handleBody `json:"turns"`
+}
+
+func endBodyOf(order domain.StopOrder, handles []domain.Handle) endBody {
+	return endBody{
+		Owner: order.Owner, Deliberation: order.Deliberation, Reason: cutTo(order.Reason, maxRefusal),
+		Turns: handleBodiesOf(handles),
+	}
+}
+
+// Stop asks again while a turn hasn't ended: only then may the caller believe that nothing runs.
+func (c *Client) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+	until := time.Now().Add(controlWithin)
+	stopped := make([]domain.Observation, 0, len(order.Handles))
+	for handles := range slices.Chunk(order.Handles, perStop) {
+		seen, err := c.stop(ctx, order, handles, until)
+		if err != nil {
+			return nil, err
+		}
+		stopped = append(stopped, seen...)
+	}
+	return stopped, nil
+}
+
+func (c *Client) stop(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
+	ask := call{
+		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
+		body: endBodyOf(order, handles), limit: min(longAnswer, shortAnswer+int64(len(handles))*turnAnswer),
+	}
+	for {
+		ask.within = time.Until(until)
+		seen, err := c.observe(ctx, ask, handles)
+		if err != nil {
+			return nil, err
+		}
+		running := stillRunning(seen)
+		if running == 0 {
+			return seen, nil
+		}
+		if time.Until(until) < time.Second {
+			reason := fmt.Errorf("%s still ending", domain.Count(running, "turn"))
+			return nil, &domain.Error{Kind: domain.KindUnavailable, Op: ask.op, Err: reason}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(stopAgain):
+		}
+	}
+}
+
+func stillRunning(seen []domain.Observation) int {
+	running := 0
+	for _, one := range seen {
+		if one.State == domain.RayQueued || one.State == domain.RayRunning {
+			running++
+		}
+	}
+	return running
+}
+
+// Forget drops what the app keeps of the turns.
+func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
+	until := time.Now().Add(controlWithin)
+	for handles := range slices.Chunk(order.Handles, perStop) {
+		ask := call{
+			op: "forget on " + c.name, method: http.MethodPost, path: "/v1/turns/forget",
+			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer,
+		}
+		var answer statesAnswer
+		if err := c.ask(ctx, ask, &answer); err != nil {
+			return err
+		}
+		if _, err := answer.inOrder(handles); err != nil {
+			return ask.unreadable(err)
+		}
+	}
+	return nil
+}
