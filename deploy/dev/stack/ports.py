@@ -40,7 +40,6 @@ RAY_INTERNAL = (
     "ray_object_manager",
     "ray_runtime_env",
     "ray_dashboard_metrics",
-    "ray_autoscaler_metrics",
 )
 RAY_WORKERS = "ray_workers"
 # A Ray worker that finds no free port in its range fails to start; idle ones and drivers take one each too.

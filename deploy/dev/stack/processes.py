@@ -29,7 +29,8 @@ def belonging(layout: Layout) -> dict[int, str]:
 
 def sweep(layout: Layout, grace: float = 5.0) -> list[str]:
     """Ends what is left of the stack: waits, asks, insists. Returns what had to be asked."""
-    found = _outlast(layout, 2.0)
+    # Ray's workers notice by themselves that their node is gone, a few seconds later.
+    found = _outlast(layout, 5.0)
     asked = sorted(f"{name} (pid {pid})" for pid, name in found.items())
     for sign, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
         if found:

@@ -22,6 +22,8 @@ RAY_ENVIRONMENT = {
     # Despite its name it works on Linux, and is the only way to keep Ray on the loopback address: without it Ray
     # turns 127.0.0.1 into the machine's own address and offers an open cluster to the network.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # There is no other node that could take over, so draining this one would only delay its end by 30 s.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }
 
 
@@ -95,13 +97,16 @@ def _ray(record: Record) -> Program:
         "temp-dir": record.layout.ray_dir,
         "num-cpus": RAY_CPUS,
         "object-store-memory": RAY_OBJECT_STORE_BYTES,
+        # Copies logs to drivers; ours reads none.
+        "include-log-monitor": "false",
     }
     dashboard = record.urls()["ray_dashboard"]
     return Program(
         name="ray",
         command=[
             str(VENV / "bin" / "ray"),
-            *("start", "--head", "--block", "--disable-usage-stats"),
+            # The monitor is the autoscaler's: one node has nothing to scale.
+            *("start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
             *(f"--{option}={value}" for option, value in options.items()),
         ],
         where=f"dashboard {dashboard}",
@@ -110,10 +115,8 @@ def _ray(record: Record) -> Program:
         environment={
             **_ray_environment(record),
             "DASHBOARD_METRIC_PORT": str(ports["ray_dashboard_metrics"]),
-            "AUTOSCALER_METRIC_PORT": str(ports["ray_autoscaler_metrics"]),
         },
-        # On SIGTERM `ray start` drains the node before it ends the rest: it waits a minute for a GCS that got
-        # the same signal.
+        # `ray start` ends its processes in order, and asks the GCS meanwhile: for a minute, if that is gone already.
         stop_group=False,
     )
 
