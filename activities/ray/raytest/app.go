@@ -1,0 +1,192 @@
+package raytest
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// runnerName is of the form that the app's runners have.
+const runnerName = "runner/fa4e/0"
+
+// App is a running stand-in. All methods may be called at any time from any goroutine.
+type App struct {
+	URL   string // for ray.Config
+	Token string // for ray.Config
+
+	server *httptest.Server
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed, and replaced, whenever a turn's state or the app's does
+	closed   bool
+	restarts int
+	turns    map[domain.TurnID]*turn
+	buried   map[domain.TurnID]bool
+	scripts  map[string][]Answer
+	calls    map[domain.TurnID]int
+	requests map[string]int
+	losing   map[string]int
+	full     bool
+	away     bool
+	busy     bool
+}
+
+// NewApp starts a stand-in that ends with the test.
+func NewApp(t testing.TB) *App {
+	t.Helper()
+	app := &App{
+		Token: "raytest-token", changed: make(chan struct{}),
+		turns: map[domain.TurnID]*turn{}, buried: map[domain.TurnID]bool{}, scripts: map[string][]Answer{},
+		calls: map[domain.TurnID]int{}, requests: map[string]int{}, losing: map[string]int{},
+	}
+	app.server = httptest.NewServer(app.handler())
+	app.URL = app.server.URL + prefix
+	t.Cleanup(app.close)
+	return app
+}
+
+func (a *App) close() {
+	a.mu.Lock()
+	a.closed = true
+	a.loseTurns()
+	a.mu.Unlock()
+	a.server.CloseClientConnections()
+	a.server.Close()
+}
+
+// KillRunner ends the runner as a SIGKILL would: its model calls are aborted, its turns and tombstones
+// are gone, waits on it are refused, and another incarnation of it is there at once.
+func (a *App) KillRunner() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.restarts++
+	a.loseTurns()
+	clear(a.buried)
+}
+
+// Full makes the runner refuse new turns with 429, or not any more.
+func (a *App) Full(full bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.full = full
+}
+
+// Busy makes the app refuse everything with 503, as while its runner is being restarted.
+func (a *App) Busy(busy bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.busy = busy
+	a.announce()
+}
+
+// Away cuts every connection, those of open waits too, as though nobody were there. Turns go on.
+func (a *App) Away(away bool) {
+	a.mu.Lock()
+	a.away = away
+	a.announce()
+	a.mu.Unlock()
+	if away {
+		a.server.CloseClientConnections()
+	}
+}
+
+// LoseNextAnswer lets the app do what the next request to the path asks for, for example /v1/turns,
+// and cuts the connection in the middle of its answer. Called n times it loses n answers.
+func (a *App) LoseNextAnswer(path string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.losing[path]++
+}
+
+// Answer scripts the calls of an agent, or of a model, by its name; an agent's own script comes first.
+// Each call takes the next answer, and the last one repeats. Without a script a canned proposal comes
+// at once.
+func (a *App) Answer(name string, answers ...Answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.scripts[name] = answers
+}
+
+// ModelCalls is how often the model was called for the turn: more than once is paid twice.
+func (a *App) ModelCalls(id domain.TurnID) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.calls[id]
+}
+
+// AllModelCalls is how often the model was called at all.
+func (a *App) AllModelCalls() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := 0
+	for _, calls := range a.calls {
+		all += calls
+	}
+	return all
+}
+
+// OpenCalls is how many model calls run now.
+func (a *App) OpenCalls() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	open := 0
+	for _, turn := range a.turns {
+		if !turn.ended() {
+			open++
+		}
+	}
+	return open
+}
+
+// Prompt is what the model was asked in the turn; empty when the runner doesn't hold it.
+func (a *App) Prompt(id domain.TurnID) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if turn, held := a.turns[id]; held {
+		return turn.prompt
+	}
+	return ""
+}
+
+// Requests is how many requests came to the path, for example /v1/turns/await.
+func (a *App) Requests(path string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.requests[path]
+}
+
+// incarnation needs the lock.
+func (a *App) incarnation() string { return fmt.Sprintf("incarnation-%d", a.restarts) }
+
+// announce needs the lock.
+func (a *App) announce() {
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// loseTurns needs the lock.
+func (a *App) loseTurns() {
+	for id, turn := range a.turns {
+		turn.abort()
+		delete(a.turns, id)
+	}
+	a.announce()
+}
+
+func (a *App) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+prefix+"/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(http.StatusOK, map[string]string{"status": "ok"}).writeTo(w)
+	})
+	mux.HandleFunc("POST "+prefix+"/v1/turns", a.serve(a.submit))
+	mux.HandleFunc("GET "+prefix+"/v1/turns", a.serve(a.list))
+	mux.HandleFunc("POST "+prefix+"/v1/turns/await", a.serve(a.await))
+	mux.HandleFunc("POST "+prefix+"/v1/turns/stop", a.serve(a.stop))
+	mux.HandleFunc("POST "+prefix+"/v1/turns/forget", a.serve(a.forget))
+	mux.HandleFunc("GET "+prefix+"/v1/info", a.serve(a.info))
+	return mux
+}

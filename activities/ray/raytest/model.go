@@ -1,0 +1,75 @@
+package raytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Answer is what the scripted model does with one call. The zero value is a canned proposal.
+type Answer struct {
+	Text         string
+	FinishReason string       // "stop" when empty
+	Usage        domain.Usage // 20 and 10 tokens when zero
+	Failure      domain.FailureKind
+	Message      string          // of the failure
+	After        <-chan struct{} // the call lasts until this is closed; nil = no time
+}
+
+// Proposal is an answer as it was asked for.
+func Proposal(proposal string, score float64) Answer {
+	text, err := json.Marshal(map[string]any{"proposal": proposal, "reasoning": "because", "score": score})
+	if err != nil {
+		panic(err) // only a score that is no number
+	}
+	return Answer{Text: string(text)}
+}
+
+// Failure is a call that fails.
+func Failure(kind domain.FailureKind, message string) Answer {
+	return Answer{Failure: kind, Message: message}
+}
+
+// Hanging is a call that lasts until it is aborted.
+func Hanging() Answer { return Answer{After: make(chan struct{})} }
+
+// Held is the answer once the gate is closed.
+func Held(gate <-chan struct{}, answer Answer) Answer {
+	answer.After = gate
+	return answer
+}
+
+// next is the answer to the turn's call. It needs the lock.
+func (a *App) next(agentID, model string) Answer {
+	for _, name := range []string{agentID, model} {
+		script := a.scripts[name]
+		if len(script) == 0 {
+			continue
+		}
+		if len(script) > 1 {
+			a.scripts[name] = script[1:]
+		}
+		return script[0].filled(agentID)
+	}
+	return Answer{}.filled(agentID)
+}
+
+func (a Answer) filled(agentID string) Answer {
+	if a.Text == "" && a.Failure == "" {
+		a.Text = Proposal(fmt.Sprintf("CANNED proposal of %s", agentID), 0.5).Text
+	}
+	if a.FinishReason == "" {
+		a.FinishReason = "stop"
+	}
+	if a.Usage == (domain.Usage{}) {
+		a.Usage = domain.Usage{PromptTokens: 20, CompletionTokens: 10}
+	}
+	a.Usage.Calls = 1
+	return a
+}
+
+func retryable(kind domain.FailureKind) bool {
+	return slices.Contains([]domain.FailureKind{domain.ModelUnavailable, domain.Truncated, domain.ModelTimeout}, kind)
+}

@@ -1,0 +1,190 @@
+package raytest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+func (a *App) submit(request *http.Request) reply {
+	var in submitRequest
+	if refusal, ok := read(request, &in); !ok {
+		return refusal
+	}
+	for i, turn := range in.Turns {
+		if err := allowed(turn.VLLMURL); err != nil {
+			return refuse(http.StatusForbidden, "url_not_allowed", fmt.Sprintf("turns[%d].vllm_url: %s", i, err))
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var fresh []turnRequest
+	statuses := make([]map[string]any, 0, len(in.Turns))
+	for _, turn := range in.Turns {
+		status := a.statusOf(turn.ID)
+		if status == "accepted" {
+			fresh = append(fresh, turn)
+		}
+		statuses = append(statuses, map[string]any{"submission_id": turn.ID, "status": status})
+	}
+	if a.full && len(fresh) > 0 {
+		return refuse(http.StatusTooManyRequests, "full", "the runner is full").after(2)
+	}
+	for _, turn := range fresh {
+		a.begin(turn, in)
+	}
+	return answer(http.StatusOK, map[string]any{
+		"runner": runnerName, "incarnation": a.incarnation(), "turns": statuses,
+		"accepted_at": time.Now().UTC().Format(time.RFC3339Nano),
+	})
+}
+
+// statusOf needs the lock.
+func (a *App) statusOf(id domain.TurnID) string {
+	if a.buried[id] {
+		return "cancelled"
+	}
+	if _, held := a.turns[id]; held {
+		return "attached"
+	}
+	return "accepted"
+}
+
+func (a *App) await(request *http.Request) reply {
+	var in awaitRequest
+	if refusal, ok := read(request, &in); !ok {
+		return refusal
+	}
+	timer := time.NewTimer(seconds(min(in.WaitSeconds, longestWait)))
+	defer timer.Stop()
+	a.mu.Lock()
+	restarts := a.restarts
+	a.mu.Unlock()
+	for over := false; ; {
+		a.mu.Lock()
+		views, news := a.look(in.Turns)
+		broken, changed := a.busy || a.closed || a.restarts != restarts, a.changed
+		away := a.away
+		a.mu.Unlock()
+		switch {
+		case broken || away:
+			return restarting()
+		case news || over:
+			return answer(http.StatusOK, map[string]any{"turns": views})
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			over = true
+		case <-request.Context().Done():
+			over = true
+		}
+	}
+}
+
+// look is the state of each turn, and whether any has ended. It needs the lock.
+func (a *App) look(handles []handle) (views []map[string]any, news bool) {
+	for _, handle := range handles {
+		view := a.viewOf(handle)
+		state := view["state"]
+		news = news || (state != domain.RayQueued && state != domain.RayRunning)
+		views = append(views, view)
+	}
+	return views, news
+}
+
+// viewOf needs the lock. An empty runner means this one: there is no other.
+func (a *App) viewOf(handle handle) map[string]any {
+	if handle.Runner != "" && handle.Runner != runnerName {
+		view := absent(handle.ID, domain.RayUnknown)
+		view["incarnation"] = ""
+		return view
+	}
+	view := absent(handle.ID, domain.RayUnknown)
+	if held, found := a.turns[handle.ID]; found {
+		view = held.view()
+	} else if a.buried[handle.ID] {
+		view = absent(handle.ID, domain.RayCancelled)
+	}
+	view["incarnation"] = a.incarnation()
+	return view
+}
+
+func (a *App) stop(request *http.Request) reply {
+	var in endRequest
+	if refusal, ok := read(request, &in); !ok {
+		return refusal
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return answer(http.StatusOK, map[string]any{"turns": a.endAll(in)})
+}
+
+// endAll stops and buries the turns. It needs the lock.
+func (a *App) endAll(in endRequest) []map[string]any {
+	views := make([]map[string]any, 0, len(in.Turns))
+	for _, handle := range in.Turns {
+		if held, found := a.turns[handle.ID]; found {
+			a.cancel(held, in.Reason)
+		}
+		views = append(views, a.viewOf(handle)) // before its tombstone speaks: it was unknown until now
+		a.buried[handle.ID] = true
+	}
+	return views
+}
+
+func (a *App) forget(request *http.Request) reply {
+	var in endRequest
+	if refusal, ok := read(request, &in); !ok {
+		return refusal
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	states := make([]map[string]any, 0, len(in.Turns))
+	for _, view := range a.endAll(in) {
+		states = append(states, map[string]any{
+			"submission_id": view["submission_id"], "state": view["state"], "incarnation": view["incarnation"],
+		})
+	}
+	for _, handle := range in.Turns {
+		delete(a.turns, handle.ID)
+	}
+	return answer(http.StatusOK, map[string]any{"turns": states})
+}
+
+func (a *App) list(request *http.Request) reply {
+	owner := request.URL.Query().Get("owner")
+	if owner == "" {
+		return invalid(errors.New("owner: cannot be empty"))
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	listed := []map[string]any{}
+	for _, turn := range a.turns {
+		if turn.owner == owner {
+			listed = append(listed, map[string]any{
+				"submission_id": turn.id, "deliberation": turn.deliberation, "agent_id": turn.agentID,
+				"labels": turn.labels, "state": turn.state, "runner": runnerName, "incarnation": a.incarnation(),
+				"accepted_at": turn.accepted.UTC().Format(time.RFC3339Nano), "age_seconds": time.Since(turn.accepted).Seconds(),
+			})
+		}
+	}
+	return answer(http.StatusOK, map[string]any{"turns": listed})
+}
+
+func (a *App) info(*http.Request) reply {
+	open := a.OpenCalls()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	const capacity = 5000
+	return answer(http.StatusOK, map[string]any{
+		"api_version": 1, "build": "fa4e", "ray_version": "none", "in_flight": open, "capacity": capacity, "open_waits": 0,
+		"runners": []map[string]any{{
+			"name": runnerName, "incarnation": a.incarnation(), "in_flight": open, "kept": len(a.turns) - open,
+			"capacity": capacity, "draining": false,
+		}},
+	})
+}
