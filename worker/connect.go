@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+)
+
+// connected is the worker's adapters and what they were made for.
+type connected struct {
+	dependencies activities.Dependencies
+	environment  domain.Environment
+	rays         map[string]*ray.Client
+	publisher    *nats.Publisher
+	temporal     client.Client
+}
+
+// connect makes the adapters. Ray and NATS may be away: turns wait for the one, events for the other.
+func connect(ctx context.Context, c config, temporal client.Client, namespace string, log *slog.Logger) (*connected, error) {
+	owner, err := namespaceID(ctx, temporal, namespace)
+	if err != nil {
+		return nil, err
+	}
+	with := &connected{temporal: temporal, rays: map[string]*ray.Client{}, dependencies: activities.Dependencies{
+		Clusters: map[string]domain.RayCluster{}, Visibility: temporal, Owner: owner,
+	}}
+	for _, cluster := range c.RayClusters {
+		made, err := ray.New(ray.Config{Name: cluster.name, URL: cluster.url, Token: c.RayToken, MaxIdleConnections: c.WaitSlots})
+		if err != nil {
+			return nil, err
+		}
+		with.rays[cluster.name], with.dependencies.Clusters[cluster.name] = made, made
+	}
+	if c.NATSURL != "" {
+		with.publisher, err = nats.Connect(nats.Config{
+			URL: c.NATSURL, Creds: c.NATSCreds, CA: c.NATSCA, Prefix: c.NATSPrefix, Logger: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		with.dependencies.Publisher = with.publisher
+	}
+	settings := domain.Settings{
+		Cluster: c.RayClusters[0].name, Events: c.NATSURL != "", Allow: c.allow,
+		Attributes: searchAttributes(ctx, temporal, namespace, c.Register, log),
+	}
+	if len(c.RayClusters) > 1 { // with one cluster there is nowhere else to go before the deadline
+		settings.Grace = c.RayGrace
+	}
+	with.environment = environment{settings}
+	return with, nil
+}
+
+func (w *connected) close() {
+	if w.publisher != nil {
+		w.publisher.Close()
+	}
+}
+
+// addTo makes the adapters part of the readiness answer.
+func (w *connected) addTo(probes *health) {
+	probes.checks["temporal"] = func(ctx context.Context) error {
+		_, err := w.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	}
+	for name, cluster := range w.rays {
+		probes.checks["ray:"+name] = func(ctx context.Context) error {
+			_, err := cluster.Info(ctx)
+			return err
+		}
+	}
+	if w.publisher != nil {
+		probes.checks["nats"] = func(context.Context) error {
+			_, err := w.publisher.Status()
+			return err
+		}
+	}
+}

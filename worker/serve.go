@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// serve runs the worker until the context ends, then hands its waits over to other workers.
+func serve(ctx context.Context, c config, log *slog.Logger) error {
+	probes := &health{checks: map[string]func(context.Context) error{}}
+	stopProbes, err := probes.listen(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer stopProbes()
+
+	temporal, options, err := dial(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	with, err := connect(ctx, c, temporal, options.Namespace, log)
+	if err != nil {
+		return err
+	}
+	defer with.close()
+	with.addTo(probes)
+
+	workers := newWorkers(temporal, c, with, probes)
+	if err := workers.start(); err != nil {
+		return err
+	}
+	startStatistics(ctx, temporal, c.TaskQueue, log)
+	probes.started.Store(true)
+	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
+		"ray_cluster", c.RayClusters[0].name, "events", c.NATSURL != "", "version", version)
+
+	select {
+	case <-ctx.Done():
+	case <-workers.failed:
+		err = fmt.Errorf("temporal worker: %s", *probes.fatal.Load())
+	}
+	probes.started.Store(false)
+	begun := time.Now()
+	workers.stop()
+	log.Info("worker stopped; its waits are handed over", "took", time.Since(begun).String())
+	return err
+}
+
+// environment is what every deliberation's Opening records.
+type environment struct{ settings domain.Settings }
+
+// Settings does no I/O: it is read in a workflow task.
+func (e environment) Settings() domain.Settings { return e.settings }
+
+// startStatistics makes sure that the one DeliberationStats of the namespace runs.
+func startStatistics(ctx context.Context, c client.Client, taskQueue string, log *slog.Logger) {
+	_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.StatsID, TaskQueue: taskQueue, StaticSummary: "statistics of all deliberations",
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}, workflows.DeliberationStatsName, workflows.StatsState{})
+	if err != nil {
+		log.Warn("statistics not started; deliberations run without", "error", err)
+	}
+}
