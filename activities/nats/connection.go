@@ -1,0 +1,134 @@
+package nats
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"deliberation.io/deliberation/domain"
+)
+
+var _ domain.EventPublisher = (*Publisher)(nil)
+
+// Publisher stores events in JetStream. It is safe for concurrent use.
+type Publisher struct {
+	conn   *natsgo.Conn
+	js     jetstream.JetStream
+	prefix string
+	log    *slog.Logger
+	health health
+	closed chan struct{}
+}
+
+// closeWithin bounds how long Close waits for what is on its way.
+const closeWithin = 5 * time.Second
+
+// Connect starts to connect. That the server is away or refuses us is no error: [Publisher.Status]
+// tells, and the connection is tried until Close. An error is a configuration that can't work.
+func Connect(config Config) (*Publisher, error) {
+	config, err := config.completed()
+	if err != nil {
+		return nil, err
+	}
+	options, err := config.options()
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{prefix: config.Prefix, log: config.Logger, closed: make(chan struct{})}
+	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if p.js, err = jetstream.New(p.conn); err != nil {
+		p.conn.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Publisher) handlers() []natsgo.Option {
+	up := func(conn *natsgo.Conn) {
+		p.health.well()
+		p.log.Info("nats connected", "server", conn.ConnectedUrlRedacted())
+	}
+	trouble := func(message string) func(error) {
+		return func(err error) {
+			if err != nil && p.health.ill(err) {
+				p.log.Warn(message, "error", err)
+			}
+		}
+	}
+	down, refused, reported := trouble("nats disconnected"), trouble("nats not connected"), trouble("nats reported an error")
+	return []natsgo.Option{
+		natsgo.ConnectHandler(up),
+		natsgo.ReconnectHandler(up),
+		natsgo.DisconnectErrHandler(func(_ *natsgo.Conn, err error) { down(err) }),
+		natsgo.ReconnectErrHandler(func(_ *natsgo.Conn, err error) { refused(err) }),
+		natsgo.ErrorHandler(func(_ *natsgo.Conn, _ *natsgo.Subscription, err error) { reported(err) }),
+		natsgo.ClosedHandler(func(*natsgo.Conn) { close(p.closed) }),
+	}
+}
+
+// Status says how the connection is, for people, and what is wrong: that there is none and why, or
+// why the last event wasn't stored.
+func (p *Publisher) Status() (string, error) {
+	status := p.conn.Status()
+	if status == natsgo.CONNECTED {
+		return "connected to " + p.conn.ConnectedUrlRedacted(), p.health.err()
+	}
+	return strings.ToLower(status.String()), p.absence()
+}
+
+// absence is why there is no connection. A refusal at the first connection reaches no handler.
+func (p *Publisher) absence() error {
+	for _, err := range []error{p.conn.LastError(), p.health.err()} {
+		if err != nil {
+			return err
+		}
+	}
+	return natsgo.ErrDisconnected
+}
+
+// Close sends what is on its way, then disconnects.
+func (p *Publisher) Close() {
+	if err := p.conn.Drain(); err != nil && !errors.Is(err, natsgo.ErrConnectionClosed) {
+		p.log.Debug("nats not drained", "error", err)
+	}
+	select {
+	case <-p.closed:
+	case <-time.After(closeWithin):
+		p.conn.Close()
+	}
+}
+
+// health is the last trouble, until something goes well.
+type health struct {
+	mu      sync.Mutex
+	trouble error
+}
+
+// ill tells whether the trouble is news: a server that is away says the same each second.
+func (h *health) ill(err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := h.trouble != nil && h.trouble.Error() == err.Error()
+	h.trouble = err
+	return !known
+}
+
+func (h *health) well() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble = nil
+}
+
+func (h *health) err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.trouble
+}

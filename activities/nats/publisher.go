@@ -1,0 +1,132 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"deliberation.io/deliberation/domain"
+)
+
+const (
+	// ackWithin leaves room for a stream's creation and a second try within an attempt of PublishEvents.
+	ackWithin = 3 * time.Second
+	// offerWithin is how far into a batch best-effort events are tried, and so what they may cost it.
+	offerWithin = time.Second
+)
+
+var (
+	// errNoAck stands for our own time limit. It isn't the context's error, which would read as the caller's.
+	errNoAck     = errors.New("no answer from JetStream")
+	errMalformed = errors.New("data is not JSON")
+)
+
+// Publish stores events one after the other, each acknowledged before the next. After an error those
+// before it are stored, and the one that failed may be: the caller publishes all of them again.
+func (p *Publisher) Publish(ctx context.Context, events []domain.Event) error {
+	offers, cancel := context.WithTimeout(ctx, offerWithin)
+	defer cancel()
+	for _, event := range events {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !event.Kind.BestEffort() {
+			if err := p.store(ctx, event); err != nil {
+				return p.failed(ctx, event, err)
+			}
+			continue
+		}
+		if err := p.store(offers, event); err != nil {
+			cancel() // who refuses one takes none of its siblings, and each would cost its time
+			p.log.Debug("event dropped", "event_id", event.ID, "event", string(event.Kind), "error", err)
+		}
+	}
+	return nil
+}
+
+// store publishes an event, reduced if it doesn't fit, and skips what nothing can ever store.
+func (p *Publisher) store(ctx context.Context, event domain.Event) error {
+	err := p.publish(ctx, event)
+	if !unfit(err) {
+		return err
+	}
+	smaller, cut := reduced(event)
+	if cut == nil {
+		err = p.publish(ctx, smaller)
+	}
+	if cut != nil || unfit(err) {
+		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", len(event.Data), "error", err)
+		return nil
+	}
+	if err == nil {
+		p.log.Warn("event reduced to fit", "event_id", event.ID, "bytes", len(event.Data))
+	}
+	return err
+}
+
+func unfit(err error) bool {
+	return errors.Is(err, natsgo.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) ||
+		errors.Is(err, errMalformed)
+}
+
+// publish tries to store first and creates the stream only where nobody answers, so that it needs no
+// other permission and costs nothing. Silence counts as nobody: a plain subscriber of the subject hides
+// from the server that no stream takes it.
+func (p *Publisher) publish(ctx context.Context, event domain.Event) error {
+	data, err := cloudEvent(event)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	message := &natsgo.Msg{
+		Subject: p.subject(event), Data: data, Header: natsgo.Header{"Content-Type": {contentType}},
+	}
+	err = p.send(ctx, message, jetstream.WithMsgID(event.ID), jetstream.WithRetryAttempts(0))
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, errNoAck) {
+		return err
+	}
+	created := p.createStream(ctx, event.Kind)
+	// Whatever became of that: somebody else may just have made a stream, or one has found its leader.
+	err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
+	if err != nil && created != nil {
+		return fmt.Errorf("%w; no stream created: %w", err, created)
+	}
+	return err
+}
+
+func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...jetstream.PublishOpt) error {
+	if !p.conn.IsConnected() {
+		return fmt.Errorf("not connected: %w", p.absence())
+	}
+	within, cancel := context.WithTimeout(ctx, ackWithin)
+	defer cancel()
+	_, err := p.js.PublishMsg(within, message, options...)
+	if err == nil {
+		p.health.well()
+	}
+	return p.explained(ctx, err)
+}
+
+// explained turns our own time limit into an error that says so. The server answers nothing to what we
+// may not do, and tells the connection instead.
+func (p *Publisher) explained(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if reported := p.health.err(); errors.Is(reported, natsgo.ErrPermissionViolation) {
+		return fmt.Errorf("%w: %w", errNoAck, reported)
+	}
+	return errNoAck
+}
+
+func (p *Publisher) failed(ctx context.Context, event domain.Event, err error) error {
+	if gone := ctx.Err(); gone != nil {
+		return gone
+	}
+	failure := &domain.Error{Kind: domain.KindPublish, Op: "publish " + p.subject(event), Err: err}
+	p.health.ill(failure)
+	return failure
+}
