@@ -61,9 +61,10 @@ func TestChangesLeaveTheOldCouncilAsItIs(t *testing.T) {
 	submitted.Fail(turns[0], domain.NewTurnFailure(domain.ModelRejected, "no", false))
 	submitted.FailRest(domain.NewTurnFailure(domain.StillRunning, "late", false))
 	submitted.Submit(turns[0].Attempt(2), domain.Handle{})
-	submitted.Seats()[0].State = domain.AgentFailed
-
 	require.Equal(t, before, submitted.Seats())
+
+	submitted.Seats()[0].State = domain.AgentFailed
+	require.Equal(t, domain.AgentSubmitted, submitted.Seats()[0].State)
 	usage, wasted := submitted.Paid()
 	require.Zero(t, usage)
 	require.Zero(t, wasted)

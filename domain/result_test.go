@@ -106,6 +106,16 @@ func TestRankPutsTheBestFirstAndKeepsTheOrderOfEqualOnes(t *testing.T) {
 	require.Equal(t, "agent-1", council.Seats()[0].Agent.ID(), "the council's own order is as it was")
 }
 
+func TestEqualScoresKeepRequestOrderInALargeCouncil(t *testing.T) {
+	council, turns := councilOf(t, 64)
+	for i, turn := range turns {
+		council = council.Complete(turn, completed("p", float64(i%2), 0))
+	}
+	for i, result := range council.Rank().Results() {
+		require.Equal(t, turns[(2*i+1)%65].Agent().ID(), result.Agent().ID(), i)
+	}
+}
+
 func TestACompleteCouncilIsNotDegraded(t *testing.T) {
 	council, turns := councilOf(t, 1)
 	require.True(t, council.Rank().Degraded(), "an agent that is still at work is missing")
