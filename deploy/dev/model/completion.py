@@ -99,6 +99,9 @@ class Completion:
             await self._event({"content": piece}, None)
         if step.finish_reason:
             await self._event({}, step.finish_reason)
+        if step.reset_after_finish:
+            self._call.end("error")
+            return
         if self._asked.include_usage:
             await self._data({**self._frame("chat.completion.chunk"), "choices": [], "usage": self._usage()})
         self._call.end("completed")

@@ -19,6 +19,7 @@ class Step(BaseModel):
     finish_reason: Literal["stop", "length", "content_filter", "abort"] | None = "stop"
     hang: bool = False
     reset_after_chunks: int | None = None
+    reset_after_finish: bool = False
     repeat_bytes: int | None = None
     refuse_formats: list[str] = Field(default_factory=list)
     redirect: str | None = None

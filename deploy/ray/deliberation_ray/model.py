@@ -133,7 +133,7 @@ async def _read(client: AsyncOpenAI, call: ModelCall, step: str, progress: Progr
         try:
             async for chunk in stream:
                 reading.take(chunk)
-        except (httpx2.HTTPError, OSError):
+        except (openai.APIConnectionError, httpx2.HTTPError, OSError):
             # A connection cut behind the finish reason lost the usage, not the answer.
             if not reading.finish_reason:
                 raise

@@ -102,7 +102,8 @@ class Pool:
         try:
             return dict(await self.call(name, "info", seconds=CONTROL_SECONDS / 2))
         except (Gone, Refusal):
-            return {"name": name, "incarnation": "", "in_flight": 0, "kept": 0, "capacity": 0, "draining": False}
+            nothing = {"in_flight": 0, "kept": 0, "capacity": 0, "draining": False, "pid": 0, "node": ""}
+            return {"name": name, "incarnation": "", **nothing}
 
 
 async def _answer(handle: "ActorHandle[Any]", method: str, args: tuple[Any, ...]) -> Any:

@@ -7,6 +7,7 @@ never lose or rename any.
 
 import asyncio
 import logging
+import os
 import resource
 import uuid
 from collections.abc import Coroutine
@@ -74,6 +75,8 @@ class Runner:
             "kept": self._turns.held - in_flight,
             "capacity": self._turns.capacity,
             "draining": self._turns.draining,
+            "pid": os.getpid(),
+            "node": ray.util.get_node_ip_address(),
         }
 
     async def drain(self) -> list[Plain] | None:

@@ -1,0 +1,40 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray_app import App
+from ray_head import Head
+from stand_in import StandIn
+from submission import new_id
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="session")
+def stand_in(logs: Path) -> Iterator[StandIn]:
+    stand_in = StandIn(logs / "stand-in.log")
+    yield stand_in
+    stand_in.end()
+
+
+@pytest.fixture
+def name() -> str:
+    """A model name of the test's own: its script and its calls are nobody else's."""
+    return new_id()
+
+
+@pytest.fixture(scope="session")
+def head() -> Iterator[Head]:
+    head = Head()
+    yield head
+    head.end()
+
+
+@pytest.fixture(scope="session")
+def app(head: Head, logs: Path) -> App:
+    app = App(head, logs)
+    app.deploy()
+    return app

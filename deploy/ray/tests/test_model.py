@@ -1,0 +1,156 @@
+"""The model call against the stand-in, over real sockets."""
+
+import asyncio
+import socket
+
+import process
+import pytest
+from pydantic import SecretStr
+from stand_in import StandIn
+from submission import SCHEMA, new_id
+
+from deliberation_ray import transport
+from deliberation_ray.failures import Failure
+from deliberation_ray.model import Answer, Model, ModelCall, Progress, base_url
+
+
+class Calling:
+    """One model of the stand-in, called as a turn would."""
+
+    def __init__(self, stand_in: StandIn, name: str) -> None:
+        self.progress = Progress()
+        self.model = Model((), {})
+        self._url = stand_in.url
+        self._name = name
+
+    async def answer(self, url: str = "", **parameters: object) -> Answer:
+        call = ModelCall(new_id(), url or self._url, self._name, [{"role": "user", "content": "?"}], parameters)
+        return await self.model.answer(call, self.progress)
+
+    async def failure(self, url: str = "", **parameters: object) -> Failure:
+        with pytest.raises(Failure) as failure:
+            await self.answer(url, **parameters)
+        return failure.value
+
+
+@pytest.fixture
+def calling(stand_in: StandIn, name: str) -> Calling:
+    return Calling(stand_in, name)
+
+
+async def test_an_answer_with_its_cost(calling: Calling) -> None:
+    answer = await calling.answer(response_format=SCHEMA)
+    assert "CANNED" in answer.text
+    assert (answer.finish_reason, answer.response_format) == ("stop", "json_schema")
+    assert calling.progress.calls == 1
+    assert calling.progress.usage()["prompt_tokens"] > 0
+    assert calling.progress.first_token_ms > 0
+    assert calling.progress.characters == len(answer.text)
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+def test_the_base_url_with_and_without_v1(suffix: str) -> None:
+    assert base_url("http://vllm:8000" + suffix) == "http://vllm:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "retryable"),
+    [
+        ({"status": 500, "error": "engine is dead"}, "ModelUnavailable", True),
+        ({"status": 503}, "ModelUnavailable", True),
+        ({"status": 429}, "ModelUnavailable", True),
+        ({"finish_reason": None}, "ModelUnavailable", True),
+        ({"finish_reason": "abort"}, "ModelUnavailable", True),
+        ({"reset_after_chunks": 0}, "ModelUnavailable", True),
+        ({"reset_after_chunks": 3}, "ModelUnavailable", True),
+        ({"status": 400, "error": "bad"}, "ModelRejected", False),
+        ({"status": 401}, "ModelRejected", False),
+        ({"status": 403}, "ModelRejected", False),
+        ({"status": 404}, "ModelRejected", False),
+        ({"status": 422}, "ModelRejected", False),
+        ({"redirect": "http://169.254.169.254/"}, "ModelRejected", False),
+        ({"status": 400, "error": "This model's maximum context length is 4096 tokens."}, "ContextTooLong", False),
+        ({"finish_reason": "length", "text": "half"}, "Truncated", True),
+        ({"repeat_bytes": 2 * 1024 * 1024}, "AnswerTooLarge", False),
+    ],
+)
+async def test_each_class_of_failure(
+    stand_in: StandIn, calling: Calling, name: str, step: dict[str, object], kind: str, retryable: bool
+) -> None:
+    stand_in.script(name, step)
+    failure = await calling.failure()
+    assert (failure.kind, failure.retryable) == (kind, retryable)
+    assert calling.progress.calls == 1
+    assert len(stand_in.calls(name)) == 1
+
+
+async def test_a_truncated_answer_hints_and_keeps_its_text(stand_in: StandIn, calling: Calling, name: str) -> None:
+    stand_in.script(name, {"finish_reason": "length", "text": "half an ans"})
+    failure = await calling.failure()
+    assert "max_tokens" in failure.message
+    assert failure.text == "half an ans"
+    assert calling.progress.usage()["completion_tokens"] > 0
+
+
+async def test_nobody_listens(calling: Calling) -> None:
+    (port,) = process.free_ports(1)
+    failure = await calling.failure(f"http://127.0.0.1:{port}")
+    assert failure.kind == "ModelUnavailable"
+
+
+async def test_a_name_that_resolves_to_metadata(calling: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **__: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    failure = await calling.failure("http://innocent.example")
+    assert (failure.kind, failure.retryable) == ("UrlNotAllowed", False)
+
+
+async def test_an_endless_response_is_cut(
+    stand_in: StandIn, calling: Calling, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "RAW_RESPONSE_BYTES", 10_000)
+    stand_in.script(name, {"repeat_bytes": 500_000})
+    assert (await calling.failure()).kind == "AnswerTooLarge"
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_refused_format_falls_back_and_is_remembered(
+    stand_in: StandIn, calling: Calling, name: str, status: int
+) -> None:
+    stand_in.script(name, {"refuse_formats": ["json_schema"], "status": status})
+    answer = await calling.answer(response_format=SCHEMA)
+    assert answer.response_format == "json_object"
+    assert calling.progress.calls == 2
+    assert (await calling.answer(response_format=SCHEMA)).response_format == "json_object"
+    assert [call["response_format"] for call in stand_in.calls(name)] == ["json_schema", "json_object", "json_object"]
+
+
+async def test_without_any_format_at_last(stand_in: StandIn, calling: Calling, name: str) -> None:
+    stand_in.script(name, {"refuse_formats": ["json_schema", "json_object"]})
+    assert (await calling.answer(response_format=SCHEMA)).response_format == "text"
+    assert calling.progress.calls == 3
+
+
+async def test_a_lost_usage_is_no_lost_answer(stand_in: StandIn, calling: Calling, name: str) -> None:
+    stand_in.script(name, {"text": "whole", "reset_after_finish": True})
+    assert (await calling.answer()).text == "whole"
+    assert calling.progress.usage()["completion_tokens"] > 0
+
+
+async def test_cancelling_closes_the_connection(stand_in: StandIn, calling: Calling, name: str) -> None:
+    stand_in.script(name, {"delay_seconds": 60})
+    task = asyncio.create_task(calling.answer())
+    await asyncio.to_thread(stand_in.until_called, name)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(stand_in.until_outcome, name, "disconnected")
+
+
+def test_a_key_goes_to_its_own_host_only() -> None:
+    model = Model((), {"vllm:8000": SecretStr("one"), "*.example": SecretStr("two")})
+    assert model._key("http://vllm:8000/v1") == "one"
+    assert model._key("https://a.example") == "two"
+    assert model._key("http://vllm:9000") == "EMPTY"
