@@ -89,18 +89,9 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result Result, err erro
 }
 
 func (d *deliberation) completedEvent(result Result) any {
-	if encoded, err := json.Marshal(result); err == nil && len(encoded) <= maxEvent {
-		return result
+	whole := completedEvent{Result: result, runID: d.runID}
+	if encoded, err := json.Marshal(whole); err == nil && len(encoded) <= maxEvent {
+		return whole
 	}
-	scores := make([]EventScore, 0, len(result.Results))
-	for _, r := range result.Results {
-		scores = append(scores, EventScore{Rank: r.Rank, AgentID: r.AgentID, Score: r.Score})
-	}
-	return ScoreboardEvent{
-		DeliberationID: result.DeliberationID, TaskID: result.TaskID, Status: result.Status,
-		RankingBasis: result.RankingBasis, Degraded: result.Degraded, Scores: scores,
-		TotalAgents: result.TotalAgents, CompletedAgents: result.CompletedAgents, FailedAgents: result.FailedAgents,
-		AverageScore: result.AverageScore, ExecutionTimeMS: result.ExecutionTimeMS,
-		ResultRef: ResultRef{WorkflowID: d.key.WorkflowID, RunID: d.runID},
-	}
+	return whole.brief()
 }

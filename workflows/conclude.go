@@ -19,34 +19,41 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 		temporal.ApplicationErrorOptions{NonRetryable: true})
 }
 
-// stopRest ends what still runs on Ray. Turns that had completed before the stop came still count.
+// stopRest ends what may still run on Ray, also of agents that were given up. Turns that had completed
+// before the stop came still count.
 func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	d.show(ctx, phaseStopping)
-	running := map[domain.TurnID]*work{}
-	in := StopTurnsInput{DeliberationID: d.key.WorkflowID, AnswerBytes: d.opening.AnswerBytes, Reason: string(why)}
+	if why.unfinished() {
+		d.show(ctx, phaseStopping)
+	}
+	in := StopTurnsInput{DeliberationID: d.key.WorkflowID, Reason: string(why)}
 	for _, w := range d.work {
-		if !w.ended && !w.handle.Domain().IsZero() {
-			running[w.turn.ID()] = w
-			in.Stop = append(in.Stop, w.handle)
+		for _, p := range w.running() {
+			in.Stop = append(in.Stop, p.handle)
 		}
 	}
 	if len(in.Stop) > 0 {
+		in.AnswerBytes = min(d.opening.AnswerBytes, domain.AnswerMaximum(len(in.Stop)))
 		title := fmt.Sprintf("stop · %s · %s", domain.Count(len(in.Stop), "turn"), why)
 		stopped, err := StopTurns.call(ctx, stopWithin, title, in).get(ctx)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("turns not seen to stop; run_seconds ends them on Ray", "error", err)
 		}
-		for _, handle := range in.Stop {
-			if outcome, known := stopped.Outcomes[handle.TurnID]; known {
-				w := running[handle.TurnID]
-				d.take(w, outcome.Domain())
+		d.takeStopped(ctx, stopped)
+	}
+	d.council = d.council.FailRest(whyUnfinished(why))
+}
+
+func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult) {
+	for _, w := range d.work {
+		for _, p := range w.running() {
+			if outcome, known := stopped.Outcomes[p.turn.ID()]; known {
+				d.take(w, p, outcome.Domain())
 				d.announceCompleted(ctx, w)
 			}
 		}
 	}
-	d.council = d.council.FailRest(whyUnfinished(why))
 }
 
 func whyUnfinished(why end) domain.TurnFailure {
@@ -62,8 +69,7 @@ func whyUnfinished(why end) domain.TurnFailure {
 
 // conclude ranks, tells and ends. The outcome is decided: a cancellation no longer changes it.
 func (d *deliberation) conclude(ctx workflow.Context, why end) (Result, error) {
-	ctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the outbox too
 	result, err := d.outcome(ctx, why)
 	if shown := d.showEnd(ctx, err); shown != nil {
 		return Result{}, shown
@@ -108,7 +114,7 @@ func (d *deliberation) shortOfQuorum(why end) error {
 	case endQueue:
 		kind, phase = domain.DeadlineExceeded, phaseQueued
 		message = fmt.Sprintf("queued for %d s without room on Ray; last refusal: %s",
-			seconds(d.request.Constraints().QueueTimeout()), d.waitingFor)
+			seconds(d.request.Constraints().QueueTimeout()), d.refusal)
 	case endDeadline:
 		kind = domain.DeadlineExceeded
 		message = fmt.Sprintf("%s by the deadline of %d s", message, seconds(d.request.Constraints().Timeout()))
@@ -127,7 +133,7 @@ func (d *deliberation) result(why end) Result {
 	ranked := d.council.Rank()
 	results := resultsOf(ranked)
 	reason := StoppedDecided
-	if why == endDeadline {
+	if why.unfinished() {
 		reason = StoppedDeadline
 	}
 	return Result{
@@ -159,4 +165,5 @@ func (d *deliberation) forget(ctx workflow.Context) func() error {
 
 func (d *deliberation) close(ctx workflow.Context, status domain.DeliberationStatus) {
 	d.status, d.phase, d.closed = status, phaseDone, workflow.Now(ctx).UTC()
+	d.waitingFor = ""
 }

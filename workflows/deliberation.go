@@ -25,9 +25,7 @@ func (s stories) Deliberation(ctx workflow.Context, request Request) (Result, er
 
 	end := d.deliberate(ctx)
 
-	if end.unfinished() {
-		d.stopRest(ctx, end)
-	}
+	d.stopRest(ctx, end)
 	return d.conclude(ctx, end)
 }
 
@@ -46,6 +44,7 @@ type deliberation struct {
 	status     domain.DeliberationStatus
 	phase      string
 	waitingFor string
+	refusal    string // the last one that the queue heard
 	accepted   bool
 	deadline   time.Time
 	closed     time.Time
@@ -143,7 +142,7 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 	case temporal.IsCanceledError(err):
 		return endCancelled, true
 	case err != nil && timedOut(err):
-		d.refused("no worker took the submission in time")
+		d.refused(lastRefusal(err))
 		return endQueue, true
 	case err != nil:
 		d.council = d.council.FailRest(failureOf(err))
@@ -158,7 +157,8 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 }
 
 func (d *deliberation) refused(why string) {
-	d.waitingFor = d.opening.Cluster + ": " + why
+	d.refusal = d.opening.Cluster + ": " + why
+	d.waitingFor = d.refusal
 }
 
 // startDeadline starts the one timer that ends a run: timeout_seconds from the first acceptance.

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"deliberation.io/deliberation/domain"
@@ -15,6 +16,13 @@ type EventRecord struct {
 	AgentID        string           `json:"agent_id,omitempty"`
 	At             time.Time        `json:"at"`
 	Data           json.RawMessage  `json:"data"`
+}
+
+// size is what the record takes of a payload, at most.
+func (e EventRecord) size() int {
+	const rest = 200 // names, punctuation, kind, time
+	return len(e.Data) + domain.EncodedSize(e.ID) + domain.EncodedSize(e.DeliberationID) +
+		domain.EncodedSize(e.AgentID) + rest
 }
 
 // PublishEventsInput is events in order. TaskDescription is given once, for the events that show it.
@@ -74,6 +82,16 @@ type AgentCompletedEvent struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
+func (e AgentCompletedEvent) brief() any {
+	e.Proposal, e.Reasoning = "", ""
+	e.Metadata = maps.Clone(e.Metadata)
+	if e.Metadata == nil {
+		e.Metadata = map[string]string{}
+	}
+	e.Metadata["omitted"] = "proposal, reasoning"
+	return e
+}
+
 // AgentFailedEvent is the data of `agent_failed`.
 type AgentFailedEvent struct {
 	DeliberationID string             `json:"deliberation_id"`
@@ -99,6 +117,27 @@ type ScoreboardEvent struct {
 	AverageScore    float64                   `json:"average_score"`
 	ExecutionTimeMS int64                     `json:"execution_time_ms"`
 	ResultRef       ResultRef                 `json:"result_ref"`
+}
+
+// completedEvent is the data of `completed`: the whole result.
+type completedEvent struct {
+	Result
+
+	runID string
+}
+
+func (e completedEvent) brief() any {
+	scores := make([]EventScore, 0, len(e.Results))
+	for _, r := range e.Results {
+		scores = append(scores, EventScore{Rank: r.Rank, AgentID: r.AgentID, Score: r.Score})
+	}
+	return ScoreboardEvent{
+		DeliberationID: e.DeliberationID, TaskID: e.TaskID, Status: e.Status,
+		RankingBasis: e.RankingBasis, Degraded: e.Degraded, Scores: scores,
+		TotalAgents: e.TotalAgents, CompletedAgents: e.CompletedAgents, FailedAgents: e.FailedAgents,
+		AverageScore: e.AverageScore, ExecutionTimeMS: e.ExecutionTimeMS,
+		ResultRef: ResultRef{WorkflowID: e.DeliberationID, RunID: e.runID},
+	}
 }
 
 // EventScore is a place in the ranking.

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
@@ -20,9 +21,24 @@ func failureOf(err error) domain.TurnFailure {
 	return domain.NewTurnFailure(domain.DeliberationFailed, err.Error(), false)
 }
 
+// timedOut tells an activity whose time was over: the last try was cut off, or it failed and there was
+// no time for another one.
 func timedOut(err error) bool {
-	var timeout *temporal.TimeoutError
-	return errors.As(err, &timeout)
+	var activity *temporal.ActivityError
+	if !errors.As(err, &activity) {
+		return false
+	}
+	_, cut := activity.Unwrap().(*temporal.TimeoutError) //nolint:errorlint // a cause further down is another matter
+	return cut || activity.RetryState() == enumspb.RETRY_STATE_TIMEOUT
+}
+
+// lastRefusal is what the last try of a submission that ran out of time was told.
+func lastRefusal(err error) string {
+	var application *temporal.ApplicationError
+	if errors.As(err, &application) {
+		return application.Message()
+	}
+	return "no worker took the submission in time"
 }
 
 // failed is the error that a run ends with. Its message is bounded; details carry the failures.

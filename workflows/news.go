@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"encoding/json"
+	"slices"
+	"unicode/utf8"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -17,12 +19,25 @@ type news struct {
 	runID          string
 	description    string
 	numbered       int
-	unsent         []EventRecord
+	unsent         []newsItem
 	stop           workflow.CancelFunc
 }
 
-// batchBytes bounds the events of one activity input, well under the limit of a payload.
-const batchBytes = 1 << 20
+// newsItem is an event that waits to be stored.
+type newsItem struct {
+	record EventRecord
+	data   any
+}
+
+// briefer is data that has a shorter form, for when everything together is too large.
+type briefer interface{ brief() any }
+
+const (
+	// batchBytes bounds the events of one activity input, well under the limit of a payload.
+	batchBytes = 1 << 20
+	// outboxBytes bounds what is left to the outbox: a larger payload would end the run without its result.
+	outboxBytes = 1_900_000
+)
 
 // startNews starts the publisher, which outlives a cancellation: the news of it must go out too.
 func startNews(ctx workflow.Context, d *deliberation) *news {
@@ -47,10 +62,10 @@ func (n *news) tell(ctx workflow.Context, kind domain.EventKind, agentID string,
 		return
 	}
 	n.numbered++
-	n.unsent = append(n.unsent, EventRecord{
+	n.unsent = append(n.unsent, newsItem{data: data, record: EventRecord{
 		ID: domain.EventID(n.deliberationID, n.runID, n.numbered, kind), Kind: kind,
 		DeliberationID: n.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(), Data: encoded,
-	})
+	}})
 }
 
 func (n *news) publish(ctx workflow.Context) {
@@ -58,7 +73,7 @@ func (n *news) publish(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { return len(n.unsent) > 0 }) != nil {
 			return
 		}
-		in := nextBatch(n.unsent, n.description)
+		in := nextBatch(records(n.unsent), n.description)
 		title := "publish · " + domain.Count(len(in.Events), "event")
 		if _, err := PublishEvents.call(ctx, outboxFor, title, in).get(ctx); err != nil {
 			if !temporal.IsCanceledError(err) {
@@ -81,12 +96,7 @@ func (n *news) finish(ctx workflow.Context) {
 		return
 	}
 	n.stop()
-	left := OutboxInput{}
-	for _, event := range n.unsent {
-		if !event.Kind.BestEffort() {
-			left.Events = append(left.Events, event)
-		}
-	}
+	left := OutboxInput{Events: n.left()}
 	if len(left.Events) == 0 {
 		return
 	}
@@ -101,18 +111,52 @@ func (n *news) finish(ctx workflow.Context) {
 	}
 }
 
-// outboxID stays within the server's bound on ids.
+// left are the events that must not be dropped, in order. Where they are too large together the last
+// ones give up their texts first: the result has them.
+func (n *news) left() []EventRecord {
+	items := slices.DeleteFunc(n.unsent, func(item newsItem) bool { return item.record.Kind.BestEffort() })
+	size := 0
+	for _, item := range items {
+		size += item.record.size()
+	}
+	for i := range slices.Backward(items) {
+		item := &items[i]
+		data, shortens := item.data.(briefer)
+		if size <= outboxBytes || !shortens {
+			continue
+		}
+		if encoded, err := json.Marshal(data.brief()); err == nil {
+			size += len(encoded) - len(item.record.Data)
+			item.record.Data = encoded
+		}
+	}
+	return records(items)
+}
+
+func records(items []newsItem) []EventRecord {
+	events := make([]EventRecord, 0, len(items))
+	for _, item := range items {
+		events = append(events, item.record)
+	}
+	return events
+}
+
+// outboxID stays within the server's bound on ids, and is text whatever it cuts.
 func outboxID(deliberationID, runID string) string {
 	const most = 1000
 	suffix := "/outbox/" + runID
-	return deliberationID[:min(len(deliberationID), most-len(suffix))] + suffix
+	end := min(len(deliberationID), most-len(suffix))
+	for end < len(deliberationID) && !utf8.RuneStart(deliberationID[end]) {
+		end--
+	}
+	return deliberationID[:end] + suffix
 }
 
 func nextBatch(events []EventRecord, description string) PublishEventsInput {
 	in := PublishEventsInput{}
 	size := 0
 	for _, event := range events {
-		size += len(event.Data)
+		size += event.size()
 		if size > batchBytes && len(in.Events) > 0 {
 			break
 		}

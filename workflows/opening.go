@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -40,12 +39,12 @@ func newOpening(environment domain.Environment, request Request) (opening Openin
 		}
 	}()
 	settings := environment.Settings()
-	normalised, err := request.Normalise()
-	if err != nil {
-		return refused(err)
+	normalised, faults := request.read()
+	if fault := settings.Allow.Check(normalised.spec.VLLMURL); fault != "" && !faults.at("vllm_url") {
+		faults.Add("vllm_url", "%s", fault)
 	}
-	if fault := settings.Allow.Check(normalised.spec.VLLMURL); fault != "" {
-		return refused(domain.Faults{{Path: "vllm_url", Rule: fault}})
+	if err := faults.OrNil(); err != nil {
+		return refused(err)
 	}
 	return Opening{
 		Request:      &normalised,
@@ -53,7 +52,7 @@ func newOpening(environment domain.Environment, request Request) (opening Openin
 		Attributes:   settings.Attributes,
 		Events:       settings.Events,
 		Cluster:      settings.Cluster,
-		GraceSeconds: int(settings.Grace / time.Second),
+		GraceSeconds: seconds(settings.Grace),
 	}
 }
 
@@ -72,5 +71,3 @@ func refused(err error) Opening {
 	}
 	return Opening{Faults: lines}
 }
-
-func (o Opening) grace() time.Duration { return time.Duration(o.GraceSeconds) * time.Second }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -17,21 +18,36 @@ type work struct {
 	ended    bool // nothing of the turn runs on Ray any more
 	failures int
 	losses   int
+	adrift   []placed // earlier turns that nobody has seen to end
 	finished []Handle // outcomes that are in history and may be forgotten on Ray
+}
+
+// placed is a turn and where it lives.
+type placed struct {
+	turn   domain.Turn
+	handle Handle
+}
+
+// running is everything of the agent that may still run on Ray.
+func (w *work) running() []placed {
+	if w.ended || w.handle.Domain().IsZero() {
+		return w.adrift
+	}
+	return append(slices.Clip(w.adrift), placed{w.turn, w.handle})
 }
 
 // pursue tries an agent's turn until it gives a proposal or may not be tried again.
 func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 	for {
 		outcome, err := d.await(ctx, w)
-		if temporal.IsCanceledError(err) {
-			return
+		if temporal.IsCanceledError(err) || ctx.Err() != nil {
+			return // the run is ending: what became of the turn is the stop's to tell
 		}
 		if err != nil {
 			d.giveUp(ctx, w, failureOf(err))
 			return
 		}
-		d.take(w, outcome)
+		d.take(w, placed{w.turn, w.handle}, outcome)
 		if outcome.Kind == domain.OutcomeCompleted {
 			d.announceAgent(ctx, w)
 			return
@@ -57,19 +73,19 @@ func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, err
 }
 
 // take notes what a turn came to.
-func (d *deliberation) take(w *work, outcome domain.Outcome) {
+func (d *deliberation) take(w *work, p placed, outcome domain.Outcome) {
 	w.ended = outcome.Kind != domain.OutcomeUnreachable && outcome.Kind != domain.OutcomeRunning
 	if outcome.Kind == domain.OutcomeCompleted || outcome.Kind == domain.OutcomeFailed {
-		w.finished = append(w.finished, w.handle)
+		w.finished = append(w.finished, p.handle)
 	}
 	switch outcome.Kind {
 	case domain.OutcomeFailed:
 		w.failures++
-	case domain.OutcomeLost, domain.OutcomeUnreachable:
+	case domain.OutcomeLost:
 		w.losses++
-	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning:
+	case domain.OutcomeCompleted, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning:
 	}
-	d.council = d.council.Complete(w.turn, outcome)
+	d.council = d.council.Complete(p.turn, outcome)
 }
 
 // again waits out the delay and puts the agent's next attempt to Ray. False when there is nothing more
@@ -80,6 +96,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work) bool {
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures)), delay).Get(ctx, nil); err != nil {
 		return false
 	}
+	w.adrift = w.running()
 	w.turn, w.handle, w.ended = next, Handle{}, false
 	d.council = d.council.Submit(next, domain.Handle{})
 	accepted, err := d.submit(ctx, []*work{w}, d.remaining(ctx), d.remaining(ctx))

@@ -15,7 +15,10 @@ import (
 )
 
 // reading collects what is wrong with the shape of a request while its fields are read.
-type reading struct{ domain.Faults }
+type reading struct {
+	domain.Faults
+	derived []string // places without a value of their own: their fault is named where the value is
+}
 
 // field is one name that an object may have, and what reads its value. A name that is absent isn't
 // read: its target keeps the default.
@@ -31,14 +34,20 @@ func (r *reading) without(err error) {
 		r.Add("request", "%s", err.Error())
 		return
 	}
+	shape := slices.Clone(r.Faults)
 	for _, fault := range faults {
-		known := slices.ContainsFunc(r.Faults, func(f domain.Fault) bool {
-			return f.Path == fault.Path || strings.HasPrefix(fault.Path, f.Path+".") || f.Path == "request"
+		known := slices.ContainsFunc(shape, func(f domain.Fault) bool {
+			return f.Path == fault.Path || strings.HasPrefix(fault.Path, f.Path+".") || f.Path == "request" ||
+				f.Path == strings.TrimSuffix(fault.Path, "agent_id")+"id"
 		})
-		if !known {
+		if !known && !slices.Contains(r.derived, fault.Path) {
 			r.Faults = append(r.Faults, fault)
 		}
 	}
+}
+
+func (r *reading) at(path string) bool {
+	return slices.ContainsFunc(r.Faults, func(f domain.Fault) bool { return f.Path == path || f.Path == "request" })
 }
 
 func (r *reading) object(path string, raw json.RawMessage, fields ...field) {

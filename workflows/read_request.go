@@ -3,6 +3,8 @@ package workflows
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -76,6 +78,13 @@ func (r *reading) protocol(spec *domain.ProtocolSpec) func(string, json.RawMessa
 func (r *reading) agent(path string, raw json.RawMessage, spec *domain.RequestSpec) {
 	agent := domain.AgentSpec{Role: spec.Role, Model: spec.VLLMModel}
 	named := false
+	own := func(target *string) func(string, json.RawMessage) {
+		return func(path string, raw json.RawMessage) {
+			r.derived = slices.DeleteFunc(r.derived, func(derived string) bool { return derived == path })
+			r.text(target)(path, raw)
+		}
+	}
+	r.derived = append(r.derived, path+".role", path+".model")
 	r.object(path, raw,
 		field{"agent_id", func(path string, raw json.RawMessage) {
 			named = true
@@ -88,9 +97,14 @@ func (r *reading) agent(path string, raw json.RawMessage, spec *domain.RequestSp
 			}
 			r.text(&agent.AgentID)(path, raw)
 		}},
-		field{"role", r.text(&agent.Role)},
-		field{"model", r.text(&agent.Model)},
-		field{"prompt_template", r.text(&agent.PromptTemplate)},
+		field{"role", own(&agent.Role)},
+		field{"model", own(&agent.Model)},
+		field{"prompt_template", func(path string, raw json.RawMessage) {
+			r.text(&agent.PromptTemplate)(path, raw)
+			if kindOf(raw) == "a string" && strings.TrimSpace(agent.PromptTemplate) == "" {
+				r.Add(path, "cannot be empty; leave it out for the persona of the role")
+			}
+		}},
 	)
 	spec.Agents = append(spec.Agents, agent)
 }

@@ -65,12 +65,24 @@ func (r Request) MarshalJSON() ([]byte, error) {
 		return r.text, nil
 	}
 	type fields Request
+	if r.Agents == nil {
+		r.Agents = []Agent{} // a list without agents, not something else than a list
+	}
 	return json.Marshal(fields(r))
 }
 
 // Normalise is the request with every default filled in. The error is [domain.Faults] and names all
 // that is wrong.
 func (r Request) Normalise() (NormalisedRequest, error) {
+	normalised, faults := r.read()
+	if err := faults.OrNil(); err != nil {
+		return NormalisedRequest{}, err
+	}
+	return normalised, nil
+}
+
+// read is Normalise, whose faults may still grow.
+func (r Request) read() (NormalisedRequest, *reading) {
 	spec, faults := readRequest(r.received())
 	normalised := NormalisedRequest{spec}
 	if _, err := domain.NewDeliberationRequest(spec); err != nil {
@@ -79,19 +91,24 @@ func (r Request) Normalise() (NormalisedRequest, error) {
 	if text, err := json.Marshal(normalised); err == nil && len(text) > domain.MaxRequest {
 		faults.Add("request", "must be at most %d bytes in JSON, got %d", domain.MaxRequest, len(text))
 	}
-	if err := faults.OrNil(); err != nil {
-		return NormalisedRequest{}, err
-	}
-	return normalised, nil
+	return normalised, faults
 }
 
 func (r Request) received() []byte {
-	text, err := json.Marshal(r)
-	if r.text != nil || err != nil {
+	if r.text != nil || r.IsZero() {
 		return r.text
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil
 	}
 	return text
 }
 
 // IsZero tells the input that wasn't given.
-func (r Request) IsZero() bool { return r.text == nil && r.TaskID == "" && r.Agents == nil }
+func (r Request) IsZero() bool {
+	c := r.Constraints
+	return r.text == nil && r.TaskID == "" && r.TaskDescription == "" && r.Role == "" && r.Agents == nil &&
+		r.VLLMURL == "" && r.VLLMModel == "" && r.Protocol == nil && c.StoryID == "" && c.PlanID == "" &&
+		c.TimeoutSeconds == nil && c.MaxRetries == nil && c.QueueTimeoutSeconds == nil && c.Metadata == nil
+}

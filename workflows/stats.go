@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
@@ -67,6 +68,7 @@ type statistics struct {
 	state     StatsState
 	requested int // refreshes asked for
 	served    int // of them, answered by a count that began after they were asked
+	failed    error
 }
 
 // DeliberationStats keeps the statistics and the list of running jobs, counted from visibility.
@@ -78,18 +80,18 @@ func (s stories) DeliberationStats(ctx workflow.Context, state StatsState) error
 	if err := k.answer(ctx); err != nil {
 		return err
 	}
-	for !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+	for {
 		if err := k.count(ctx); err != nil {
 			return err
 		}
 		if err := k.pause(ctx); err != nil {
 			return err
 		}
+		// A refresh that still waits needs another count of this run.
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && workflow.AllHandlersFinished(ctx) {
+			return workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
+		}
 	}
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
-	return workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
 }
 
 func (k *statistics) answer(ctx workflow.Context) error {
@@ -102,22 +104,27 @@ func (k *statistics) answer(ctx workflow.Context) error {
 	return workflow.SetUpdateHandler(ctx, UpdateRefresh, func(ctx workflow.Context) (Stats, error) {
 		k.requested++
 		mine := k.requested
-		err := workflow.Await(ctx, func() bool { return k.served >= mine })
-		return k.statsAt(workflow.Now(ctx)), err
+		if err := workflow.Await(ctx, func() bool { return k.served >= mine }); err != nil {
+			return Stats{}, err
+		}
+		return k.statsAt(workflow.Now(ctx)), k.failed
 	})
 }
 
-// count takes the requests that came before it with it: refreshes at one time share a count.
+// count takes the requests that came before it with it: refreshes at one time share a count. One that
+// fails leaves the last one standing, and tells those who asked for it.
 func (k *statistics) count(ctx workflow.Context) error {
 	serving := k.requested
 	counted, err := CountDeliberations.call(ctx, countWithin, "count deliberations", CountInput{}).get(ctx)
-	if err != nil && !timedOut(err) {
+	if temporal.IsCanceledError(err) {
 		return err
 	}
 	if err == nil {
 		k.state.Last = counted
+	} else {
+		workflow.GetLogger(ctx).Warn("deliberations not counted", "error", err)
 	}
-	k.served = serving
+	k.served, k.failed = serving, err
 	return nil
 }
 
@@ -132,7 +139,7 @@ func (k *statistics) pause(ctx workflow.Context) error {
 
 func (k *statistics) statsAt(now time.Time) Stats {
 	stats := k.state.Last.Stats
-	stats.UptimeSeconds = int64(now.Sub(k.state.Since) / time.Second)
+	stats.UptimeSeconds = max(0, int64(now.Sub(k.state.Since)/time.Second))
 	stats.AsOf = k.state.Last.AsOf
 	return stats
 }

@@ -1,0 +1,192 @@
+package workflows_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// deliberationID is the workflow id of the stories that need no other.
+const deliberationID = "deliberation-T-42"
+
+// stage is a deliberation with everything around it: skipped time, a Ray, a NATS.
+type stage struct {
+	*testing.T
+
+	env        *testsuite.TestWorkflowEnvironment
+	ray        *fakeRay
+	nats       *fakeNATS
+	visibility *fakeVisibility
+	settings   *domain.Settings
+	scheduled  []string // activities in the order of their first start
+}
+
+// live is a configuration that a test may change until the deliberation opens.
+type live struct{ settings *domain.Settings }
+
+func (l live) Settings() domain.Settings { return *l.settings }
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	suite := testsuite.WorkflowTestSuite{}
+	suite.SetLogger(quiet{})
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: workflows.DefaultTaskQueue})
+	env.SetTestTimeout(20 * time.Second)
+	p := pace{env}
+	s := &stage{
+		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},
+		visibility: &fakeVisibility{pace: p},
+		settings:   &domain.Settings{Cluster: "local", Events: true},
+	}
+	workflows.Register(env, live{s.settings})
+	bind(env, s.ray, s.nats, s.visibility)
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		s.scheduled = append(s.scheduled, info.ActivityType.Name)
+	})
+	return s
+}
+
+// activities is what a worker and a test environment have in common.
+type activities interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+func bind(to activities, ray *fakeRay, nats *fakeNATS, visibility *fakeVisibility) {
+	to.RegisterActivityWithOptions(ray.SubmitTurns, activity.RegisterOptions{Name: workflows.SubmitTurns.Name()})
+	to.RegisterActivityWithOptions(ray.AwaitTurn, activity.RegisterOptions{Name: workflows.AwaitTurn.Name()})
+	to.RegisterActivityWithOptions(ray.StopTurns, activity.RegisterOptions{Name: workflows.StopTurns.Name()})
+	to.RegisterActivityWithOptions(nats.PublishEvents, activity.RegisterOptions{Name: workflows.PublishEvents.Name()})
+	to.RegisterActivityWithOptions(visibility.CountDeliberations, activity.RegisterOptions{Name: workflows.CountDeliberations.Name()})
+}
+
+// run runs the deliberation to its end, and holds every end to the promise: nothing outlives it on Ray.
+func (s *stage) run(request any) (workflows.Result, error) {
+	s.Helper()
+	result, err := s.runBesidesRay(request)
+	require.Empty(s, s.ray.live(), "turns outlive the deliberation")
+	return result, err
+}
+
+// runBesidesRay is run where Ray can't be asked to stop anything.
+func (s *stage) runBesidesRay(request any) (workflows.Result, error) {
+	s.Helper()
+	s.env.ExecuteWorkflow(workflows.DeliberationName, request)
+	require.True(s, s.env.IsWorkflowCompleted())
+	if err := s.env.GetWorkflowError(); err != nil {
+		return workflows.Result{}, err
+	}
+	var result workflows.Result
+	require.NoError(s, s.env.GetWorkflowResult(&result))
+	return result, nil
+}
+
+// at does something so long after the start.
+func (s *stage) at(after time.Duration, do func()) { s.env.RegisterDelayedCallback(do, after) }
+
+func (s *stage) cancelAt(after time.Duration) { s.at(after, s.env.CancelWorkflow) }
+
+func (s *stage) status() workflows.Status {
+	s.Helper()
+	return ask[workflows.Status](s, workflows.QueryStatus)
+}
+
+func ask[Out any](s *stage, query string) Out {
+	s.Helper()
+	var out Out
+	value, err := s.env.QueryWorkflow(query)
+	require.NoError(s, err)
+	require.NoError(s, value.Get(&out))
+	return out
+}
+
+func (s *stage) details() string {
+	s.Helper()
+	return ask[*sdkpb.WorkflowMetadata](s, "__temporal_workflow_metadata").GetCurrentDetails()
+}
+
+// failed takes an error apart: its type, its message and its details.
+func failed(t testing.TB, err error) (kind domain.FailureKind, message string, details workflows.FailureDetails) {
+	t.Helper()
+	var application *temporal.ApplicationError
+	require.ErrorAs(t, err, &application)
+	require.True(t, application.NonRetryable())
+	if application.HasDetails() {
+		require.NoError(t, application.Details(&details))
+	}
+	return domain.FailureKind(application.Type()), application.Message(), details
+}
+
+// council is a legal request of so many agents, agent-1 and so on.
+func council(agents int) workflows.Request {
+	request := workflows.Request{
+		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
+		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		VLLMURL:     "http://vllm:8000", VLLMModel: "qwen",
+	}
+	for i := range agents {
+		request.Agents = append(request.Agents, workflows.Agent{AgentID: fmt.Sprintf("agent-%d", i+1)})
+	}
+	return request
+}
+
+func retries(request workflows.Request, n int) workflows.Request {
+	request.Constraints.MaxRetries = &n
+	return request
+}
+
+func timeout(request workflows.Request, seconds int) workflows.Request {
+	request.Constraints.TimeoutSeconds = &seconds
+	return request
+}
+
+func quorum(request workflows.Request, n int) workflows.Request {
+	request.Protocol = &workflows.Protocol{Quorum: &n}
+	return request
+}
+
+func encode(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// quiet drops what the environment logs.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
+
+// onOutbox tells what an outbox is started with.
+func (s *stage) onOutbox(tell func(workflows.OutboxInput)) {
+	s.env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
+		var in workflows.OutboxInput
+		require.NoError(s, args.Get(&in))
+		tell(in)
+	})
+}
+
+func kindsOf(events []workflows.EventRecord) []domain.EventKind {
+	kinds := make([]domain.EventKind, 0, len(events))
+	for _, event := range events {
+		kinds = append(kinds, event.Kind)
+	}
+	return kinds
+}
