@@ -123,7 +123,7 @@ func starter(t *testing.T, args ...string) output {
 	return command(t, filepath.Join(built, "starter"), args...)
 }
 
-func temporal(t *testing.T, args ...string) output {
+func temporalCLI(t *testing.T, args ...string) output {
 	t.Helper()
 	return command(t, "../bin/temporal", append(args, "--address", stack.TemporalAddress)...)
 }

@@ -1,0 +1,127 @@
+//go:build integration
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+)
+
+// event is a stored CloudEvent.
+type event struct {
+	ID   string          `json:"id"`
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// events waits until a run has stored so many events, and returns all that it has stored.
+func events(t *testing.T, run client.WorkflowRun, atLeast int) []event {
+	t.Helper()
+	connection, err := natsgo.Connect(stack.NATSURL)
+	require.NoError(t, err)
+	defer connection.Close()
+	js, err := jetstream.New(connection)
+	require.NoError(t, err)
+	var stored []event
+	eventually(t, 40*time.Second, "the run's events are stored", func() bool {
+		stored = storedEvents(t, js, run)
+		return len(stored) >= atLeast
+	})
+	seen := map[string]bool{}
+	for _, e := range stored {
+		require.False(t, seen[e.ID], "event %s is stored twice", e.ID)
+		seen[e.ID] = true
+	}
+	return stored
+}
+
+func storedEvents(t *testing.T, js jetstream.JetStream, run client.WorkflowRun) []event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"deliberation.events." + strings.ReplaceAll(run.GetID(), "/", "*") + ".>"},
+	})
+	if err != nil {
+		return nil
+	}
+	batch, err := consumer.FetchNoWait(100)
+	require.NoError(t, err)
+	var stored []event
+	for message := range batch.Messages() {
+		var e event
+		require.NoError(t, json.Unmarshal(message.Data(), &e))
+		if strings.HasPrefix(e.ID, run.GetID()+"/"+run.GetRunID()+"/") {
+			stored = append(stored, e)
+		}
+	}
+	return stored
+}
+
+func kinds(stored []event) []string {
+	names := make([]string, 0, len(stored))
+	for _, e := range stored {
+		names = append(names, strings.TrimSuffix(strings.TrimPrefix(e.Type, "io.deliberation."), ".v1"))
+	}
+	return names
+}
+
+// turn is a turn that Ray knows of.
+type turn struct {
+	SubmissionID string `json:"submission_id"`
+	Deliberation string `json:"deliberation"`
+	Runner       string `json:"runner"`
+	State        string `json:"state"`
+}
+
+type runner struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
+	Kept int    `json:"kept"`
+}
+
+func askRay(t *testing.T, path string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stack.RayAppURL+path, nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+stack.RayToken)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.NoError(t, json.NewDecoder(response.Body).Decode(into))
+}
+
+// turnsOnRay are the turns of a deliberation that Ray still knows.
+func turnsOnRay(t *testing.T, deliberation string) []turn {
+	t.Helper()
+	var answer struct {
+		Turns []turn `json:"turns"`
+	}
+	askRay(t, "/v1/turns", &answer)
+	var ours []turn
+	for _, each := range answer.Turns {
+		if each.Deliberation == deliberation {
+			ours = append(ours, each)
+		}
+	}
+	return ours
+}
+
+func runners(t *testing.T) []runner {
+	t.Helper()
+	var answer struct {
+		Runners []runner `json:"runners"`
+	}
+	askRay(t, "/v1/info", &answer)
+	return answer.Runners
+}

@@ -1,0 +1,79 @@
+//go:build integration
+
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// TestStatisticsCountEveryEnding runs in a namespace of its own: the statistics are a namespace's.
+func TestStatisticsCountEveryEnding(t *testing.T) {
+	const namespace = "e2e-stats"
+	newNamespace(t, namespace)
+	everywhere := temporalClient
+	ours, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: namespace, Logger: quiet{}})
+	require.NoError(t, err)
+	temporalClient = ours
+	t.Cleanup(func() {
+		temporalClient = everywhere
+		ours.Close()
+	})
+	queue := queueOf(t)
+	startWorker(t, queue, "TEMPORAL_NAMESPACE="+namespace)
+	good, refused, hangs := modelOf(t, "good"), modelOf(t, "refused"), modelOf(t, "hangs")
+	script(t, good, answers("0.5"))
+	script(t, refused, step{"status": 404})
+	script(t, hangs, step{"hang": true})
+
+	for range 3 {
+		result(t, begin(t, queue, requestOf(t, agents(good))))
+	}
+	failure(t, begin(t, queue, requestOf(t, agents(refused))))
+	cancelled := begin(t, queue, requestOf(t, agents(hangs)))
+	active := begin(t, queue, requestOf(t, agents(hangs)))
+	running(t, hangs, 2)
+	require.NoError(t, ours.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
+	require.Error(t, cancelled.Get(t.Context(), nil))
+
+	var stats workflows.Stats
+	eventually(t, 30*time.Second, "the counts are right once visibility has them", func() bool {
+		shown := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, "", built+"/starter", "stats", "--refresh", "--json")
+		return shown.code == 0 && json.Unmarshal([]byte(shown.stdout), &stats) == nil && stats.Total == 6 && stats.Completed == 3
+	})
+	require.Equal(t, int64(1), stats.Failed)
+	require.Equal(t, int64(1), stats.Cancelled)
+	require.Equal(t, int64(1), stats.Active)
+	require.Positive(t, stats.AverageMS)
+
+	jobs := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, "", built+"/starter", "jobs", "--json")
+	require.Zero(t, jobs.code, jobs.stderr)
+	var listed workflows.ActiveJobs
+	require.NoError(t, json.Unmarshal([]byte(jobs.stdout), &listed))
+	require.Len(t, listed.Jobs, 1)
+	require.Equal(t, active.GetID(), listed.Jobs[0].SubmissionID)
+	require.Equal(t, "DEV", listed.Jobs[0].Role)
+}
+
+func newNamespace(t *testing.T, name string) {
+	t.Helper()
+	admin, err := client.NewNamespaceClient(client.Options{HostPort: stack.TemporalAddress, Logger: quiet{}})
+	require.NoError(t, err)
+	defer admin.Close()
+	err = admin.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	require.NoError(t, err)
+	eventually(t, 30*time.Second, "the namespace is known", func() bool {
+		_, err := admin.Describe(t.Context(), name)
+		return err == nil
+	})
+}
