@@ -163,3 +163,11 @@ func personaOf(t require.TestingT, request domain.DeliberationRequest, agent int
 	require.True(t, strings.HasPrefix(rendered, shared))
 	return strings.TrimPrefix(rendered, shared)
 }
+
+func TestATemplateMayNotExpandWithoutBound(t *testing.T) {
+	spec := specOf(1)
+	spec.Agents[0].PromptTemplate = strings.Repeat("{agent_id}", 200)
+	spec.Agents[0].AgentID = strings.Repeat("a", 200)
+	_, err := domain.NewDeliberationRequest(spec)
+	require.EqualError(t, err, "agents[0].prompt_template: must expand to at most 32768 bytes in JSON, got 40000")
+}

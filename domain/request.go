@@ -13,6 +13,7 @@ const (
 	MaxDescription = 256 << 10
 	MaxAgents      = 64
 	maxURL         = 2 << 10
+	maxPersona     = 32 << 10 // so that 64 of them stay well within a request to Ray
 )
 
 // DeliberationRequest is a task put to a council.
@@ -52,10 +53,12 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
 	_, err = NewProtocol(spec.Protocol, len(spec.Agents))
 	faults.Under("protocol", err)
+	request := RestoreRequest(spec)
+	request.checkPersonas(&faults)
 	if err := faults.OrNil(); err != nil {
 		return DeliberationRequest{}, err
 	}
-	return RestoreRequest(spec), nil
+	return request, nil
 }
 
 // RestoreRequest makes a request of a spec that was checked before it was recorded. It checks nothing:
@@ -87,6 +90,19 @@ func checkAgents(specs []AgentSpec, faults *Faults) {
 			faults.Add(fmt.Sprintf("agents[%d].agent_id", i), "duplicate of agents[%d]", j)
 		} else {
 			first[spec.AgentID] = i
+		}
+	}
+}
+
+// checkPersonas bounds what templates expand to: a short one can name a long id many times.
+func (r DeliberationRequest) checkPersonas(faults *Faults) {
+	for i, agent := range r.agents {
+		size := 0
+		for _, part := range r.persona(agent) {
+			size += EncodedSize(part.Text)
+		}
+		if size > maxPersona && EncodedSize(agent.template) <= MaxTemplate {
+			faults.Add(fmt.Sprintf("agents[%d].prompt_template", i), "must expand to at most %d bytes in JSON, got %d", maxPersona, size)
 		}
 	}
 }
