@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+)
+
+// connectWithin bounds the wait for a Temporal that isn't there.
+const connectWithin = 5 * time.Second
+
+// server is the connection to Temporal.
+type server struct {
+	client.Client
+	address   string
+	namespace string
+}
+
+// connect finds Temporal as the temporal CLI does.
+func (c *cli) connect(ctx context.Context) (server, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileProfile: c.profile})
+	if err != nil {
+		return server{}, misused("the profile comes from TEMPORAL_PROFILE or --profile, its file from TEMPORAL_CONFIG_FILE",
+			"configuration of temporal: %w", err)
+	}
+	options.HostPort = first(c.address, options.HostPort, client.DefaultHostPort)
+	options.Namespace = first(c.namespace, options.Namespace, client.DefaultNamespace)
+	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are returned, and reported once
+	c.server = server{address: options.HostPort, namespace: options.Namespace}
+
+	dialling, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	connected, err := client.DialContext(dialling, options)
+	switch {
+	case ctx.Err() != nil:
+		return server{}, &exit{code: exitInterrupted, err: errors.New("interrupted")}
+	case err != nil && dialling.Err() != nil:
+		return server{}, fmt.Errorf("temporal at %q does not answer within %s; set TEMPORAL_ADDRESS or --address",
+			options.HostPort, connectWithin)
+	case err != nil:
+		why := strings.TrimPrefix(err.Error(), "failed reaching server: ")
+		return server{}, fmt.Errorf("temporal at %q can't be used: %s; set TEMPORAL_ADDRESS or --address", options.HostPort, why)
+	}
+	c.server.Client = connected
+	return c.server, nil
+}
+
+func (c *cli) disconnect() {
+	if c.server.Client != nil {
+		c.server.Close()
+	}
+}
+
+// silent tells an error that means that Temporal may answer if it is asked again.
+func silent(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func first(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

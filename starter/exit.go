@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/serviceerror"
+)
+
+// Exit codes; scripts rely on them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2 // bad usage, or a request that breaks a rule
+	exitNotFound    = 3
+	exitDifferent   = 4   // another request under this task id
+	exitInterrupted = 130 // Ctrl-C; what was started goes on
+)
+
+// exit is an error with its exit code. Without err there is nothing left to say.
+type exit struct {
+	code int
+	err  error
+	hint string // what to do about it
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+func misused(hint, format string, args ...any) error {
+	return &exit{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// ended is the exit of a command whose output has said everything.
+func ended(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &exit{code: code}
+}
+
+// report says what is left to say and returns the exit code. It is the only place that prints errors.
+func (c *cli) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	known := &exit{code: exitFailed, err: err}
+	errors.As(err, &known)
+	if known.err == nil {
+		return known.code
+	}
+	fmt.Fprintf(c.stderr, "starter: %s\n", printable(c.explained(known.err)))
+	if known.hint != "" {
+		fmt.Fprintf(c.stderr, "  %s\n", known.hint)
+	}
+	return known.code
+}
+
+// explained says what to do about errors that Temporal gives without saying so.
+func (c *cli) explained(err error) string {
+	var noNamespace *serviceerror.NamespaceNotFound
+	var denied *serviceerror.PermissionDenied
+	switch {
+	case errors.As(err, &noNamespace):
+		return fmt.Sprintf("namespace %q does not exist at %q; set TEMPORAL_NAMESPACE or --namespace",
+			c.server.namespace, c.server.address)
+	case errors.As(err, &denied):
+		return fmt.Sprintf("temporal at %q refuses namespace %q: %s; set TEMPORAL_API_KEY or the TLS settings of the profile",
+			c.server.address, c.server.namespace, err)
+	case silent(err):
+		return fmt.Sprintf("temporal at %q does not answer: %s; set TEMPORAL_ADDRESS or --address",
+			c.server.address, err)
+	}
+	return err.Error()
+}

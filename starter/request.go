@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+const (
+	// sentMost is what Temporal takes as the input of a workflow, its metadata left room for.
+	sentMost = 2<<20 - 4<<10
+	// readMost bounds what is read of a file that can't be a request any more.
+	readMost = 16 << 20
+)
+
+// source is where a request comes from: a file, stdin, or words.
+type source struct {
+	file string
+	words
+}
+
+// request reads or makes the request. One that is read isn't changed or filled in.
+func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (workflows.Request, error) {
+	file := s.file
+	if file == "" && len(args) == 1 && args[0] == "-" {
+		file, args = "-", nil
+	}
+	switch {
+	case file != "" && len(args) > 0:
+		return workflows.Request{}, misused("", "give -f or words, not both; got -f %q and %q", file, strings.Join(args, " "))
+	case file != "":
+		if err := s.unchanged(flags); err != nil {
+			return workflows.Request{}, err
+		}
+		return readRequest(file, stdin)
+	case strings.TrimSpace(strings.Join(args, " ")) == "":
+		return workflows.Request{}, misused(`for example: starter run "Add rate limiting to the login API" --role DEV --agents 3`,
+			"run takes -f request.json, -f - or words")
+	}
+	return s.words.request(strings.Join(args, " "), flags)
+}
+
+// unchanged refuses flags that a request which is read as it is can't take in.
+func (s *source) unchanged(flags *pflag.FlagSet) error {
+	for _, name := range wordFlags {
+		if flags.Changed(name) {
+			return misused("write it in the file, or give words", "-f takes the request as it is; leave out %q", "--"+name)
+		}
+	}
+	return nil
+}
+
+func readRequest(file string, stdin io.Reader) (workflows.Request, error) {
+	from, name := stdin, "stdin"
+	if file != "-" {
+		opened, err := os.Open(file) //nolint:gosec // the caller's own file
+		if err != nil {
+			return workflows.Request{}, misused("", "-f: %w", err)
+		}
+		defer opened.Close() //nolint:errcheck // it was only read
+		from, name = opened, file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, readMost+1))
+	switch {
+	case err != nil:
+		return workflows.Request{}, misused("", "-f: read %q: %w", name, err)
+	case len(text) > readMost:
+		return workflows.Request{}, faults("request", "must be at most %d bytes in JSON, got more than %d", domain.MaxRequest, readMost)
+	case len(bytes.TrimSpace(text)) == 0:
+		return workflows.Request{}, faults("request", "no input was given; it takes one JSON object")
+	}
+	return workflows.RequestText(text), nil
+}
+
+func faults(path, rule string, args ...any) error {
+	var broken domain.Faults
+	broken.Add(path, rule, args...)
+	return broken
+}
+
+// check says what is wrong with a request before anything is started. The rules and their words are the
+// workflow's; one more is Temporal's: what a request carries beside its fields must fit its message.
+func check(request workflows.Request) error {
+	if _, err := request.Normalise(); err != nil {
+		return err
+	}
+	sent, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	if len(sent) > sentMost {
+		return faults("request", "must be at most %d bytes as it is sent, got %d", sentMost, len(sent))
+	}
+	return nil
+}
+
+// flagOf tells which flag gives a field of a request made of words.
+var flagOf = map[string]string{
+	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
+	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
+	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
+}
+
+// refusal is the exit for a request that breaks rules; of one made of words it names the flags.
+func refusal(broken domain.Faults, fromWords bool) error {
+	var flags []string
+	for _, fault := range broken {
+		if flag, there := flagOf[fault.Path]; there && fromWords {
+			flags = append(flags, flag)
+		}
+	}
+	hint := ""
+	if len(flags) > 0 {
+		hint = "set " + strings.Join(flags, ", ")
+	}
+	lines := make([]string, 0, len(broken))
+	for _, fault := range broken[:min(len(broken), domain.MaxFaults)] {
+		lines = append(lines, fault.String())
+	}
+	if hidden := len(broken) - len(lines); hidden > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", hidden))
+	}
+	return &exit{code: exitUsage, err: errors.New("the request breaks " + domain.Count(len(broken), "rule") + "\n  " + strings.Join(lines, "\n  ")), hint: hint}
+}

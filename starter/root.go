@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// cli is one call of the program: its streams, its global flags, its connection.
+type cli struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	json      bool
+	noColor   bool
+	address   string
+	namespace string
+	profile   string
+
+	server server
+}
+
+const about = `starter starts deliberations and shows how they stand.
+
+A deliberation puts a task to a council of agents, each an LLM call on a Ray cluster, and ranks what
+they propose. Temporal holds it: closing this program, or its machine, does not end it.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or a request that breaks a rule, 3 not found,
+4 another request under this task id, 130 interrupted (what was started goes on).
+
+Temporal is found as the temporal CLI finds it: by its TOML profile and the TEMPORAL_* variables.`
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "starter",
+		Short:         "Start deliberations and show how they stand",
+		Long:          about,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout, nothing else")
+	flags.BoolVar(&c.noColor, "no-color", os.Getenv("NO_COLOR") != "", "print without colours; also NO_COLOR")
+	flags.StringVar(&c.address, "address", "", "Temporal's address; also TEMPORAL_ADDRESS")
+	flags.StringVar(&c.namespace, "namespace", "", "Temporal namespace; also TEMPORAL_NAMESPACE")
+	flags.StringVar(&c.profile, "profile", "", "profile of Temporal's TOML file; also TEMPORAL_PROFILE")
+	root.SetFlagErrorFunc(unknownFlag)
+	root.AddCommand(c.runCommand(), c.statusCommand(), c.resultCommand(), c.cancelCommand(), c.statsCommand(), c.jobsCommand())
+	return root
+}
+
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(cmd.Commands()))
+	for _, known := range cmd.Commands() {
+		names = append(names, known.Name())
+	}
+	return misused(seeHelp(cmd), "unknown command %q%s", args[0], nearest(args[0], "", names))
+}
+
+func unknownFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return misused(seeHelp(cmd), "%w", err)
+	}
+	if shorthands := unknown.GetSpecifiedShortnames(); shorthands != "" {
+		return misused(seeHelp(cmd), "unknown flag %q in %q", "-"+unknown.GetSpecifiedName(), "-"+shorthands)
+	}
+	var names []string
+	add := func(flag *pflag.Flag) { names = append(names, flag.Name) }
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	name := unknown.GetSpecifiedName()
+	return misused(seeHelp(cmd), "unknown flag %q%s", "--"+name, nearest(name, "--", names))
+}
+
+func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
+
+// nearest suggests what may have been meant.
+func nearest(given, prefix string, known []string) string {
+	best, distance := "", 4
+	for _, candidate := range known {
+		d := levenshtein.ComputeDistance(given, candidate)
+		if strings.HasPrefix(candidate, given) && given != "" {
+			d = 1
+		}
+		if d < distance && d < len(candidate) {
+			best, distance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + prefix + best + "?"
+}
+
+// oneID is the argument of the commands that are about one deliberation.
+func oneID(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 || strings.TrimSpace(args[0]) == "" {
+		return misused(seeHelp(cmd), "%s takes one deliberation id, got %d arguments", cmd.Name(), len(args))
+	}
+	return nil
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return misused(seeHelp(cmd), "%s takes no arguments, got %q", cmd.Name(), args[0])
+	}
+	return nil
+}

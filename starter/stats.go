@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// refreshWithin bounds the wait for a count.
+const refreshWithin = 30 * time.Second
+
+func (c *cli) statsCommand() *cobra.Command {
+	refresh := false
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Show how many deliberations there are, and how long they took",
+		Long: `Show how many deliberations there are, how they ended, and how long the completed ones took.
+
+The numbers are as old as their last count, a minute at most; --refresh counts now.`,
+		Example: `  starter stats
+  starter stats --refresh --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.connectToStats(cmd.Context()); err != nil {
+				return err
+			}
+			var stats workflows.Stats
+			var err error
+			if refresh {
+				err = c.server.refresh(cmd.Context(), &stats)
+			} else {
+				err = c.server.askStats(cmd.Context(), workflows.QueryStats, &stats)
+			}
+			switch {
+			case err != nil:
+				return err
+			case c.json:
+				return c.printJSON(stats)
+			}
+			c.printStats(stats)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "count now, instead of showing the last count")
+	return cmd
+}
+
+// connectToStats also tells when nobody counts.
+func (c *cli) connectToStats(ctx context.Context) error {
+	s, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := s.describe(ctx, workflows.StatsID, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) || (err == nil && !e.running()) {
+		return &exit{
+			code: exitFailed, err: fmt.Errorf("workflow %q is not running, so nothing is counted", workflows.StatsID),
+			hint: "a worker starts it: start one in namespace " + s.namespace,
+		}
+	}
+	return err
+}
+
+func (s server) askStats(ctx context.Context, query string, into any) error {
+	asking, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	answer, err := s.QueryWorkflow(asking, workflows.StatsID, "", query)
+	if err != nil {
+		return unanswered(asking, err)
+	}
+	return answer.Get(into)
+}
+
+func (s server) refresh(ctx context.Context, into any) error {
+	asking, cancel := context.WithTimeout(ctx, refreshWithin)
+	defer cancel()
+	update, err := s.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = update.Get(asking, into)
+	}
+	if err != nil {
+		return unanswered(asking, err)
+	}
+	return nil
+}
+
+// unanswered says whom a question was for that nobody answered in time.
+func unanswered(asking context.Context, err error) error {
+	if asking.Err() == nil {
+		return err
+	}
+	return &exit{
+		code: exitFailed, err: fmt.Errorf("no worker answered for workflow %q", workflows.StatsID),
+		hint: "is a worker running?",
+	}
+}
+
+func (c *cli) printStats(stats workflows.Stats) {
+	for _, line := range []struct {
+		name  string
+		value any
+	}{
+		{"deliberations", stats.Total}, {"  active", stats.Active}, {"  completed", stats.Completed},
+		{"  failed", stats.Failed}, {"    timed out", stats.TimedOut}, {"    terminated", stats.Terminated},
+		{"  cancelled", stats.Cancelled}, {"average time", milliseconds(int64(stats.AverageMS))},
+		{"p50, p95", milliseconds(int64(stats.P50MS)) + ", " + milliseconds(int64(stats.P95MS))},
+		{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()}, {"counted at", first(when(&stats.AsOf), "not yet")},
+	} {
+		fmt.Fprintf(c.stdout, "%-15s %v\n", line.name, line.value)
+	}
+}

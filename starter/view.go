@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// askWithin is how long a query waits for a worker.
+const askWithin = 2 * time.Second
+
+// view is a deliberation's status, with what the workflow can't know: how its activities are doing, and
+// how Temporal ended it.
+type view struct {
+	workflows.Status
+	Agents  []agentView `json:"agents"`
+	Warning string      `json:"warning,omitempty"`
+
+	taskID, role, queue string
+}
+
+// agentView is where one agent stands, with the progress of its turn.
+type agentView struct {
+	workflows.AgentStatus
+	Tokens  int    `json:"tokens,omitempty"`
+	Trouble string `json:"trouble,omitempty"` // why its turn isn't seen to get on
+}
+
+// view puts together what is known of an execution.
+func (s server) view(ctx context.Context, e execution) (view, error) {
+	t, err := s.timeline(ctx, e)
+	if err != nil {
+		return view{}, err
+	}
+	if t.closing != nil {
+		return closedView(e, t)
+	}
+	status, err := s.ask(ctx, e)
+	if err != nil {
+		v := openView(e, t)
+		v.Warning = fmt.Sprintf("no worker answered within %s; this is what Temporal itself knows", askWithin)
+		return v, ctx.Err()
+	}
+	v := viewOf(e, status)
+	v.merge(t, e.pending)
+	return v, nil
+}
+
+// ask queries the workflow.
+func (s server) ask(ctx context.Context, e execution) (workflows.Status, error) {
+	asking, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	var status workflows.Status
+	answer, err := s.QueryWorkflow(asking, e.id, e.runID, workflows.QueryStatus)
+	if err != nil {
+		return status, err
+	}
+	return status, answer.Get(&status)
+}
+
+func viewOf(e execution, status workflows.Status) view {
+	v := view{
+		Status: status, taskID: e.memo(workflows.MemoTaskID), role: e.memo(workflows.MemoRole), queue: e.info.GetTaskQueue(),
+		Agents: make([]agentView, 0, len(status.Agents)),
+	}
+	for _, agent := range status.Agents {
+		v.Agents = append(v.Agents, agentView{AgentStatus: agent})
+	}
+	return v
+}
+
+// openView is the view of a run that goes on, without its worker's word.
+func openView(e execution, t *timeline) view {
+	v := viewOf(e, statusOf(e, t))
+	if t.phase == "opening" && len(t.planned) == 0 && e.info.GetHistoryLength() <= untouched {
+		v.Status.Status, v.WaitingFor = domain.StatusSubmitted, fmt.Sprintf("a worker on task queue %q", v.queue)
+	}
+	v.merge(t, e.pending)
+	return v
+}
+
+// untouched is the length of a history that no worker has worked on: started, and scheduled.
+const untouched = 2
+
+func statusOf(e execution, t *timeline) workflows.Status {
+	started := t.started.UTC()
+	status := workflows.Status{
+		DeliberationID: e.id, Status: domain.StatusRunning, Phase: t.phase, StartedAt: &started, AsOf: time.Now().UTC(),
+	}
+	for _, seat := range t.council.Seats() {
+		status.Agents = append(status.Agents, workflows.AgentStatus{
+			AgentID: seat.Agent.ID(), Role: seat.Agent.Role(), Model: seat.Agent.Model(), State: seat.State,
+			Attempt: seat.Attempt, SubmissionID: string(seat.TurnID), Cluster: seat.Cluster,
+		})
+	}
+	return status
+}
+
+// closedView is the view of a run that has ended, by its last event.
+func closedView(e execution, t *timeline) (view, error) {
+	end, err := endingOf(t.closing, t.cancelled)
+	if err != nil {
+		return view{}, fmt.Errorf("result of %q: %w", e.id, err)
+	}
+	status := statusOf(e, t)
+	status.Status, status.ClosedAt, status.Result = end.status, &end.at, end.result.BestResult
+	if end.message != "" {
+		status.ErrorMessage = &end.message
+	}
+	failed := map[string]bool{}
+	for _, failure := range append(end.result.Failures, end.details.Failures...) {
+		failed[failure.AgentID] = true
+	}
+	for i := range status.Agents {
+		if agent := &status.Agents[i]; failed[agent.AgentID] && agent.State != domain.AgentCompleted {
+			agent.State = domain.AgentFailed
+		}
+	}
+	return viewOf(e, status), nil
+}
+
+// merge adds what the pending activities' heartbeats and failures tell.
+func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
+	for _, activity := range pending {
+		trouble := activity.GetLastFailure().GetMessage()
+		switch activity.GetActivityType().GetName() {
+		case workflows.SubmitTurns.Name():
+			var progress workflows.SubmitProgress
+			if heartbeat(activity.GetHeartbeatDetails(), &progress) && progress.Refusal != "" {
+				trouble = progress.Refusal
+			}
+			v.queued(progress.Cluster, trouble)
+		case workflows.AwaitTurn.Name():
+			var progress workflows.AwaitProgress
+			heartbeat(activity.GetHeartbeatDetails(), &progress)
+			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, trouble)
+		}
+	}
+}
+
+func heartbeat(details *commonpb.Payloads, into any) bool {
+	return details != nil && decoded(details, into)
+}
+
+// queued says what the submission waits for.
+func (v *view) queued(cluster, trouble string) {
+	cluster = first(cluster, v.WaitingFor, "Ray")
+	v.WaitingFor = because(cluster, trouble)
+}
+
+func (v *view) polled(turn domain.TurnID, tokens int, trouble string) {
+	for i := range v.Agents {
+		if agent := &v.Agents[i]; agent.SubmissionID == string(turn) && agent.State == domain.AgentSubmitted {
+			agent.Tokens, agent.Trouble = tokens, trouble
+			if trouble != "" && v.WaitingFor == "" {
+				v.WaitingFor = because(first(agent.Cluster, "Ray"), trouble)
+			}
+		}
+	}
+}
