@@ -23,6 +23,9 @@ import (
 // deliberationID is the workflow id of the stories that need no other.
 const deliberationID = "deliberation-T-42"
 
+// runID is what the test environment calls every run.
+const runID = "default-test-run-id"
+
 // stage is a deliberation with everything around it: skipped time, a Ray, a NATS.
 type stage struct {
 	*testing.T

@@ -1,0 +1,226 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false))
+
+	result, err := s.run(council(3))
+
+	require.NoError(t, err)
+	require.True(t, result.Degraded)
+	require.True(t, result.HasFailures)
+	require.Equal(t, []int{3, 2, 1}, []int{result.TotalAgents, result.CompletedAgents, result.FailedAgents})
+	require.Equal(t, []workflows.AgentFailure{{
+		AgentID: "agent-2", ErrorType: domain.ModelRejected, Message: "it broke", Attempts: 1,
+	}}, result.Failures)
+	require.Equal(t, workflows.StoppedDecided, result.StopReason)
+	require.Len(t, s.ray.forgotten, 3, "what failed on Ray may be forgotten there too")
+}
+
+func TestDeliberation_EqualScoresKeepTheOrderOfTheRequest(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(answer("slow", 0.5).in(3 * time.Second))
+	s.ray.agents["agent-2"] = replies(answer("quick", 0.5))
+	s.ray.agents["agent-3"] = replies(answer("better", 0.6).in(time.Second))
+
+	result, err := s.run(council(3))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"better", "slow", "quick"}, []string{
+		result.Results[0].Proposal, result.Results[1].Proposal, result.Results[2].Proposal,
+	})
+}
+
+func TestDeliberation_NeedsItsQuorum(t *testing.T) {
+	tests := map[string]struct {
+		quorum int
+		met    bool
+	}{
+		"none asked for means that one proposal is enough": {0, true},
+		"two of three are enough when two are asked for":   {2, true},
+		"two of three aren't three":                        {3, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false))
+
+			_, err := s.run(quorum(council(3), test.quorum))
+
+			if test.met {
+				require.NoError(t, err)
+				return
+			}
+			kind, message, details := failed(t, err)
+			require.Equal(t, domain.DeliberationFailed, kind)
+			require.Equal(t, "2 of 3 agents gave a proposal, 3 needed; agent-3: ModelRejected: it broke", message)
+			require.Equal(t, deliberationID, details.DeliberationID)
+			require.Equal(t, "propose", details.Phase)
+			require.Equal(t, 3, details.Usage.LLMCalls)
+		})
+	}
+}
+
+func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = script{never()}
+	s.ray.agents["agent-2"] = script{never()}
+	begin := s.env.Now()
+
+	_, err := s.run(timeout(council(2), 30))
+
+	kind, message, details := failed(t, err)
+	require.Equal(t, domain.DeadlineExceeded, kind)
+	require.Contains(t, message, "0 of 2 agents gave a proposal, 1 needed by the deadline of 30 s")
+	require.Equal(t, "propose", details.Phase)
+	require.Equal(t, domain.StillRunning, details.Failures[0].ErrorType)
+	require.Equal(t, 2, details.Usage.CompletionTokens, "what the stop found was paid too")
+	require.Equal(t, 2, details.Usage.WastedTokens)
+	require.LessOrEqual(t, s.env.Now().Sub(begin), 33*time.Second)
+	require.Len(t, s.ray.stopped, 1)
+	require.Len(t, s.ray.stopped[0].Stop, 2)
+	require.Equal(t, "deadline", s.ray.stopped[0].Reason)
+}
+
+func TestDeliberation_RanksWhatIsCompleteAtItsDeadline(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-2"] = script{never()}
+
+	result, err := s.run(timeout(council(3), 30))
+
+	require.NoError(t, err)
+	require.Equal(t, domain.StatusCompleted, result.Status)
+	require.True(t, result.Degraded)
+	require.Equal(t, workflows.StoppedDeadline, result.StopReason)
+	require.Equal(t, domain.StillRunning, result.Failures[0].ErrorType)
+	require.Len(t, s.ray.stopped[0].Stop, 1, "only what still runs is stopped")
+	require.Equal(t, int64(30_000), result.ExecutionTimeMS)
+}
+
+func TestDeliberation_ATurnThatCompletedJustBeforeTheStopCounts(t *testing.T) {
+	s := newStage(t)
+	best := answer("just in time", 0.99).out
+	s.ray.agents["agent-2"] = script{{reply: never().reply, atStop: &best}}
+
+	result, err := s.run(timeout(council(2), 30))
+
+	require.NoError(t, err)
+	require.False(t, result.Degraded)
+	require.Equal(t, "just in time", result.BestResult.Proposal)
+	require.Equal(t, 2, result.Usage.LLMCalls)
+	require.Zero(t, result.Usage.WastedTokens)
+	require.Len(t, s.ray.forgotten, 2)
+	require.Equal(t, []domain.EventKind{domain.EventAgentCompleted, domain.EventCompleted}, s.nats.kinds()[4:])
+}
+
+func TestDeliberation_TheDeadlineRunsFromTheFirstAcceptance(t *testing.T) {
+	s := newStage(t)
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: 100 * time.Second}}
+	s.ray.agents["agent-1"] = replies(answer("after the queue", 0.5).in(29 * time.Second))
+
+	result, err := s.run(timeout(council(1), 30))
+
+	require.NoError(t, err)
+	require.Equal(t, workflows.StoppedDecided, result.StopReason)
+	require.Equal(t, int64(129_000), result.ExecutionTimeMS)
+	require.Equal(t, 30, s.ray.submitted[0].RunSeconds)
+	require.Equal(t, 3630, s.ray.submitted[0].KeepSeconds)
+}
+
+func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
+	tests := map[string]struct {
+		refusal  string
+		err      error
+		mentions string
+	}{
+		"when there is no room in time":    {"503: runner_full", nil, "last refusal: local: 503: runner_full"},
+		"when no worker took it in time":   {"", temporal.NewTimeoutError(1, nil), "last refusal: local: no worker took"},
+		"when the app's answer comes late": {"429: too many turns", nil, "queued for 3600 s without room on Ray"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.ray.submit = []reply[workflows.SubmitTurnsResult]{{
+				out: workflows.SubmitTurnsResult{Refusal: test.refusal}, err: test.err, after: time.Hour,
+			}}
+			var queued workflows.Status
+			s.at(time.Minute, func() { queued = s.status() })
+
+			_, err := s.run(council(2))
+
+			kind, message, details := failed(t, err)
+			require.Equal(t, domain.DeadlineExceeded, kind)
+			require.Contains(t, message, test.mentions)
+			require.Equal(t, "queued", details.Phase)
+			require.Equal(t, domain.DeadlineExceeded, details.Failures[0].ErrorType)
+			require.Equal(t, "queued", queued.Phase)
+			require.Equal(t, "local", queued.WaitingFor)
+			require.Len(t, s.ray.stopped[0].Stop, 2, "an unanswered submit may have started them")
+			require.Empty(t, s.ray.stopped[0].Stop[0].Runner)
+		})
+	}
+}
+
+func TestDeliberation_FailsWithTheKindOfAFatalSubmit(t *testing.T) {
+	for _, kind := range []domain.FailureKind{domain.RayDenied, domain.URLNotAllowed, domain.TurnRejected} {
+		t.Run(string(kind), func(t *testing.T) {
+			s := newStage(t)
+			s.ray.submit = []reply[workflows.SubmitTurnsResult]{{err: fatal(kind)}}
+
+			_, err := s.run(council(2))
+
+			got, message, details := failed(t, err)
+			require.Equal(t, domain.DeliberationFailed, got)
+			require.Contains(t, message, string(kind)+": submit to local: refused")
+			require.Equal(t, kind, details.Failures[1].ErrorType)
+			require.Len(t, s.ray.stopped[0].Stop, 2, "an earlier try may have started them")
+		})
+	}
+}
+
+func TestDeliberation_StopsATurnWhoseAgentWasGivenUp(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(reply[workflows.TurnOutcome]{err: fatal("WorkerBroken")})
+
+	result, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.True(t, result.Degraded)
+	require.Len(t, s.ray.stopped, 1)
+	require.Equal(t, []workflows.Handle{s.ray.awaited[0].Handle}, s.ray.stopped[0].Stop)
+}
+
+func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
+	tests := map[string]reply[workflows.StopTurnsResult]{
+		"because Ray is away":            {err: errors.New("connection refused")},
+		"because nobody answers in 20 s": {err: temporal.NewTimeoutError(3, nil), after: 20 * time.Second},
+	}
+	for name, says := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.ray.agents["agent-1"] = script{never()}
+			for range 50 {
+				s.ray.stop = append(s.ray.stop, says)
+			}
+			begin := s.env.Now()
+
+			result, err := s.runBesidesRay(timeout(council(2), 30))
+
+			require.NoError(t, err)
+			require.Equal(t, workflows.StoppedDeadline, result.StopReason)
+			require.LessOrEqual(t, s.env.Now().Sub(begin), 60*time.Second)
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestDeliberation_TriesATurnAgain(t *testing.T) {
+	model := failure(domain.ModelUnavailable, true)
+	tests := map[string]struct {
+		agent      script
+		maxRetries int
+		attempts   int
+		failure    domain.FailureKind // empty: the agent gives its proposal
+		calls      int
+		wasted     int
+	}{
+		"a model that fails twice and then answers costs three attempts": {
+			agent: replies(model, model, answer("at last", 0.5)), maxRetries: 3, attempts: 3, calls: 3, wasted: 22,
+		},
+		"the last retry counts": {
+			agent: replies(model, model, answer("at last", 0.5)), maxRetries: 2, attempts: 3, calls: 3, wasted: 22,
+		},
+		"a model that fails for good uses the budget up": {
+			agent: replies(model), maxRetries: 2, attempts: 3, failure: domain.ModelUnavailable, calls: 3, wasted: 33,
+		},
+		"no retries means one attempt": {
+			agent: replies(model, answer("too late", 1)), maxRetries: 0, attempts: 1,
+			failure: domain.ModelUnavailable, calls: 1, wasted: 11,
+		},
+		"a failure that can't be mended isn't tried again": {
+			agent: replies(failure(domain.ContextTooLong, false), answer("too late", 1)), maxRetries: 3, attempts: 1,
+			failure: domain.ContextTooLong, calls: 1, wasted: 11,
+		},
+		"an answer without a proposal uses up a retry": {
+			agent: replies(failure(domain.InvalidOutput, true), answer("better", 0.5)), maxRetries: 1, attempts: 2,
+			calls: 2, wasted: 11,
+		},
+		"a turn lost three times is put to Ray a fourth time": {
+			agent: replies(lost(), lost(), lost(), answer("still here", 0.5)), maxRetries: 0, attempts: 4, calls: 1,
+		},
+		"a turn lost four times is lost repeatedly": {
+			agent: replies(lost()), maxRetries: 20, attempts: 4, failure: domain.LostRepeatedly,
+		},
+		"losses don't use up retries": {
+			agent:      replies(lost(), model, lost(), model, lost(), answer("both budgets", 0.5)),
+			maxRetries: 2, attempts: 6, calls: 3, wasted: 22,
+		},
+		"failures don't use up losses": {
+			agent:      replies(model, lost(), model, lost(), model, lost(), lost()),
+			maxRetries: 20, attempts: 7, failure: domain.LostRepeatedly, calls: 3, wasted: 33,
+		},
+		"a turn that was out of reach is neither failed nor lost": {
+			agent: replies(unreachable(), unreachable(), unreachable(), unreachable(), unreachable(),
+				lost(), lost(), lost(), answer("found", 0.5)),
+			maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // what the stop of the five found
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.ray.agents["agent-1"] = test.agent
+
+			result, err := s.run(retries(council(1), test.maxRetries))
+
+			require.Len(t, s.ray.submitted, test.attempts)
+			if test.failure != "" {
+				kind, message, details := failed(t, err)
+				require.Equal(t, domain.DeliberationFailed, kind)
+				require.Contains(t, message, string(test.failure))
+				require.Equal(t, test.failure, details.Failures[0].ErrorType)
+				require.Equal(t, test.attempts, details.Failures[0].Attempts)
+				require.Equal(t, test.calls, details.Usage.LLMCalls)
+				require.Equal(t, test.wasted, details.Usage.WastedTokens)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, test.attempts, result.BestResult.Attempts)
+			require.Equal(t, test.calls, result.Usage.LLMCalls)
+			require.Equal(t, test.wasted, result.Usage.WastedTokens)
+			require.Equal(t, domain.StatusCompleted, result.Status)
+		})
+	}
+}
+
+func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	ids := map[domain.TurnID]bool{}
+	for _, in := range s.ray.submitted {
+		turns := in.TurnsOf()
+		for i, ref := range in.Turns {
+			require.Equal(t, ref.TurnID, turns[i].ID(), "the id is derived again where it is used")
+			ids[ref.TurnID] = true
+		}
+	}
+	require.Len(t, ids, 4)
+	require.Len(t, s.ray.submitted[1].Turns, 1, "only the agent that failed goes to Ray again")
+	require.Equal(t, "agent-1", s.ray.submitted[1].Turns[0].AgentID)
+}
+
+func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
+	begin := s.env.Now()
+
+	_, err := s.run(retries(council(1), 4))
+
+	require.Error(t, err)
+	waited := s.env.Now().Sub(begin)
+	const delays = 1 + 2 + 4 + 8
+	require.InDelta(t, delays, waited.Seconds(), 0.2*delays+0.5)
+}
+
+func TestDeliberation_TurnsThatWereStoppedBeforeTheyCameAreLost(t *testing.T) {
+	s := newStage(t)
+	request := council(2)
+	first := turnID(t, s, request, "agent-2", 1)
+	s.ray.refuses = []domain.TurnID{first}
+
+	result, err := s.run(request)
+
+	require.NoError(t, err)
+	require.False(t, result.Degraded)
+	require.Equal(t, 2, result.Results[1].Attempts)
+	require.Len(t, s.ray.awaited, 2, "nobody waits for a turn that doesn't exist")
+}
+
+// turnID is the id that an agent's attempt has on Ray.
+func turnID(t *testing.T, s *stage, request workflows.Request, agent string, attempt int) domain.TurnID {
+	t.Helper()
+	normalised, err := request.Normalise()
+	require.NoError(t, err)
+	in := workflows.SubmitTurnsInput{
+		DeliberationID: deliberationID, Request: normalised, // the test environment knows no original run
+		Turns: []workflows.TurnRef{{AgentID: agent, Attempt: attempt}},
+	}
+	return in.TurnsOf()[0].ID()
+}
+
+func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
+	come := rapid.SampledFrom([]reply[workflows.TurnOutcome]{
+		answer("good", 0.9), answer("fair", 0.2), failure(domain.ModelUnavailable, true),
+		failure(domain.ModelRejected, false), lost(), unreachable(), answer("slow", 0.4).in(40 * time.Second),
+		failure(domain.Truncated, true).in(20 * time.Second), {after: forever},
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		s := newStage(t)
+		agents := rapid.IntRange(1, 4).Draw(r, "agents")
+		for i, agent := range council(agents).Agents {
+			s.ray.agents[agent.AgentID] = replies(rapid.SliceOfN(come, 1, 6).Draw(r, string(rune('a'+i)))...)
+		}
+		request := quorum(timeout(council(agents), 60), rapid.IntRange(0, agents).Draw(r, "quorum"))
+		if rapid.Bool().Draw(r, "cancel") {
+			s.cancelAt(rapid.SampledFrom([]time.Duration{0, time.Second, 30 * time.Second}).Draw(r, "when"))
+		}
+		begin := s.env.Now()
+
+		result, err := s.run(request)
+
+		require.LessOrEqual(t, s.env.Now().Sub(begin), 63*time.Second)
+		status, kinds := s.status(), s.nats.kinds()
+		require.True(t, status.Status.Closed())
+		require.NotContains(t, kinds[1:], domain.EventStarted)
+		require.Equal(t, domain.EventKind(status.Status), kinds[len(kinds)-1], "the last event says how it ended")
+		if err == nil {
+			require.Equal(t, agents, result.CompletedAgents+result.FailedAgents)
+			require.Equal(t, result.Degraded, result.CompletedAgents < agents)
+		}
+	})
+}
