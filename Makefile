@@ -45,7 +45,7 @@ integration: ## the Go tests against a whole stack
 
 check: ## linters, replay safety, module hygiene, Python types
 	@$(STACK) prepare venv lint
-	bin/tools/golangci-lint run && bin/tools/workflowcheck ./... && go vet -tags=integration ./... && go mod tidy -diff
+	bin/tools/golangci-lint run && bin/tools/workflowcheck -test=false -config .workflowcheck.yml ./... && go vet -tags=integration ./... && go mod tidy -diff
 	$(VENV)/ruff check deploy && $(VENV)/ruff format --check deploy && cd deploy/ray && $(VENV)/mypy
 
 fmt: ## format Go and Python
