@@ -33,7 +33,19 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
+	within
 }
+
+// within is how long calls may take. The app answers a wait after its time, or says that its runner
+// doesn't answer 10 s later: the margin lets it.
+type within struct {
+	submit  time.Duration
+	control time.Duration // an activity gives stop and forget 10 s
+	margin  time.Duration
+}
+
+// longestWait is the app's own bound.
+const longestWait = 30 * time.Second
 
 var _ domain.RayCluster = (*Client)(nil)
 
@@ -53,11 +65,15 @@ func New(config Config) (*Client, error) {
 	if config.Wrap != nil {
 		transport = config.Wrap(transport)
 	}
-	return &Client{name: config.Name, base: base, token: config.Token, http: &http.Client{
-		Transport: transport,
-		// The app never redirects: whoever does isn't the app, and must not be handed the token.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Client{
+		name: config.Name, base: base, token: config.Token,
+		http: &http.Client{
+			Transport: transport,
+			// The app never redirects: whoever does isn't the app, and must not be handed the token.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		within: within{submit: 30 * time.Second, control: 9 * time.Second, margin: 12 * time.Second},
+	}, nil
 }
 
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }
@@ -79,20 +95,11 @@ func (c *Client) Name() string { return c.name }
 // CloseIdleConnections closes what no call is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// How long calls may take. The app answers a wait after its time, or says that its runner doesn't
-// answer 10 s later: the margin lets it.
-const (
-	submitWithin  = 30 * time.Second
-	controlWithin = 9 * time.Second // an activity gives stop and forget 10 s
-	waitMargin    = 12 * time.Second
-	longestWait   = 30 * time.Second // the app's own bound
-)
-
 // Submit puts the turns to Ray together.
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{
 		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",
-		body: submitBodyOf(submission), within: submitWithin, limit: shortAnswer,
+		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer,
 	}
 	var answer acceptanceAnswer
 	if err := c.ask(ctx, ask, &answer); err != nil {
@@ -111,7 +118,7 @@ func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Dura
 	ask := call{
 		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
 		body:   awaitBody{Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
-		within: wait + waitMargin, limit: shortAnswer + turnAnswer,
+		within: wait + c.within.margin, limit: shortAnswer + turnAnswer,
 	}
 	seen, err := c.observe(ctx, ask, []domain.Handle{handle})
 	if err == nil {

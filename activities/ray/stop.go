@@ -32,7 +32,7 @@ func endBodyOf(order domain.StopOrder, handles []domain.Handle) endBody {
 
 // Stop asks again while a turn hasn't ended: only then may the caller believe that nothing runs.
 func (c *Client) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
-	until := time.Now().Add(controlWithin)
+	until := time.Now().Add(c.within.control)
 	stopped := make([]domain.Observation, 0, len(order.Handles))
 	for handles := range slices.Chunk(order.Handles, perStop) {
 		seen, err := c.stop(ctx, order, handles, until)
@@ -83,7 +83,7 @@ func stillRunning(seen []domain.Observation) int {
 
 // Forget drops what the app keeps of the turns.
 func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
-	until := time.Now().Add(controlWithin)
+	until := time.Now().Add(c.within.control)
 	for handles := range slices.Chunk(order.Handles, perStop) {
 		ask := call{
 			op: "forget on " + c.name, method: http.MethodPost, path: "/v1/turns/forget",

@@ -33,7 +33,9 @@ func (r reply) after(seconds int) reply {
 	return r
 }
 
-func invalid(err error) reply { return refuse(http.StatusUnprocessableEntity, "invalid_request", err.Error()) }
+func invalid(err error) reply {
+	return refuse(http.StatusUnprocessableEntity, "invalid_request", err.Error())
+}
 
 func restarting() reply {
 	return refuse(http.StatusServiceUnavailable, "runner_unavailable", runnerName+" does not answer").after(1)

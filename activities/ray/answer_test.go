@@ -1,0 +1,253 @@
+package ray_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+)
+
+// answering is a client of a server that gives one and the same answer.
+func answering(t *testing.T, status int, body string, headers ...string) *ray.Client {
+	t.Helper()
+	return clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+func clientOf(t *testing.T, handle http.HandlerFunc) *ray.Client {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	return newClient(t, ray.Config{Name: "local", URL: server.URL + "/deliberation", Token: "secret"})
+}
+
+var handle = domain.Handle{TurnID: "t1", Cluster: "local", Runner: "runner/a/0", Incarnation: "i1"}
+
+func awaited(t *testing.T, client *ray.Client) domain.Observation {
+	t.Helper()
+	seen, err := client.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Equal(t, handle.TurnID, seen.TurnID)
+	return seen
+}
+
+func submitted(t *testing.T, client *ray.Client) *domain.Error {
+	t.Helper()
+	_, err := client.Submit(t.Context(), submissionOf(t, "http://model", "m", 1))
+	var refused *domain.Error
+	require.ErrorAs(t, err, &refused)
+	return refused
+}
+
+func TestWhatIsNotTheAppIsNobody(t *testing.T) {
+	html := []string{"Content-Type", "text/html; charset=utf-8"}
+	plain := []string{"Content-Type", "text/plain"}
+	json := []string{"Content-Type", "application/json"}
+	for name, test := range map[string]struct {
+		status  int
+		body    string
+		headers []string
+		says    string
+	}{
+		"a proxy's page":              {502, "<html>Bad Gateway</html>", html, "answered 502 text/html that isn't the Ray app's"},
+		"Serve's 404":                 {404, "Path '/deliberation/v1/turns' not found.", plain, "answered 404 text/plain"},
+		"Serve's 500":                 {500, "Internal Server Error", plain, "answered 500 text/plain"},
+		"a proxy's 401":               {401, "Unauthorized", plain, "answered 401 text/plain"},
+		"a proxy's 403":               {403, "<html></html>", html, "answered 403 text/html"},
+		"a proxy's 413":               {413, "<html></html>", html, "answered 413 text/html"},
+		"a proxy's 429":               {429, "slow down", plain, "answered 429 text/plain"},
+		"a 503 without a type":        {503, `{"error":{"message":"no"}}`, json, "answered 503 application/json"},
+		"a 500 of another form":       {500, `{"error":"boom"}`, json, "answered 500 application/json"},
+		"JSON null":                   {500, `null`, json, "answered 500 application/json"},
+		"a 401 of another API":        {401, `{"error":{"type":"auth_error","message":"key"}}`, json, "answered 401 auth_error"},
+		"the app's own bug":           {500, `{"error":{"type":"internal","message":"unexpected KeyError"}}`, json, "500 internal: unexpected KeyError"},
+		"an app without this route":   {404, `{"error":{"type":"not_found","message":"Not Found"}}`, json, "answered 404 not_found"},
+		"an error that says OK":       {200, `{"error":{"type":"full","message":""}}`, json, "answered 200"},
+		"a redirect":                  {302, "", []string{"Location", "http://127.0.0.1:1/login?next=secret"}, "answered 302"},
+		"a redirect that keeps POST":  {307, "", []string{"Location", "/elsewhere"}, "answered 307"},
+		"a redirect with our body":    {308, `{"error":{"type":"unauthorized"}}`, json, "answered 308"},
+		"204":                         {204, "", nil, "answered 204 of no type"},
+		"200 without a body":          {200, "", nil, "answered 200"},
+		"200 with a page":             {200, "<html>Welcome</html>", html, "answered 200 text/html"},
+		"200 with null":               {200, "null", json, "answered 200"},
+		"200 with a list":             {200, "[]", json, "answered 200"},
+		"200 with an empty object":    {200, "{}", json, "answered 200"},
+		"200 with half an object":     {200, `{"turns":[{"submission_id":"t1"`, json, "answered 200"},
+		"200 with another type":       {200, `{"turns":"t1","runner":1}`, json, "answered 200"},
+		"200 and something behind it": {200, `{"turns":[]}{"turns":[]}`, json, "answered 200"},
+		"200 of other turns":          {200, `{"turns":[{"submission_id":"t2"}],"runner":"r","incarnation":"i"}`, json, "answered 200"},
+		"an endless body":             {200, strings.Repeat("[", 9<<20), json, "answered 200 with more than"},
+		"an endless error":            {500, strings.Repeat("x", 9<<20), json, "answered 500 with more than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, test.status, test.body, test.headers...)
+			seen := awaited(t, client)
+			require.Contains(t, seen.Unreachable, test.says)
+			require.True(t, strings.HasPrefix(seen.Unreachable, "local: "), seen.Unreachable)
+			require.NotContains(t, seen.Unreachable, "secret")
+			require.LessOrEqual(t, len(seen.Unreachable), 200)
+			require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+
+			refused := submitted(t, client)
+			require.Equal(t, domain.KindUnreachable, refused.Kind)
+			require.ErrorContains(t, refused, "submit to local: answered")
+			_, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
+			require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+			err = client.Forget(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
+			require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+			_, err = client.Info(t.Context())
+			require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+		})
+	}
+}
+
+func TestRefusalsOfTheApp(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		kind   string
+		want   domain.ErrorKind
+		after  string
+		wait   time.Duration
+	}{
+		"full":               {429, "full", domain.KindFull, "2", 2 * time.Second},
+		"full, silent":       {429, "full", domain.KindFull, "", 0},
+		"restarting":         {503, "runner_unavailable", domain.KindUnavailable, "1", time.Second},
+		"overloaded":         {503, "overloaded", domain.KindUnavailable, "1", time.Second},
+		"token":              {401, "unauthorized", domain.KindDenied, "", 0},
+		"token, said by 403": {403, "unauthorized", domain.KindDenied, "", 0},
+		"URL":                {403, "url_not_allowed", domain.KindURL, "", 0},
+		"malformed":          {422, "invalid_request", domain.KindRejected, "9", 0},
+		"too large":          {413, "too_large", domain.KindRejected, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := fmt.Sprintf(`{"error":{"type":%q,"message":"as\nsaid %s"}}`, test.kind, strings.Repeat("x", 5000))
+			client := answering(t, test.status, body, "Retry-After", test.after)
+			refused := submitted(t, client)
+			require.Equal(t, test.want, refused.Kind)
+			require.Equal(t, test.wait, refused.RetryAfter)
+			require.Less(t, len(refused.Error()), 1100)
+			require.NotContains(t, refused.Error(), "\n")
+
+			seen := awaited(t, client)
+			if test.want == domain.KindDenied {
+				require.Equal(t, "local: the Ray app refuses the token: set DELIBERATION_RAY_TOKEN to the app's", seen.Denied)
+				return
+			}
+			require.Empty(t, seen.Denied)
+			require.Contains(t, seen.Unreachable, fmt.Sprintf("local: answered %d %s: as said", test.status, test.kind))
+			require.LessOrEqual(t, len(seen.Unreachable), 200)
+		})
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"": 0, "2": 2 * time.Second, "0.5": 500 * time.Millisecond, "0": 0, "-1": 0, "soon": 0, "NaN": 0,
+		"86400": time.Minute, "Inf": time.Minute, "1e300": time.Minute,
+		"Fri, 02 Jan 2026 03:04:15 GMT": 10 * time.Second,
+		"Fri, 02 Jan 2026 03:04:00 GMT": 0,
+		"Fri, 02 Jan 2099 03:04:00 GMT": time.Minute,
+	} {
+		require.Equal(t, want, ray.RetryAfter(text, now), text)
+	}
+}
+
+func TestStatesThatContradictThemselvesAreNoVerdict(t *testing.T) {
+	for name, state := range map[string]string{
+		"no incarnation":         `"state":"unknown"`,
+		"null incarnation":       `"state":"unknown","incarnation":null`,
+		"no state":               `"incarnation":"i1"`,
+		"another state":          `"incarnation":"i1","state":"exploded"`,
+		"completed, no result":   `"incarnation":"i1","state":"completed"`,
+		"completed, null result": `"incarnation":"i1","state":"completed","result":null`,
+		"completed, no text":     `"incarnation":"i1","state":"completed","result":{}`,
+		"failed, no error":       `"incarnation":"i1","state":"failed"`,
+		"failed, no type":        `"incarnation":"i1","state":"failed","error":{"message":"m"}`,
+		"cancelled, no error":    `"incarnation":"i1","state":"cancelled","error":null`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, 200, `{"turns":[{"submission_id":"t1",`+state+`}]}`)
+			seen := awaited(t, client)
+			require.Contains(t, seen.Unreachable, "local: answered 200 with")
+			require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+		})
+	}
+}
+
+func TestAGoneRunnerIsNotAnAbsentOne(t *testing.T) {
+	seen := awaited(t, answering(t, 200, `{"turns":[{"submission_id":"t1","state":"unknown","incarnation":""}]}`))
+	require.Equal(t, domain.VerdictLost, domain.Judge(handle, seen).Kind)
+}
+
+func TestTheLargestAnswerFits(t *testing.T) {
+	const megabyte = 1 << 20
+	text := strings.Repeat(`\u0001`, megabyte)
+	body := `{"turns":[{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"` + text + `"}}]}`
+	seen := awaited(t, answering(t, 200, body))
+	require.Equal(t, domain.RayCompleted, seen.State)
+	require.Len(t, seen.Completion.Text, megabyte)
+}
+
+func TestStopAsksAgainWhileATurnIsEnding(t *testing.T) {
+	var asked atomic.Int32
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		state := `"state":"running"`
+		if asked.Add(1) == 3 {
+			state = `"state":"cancelled","error":{"type":"Cancelled","message":"deadline"}`
+		}
+		_, _ = fmt.Fprintf(w, `{"turns":[{"submission_id":"t1","incarnation":"i1",%s}]}`, state)
+	})
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
+	require.NoError(t, err)
+	require.Equal(t, domain.RayCancelled, seen[0].State)
+	require.EqualValues(t, 3, asked.Load())
+}
+
+func TestStopNeverCallsRunningStopped(t *testing.T) {
+	client := answering(t, 200, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
+	client.Hurry(1200 * time.Millisecond)
+	_, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
+	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
+	require.EqualError(t, err, "stop on local: 1 turn still ending")
+}
+
+func TestManyTurnsAreEndedInSeveralRequests(t *testing.T) {
+	c := newCouncil(t, openStandIn(t), 1)
+	handles := make([]domain.Handle, 0, 1500)
+	for n := range cap(handles) {
+		handles = append(handles, domain.Handle{TurnID: c.submission.Turns[0].Attempt(n + 1).ID()})
+	}
+	require.NoError(t, c.Forget(t.Context(), c.order(handles...)))
+	for i, seen := range c.stop(t, handles...) {
+		require.Equal(t, handles[i].TurnID, seen.TurnID)
+		require.Equal(t, domain.RayCancelled, seen.State)
+	}
+	seen, err := c.Stop(t.Context(), c.order())
+	require.NoError(t, err)
+	require.Empty(t, seen)
+}
+
+func TestACancelledCallIsTheCallersOwnError(t *testing.T) {
+	client := answering(t, 200, "{}")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := client.Await(ctx, handle, time.Second)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = client.Info(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -1,0 +1,352 @@
+package ray_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// contract is what package raytest and the real app have in common.
+var contract = []struct {
+	name string
+	test func(*testing.T, world)
+}{
+	{"a submitted turn is accepted and brings its answer", acceptsAndAnswers},
+	{"the same id attaches and is paid once", attaches},
+	{"a wait ends soon after the turn", endsWithTheTurn},
+	{"a wait ends when its time is over", endsWithItsTime},
+	{"a failed call says how it failed", tellsFailures},
+	{"a turn ends by itself after its time", timesOut},
+	{"an outcome is kept for its time", keepsForItsTime},
+	{"a stop aborts and tells what was paid", stops},
+	{"a stop of a turn that had completed brings its result", stopBringsResult},
+	{"a stop finds a turn without its runner", stopsWithoutRunner},
+	{"a submit after its stop starts nothing", lateAfterStop},
+	{"a submit after it was forgotten starts nothing", lateAfterForget},
+	{"a live runner tells what it doesn't know", unknownTurn},
+	{"a runner that was restarted has lost its turns", restarted},
+	{"a full runner refuses the whole submission", full},
+	{"a wrong token is denied", denied},
+	{"a malformed submission is rejected", rejected},
+	{"a model server that isn't allowed is refused", urlNotAllowed},
+	{"the app lists what it holds, and itself", lists},
+	{"a caller that gives up gets the context's error", givesUp},
+}
+
+func runContract(t *testing.T, open func(*testing.T) world) {
+	t.Helper()
+	for _, each := range contract {
+		t.Run(each.name, func(t *testing.T) { each.test(t, open(t)) })
+	}
+}
+
+const answerText = `{"proposal": "limit <logins> & \"tell\" 議論", "reasoning": "because", "score": 0.8}`
+
+func acceptsAndAnswers(t *testing.T, w world) {
+	c := newCouncil(t, w, 3)
+	c.script(t, c.model, says(answerText))
+	handles := c.submit(t)
+	for i, handle := range handles {
+		require.Equal(t, c.submission.Turns[i].ID(), handle.TurnID, "in request order")
+		require.Equal(t, c.Name(), handle.Cluster)
+		require.Equal(t, handles[0].Runner, handle.Runner, "one deliberation, one runner")
+		require.NotEmpty(t, handle.Incarnation)
+		seen := c.see(t, handle)
+		require.Equal(t, domain.RayCompleted, seen.State)
+		require.Equal(t, handle.TurnID, seen.TurnID)
+		require.Equal(t, handle.Incarnation, seen.Incarnation)
+		require.Equal(t, answerText, seen.Completion.Text)
+		require.Equal(t, "stop", seen.Completion.FinishReason)
+		require.Equal(t, "json_schema", seen.Completion.ResponseFormat)
+		require.Equal(t, c.model, seen.Completion.Model)
+		require.Positive(t, seen.Completion.Duration)
+		require.Positive(t, seen.Completion.FirstToken)
+		require.Equal(t, 1, seen.Usage.Calls)
+		require.Positive(t, seen.Usage.PromptTokens)
+		require.Positive(t, seen.Usage.CompletionTokens)
+		require.Equal(t, seen.Usage, seen.Completion.Usage)
+		require.Positive(t, seen.Progress.Characters)
+	}
+}
+
+func attaches(t *testing.T, w world) {
+	c := newCouncil(t, w, 2)
+	release := c.hold(t, c.model, says(answerText))
+	first := c.submit(t)
+	require.Equal(t, first, c.submit(t), "while it runs")
+	release()
+	c.see(t, first[0])
+	require.Equal(t, first, c.submit(t), "after its end")
+	require.Equal(t, domain.RayCompleted, c.see(t, first[0]).State)
+	require.Equal(t, 1, c.calls(t, c.id()))
+}
+
+func endsWithTheTurn(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	release := c.hold(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	go func() {
+		time.Sleep(100 * time.Millisecond) // most likely the wait is open by now; if not, it ends at once
+		release()
+	}()
+	begun := time.Now()
+	seen, err := c.Await(t.Context(), handle, 25*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, domain.RayCompleted, seen.State)
+	require.Less(t, time.Since(begun), 10*time.Second, "long before its time")
+}
+
+func endsWithItsTime(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	c.called(t)
+	begun := time.Now()
+	seen, err := c.Await(t.Context(), handle, 300*time.Millisecond)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(begun), 300*time.Millisecond)
+	require.Equal(t, domain.VerdictRunning, domain.Judge(handle, seen).Kind)
+}
+
+func tellsFailures(t *testing.T, w world) {
+	retryable := map[domain.FailureKind]bool{
+		domain.ModelUnavailable: true, domain.Truncated: true,
+		domain.ModelRejected: false, domain.ContextTooLong: false, domain.AnswerTooLarge: false,
+	}
+	for kind, again := range retryable {
+		t.Run(string(kind), func(t *testing.T) {
+			c := newCouncil(t, w, 1)
+			c.script(t, c.model, fails(kind))
+			handle := c.submit(t)[0]
+			seen := c.see(t, handle)
+			verdict := domain.Judge(handle, seen)
+			require.Equal(t, domain.VerdictFailed, verdict.Kind)
+			require.Equal(t, kind, verdict.Failure.Kind())
+			require.Equal(t, again, verdict.Failure.Retryable())
+			require.NotEmpty(t, verdict.Failure.Message())
+			require.Equal(t, 1, seen.Usage.Calls, "a failed call is paid too")
+		})
+	}
+}
+
+func timesOut(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	c.submission.Run = time.Second
+	seen := c.see(t, c.submit(t)[0])
+	require.Equal(t, domain.ModelTimeout, seen.Failure.Kind())
+	require.True(t, seen.Failure.Retryable())
+}
+
+func keepsForItsTime(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, says(answerText))
+	c.submission.Keep = time.Second
+	handle := c.submit(t)[0]
+	require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
+	require.Eventually(t, func() bool { return c.see(t, handle).State == domain.RayUnknown }, patience, 50*time.Millisecond)
+}
+
+func stops(t *testing.T, w world) {
+	c := newCouncil(t, w, 2)
+	c.script(t, c.model, hangs())
+	handles := c.submit(t)
+	c.called(t)
+	for i, seen := range c.stop(t, handles...) {
+		require.Equal(t, domain.RayCancelled, seen.State)
+		require.Equal(t, handles[i].TurnID, seen.TurnID)
+		require.Equal(t, domain.Cancelled, seen.Failure.Kind())
+		require.Contains(t, seen.Failure.Message(), "deadline")
+	}
+	require.Equal(t, domain.RayCancelled, c.see(t, handles[0]).State)
+	require.Equal(t, domain.RayCancelled, c.stop(t, handles...)[0].State, "a repeated stop")
+}
+
+func stopBringsResult(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	c.see(t, handle)
+	seen := c.stop(t, handle)[0]
+	require.Equal(t, domain.RayCompleted, seen.State)
+	require.Equal(t, answerText, seen.Completion.Text)
+	require.Equal(t, 1, seen.Usage.Calls)
+}
+
+func stopsWithoutRunner(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	c.called(t)
+	require.Equal(t, domain.RayCancelled, c.stop(t, c.lost()...)[0].State)
+	require.Equal(t, domain.RayCancelled, c.see(t, handle).State)
+}
+
+func lateAfterStop(t *testing.T, w world) {
+	c := newCouncil(t, w, 2)
+	for _, seen := range c.stop(t, c.lost()...) {
+		require.Contains(t, []domain.RayState{domain.RayUnknown, domain.RayCancelled}, seen.State)
+	}
+	acceptance, err := c.Submit(t.Context(), c.submission)
+	require.NoError(t, err)
+	require.Empty(t, acceptance.Handles)
+	require.Equal(t, []domain.TurnID{c.id(), c.submission.Turns[1].ID()}, acceptance.Cancelled)
+	require.Zero(t, c.calls(t, c.id()))
+}
+
+func lateAfterForget(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	c.see(t, handle)
+	require.NoError(t, c.Forget(t.Context(), c.order(handle)))
+	require.NoError(t, c.Forget(t.Context(), c.order(handle)), "again")
+	acceptance, err := c.Submit(t.Context(), c.submission)
+	require.NoError(t, err)
+	require.Equal(t, []domain.TurnID{c.id()}, acceptance.Cancelled)
+	require.Equal(t, domain.VerdictLost, domain.Judge(handle, c.see(t, handle)).Kind)
+	require.Equal(t, 1, c.calls(t, c.id()))
+}
+
+func unknownTurn(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	handle.TurnID = c.submission.Turns[0].Attempt(2).ID()
+	seen := c.see(t, handle)
+	require.Equal(t, domain.RayUnknown, seen.State)
+	require.Contains(t, domain.Judge(handle, seen).Reason, "has no such turn")
+
+	handle.Runner = "runner/dead/0"
+	seen = c.see(t, handle)
+	require.Equal(t, domain.RayUnknown, seen.State)
+	require.Contains(t, domain.Judge(handle, seen).Reason, "no longer exists")
+}
+
+func restarted(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	c.called(t)
+	c.restart(t, handle)
+	seen := c.see(t, handle)
+	verdict := domain.Judge(handle, seen)
+	require.Equal(t, domain.VerdictLost, verdict.Kind)
+	require.Contains(t, verdict.Reason, "was restarted")
+	require.NotEqual(t, handle.Incarnation, seen.Incarnation)
+	again := c.submit(t)[0]
+	require.Equal(t, handle.Runner, again.Runner)
+	require.Equal(t, seen.Incarnation, again.Incarnation)
+}
+
+func full(t *testing.T, w world) {
+	c := newCouncil(t, w, 2)
+	c.fill(t, c)
+	_, err := c.Submit(t.Context(), c.submission)
+	var refused *domain.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, domain.KindFull, refused.Kind)
+	require.Positive(t, refused.RetryAfter)
+	require.False(t, refused.Fatal())
+	require.Zero(t, c.calls(t, c.id()), "all or nothing")
+}
+
+func denied(t *testing.T, w world) {
+	config := w.config()
+	config.Token = "wrong"
+	c := newCouncil(t, w, 1)
+	c.Client = newClient(t, config)
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindDenied, kindOf(t, err))
+	_, err = c.Stop(t.Context(), c.order(c.lost()...))
+	require.Equal(t, domain.KindDenied, kindOf(t, err))
+	require.Equal(t, domain.KindDenied, kindOf(t, c.Forget(t.Context(), c.order(c.lost()...))))
+
+	handle := domain.Handle{TurnID: c.id(), Runner: "runner/dead/0"}
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Contains(t, seen.Denied, "DELIBERATION_RAY_TOKEN")
+	require.NotContains(t, seen.Denied, "wrong", "a token is never shown")
+	require.Equal(t, domain.RayDenied, domain.Judge(handle, seen).Failure.Kind())
+}
+
+func rejected(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	broken := c.submission
+	broken.Turns = nil
+	_, err := c.Submit(t.Context(), broken)
+	require.Equal(t, domain.KindRejected, kindOf(t, err))
+	require.ErrorContains(t, err, "submit to "+c.Name())
+	require.ErrorContains(t, err, "turns")
+
+	broken = c.submission
+	broken.Run = 0
+	_, err = c.Submit(t.Context(), broken)
+	require.Equal(t, domain.KindRejected, kindOf(t, err))
+	require.ErrorContains(t, err, "run_seconds")
+}
+
+func urlNotAllowed(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.submission = submissionOf(t, "http://169.254.169.254/latest", c.model, 1)
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindURL, kindOf(t, err))
+	require.Zero(t, c.calls(t, c.id()))
+}
+
+func lists(t *testing.T, w world) {
+	c := newCouncil(t, w, 2)
+	c.script(t, c.model, hangs())
+	handles := c.submit(t)
+	held, err := c.Turns(t.Context(), c.submission.Owner)
+	require.NoError(t, err)
+	require.Len(t, held, 2)
+	listed := []domain.Handle{held[0].Handle(c.Name()), held[1].Handle(c.Name())}
+	require.ElementsMatch(t, handles, listed)
+	require.Equal(t, c.submission.Deliberation, held[0].Deliberation)
+	require.Equal(t, map[string]string{"task_id": "T-42", "role": "DEV"}, held[0].Labels)
+	require.Contains(t, []string{"agent-1", "agent-2"}, held[0].AgentID)
+	require.WithinDuration(t, time.Now(), held[0].AcceptedAt, time.Minute)
+	nobodys, err := c.Turns(t.Context(), "owner of & nothing?")
+	require.NoError(t, err)
+	require.Empty(t, nobodys)
+
+	info, err := c.Info(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, info.APIVersion)
+	require.GreaterOrEqual(t, info.InFlight, 2)
+	require.NotEmpty(t, info.Build)
+	names := make([]string, 0, len(info.Runners))
+	for _, runner := range info.Runners {
+		names = append(names, runner.Name)
+	}
+	require.Contains(t, names, handles[0].Runner)
+}
+
+func givesUp(t *testing.T, w world) {
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := c.Await(ctx, handle, 20*time.Second)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = c.Submit(ctx, c.submission)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = c.Stop(ctx, c.order(handle))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, c.Forget(ctx, c.order(handle)), context.DeadlineExceeded)
+	require.Equal(t, domain.VerdictRunning, c.glance(t, handle), "the turn doesn't mind")
+}
+
+// glance is what one look at the turn means.
+func (c council) glance(t *testing.T, handle domain.Handle) domain.VerdictKind {
+	t.Helper()
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	return domain.Judge(handle, seen).Kind
+}

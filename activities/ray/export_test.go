@@ -1,0 +1,14 @@
+package ray
+
+import "time"
+
+// Hurry gives every call at most this long beyond its wait.
+func (c *Client) Hurry(within time.Duration) {
+	c.within.submit, c.within.control, c.within.margin = within, within, within
+}
+
+// TransportOf is the transport that a client without a wrapper has.
+var TransportOf = newTransport
+
+// RetryAfter reads a header.
+var RetryAfter = retryAfter

@@ -1,0 +1,132 @@
+package ray_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// faults are what a network does to calls. Downstream is what the app answers: it has done the work.
+var faults = []struct {
+	name  string
+	toxic string
+	says  string
+}{
+	{"reset behind the work", `{"type": "reset_peer", "stream": "downstream", "attributes": {"timeout": 0}}`, "connection reset"},
+	{"answer cut in its body", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 210}}`, "in the middle of an answer"},
+	{"answer cut in its head", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 20}}`, "connection"},
+	{"answer swallowed", `{"type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`, "no answer within 1s"},
+	{"request swallowed", `{"type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`, "no answer within 1s"},
+	{"request cut", `{"type": "limit_data", "stream": "upstream", "attributes": {"bytes": 300}}`, ""},
+	{"reset before the work", `{"type": "reset_peer", "stream": "upstream", "attributes": {"timeout": 0}}`, "connection"},
+}
+
+func runFaults(t *testing.T, open func(*testing.T) world) {
+	t.Helper()
+	for _, fault := range faults {
+		t.Run(fault.name, func(t *testing.T) { silenceIsNoVerdict(t, open(t), fault.toxic, fault.says) })
+	}
+	t.Run("latency", func(t *testing.T) { latencyIsNoFault(t, open(t)) })
+	t.Run("nobody there", func(t *testing.T) { refusedConnection(t, open(t)) })
+}
+
+// silenceIsNoVerdict: whatever the fault, nothing is called failed, and what comes after it attaches.
+func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
+	c, wire := throughProxy(t, w)
+	c.script(t, c.model, hangs())
+	c.Hurry(time.Second)
+	wire.add(t, toxic)
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+	require.ErrorContains(t, err, says)
+	require.Less(t, len(err.Error()), 250)
+
+	wire.clear(t)
+	c.Hurry(patience)
+	handle := c.submit(t)[0]
+	c.called(t)
+	wire.add(t, toxic)
+	c.Hurry(time.Second)
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Contains(t, seen.Unreachable, c.Name()+": ")
+	require.Contains(t, seen.Unreachable, says)
+	require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+	_, err = c.Stop(t.Context(), c.order(handle))
+	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+	require.Equal(t, domain.KindUnreachable, kindOf(t, c.Forget(t.Context(), c.order(handle))))
+
+	wire.clear(t)
+	c.Hurry(patience)
+	require.NotEqual(t, domain.RayRunning, c.stop(t, handle)[0].State)
+	require.Equal(t, 1, c.calls(t, c.id()), "paid once")
+}
+
+func latencyIsNoFault(t *testing.T, w world) {
+	c, wire := throughProxy(t, w)
+	c.script(t, c.model, says(answerText))
+	wire.add(t, `{"type": "latency", "stream": "downstream", "attributes": {"latency": 300, "jitter": 100}}`)
+	require.Equal(t, domain.RayCompleted, c.see(t, c.submit(t)[0]).State)
+	require.Equal(t, 1, c.calls(t, c.id()))
+}
+
+func refusedConnection(t *testing.T, w world) {
+	c, wire := throughProxy(t, w)
+	c.script(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	wire.proxy.Stop()
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
+	require.EqualError(t, err, "submit to local: connection refused")
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Equal(t, "local: connection refused", seen.Unreachable)
+	require.NoError(t, wire.proxy.Start())
+	require.Equal(t, domain.RayCompleted, c.see(t, c.submit(t)[0]).State)
+	require.Equal(t, 1, c.calls(t, c.id()))
+}
+
+// wire is a proxy between a client and its app.
+type wire struct {
+	proxy *toxiproxy.Proxy
+	close func()
+}
+
+func throughProxy(t *testing.T, w world) (council, wire) {
+	t.Helper()
+	config := w.config()
+	address, err := url.Parse(config.URL)
+	require.NoError(t, err)
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", address.Host)
+	require.NoError(t, proxy.Start())
+	t.Cleanup(proxy.Stop)
+	address.Host = proxy.Listen
+	config.URL = address.String()
+	c := newCouncil(t, w, 1)
+	c.Client = newClient(t, config)
+	return c, wire{proxy: proxy, close: c.CloseIdleConnections}
+}
+
+// add poisons new connections; those that were kept are closed.
+func (w wire) add(t *testing.T, toxic string) {
+	t.Helper()
+	w.close()
+	_, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
+	require.NoError(t, err, fmt.Sprintf("toxic %s", toxic))
+}
+
+func (w wire) clear(t *testing.T) {
+	t.Helper()
+	w.close()
+	w.proxy.Toxics.ResetToxics(context.Background())
+}

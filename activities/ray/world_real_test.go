@@ -1,0 +1,152 @@
+//go:build integration
+
+package ray_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+)
+
+func TestContractOfTheApp(t *testing.T) { runContract(t, openApp) }
+
+func TestFaultsBeforeTheApp(t *testing.T) { runFaults(t, openApp) }
+
+// app is a real Ray app that calls the stand-in model. DELIBERATION_TEST_RAY_RESTART is a command that
+// kills the runner that its last argument names.
+type app struct{ url, token, model, restarter string }
+
+func openApp(t *testing.T) world {
+	t.Helper()
+	opened := app{
+		url: os.Getenv("DELIBERATION_TEST_RAY_URL"), token: os.Getenv("DELIBERATION_TEST_RAY_TOKEN"),
+		model: os.Getenv("DELIBERATION_TEST_MODEL_URL"), restarter: os.Getenv("DELIBERATION_TEST_RAY_RESTART"),
+	}
+	if opened.url == "" || opened.model == "" {
+		t.Skip("DELIBERATION_TEST_RAY_URL and DELIBERATION_TEST_MODEL_URL name the app and its model")
+	}
+	return opened
+}
+
+func (a app) config() ray.Config { return ray.Config{Name: "local", URL: a.url, Token: a.token} }
+
+func (a app) modelURL() string { return a.model }
+
+func (a app) script(t *testing.T, model string, replies ...reply) {
+	t.Helper()
+	steps := make([]map[string]any, 0, len(replies))
+	for _, reply := range replies {
+		steps = append(steps, stepOf(reply))
+	}
+	a.put(t, model, steps)
+}
+
+func (a app) put(t *testing.T, model string, steps []map[string]any) {
+	t.Helper()
+	a.control(t, http.MethodPut, "/control/script?model="+url.QueryEscape(model), map[string]any{"steps": steps})
+}
+
+func stepOf(reply reply) map[string]any {
+	switch {
+	case reply.hangs:
+		return map[string]any{"hang": true}
+	case reply.failure == "":
+		return map[string]any{"text": reply.text, "delay_seconds": 0.01, "chunk_delay_seconds": 0}
+	}
+	return map[domain.FailureKind]map[string]any{
+		domain.ModelUnavailable: {"status": 500},
+		domain.ModelRejected:    {"status": 404},
+		domain.ContextTooLong:   {"status": 400, "error": "maximum context length exceeded"},
+		domain.Truncated:        {"text": "half", "finish_reason": "length", "delay_seconds": 0},
+		domain.AnswerTooLarge:   {"repeat_bytes": 2 << 20, "delay_seconds": 0, "chunk_delay_seconds": 0},
+	}[reply.failure]
+}
+
+// hold can't wait for the release: the stand-in model knows times only.
+func (a app) hold(t *testing.T, model string, then reply) func() {
+	t.Helper()
+	step := stepOf(then)
+	step["delay_seconds"] = 1.5
+	a.put(t, model, []map[string]any{step})
+	return func() {}
+}
+
+func (a app) calls(t *testing.T, id domain.TurnID) int {
+	t.Helper()
+	var log struct {
+		Calls []struct {
+			RequestID domain.TurnID `json:"request_id"`
+		} `json:"calls"`
+	}
+	require.NoError(t, json.Unmarshal(a.control(t, http.MethodGet, "/control/calls", nil), &log))
+	count := 0
+	for _, call := range log.Calls {
+		if call.RequestID == id {
+			count++
+		}
+	}
+	return count
+}
+
+func (a app) control(t *testing.T, method, path string, body any) []byte {
+	t.Helper()
+	encoded, err := json.Marshal(body)
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), method, a.model+path, bytes.NewReader(encoded))
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Less(t, response.StatusCode, 300, string(answer))
+	return answer
+}
+
+// fill submits other turns of the same deliberation: they go to the same runner.
+func (a app) fill(t *testing.T, c council) {
+	t.Helper()
+	const most = 200
+	info, err := c.Info(t.Context())
+	require.NoError(t, err)
+	if info.Runners[0].Capacity > most {
+		t.Skipf("a runner takes %d turns: set DELIBERATION_RUNNER_CAPACITY to at most %d to see it full", info.Runners[0].Capacity, most)
+	}
+	c.script(t, c.model, hangs())
+	other := c.submission
+	var held []domain.Handle
+	t.Cleanup(func() {
+		require.NoError(t, newClient(t, a.config()).Forget(context.WithoutCancel(t.Context()), c.order(held...)))
+	})
+	for attempt := 2; ; attempt++ {
+		other.Turns = []domain.Turn{c.submission.Turns[0].Attempt(attempt)}
+		acceptance, err := c.Submit(t.Context(), other)
+		if err != nil {
+			require.Equal(t, domain.KindFull, kindOf(t, err))
+			return
+		}
+		held = append(held, acceptance.Handles...)
+	}
+}
+
+func (a app) restart(t *testing.T, handle domain.Handle) {
+	t.Helper()
+	if a.restarter == "" {
+		t.Skip("DELIBERATION_TEST_RAY_RESTART names a command that kills a runner")
+	}
+	command := append(strings.Fields(a.restarter), handle.Runner)
+	output, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
+	require.NoError(t, err, string(output))
+}

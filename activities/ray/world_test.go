@@ -1,0 +1,157 @@
+package ray_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// world is a Ray app with a scripted model behind it: the stand-in of raytest, or a real one.
+type world interface {
+	config() ray.Config
+	modelURL() string
+	// script says how the model's calls end, one after the other; the last one repeats.
+	script(t *testing.T, model string, replies ...reply)
+	// hold makes the model's calls last until release is called, at the latest.
+	hold(t *testing.T, model string, then reply) (release func())
+	calls(t *testing.T, id domain.TurnID) int
+	// fill makes the app refuse new turns of the council.
+	fill(t *testing.T, c council)
+	// restart kills the runner behind the handle, which comes back as another incarnation.
+	restart(t *testing.T, handle domain.Handle)
+}
+
+// reply is how one call of the model ends.
+type reply struct {
+	text    string
+	failure domain.FailureKind
+	hangs   bool
+}
+
+func says(text string) reply                 { return reply{text: text} }
+func fails(failure domain.FailureKind) reply { return reply{failure: failure} }
+func hangs() reply                           { return reply{hangs: true} }
+
+// council is one deliberation's turns on a world, with a model of its own.
+type council struct {
+	world
+	*ray.Client
+	model      string
+	submission domain.Submission
+}
+
+func newCouncil(t *testing.T, w world, agents int) council {
+	t.Helper()
+	model := "model-" + strings.ToLower(rand.Text())
+	c := council{world: w, Client: newClient(t, w.config()), model: model}
+	c.submission = submissionOf(t, w.modelURL(), model, agents)
+	t.Cleanup(func() {
+		// Best effort: the app may be out of order on purpose, and what remains goes by itself.
+		_ = newClient(t, w.config()).Forget(context.WithoutCancel(t.Context()), c.order(c.lost()...))
+	})
+	return c
+}
+
+func newClient(t *testing.T, config ray.Config) *ray.Client {
+	t.Helper()
+	client, err := ray.New(config)
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+func submissionOf(t *testing.T, modelURL, model string, agents int) domain.Submission {
+	t.Helper()
+	spec := domain.RequestSpec{
+		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
+		Constraints: domain.ConstraintsSpec{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: 300, QueueTimeoutSeconds: 60},
+		VLLMURL:     modelURL, VLLMModel: model,
+		Protocol: domain.ProtocolSpec{Review: domain.ReviewNone, Rounds: 1, Temperature: 0.7, MaxTokens: 256},
+	}
+	for i := range agents {
+		agent := domain.AgentSpec{AgentID: fmt.Sprintf("agent-%d", i+1), Role: "DEV", Model: model}
+		spec.Agents = append(spec.Agents, agent)
+	}
+	request, err := domain.NewDeliberationRequest(spec)
+	require.NoError(t, err)
+	deliberation := "deliberation-" + model
+	return domain.Submission{
+		Owner: "owner-" + model, Deliberation: deliberation, Request: request,
+		Turns: request.Turns(domain.RunKey{WorkflowID: deliberation, OriginalRunID: "run"}),
+		Run:   time.Minute, Keep: 5 * time.Minute, AnswerMaximum: domain.AnswerMaximum(agents),
+	}
+}
+
+func (c council) id() domain.TurnID { return c.submission.Turns[0].ID() }
+
+// lost are the handles of turns whose submit wasn't answered.
+func (c council) lost() []domain.Handle {
+	handles := make([]domain.Handle, 0, len(c.submission.Turns))
+	for _, turn := range c.submission.Turns {
+		handles = append(handles, domain.Handle{TurnID: turn.ID(), Cluster: c.Name()})
+	}
+	return handles
+}
+
+func (c council) order(handles ...domain.Handle) domain.StopOrder {
+	return domain.StopOrder{
+		Owner: c.submission.Owner, Deliberation: c.submission.Deliberation, Handles: handles, Reason: "deadline",
+	}
+}
+
+// submit puts the turns to Ray, which accepts or attaches all of them.
+func (c council) submit(t *testing.T) []domain.Handle {
+	t.Helper()
+	acceptance, err := c.Submit(t.Context(), c.submission)
+	require.NoError(t, err)
+	require.Empty(t, acceptance.Cancelled)
+	require.Len(t, acceptance.Handles, len(c.submission.Turns))
+	return acceptance.Handles
+}
+
+// see waits until somebody who speaks for the turn says that it isn't running any more.
+func (c council) see(t *testing.T, handle domain.Handle) domain.Observation {
+	t.Helper()
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		seen, err := c.Await(t.Context(), handle, 5*time.Second)
+		require.NoError(t, err)
+		require.Empty(t, seen.Denied)
+		if seen.Unreachable == "" && seen.State != domain.RayQueued && seen.State != domain.RayRunning {
+			return seen
+		}
+	}
+	require.FailNow(t, "the turn didn't end in time")
+	return domain.Observation{}
+}
+
+func (c council) stop(t *testing.T, handles ...domain.Handle) []domain.Observation {
+	t.Helper()
+	seen, err := c.Stop(t.Context(), c.order(handles...))
+	require.NoError(t, err)
+	require.Len(t, seen, len(handles))
+	return seen
+}
+
+// called waits until the model was called for the first turn.
+func (c council) called(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return c.calls(t, c.id()) > 0 }, patience, 10*time.Millisecond)
+}
+
+func kindOf(t *testing.T, err error) domain.ErrorKind {
+	t.Helper()
+	var refused *domain.Error
+	require.ErrorAs(t, err, &refused)
+	return refused.Kind
+}
