@@ -193,3 +193,12 @@ func kindsOf(events []workflows.EventRecord) []domain.EventKind {
 	}
 	return kinds
 }
+
+func (s *stage) onOutboxID(tell func(id string)) {
+	s.env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
+		tell(info.WorkflowExecution.ID)
+	})
+}
+
+// payload is what Temporal takes at most.
+const payload = 2_000_000

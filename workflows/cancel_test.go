@@ -1,0 +1,178 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
+	waiting := func(s *stage) {
+		s.ray.agents["agent-1"], s.ray.agents["agent-2"] = script{never()}, script{never()}
+	}
+	tests := map[string]struct {
+		given     func(*stage)
+		at        time.Duration
+		stopped   int // turns
+		runnerOf  []string
+		announced []domain.EventKind
+	}{
+		"before anything happened": {
+			given: waiting, at: 0, stopped: 2, runnerOf: []string{"", ""},
+			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
+		},
+		"in the queue, where a submit wasn't answered": {
+			given: func(s *stage) {
+				waiting(s)
+				s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: forever}}
+			},
+			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", ""},
+			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
+		},
+		"while it waits for its agents": {
+			given: waiting, at: 5 * time.Second, stopped: 2, runnerOf: []string{"runner/a/0", "runner/a/0"},
+			announced: []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+			},
+		},
+		"between two attempts of an agent": {
+			given: func(s *stage) {
+				waiting(s)
+				s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
+			},
+			at: 6 * time.Second, stopped: 1, runnerOf: []string{"runner/a/0"},
+			announced: []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+			},
+		},
+		"while an agent is put to Ray again": {
+			given: func(s *stage) {
+				waiting(s)
+				s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
+				s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+			},
+			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", "runner/a/0"},
+			announced: []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+			},
+		},
+		"while one agent is out of reach and tried elsewhere": {
+			given: func(s *stage) {
+				waiting(s)
+				s.ray.agents["agent-1"] = append(replies(unreachable()), never())
+			},
+			at: 5 * time.Second, stopped: 3, runnerOf: []string{"runner/a/0", "runner/a/0", "runner/a/0"},
+			announced: []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			test.given(s)
+			s.cancelAt(test.at)
+			begin := s.env.Now()
+
+			_, err := s.run(council(2))
+
+			require.True(t, temporal.IsCanceledError(err), "%v", err)
+			require.LessOrEqual(t, s.env.Now().Sub(begin), test.at+2*time.Second)
+			require.Len(t, s.ray.stopped, 1)
+			require.Len(t, s.ray.stopped[0].Stop, test.stopped)
+			require.Equal(t, "cancelled", s.ray.stopped[0].Reason)
+			for i, handle := range s.ray.stopped[0].Stop {
+				require.Equal(t, test.runnerOf[i], handle.Runner)
+				require.Equal(t, "local", handle.Cluster)
+				require.NotEmpty(t, handle.TurnID)
+			}
+			require.Equal(t, test.announced, s.nats.kinds())
+			require.Equal(t, domain.StatusCancelled, s.status().Status)
+			require.Equal(t, "cancelled", *s.status().ErrorMessage)
+			require.Equal(t, "STOPPED", ask[workflows.Job](s, workflows.QueryJob).Status)
+		})
+	}
+}
+
+func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) {
+	slowNATS := func(int) reply[workflows.PublishEventsResult] {
+		return reply[workflows.PublishEventsResult]{after: time.Second}
+	}
+	tests := map[string]struct {
+		given func(*stage)
+		at    time.Duration
+		met   bool
+	}{
+		"while the turns are stopped at the deadline, with a result": {
+			given: func(s *stage) {
+				s.ray.agents["agent-2"] = script{never()}
+				s.ray.stop = []reply[workflows.StopTurnsResult]{{after: 2 * time.Second}}
+			},
+			at: 31 * time.Second, met: true,
+		},
+		"while the turns are stopped at the deadline, without one": {
+			given: func(s *stage) {
+				s.ray.agents["agent-1"], s.ray.agents["agent-2"] = script{never()}, script{never()}
+				s.ray.stop = []reply[workflows.StopTurnsResult]{{after: 2 * time.Second}}
+			},
+			at: 31 * time.Second, met: false,
+		},
+		"while the last events are published": {
+			given: func(s *stage) {
+				s.ray.agents["agent-2"] = replies(answer("second", 0.5).in(10 * time.Second))
+				s.nats.says = slowNATS
+			},
+			at: 10*time.Second + 500*time.Millisecond, met: true,
+		},
+		"in the same moment as the last answer": {
+			given: func(s *stage) {
+				s.ray.agents["agent-2"] = replies(answer("second", 0.5).in(10 * time.Second))
+			},
+			at: 10*time.Second + time.Millisecond, met: true,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			test.given(s)
+			s.cancelAt(test.at)
+
+			result, err := s.run(timeout(council(2), 30))
+
+			require.False(t, temporal.IsCanceledError(err))
+			require.NotContains(t, s.nats.kinds(), domain.EventCancelled)
+			if test.met {
+				require.NoError(t, err)
+				require.Equal(t, domain.StatusCompleted, result.Status)
+				return
+			}
+			kind, _, _ := failed(t, err)
+			require.Equal(t, domain.DeadlineExceeded, kind)
+		})
+	}
+}
+
+func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.Truncated, true), lost(), answer("third", 0.5))
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	forgotten := map[domain.TurnID]int{}
+	for _, handle := range s.ray.forgotten {
+		require.NotEmpty(t, handle.Runner)
+		require.NotEmpty(t, handle.Incarnation)
+		forgotten[handle.TurnID]++
+	}
+	require.Equal(t, map[domain.TurnID]int{
+		turnID(t, s, council(2), "agent-1", 1): 1,
+		turnID(t, s, council(2), "agent-1", 3): 1,
+		turnID(t, s, council(2), "agent-2", 1): 1,
+	}, forgotten, "a lost turn leaves nothing to forget")
+}

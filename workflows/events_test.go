@@ -1,0 +1,210 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+var (
+	errNATS = errors.New("nats: no servers available")
+	stored  = reply[workflows.PublishEventsResult]{}
+	refused = reply[workflows.PublishEventsResult]{err: errNATS}
+)
+
+func TestEvents_AreNumberedAndStoredOnceInOrder(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(answer("first", 0.5).in(2 * time.Second))
+	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false).in(time.Second))
+	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 2]}
+	}
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.Equal(t, []domain.EventKind{
+		domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
+		domain.EventAgentFailed, domain.EventAgentCompleted, domain.EventCompleted,
+	}, s.nats.kinds())
+	for i, event := range s.nats.stored {
+		require.Equal(t, fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, i+1, event.Kind), event.ID)
+		require.Equal(t, deliberationID, event.DeliberationID)
+		require.Equal(t, time.UTC, event.At.Location())
+	}
+	require.Equal(t, "agent-2", s.nats.stored[2].AgentID)
+	require.Empty(t, s.nats.stored[3].AgentID, "only a stream has an agent in its subject")
+}
+
+func TestEvents_CarryTheDescriptionOnce(t *testing.T) {
+	s := newStage(t)
+
+	_, err := s.run(council(3))
+
+	require.NoError(t, err)
+	description := council(3).TaskDescription
+	given := 0
+	for _, in := range s.nats.inputs {
+		given += strings.Count(encode(t, in), description)
+		streams := 0
+		for _, event := range in.Events {
+			if event.Kind == domain.EventStreamStart {
+				streams++
+			}
+		}
+		require.Equal(t, streams > 0, in.TaskDescription == description)
+	}
+	require.Equal(t, 1, given)
+}
+
+func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
+	s := newStage(t)
+	for i := range 16 {
+		s.ray.agents[fmt.Sprintf("agent-%d", i+1)] = replies(answer(strings.Repeat("x", 40<<10), 0.5))
+	}
+
+	result, err := s.run(council(16))
+
+	require.NoError(t, err)
+	require.Len(t, result.Results, 16)
+	last := s.nats.stored[len(s.nats.stored)-1]
+	require.Equal(t, domain.EventCompleted, last.Kind)
+	require.Less(t, len(last.Data), 512<<10)
+	var board workflows.ScoreboardEvent
+	require.NoError(t, json.Unmarshal(last.Data, &board))
+	require.Equal(t, workflows.ResultRef{WorkflowID: deliberationID, RunID: runID}, board.ResultRef)
+	require.Len(t, board.Scores, 16)
+	require.Equal(t, workflows.EventScore{Rank: 1, AgentID: "agent-1", Score: 0.5}, board.Scores[0])
+	for _, in := range s.nats.inputs {
+		require.Less(t, len(encode(t, in)), payload)
+	}
+}
+
+func TestEvents_DontHoldUpTheResult(t *testing.T) {
+	tests := map[string]struct {
+		nats   func(call int) reply[workflows.PublishEventsResult]
+		ends   time.Duration
+		outbox bool
+	}{
+		"a publisher that answers late is waited for up to two seconds": {
+			nats: func(int) reply[workflows.PublishEventsResult] { return stored.in(500 * time.Millisecond) },
+			ends: 1500 * time.Millisecond,
+		},
+		"a NATS that comes back within two seconds needs no outbox": {
+			nats: func(call int) reply[workflows.PublishEventsResult] {
+				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 1]}
+			},
+			ends: 2 * time.Second,
+		},
+		"a NATS that stays away leaves the events to the outbox": {
+			nats: func(call int) reply[workflows.PublishEventsResult] {
+				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 6]}
+			},
+			ends: 2 * time.Second, outbox: true,
+		},
+		"a NATS that never answers leaves the events to the outbox": {
+			nats: func(call int) reply[workflows.PublishEventsResult] {
+				if call == 1 {
+					return stored.in(forever)
+				}
+				return stored
+			},
+			ends: 2 * time.Second, outbox: true,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.nats.says = test.nats
+			var left []workflows.EventRecord
+			s.onOutbox(func(in workflows.OutboxInput) { left = in.Events })
+
+			result, err := s.run(council(1))
+
+			require.NoError(t, err)
+			require.Equal(t, domain.StatusCompleted, result.Status)
+			require.Less(t, result.ExecutionTimeMS, int64(10), "the events aren't part of the work")
+			require.Equal(t, test.outbox, len(left) > 0)
+			kinds := s.nats.kinds()
+			if test.outbox {
+				require.Equal(t, []domain.EventKind{
+					domain.EventStarted, domain.EventAgentCompleted, domain.EventCompleted,
+				}, kindsOf(left))
+				require.Equal(t, kindsOf(left), kinds[len(kinds)-3:])
+				return
+			}
+			require.Equal(t, []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventAgentCompleted, domain.EventCompleted,
+			}, kinds)
+		})
+	}
+}
+
+func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
+	tests := map[string]string{
+		"a short id":                  deliberationID,
+		"an id with slashes":          "team/42/deliberation",
+		"the longest id":              strings.Repeat("d", 1000),
+		"the longest id in wide text": strings.Repeat("議", 333),
+		"wide text cut anywhere":      "x" + strings.Repeat("議", 333),
+	}
+	for name, id := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: workflows.DefaultTaskQueue})
+			s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 4]}
+			}
+			var outbox string
+			s.onOutboxID(func(id string) { outbox = id })
+
+			_, err := s.run(council(1))
+
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(outbox), 1000)
+			require.True(t, utf8.ValidString(outbox))
+			require.True(t, strings.HasSuffix(outbox, "/outbox/"+runID))
+			require.True(t, strings.HasPrefix(id, strings.TrimSuffix(outbox, "/outbox/"+runID)))
+		})
+	}
+}
+
+func TestOutbox_PublishesWhatIsLeftInOrderAndInBatches(t *testing.T) {
+	s := newStage(t)
+	in := workflows.OutboxInput{}
+	for i := range 30 {
+		in.Events = append(in.Events, workflows.EventRecord{
+			ID: domain.EventID(deliberationID, runID, i+1, domain.EventAgentCompleted), Kind: domain.EventAgentCompleted,
+			DeliberationID: deliberationID, At: s.env.Now().UTC(), Data: json.RawMessage(`"` + strings.Repeat("x", 60<<10) + `"`),
+		})
+	}
+	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 8]}
+	}
+
+	s.env.ExecuteWorkflow(workflows.DeliberationOutboxName, in)
+
+	require.NoError(t, s.env.GetWorkflowError())
+	require.Equal(t, in.Events, s.nats.stored)
+	require.Len(t, s.nats.inputs, 8+2, "it keeps trying, and then needs two batches")
+	for _, batch := range s.nats.inputs {
+		require.Less(t, len(encode(t, batch)), payload)
+	}
+}
+
+func TestOutbox_HasNothingToDoWithoutEvents(t *testing.T) {
+	s := newStage(t)
+	s.env.ExecuteWorkflow(workflows.DeliberationOutboxName, workflows.OutboxInput{})
+	require.NoError(t, s.env.GetWorkflowError())
+	require.Empty(t, s.nats.inputs)
+}
