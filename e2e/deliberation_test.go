@@ -37,10 +37,13 @@ func requestOf(t *testing.T, council []workflows.Agent) workflows.Request {
 	}
 }
 
+// thisRun sets the models of this run of the tests apart from those of an earlier one.
+var thisRun = time.Now().Unix()
+
 // modelOf names a model for the test, which scripts and counts it.
 func modelOf(t *testing.T, name string) string {
 	t.Helper()
-	return queueOf(t) + "/" + name
+	return fmt.Sprintf("%s-%d/%s", queueOf(t), thisRun, name)
 }
 
 // taskOf names a task that no earlier run of the test had.

@@ -13,6 +13,7 @@ import (
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 )
 
@@ -107,7 +108,9 @@ func turnsOnRay(t *testing.T, deliberation string) []turn {
 	var answer struct {
 		Turns []turn `json:"turns"`
 	}
-	askRay(t, "/v1/turns", &answer)
+	described, err := temporalClient.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: "default"})
+	require.NoError(t, err)
+	askRay(t, "/v1/turns?owner="+described.GetNamespaceInfo().GetId(), &answer)
 	var ours []turn
 	for _, each := range answer.Turns {
 		if each.Deliberation == deliberation {
