@@ -21,7 +21,7 @@ const (
 // progress shows a run on stderr: as a block that is drawn again on a terminal, else a line per change.
 type progress struct {
 	out   io.Writer
-	file  *os.File // the terminal; nil when it isn't one
+	width func() int // of the terminal; nil when out isn't one
 	begun time.Time
 	spoke time.Time
 	drawn int // lines of the block
@@ -31,13 +31,21 @@ type progress struct {
 func (c *cli) newProgress() *progress {
 	p := &progress{out: c.stderr, begun: time.Now(), spoke: time.Now(), said: map[string]string{}}
 	if file, is := terminal(c.stderr); is && os.Getenv("TERM") != "dumb" {
-		p.file = file
+		p.width = func() int { return widthOf(file) }
 	}
 	return p
 }
 
+func widthOf(file *os.File) int {
+	width, _, err := term.GetSize(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+	if err != nil || width < 2 {
+		return 80
+	}
+	return width
+}
+
 func (p *progress) show(v view) {
-	if p.file != nil {
+	if p.width != nil {
 		p.draw(v)
 		return
 	}
@@ -46,7 +54,7 @@ func (p *progress) show(v view) {
 
 // finish shows the last of a run; a block isn't drawn again, the result follows.
 func (p *progress) finish(v view) {
-	if p.file == nil {
+	if p.width == nil {
 		p.changes(v)
 	}
 }
@@ -123,10 +131,7 @@ func (p *progress) draw(v view) {
 		lines = append(lines, line)
 	}
 	p.clear()
-	width, _, err := term.GetSize(int(p.file.Fd())) //nolint:gosec // a file descriptor fits an int
-	if err != nil || width < 2 {
-		width = 80
-	}
+	width := p.width()
 	for i, line := range lines {
 		// A line that wraps would take two of the rows that the next drawing goes back.
 		lines[i] = strings.TrimRight(text.Snip(line, width-1, "…"), " ")

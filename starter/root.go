@@ -88,13 +88,13 @@ func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " 
 
 // nearest suggests what may have been meant.
 func nearest(given, prefix string, known []string) string {
-	best, distance := "", 4
+	best, distance := "", 3
 	for _, candidate := range known {
 		d := levenshtein.ComputeDistance(given, candidate)
 		if strings.HasPrefix(candidate, given) && given != "" {
 			d = 1
 		}
-		if d < distance && d < len(candidate) {
+		if d < distance && d < len(given) {
 			best, distance = candidate, d
 		}
 	}

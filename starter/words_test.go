@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+func made(t *testing.T, args ...string) workflows.Request {
+	t.Helper()
+	args = append([]string{"run", "--dry-run", "--role", "DEV", "--vllm-url", "http://model:8000", "--model", "m"}, args...)
+	code, stdout, stderr := called(t, "", args...)
+	require.Equal(t, exitDone, code, stderr)
+	var request struct{ workflows.Request }
+	type fields workflows.Request
+	var read fields
+	require.NoError(t, json.Unmarshal([]byte(stdout), &read))
+	request.Request = workflows.Request(read)
+	return request.Request
+}
+
+func TestWordsMakeARequest(t *testing.T) {
+	request := made(t, "Add rate limiting", "to the login API", "--agents", "2", "--timeout", "5m", "--retries", "0", "--quorum", "2")
+
+	require.Regexp(t, `^add-rate-limiting-to-the-login-api-[0-9a-f]{8}$`, request.TaskID)
+	require.Equal(t, "Add rate limiting to the login API", request.TaskDescription)
+	require.Equal(t, "adhoc", request.Constraints.StoryID)
+	require.Equal(t, "adhoc", request.Constraints.PlanID)
+	require.Equal(t, 300, *request.Constraints.TimeoutSeconds)
+	require.Equal(t, 0, *request.Constraints.MaxRetries)
+	require.Equal(t, 2, *request.Protocol.Quorum)
+	require.Equal(t, []workflows.Agent{{AgentID: "agent-dev-001"}, {AgentID: "agent-dev-002"}}, request.Agents)
+}
+
+func TestWhatIsNotGivenIsLeftToTheRequestsDefaults(t *testing.T) {
+	request := made(t, "Plan it")
+	require.Nil(t, request.Constraints.TimeoutSeconds)
+	require.Nil(t, request.Constraints.MaxRetries)
+	require.Nil(t, request.Protocol)
+	require.Len(t, request.Agents, defaultAgents)
+}
+
+func TestTheSameWordsAreTheSameTaskAndAChangeIsAnother(t *testing.T) {
+	id := made(t, "Plan it").TaskID
+	require.Equal(t, id, made(t, "Plan it").TaskID)
+	for _, change := range [][]string{{"--role", "QA"}, {"--agents", "4"}, {"--retries", "1"}, {"--timeout", "60"}, {"--model", "n"}} {
+		require.NotEqual(t, id, made(t, append([]string{"Plan it"}, change...)...).TaskID, "%v", change)
+	}
+	require.Equal(t, "mine", made(t, "Plan it", "--task-id", "mine").TaskID)
+}
+
+func TestSlug(t *testing.T) {
+	for text, want := range map[string]string{
+		"Add rate limiting":                  "add-rate-limiting",
+		"  What's   /v1/login?  ":            "what-s-v1-login",
+		"注文を確認":                              "",
+		"Straße 7":                           "stra-e-7",
+		strings.Repeat("word ", 20):          "word-word-word-word-word-word-word-word",
+		strings.Repeat("x", 60):              strings.Repeat("x", slugMost),
+		strings.Repeat("x", 39) + " another": strings.Repeat("x", 39),
+	} {
+		require.Equal(t, want, slug(text), text)
+	}
+	require.Regexp(t, `^task-[0-9a-f]{8}$`, made(t, "注文を確認").TaskID)
+}
