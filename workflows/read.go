@@ -174,7 +174,7 @@ func shown(raw json.RawMessage) string {
 		}
 		return domain.Quote(text)
 	case "a number", "a boolean":
-		cut, _ := domain.CutEncoded(string(raw), 100)
+		cut, _ := domain.CutEncoded(string(bytes.TrimSpace(raw)), 100)
 		return cut
 	default:
 		return kind

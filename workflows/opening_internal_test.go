@@ -1,0 +1,55 @@
+package workflows
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+type fixed domain.Settings
+
+func (f fixed) Settings() domain.Settings { return domain.Settings(f) }
+
+// FuzzOpening reads what a workflow may be started with: it records faults or a request, never both,
+// never neither, and what it records comes back the same.
+func FuzzOpening(f *testing.F) {
+	for _, text := range []string{
+		``, `null`, `[]`, `"x"`, `7`, `{}`, `{"task_id":null}`, `{"agents":[{}]}`, `{"agents":[[]],"protocol":7}`,
+		`{"constraints":{"metadata":{"a":1}},"x-a":1,"$schema":""}`, `{"agents":[{"id":"a","agent_id":"b"}]}`,
+		`{"task_id":"T","task_description":"d","role":"R","constraints":{"story_id":"s","plan_id":"p"},` +
+			`"agents":[{"id":"a","prompt_template":"{role} {{x}}"}],"vllm_url":"http://h:1","vllm_model":"m",` +
+			`"protocol":{"temperature":1e-3,"quorum":1}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	environment := fixed{Cluster: "local", Grace: time.Second, Events: true}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		opening := newOpening(environment, RequestText(text))
+		recorded, err := json.Marshal(opening)
+		require.NoError(t, err)
+		require.Less(t, len(recorded), 2_000_000)
+		if opening.Request == nil {
+			require.NotEmpty(t, opening.Faults)
+			require.LessOrEqual(t, len(opening.Faults), domain.MaxFaults+1)
+			for _, fault := range opening.Faults {
+				require.NotContains(t, fault, "could not be read", "a panic")
+				require.Less(t, len(fault), 1000)
+				require.True(t, strings.Contains(fault, ": ") || strings.HasSuffix(fault, " more"), fault)
+			}
+			return
+		}
+		require.Empty(t, opening.Faults)
+		var replayed Opening
+		require.NoError(t, json.Unmarshal(recorded, &replayed))
+		again, err := json.Marshal(replayed)
+		require.NoError(t, err)
+		require.Equal(t, string(recorded), string(again))
+		key := domain.RunKey{WorkflowID: "w", OriginalRunID: "r"}
+		require.Equal(t, opening.Request.Domain().Turns(key), replayed.Request.Domain().Turns(key))
+	})
+}

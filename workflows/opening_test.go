@@ -1,0 +1,130 @@
+package workflows_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
+	many := strings.Builder{}
+	for i := range 60 {
+		fmt.Fprintf(&many, `,"unknown-%d":1`, i)
+	}
+	tests := map[string]struct{ text, message string }{
+		"null":     {"null", "request: must be an object, got null"},
+		"a list":   {"[]", "request: must be an object, got a list"},
+		"a text":   {`"x"`, `request: must be an object, got "x"`},
+		"a number": {"7", "request: must be an object, got 7"},
+		"two faults": {
+			string(edited(t, map[string]string{"role": "7", "constraints.timeout_seconds": "0"})),
+			"role: must be a string, got 7; constraints.timeout_seconds: must be 1..86400, got 0",
+		},
+		"600 KiB": {
+			string(edited(t, map[string]string{"task_description": quoted(strings.Repeat("x", 600<<10))})),
+			"task_description: must be at most 262144 bytes in JSON, got 614400; request: must be at most 524288 bytes in JSON, got 614819",
+		},
+		"more than fifty faults": {strings.Replace(legal, "{", `{"x-first":0`+many.String()+",", 1), "; and 10 more"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+
+			_, err := s.run(workflows.RequestText([]byte(test.text)))
+
+			kind, message, _ := failed(t, err)
+			require.Equal(t, domain.InvalidRequest, kind)
+			require.True(t, strings.HasSuffix(message, test.message), message)
+			require.LessOrEqual(t, strings.Count(message, "; ")+1, 51)
+			require.Empty(t, s.scheduled)
+			status := s.status()
+			require.Equal(t, domain.StatusFailed, status.Status)
+			require.Equal(t, message, *status.ErrorMessage)
+			require.Equal(t, "FAILED", ask[workflows.Job](s, workflows.QueryJob).Status)
+			require.Contains(t, s.details(), "InvalidRequest")
+		})
+	}
+}
+
+func TestOpening_RefusesARunWithoutInput(t *testing.T) {
+	s := newStage(t)
+	s.env.ExecuteWorkflow(workflows.DeliberationName)
+	kind, message, _ := failed(t, s.env.GetWorkflowError())
+	require.Equal(t, domain.InvalidRequest, kind)
+	require.Equal(t, "request: no input was given; it takes one JSON object", message)
+}
+
+func TestOpening_ChecksTheModelServerWithEverythingElse(t *testing.T) {
+	s := newStage(t)
+	allow, err := domain.NewAllowList([]string{"models.example"})
+	require.NoError(t, err)
+	s.settings.Allow = allow
+
+	_, err = s.run(workflows.RequestText(edited(t, map[string]string{"role": `""`})))
+
+	_, message, _ := failed(t, err)
+	require.Equal(t, "role: cannot be empty; vllm_url: is outside the allow-list (DELIBERATION_VLLM_ALLOW)", message)
+}
+
+func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
+	s := newStage(t)
+	request := council(1)
+	request.VLLMURL = "http://169.254.169.254/latest"
+
+	_, err := s.run(request)
+
+	_, message, _ := failed(t, err)
+	require.Equal(t, "vllm_url: names a link-local or cloud metadata address, which is never allowed", message)
+}
+
+func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
+	s := newStage(t)
+	s.settings.Grace = 1500 * time.Millisecond
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true).in(time.Minute), answer("done", 0.5))
+	s.at(time.Second, func() {
+		s.settings.Cluster, s.settings.Events, s.settings.Grace = "another", false, 0
+		s.settings.Allow, _ = domain.NewAllowList([]string{"nowhere"})
+	})
+
+	_, err := s.run(council(64))
+
+	require.NoError(t, err)
+	require.Equal(t, "local", s.ray.submitted[1].Cluster)
+	last := s.ray.awaited[len(s.ray.awaited)-1]
+	require.Equal(t, 2, last.GraceSeconds, "not less than configured: 0 would be without end")
+	require.Equal(t, domain.AnswerMaximum(64), last.AnswerBytes)
+	require.Equal(t, domain.EventCompleted, s.nats.kinds()[len(s.nats.kinds())-1])
+}
+
+// broken is a configuration that can't be read.
+type broken struct{}
+
+func (broken) Settings() domain.Settings { panic("no configuration") }
+
+func TestOpening_APanicIsAFaultOfTheRun(t *testing.T) {
+	s := newStage(t)
+	env := s.env
+	workflows.Register(renamed{env}, broken{})
+
+	env.ExecuteWorkflow("Broken", council(1))
+
+	kind, message, _ := failed(t, env.GetWorkflowError())
+	require.Equal(t, domain.InvalidRequest, kind)
+	require.Equal(t, "request: could not be read: no configuration", message)
+}
+
+// renamed registers the deliberation under a name of its own, beside the one of the stage.
+type renamed struct{ to workflows.Registry }
+
+func (r renamed) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
+	if options.Name == workflows.DeliberationName {
+		r.to.RegisterWorkflowWithOptions(w, workflow.RegisterOptions{Name: "Broken"})
+	}
+}
