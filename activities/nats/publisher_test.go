@@ -95,6 +95,7 @@ func TestPublish_ReturnsItsContextsErrorWhileNobodyAnswers(t *testing.T) {
 }
 
 func TestPublish_SparesBestEffortEventsNoTimeOnARefusal(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, options(t, func(o *server.Options) { o.JetStreamMaxMemory = 1 << 20 })) // too little for ours
 	publisher, js := connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
 	events := []domain.Event{news(1, domain.EventStarted)}
@@ -112,6 +113,7 @@ func TestPublish_SparesBestEffortEventsNoTimeOnARefusal(t *testing.T) {
 }
 
 func TestPublish_WaitsNoLongerThanASecondForBestEffortEvents(t *testing.T) {
+	t.Parallel()
 	_, publisher, js := started(t)
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "X", Subjects: []string{"deliberation.tokens.>"}, NoAck: true})
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func (p *Publisher) createStream(ctx context.Context, kind domain.EventKind) err
 	}
 	_, err := p.js.CreateStream(within, config)
 	if err == nil {
-		p.log.Info("nats stream made sure of", "stream", config.Name)
+		p.log.Info("nats stream is there", "stream", config.Name)
 	}
 	return p.explained(ctx, err)
 }

@@ -1,0 +1,155 @@
+package nats_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/nats"
+)
+
+// as is a server's URL with a user in it.
+func as(user, password string, srv *server.Server) string {
+	return strings.Replace(srv.ClientURL(), "nats://", "nats://"+user+":"+password+"@", 1)
+}
+
+func TestConnect_RefusesWhatCannotWork(t *testing.T) {
+	nonsense := filepath.Join(t.TempDir(), "nonsense")
+	require.NoError(t, os.WriteFile(nonsense, []byte("nonsense"), 0o600))
+	for name, test := range map[string]struct {
+		config nats.Config
+		want   string
+	}{
+		"a prefix with a wildcard":  {nats.Config{Prefix: "a.*"}, `prefix "a.*"`},
+		"a prefix that ends in dot": {nats.Config{Prefix: "a."}, `prefix "a."`},
+		"a prefix that is too long": {nats.Config{Prefix: strings.Repeat("a", 201)}, "prefix"},
+		"credentials not there":     {nats.Config{Creds: "/nowhere/x.creds"}, "nats: credentials: open /nowhere/x.creds"},
+		"authorities not there":     {nats.Config{CA: "/nowhere/ca.pem"}, "/nowhere/ca.pem"},
+		"authorities of nonsense":   {nats.Config{CA: nonsense}, "failed to parse root certificate"},
+		"a url of nonsense":         {nats.Config{URL: "nats://me:secret@host:x"}, "nats: url: invalid port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := nats.Connect(test.config)
+			require.ErrorContains(t, err, test.want)
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
+
+func TestConnect_WaitsForAServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	opts := options(t, func(o *server.Options) { o.Port = freePort(t) })
+	publisher := connect(t, nats.Config{URL: fmt.Sprintf("nats://127.0.0.1:%d", opts.Port)})
+
+	begun := time.Now()
+	err := publisher.Publish(t.Context(), run())
+	requireNotStored(t, err)
+	require.ErrorContains(t, err, "not connected: ")
+	require.Less(t, time.Since(begun), time.Second)
+	status, trouble := publisher.Status()
+	require.Equal(t, "reconnecting", status)
+	require.Error(t, trouble)
+
+	srv := serve(t, opts)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, publisher.Publish(t.Context(), run()))
+	}, patience, often)
+	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
+	requireWell(t, publisher)
+}
+
+func TestPublish_GoesOnAfterARestartOfTheServer(t *testing.T) {
+	t.Parallel()
+	opts := options(t, func(o *server.Options) { o.Port = freePort(t) })
+	srv := serve(t, opts)
+	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
+	require.NoError(t, publisher.Publish(t.Context(), run()[:2]))
+
+	stop(srv)
+	requireNotStored(t, publisher.Publish(t.Context(), run()))
+
+	again := opts.Clone()
+	srv = serve(t, again)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, publisher.Publish(t.Context(), run()))
+	}, patience, often)
+	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
+	requireWell(t, publisher)
+}
+
+func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
+	t.Parallel()
+	opts := options(t, withPassword("right"))
+	srv := serve(t, opts)
+	publisher := connect(t, nats.Config{URL: as("worker", "wrong", srv)})
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, trouble := publisher.Status()
+		require.Equal(c, "reconnecting", status)
+		require.ErrorIs(c, trouble, natsgo.ErrAuthorization)
+		seen, err := srv.Varz(nil)
+		require.NoError(c, err)
+		require.Greater(c, seen.TotalConnections, uint64(2), "at the second refusal the library gives up by default")
+	}, patience, often)
+	err := publisher.Publish(t.Context(), run())
+	requireNotStored(t, err)
+	require.ErrorIs(t, err, natsgo.ErrAuthorization)
+	require.NotContains(t, err.Error(), "wrong")
+
+	corrected := opts.Clone()
+	withPassword("wrong")(corrected)
+	require.NoError(t, srv.ReloadOptions(corrected))
+	requireWell(t, publisher)
+	require.NoError(t, publisher.Publish(t.Context(), run()))
+}
+
+func TestStatus_TellsOfCredentialsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	creds := filepath.Join(t.TempDir(), "worker.creds")
+	require.NoError(t, os.WriteFile(creds, []byte("nonsense"), 0o600))
+	publisher := connect(t, nats.Config{URL: serve(t, options(t, withPassword("right"))).ClientURL(), Creds: creds})
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, trouble := publisher.Status()
+		require.Equal(c, "reconnecting", status)
+		require.ErrorContains(c, trouble, "worker.creds")
+	}, patience, often)
+}
+
+func withPassword(password string) func(*server.Options) {
+	return func(o *server.Options) { o.Users = []*server.User{{Username: "worker", Password: password}} }
+}
+
+func TestStatus_NamesTheServerWithoutThePassword(t *testing.T) {
+	srv := serve(t, options(t, withPassword("right")))
+	publisher := connect(t, nats.Config{URL: as("worker", "right", srv)})
+	status, trouble := publisher.Status()
+	require.NoError(t, trouble)
+	require.Contains(t, status, "connected to nats://")
+	require.NotContains(t, status, "right")
+}
+
+func TestClose_EndsPublishing(t *testing.T) {
+	_, publisher, _ := started(t)
+	require.NoError(t, publisher.Publish(t.Context(), run()))
+	publisher.Close()
+	requireNotStored(t, publisher.Publish(t.Context(), run()))
+	status, _ := publisher.Status()
+	require.Equal(t, "closed", status)
+	publisher.Close()
+}
+
+func requireWell(t *testing.T, publisher *nats.Publisher) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, trouble := publisher.Status()
+		require.NoError(c, trouble)
+		require.Contains(c, status, "connected to ")
+	}, patience, often)
+}

@@ -1,0 +1,143 @@
+package nats_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestGolden_MessagesAreWhatConsumersKnow pins what is stored, byte for byte but for the indentation.
+// A change of one of these files breaks consumers: it needs another version of the event's type.
+func TestGolden_MessagesAreWhatConsumersKnow(t *testing.T) {
+	_, publisher, js := started(t)
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ALL", Subjects: []string{"deliberation.>"}})
+	require.NoError(t, err)
+	cases := payloads()
+	for i, c := range cases {
+		require.NoError(t, publisher.Publish(t.Context(), []domain.Event{c.event(t, i+1)}))
+	}
+
+	messages := stored(t, js, "ALL")
+	require.Len(t, messages, len(cases))
+	kinds := map[domain.EventKind]bool{}
+	for i, c := range cases {
+		requireGolden(t, c.file, messages[i].Data)
+		kinds[c.kind] = true
+	}
+	for _, kind := range []domain.EventKind{
+		domain.EventStarted, domain.EventStreamStart, domain.EventAgentCompleted, domain.EventAgentFailed,
+		domain.EventCompleted, domain.EventFailed, domain.EventCancelled,
+	} {
+		require.True(t, kinds[kind], "no golden file of %s", kind)
+	}
+}
+
+func requireGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	var indented bytes.Buffer
+	require.NoError(t, json.Indent(&indented, got, "", "  "))
+	indented.WriteByte('\n')
+	path := filepath.Join("testdata", file)
+	if *update {
+		require.NoError(t, os.WriteFile(path, indented.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), indented.String(), file)
+}
+
+// payload is the data of an event, made of the structs that the workflow encodes.
+type payload struct {
+	file string
+	kind domain.EventKind
+	data any
+}
+
+func (p payload) event(t *testing.T, number int) domain.Event {
+	t.Helper()
+	data, err := json.Marshal(p.data)
+	require.NoError(t, err)
+	return domain.Event{
+		ID: domain.EventID("plan-7", runID, number, p.kind), Kind: p.kind, DeliberationID: "plan-7",
+		AgentID: "qa-1", At: clock.Add(time.Duration(number) * time.Second), Data: data,
+	}
+}
+
+const runID = "0199f1c2-7b1e-7c3a-9d2f-5e6a7b8c9d0e"
+
+var clock = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.UTC)
+
+func payloads() []payload {
+	return []payload{
+		{"started.json", domain.EventStarted, workflows.StartedEvent{
+			DeliberationID: "plan-7", RunID: runID, TaskID: "task-1", Role: "QA", StoryID: "story-1", PlanID: "plan-1",
+			Status: domain.StatusRunning, StartedAt: clock, Agents: []workflows.EventAgent{
+				{AgentID: "qa-1", Role: "QA", Model: "small"}, {AgentID: "dev.1", Role: "DEV", Model: "large"},
+			},
+		}},
+		{"stream_start.json", domain.EventStreamStart, workflows.StreamStartEvent{
+			TaskDescription: "Write <tests> & say \"why\"", Role: "QA", Status: "streaming", Model: "small",
+			DeliberationID: "plan-7", AgentID: "qa-1",
+		}},
+		{"agent_completed.json", domain.EventAgentCompleted, workflows.AgentCompletedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.",
+			Reasoning: "It is\ncheap.", Score: 0.75, Attempts: 2, DurationMS: 1500,
+			Usage:    workflows.Usage{PromptTokens: 10, CompletionTokens: 20},
+			Metadata: map[string]string{"finish_reason": "stop"},
+		}},
+		{"agent_failed.json", domain.EventAgentFailed, workflows.AgentFailedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "dev.1", Role: "DEV",
+			ErrorType: domain.LostRepeatedly, Message: "the runner died three times", Attempts: 3,
+		}},
+		{"completed.json", domain.EventCompleted, result()},
+		{"completed_scoreboard.json", domain.EventCompleted, workflows.ScoreboardEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
+			Degraded: true, Scores: []workflows.EventScore{{Rank: 1, AgentID: "qa-1", Score: 0.75}},
+			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, ExecutionTimeMS: 2500,
+			ResultRef: workflows.ResultRef{WorkflowID: "plan-7", RunID: runID},
+		}},
+		{"failed.json", domain.EventFailed, ended(domain.StatusFailed, domain.DeliberationFailed, "no agent completed")},
+		{"cancelled.json", domain.EventCancelled, ended(domain.StatusCancelled, domain.Cancelled, "cancelled by its caller")},
+	}
+}
+
+func ended(status domain.DeliberationStatus, kind domain.FailureKind, message string) workflows.EndedEvent {
+	return workflows.EndedEvent{
+		DeliberationID: "plan-7", TaskID: "task-1", Status: status, ErrorType: kind, Message: message,
+		Failures: failures(), ExecutionTimeMS: 2500,
+	}
+}
+
+func failures() []workflows.AgentFailure {
+	return []workflows.AgentFailure{{
+		AgentID: "dev.1", ErrorType: domain.LostRepeatedly, Message: "the runner died three times", Attempts: 3,
+	}}
+}
+
+func result() workflows.Result {
+	best := workflows.AgentResult{
+		Rank: 1, AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.", Reasoning: "It is\ncheap.",
+		Score: 0.75, Attempts: 2, DurationMS: 1500, Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 20},
+		Metadata: map[string]string{"finish_reason": "stop"},
+	}
+	return workflows.Result{
+		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
+		Degraded: true, BestResult: &best, Results: []workflows.AgentResult{best}, Failures: failures(),
+		TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, HasFailures: true,
+		StopReason: workflows.StoppedDecided,
+		Usage:      workflows.TotalUsage{PromptTokens: 30, CompletionTokens: 40, LLMCalls: 5, WastedTokens: 20},
+		StartedAt:  clock, CompletedAt: clock.Add(2500 * time.Millisecond), ExecutionTimeMS: 2500,
+	}
+}
