@@ -17,9 +17,9 @@ func (c *cli) await(ctx context.Context, e execution) error {
 	case err != nil:
 		return err
 	}
-	end, err := endingOf(t.closing, t.cancelled)
+	end, err := t.ending(e.id)
 	if err != nil {
-		return fmt.Errorf("result of %q: %w", e.id, err)
+		return err
 	}
 	return c.printEnding(e, end)
 }

@@ -65,7 +65,7 @@ func (c *cli) cancel(ctx context.Context, e execution, reason string) error {
 	case err != nil:
 		return err
 	}
-	end, err := endingOf(t.closing, t.cancelled)
+	end, err := t.ending(e.id)
 	if err != nil {
 		return err
 	}

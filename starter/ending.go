@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -27,6 +30,33 @@ const (
 	typeTerminated = "Terminated"
 	typeTimedOut   = "TimedOut"
 )
+
+// ending reads how a closed run ended: from its last event, and for the reason of a cancellation from
+// the whole history.
+func (s server) ending(ctx context.Context, e execution) (ending, error) {
+	t := newTimeline()
+	filter := enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+	if e.info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
+		filter = enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
+	}
+	events := s.GetWorkflowHistory(ctx, e.id, e.runID, false, filter)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return ending{}, err
+		}
+		t.take(event)
+	}
+	return t.ending(e.id)
+}
+
+func (t *timeline) ending(id string) (ending, error) {
+	end, err := endingOf(t.closing, t.cancelled)
+	if err != nil {
+		return ending{}, fmt.Errorf("result of %q: %w", id, err)
+	}
+	return end, nil
+}
 
 // endingOf reads the event; cancelled is the reason that a cancellation was asked for with.
 func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {

@@ -36,13 +36,9 @@ runs; --wait waits for its end. Exit code 3: not found.`,
 			case e.running():
 				return c.stillRunning(e)
 			}
-			t, err := c.server.timeline(cmd.Context(), e)
+			end, err := c.server.ending(cmd.Context(), e)
 			if err != nil {
 				return err
-			}
-			end, err := endingOf(t.closing, t.cancelled)
-			if err != nil {
-				return fmt.Errorf("result of %q: %w", e.id, err)
 			}
 			return c.printEnding(e, end)
 		},

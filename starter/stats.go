@@ -74,7 +74,7 @@ func (s server) askStats(ctx context.Context, query string, into any) error {
 	defer cancel()
 	answer, err := s.QueryWorkflow(asking, workflows.StatsID, "", query)
 	if err != nil {
-		return unanswered(asking, err)
+		return unanswered(err)
 	}
 	return answer.Get(into)
 }
@@ -89,14 +89,15 @@ func (s server) refresh(ctx context.Context, into any) error {
 		err = update.Get(asking, into)
 	}
 	if err != nil {
-		return unanswered(asking, err)
+		return unanswered(err)
 	}
 	return nil
 }
 
-// unanswered says whom a question was for that nobody answered in time.
-func unanswered(asking context.Context, err error) error {
-	if asking.Err() == nil {
+// unanswered says whom a question was for that nobody answered in time. Temporal itself has just
+// described the workflow.
+func unanswered(err error) error {
+	if !silent(err) {
 		return err
 	}
 	return &exit{

@@ -51,11 +51,6 @@ func (s server) timeline(ctx context.Context, e execution) (*timeline, error) {
 	return t, nil
 }
 
-// closing reads the event that a closed run ended with.
-func (s server) closing(ctx context.Context, e execution) (*historypb.HistoryEvent, error) {
-	return s.GetWorkflowHistory(ctx, e.id, e.runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT).Next()
-}
-
 func (t *timeline) take(event *historypb.HistoryEvent) {
 	switch event.GetEventType() {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:

@@ -104,9 +104,9 @@ func statusOf(e execution, t *timeline) workflows.Status {
 
 // closedView is the view of a run that has ended, by its last event.
 func closedView(e execution, t *timeline) (view, error) {
-	end, err := endingOf(t.closing, t.cancelled)
+	end, err := t.ending(e.id)
 	if err != nil {
-		return view{}, fmt.Errorf("result of %q: %w", e.id, err)
+		return view{}, err
 	}
 	status := statusOf(e, t)
 	status.Status, status.ClosedAt, status.Result = end.status, &end.at, end.result.BestResult

@@ -1,0 +1,117 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func matches(pattern, text string) bool {
+	return regexp.MustCompile("(?m)" + pattern).MatchString(text)
+}
+
+// surroundings are what deliberations open with: one cluster, no events, any model server.
+type surroundings struct{}
+
+func (surroundings) Settings() domain.Settings { return domain.Settings{Cluster: "local"} }
+
+// registerCanned binds the steps to outcomes that the task's description asks for:
+// "full": Ray has no room; "slow": the turns run until they are stopped; "brief": for two seconds;
+// "away": Ray doesn't answer. An agent whose id has "fail" in it fails for good.
+func registerCanned(w worker.Worker) {
+	named := func(name string, do any) {
+		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+	}
+	named(workflows.SubmitTurns.Name(), cannedSubmit)
+	named(workflows.AwaitTurn.Name(), cannedAwait)
+	named(workflows.StopTurns.Name(), cannedStop)
+	named(workflows.CountDeliberations.Name(), cannedCount)
+}
+
+func cannedSubmit(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+	description := in.Request.Domain().TaskDescription()
+	if strings.Contains(description, "full") {
+		progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Refusal: "no room: 2 of 2 turns run", Since: time.Now()}
+		return workflows.SubmitTurnsResult{}, beat(ctx, time.Hour, progress)
+	}
+	var handles []workflows.Handle
+	for i, turn := range in.Turns {
+		runner := strings.Fields(description)[0]
+		if strings.Contains(turn.AgentID, "fail") {
+			runner = "fail"
+		}
+		handles = append(handles, workflows.Handle{
+			TurnID: turn.TurnID, Cluster: in.Cluster, Runner: fmt.Sprintf("%s/%d", runner, i), Incarnation: "1",
+		})
+	}
+	return workflows.SubmitTurnsResult{Handles: handles}, nil
+}
+
+func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+	scene, seat, _ := strings.Cut(in.Handle.Runner, "/")
+	progress := workflows.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: time.Now(), Tokens: 7}
+	switch scene {
+	case "fail":
+		return workflows.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelRejected, Message: "the model said no"}, nil
+	case "away":
+		return workflows.TurnOutcome{}, errors.New("connection refused by the gateway")
+	case "slow":
+		return workflows.TurnOutcome{}, beat(ctx, time.Hour, progress)
+	case "brief":
+		if err := beat(ctx, 2*time.Second, progress); err != nil {
+			return workflows.TurnOutcome{}, err
+		}
+	}
+	return workflows.TurnOutcome{
+		Kind: domain.OutcomeCompleted, Proposal: "CANNED proposal " + seat + "\nwith a \x1b[31mred\x1b[0m line\nand a third",
+		Reasoning: "CANNED reasons", Score: map[string]float64{"0": 0.5, "1": 0.9}[seat] + 0.01, Calls: 1,
+		Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 20}, DurationMS: 1200,
+	}, nil
+}
+
+// beat sends heartbeats for a while, or until the step is stopped.
+func beat(ctx context.Context, during time.Duration, progress any) error {
+	over := time.After(during)
+	for {
+		activity.RecordHeartbeat(ctx, progress)
+		select {
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-activity.GetWorkerStopChannel(ctx):
+			return errors.New("the worker stops")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func cannedStop(_ context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
+	stopped := workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{}}
+	for _, handle := range in.Stop {
+		stopped.Outcomes[handle.TurnID] = workflows.TurnOutcome{Kind: domain.OutcomeCancelled}
+	}
+	return stopped, nil
+}
+
+func cannedCount(context.Context, workflows.CountInput) (workflows.CountResult, error) {
+	now := time.Now().UTC()
+	return workflows.CountResult{
+		Stats: workflows.Stats{Total: 6, Active: 1, Completed: 3, Failed: 1, Cancelled: 1, AverageMS: 2000},
+		Jobs: []workflows.ActiveJob{{
+			WorkflowID: "deliberation-T-9", RunID: "run-9", TaskID: "T-9", Role: "DEV", Start: now.Add(-125 * time.Second),
+		}},
+		AsOf: now,
+	}, nil
+}

@@ -1,0 +1,198 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// TestLive is what the command line does with a Temporal server, and a worker that registers the
+// workflows and canned steps: neither Ray nor NATS is needed.
+func TestLive(t *testing.T) {
+	temporal := os.Getenv("DELIBERATION_TEST_TEMPORAL")
+	if temporal == "" {
+		t.Skip("DELIBERATION_TEST_TEMPORAL is not set; it names a temporal binary, for example bin/temporal")
+	}
+	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
+		ClientOptions: &client.Options{Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))},
+		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() }) // the process ends with the test anyway
+
+	// The scripts run in parallel, as subtests that the group waits for: the server outlives them.
+	t.Run("script", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 "testdata/integration",
+			RequireExplicitExec: true,
+			Setup: func(env *testscript.Env) error {
+				return setUp(env, server.Client(), server.FrontendHostPort())
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"exits": exits, "stop-worker": stopWorker, "start-worker": startWorker, "terminate": terminate,
+				"start-by-hand": startByHand, "start-stats": startStats, "eventually": eventually, "cut-off": cutOff, "restore": restore,
+			},
+		})
+	})
+}
+
+// stage is what a script plays on: its own task queue, with its own worker, behind its own wire.
+type stage struct {
+	client client.Client
+	queue  string
+	wire   *wire
+	stop   func()
+}
+
+func setUp(env *testscript.Env, c client.Client, address string) error {
+	s := &stage{client: c, queue: "queue-" + filepath.Base(env.WorkDir), wire: newWire(address)}
+	if err := s.wire.open("127.0.0.1:0"); err != nil {
+		return err
+	}
+	env.Values["stage"] = s
+	env.Setenv("TEMPORAL_ADDRESS", s.wire.address)
+	env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none")
+	env.Setenv("DELIBERATION_TASK_QUEUE", s.queue)
+	env.Setenv("DELIBERATION_VLLM_URL", "http://model:8000")
+	env.Setenv("DELIBERATION_VLLM_MODEL", "canned")
+	env.Defer(func() {
+		if s.stop != nil {
+			s.stop()
+		}
+		s.wire.cut()
+	})
+	return s.work()
+}
+
+func (s *stage) work() error {
+	var started []worker.Worker
+	s.stop = func() {
+		for _, w := range started {
+			w.Stop()
+		}
+		s.stop = nil
+	}
+	for _, queue := range []string{s.queue, workflows.SubmitQueue(s.queue), workflows.WaitQueue(s.queue)} {
+		w := worker.New(s.client, queue, worker.Options{})
+		workflows.Register(w, surroundings{})
+		registerCanned(w)
+		if err := w.Start(); err != nil {
+			return err
+		}
+		started = append(started, w)
+	}
+	return nil
+}
+
+func on(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) } //nolint:forcetypeassert // set up above
+
+func stopWorker(ts *testscript.TestScript, _ bool, _ []string) { on(ts).stop() }
+
+func startWorker(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(on(ts).work()) }
+
+// terminate ID REASON ends a run as an operator would.
+func terminate(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(on(ts).client.TerminateWorkflow(context.Background(), args[0], "", args[1]))
+}
+
+// startByHand TYPE ID INPUT starts a workflow without the starter; INPUT is a file of JSON.
+func startByHand(ts *testscript.TestScript, _ bool, args []string) {
+	options := client.StartWorkflowOptions{ID: args[1], TaskQueue: on(ts).queue}
+	if len(args) > 3 {
+		timeout, err := time.ParseDuration(args[3])
+		ts.Check(err)
+		options.WorkflowExecutionTimeout = timeout
+	}
+	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, args[0], workflows.RequestText([]byte(ts.ReadFile(args[2]))))
+	ts.Check(err)
+}
+
+func startStats(ts *testscript.TestScript, _ bool, _ []string) {
+	options := client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: on(ts).queue}
+	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, workflows.DeliberationStatsName, workflows.StatsState{})
+	ts.Check(err)
+}
+
+// eventually TEXT PROGRAM ARGS... runs a program until its output has the text.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	last := ""
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		_ = ts.Exec(args[1], args[2:]...) // its exit code may be any until then
+		last = ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		if matches(args[0], last) {
+			return
+		}
+	}
+	ts.Fatalf("%q never had %q; the last output was %s", args[1:], args[0], last)
+}
+
+// cutOff takes Temporal away from the starter, and restore gives it back; the worker keeps it.
+func cutOff(ts *testscript.TestScript, _ bool, _ []string) { on(ts).wire.cut() }
+
+func restore(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(on(ts).wire.open(on(ts).wire.address))
+}
+
+// wire is a connection to Temporal that can be cut.
+type wire struct {
+	to       string
+	address  string
+	listener net.Listener
+	ends     chan net.Conn
+}
+
+func newWire(to string) *wire { return &wire{to: to, ends: make(chan net.Conn, 1000)} }
+
+func (w *wire) open(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	w.listener, w.address = listener, listener.Addr().String()
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", w.to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			w.ends <- near
+			w.ends <- far
+			go func() { _, _ = io.Copy(far, near); far.Close() }()
+			go func() { _, _ = io.Copy(near, far); near.Close() }()
+		}
+	}()
+	return nil
+}
+
+func (w *wire) cut() {
+	w.listener.Close()
+	for {
+		select {
+		case end := <-w.ends:
+			end.Close()
+		default:
+			return
+		}
+	}
+}
