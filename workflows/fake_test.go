@@ -77,6 +77,7 @@ type fakeRay struct {
 	awaited   []workflows.AwaitTurnInput
 	stopped   []workflows.StopTurnsInput
 	forgotten []workflows.Handle
+	said      []workflows.StopTurnsResult
 	turns     map[domain.TurnID]workflows.TurnRef
 	ended     map[domain.TurnID]bool
 }
@@ -171,6 +172,7 @@ func (f *fakeRay) end(in workflows.StopTurnsInput) reply[workflows.StopTurnsResu
 			said.out.Outcomes[handle.TurnID] = *found
 		}
 	}
+	f.said = append(f.said, said.out)
 	return said
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
@@ -49,7 +50,8 @@ func newStage(t *testing.T) *stage {
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: workflows.DefaultTaskQueue})
-	env.SetTestTimeout(20 * time.Second)
+	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // of a busy machine's time
 	p := pace{env}
 	s := &stage{
 		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},

@@ -1,0 +1,151 @@
+package workflows_test
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"pgregory.net/rapid"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// largest is a deliberation in which everything is as large as it may be.
+type largest struct {
+	agents   int
+	template int
+	unit     string // what the texts are made of
+	idUnit   string // what the workflow's own id is made of
+	failing  int    // agents with the longest message instead of the longest answer
+	late     bool   // the answers come with the stop
+	away     int    // how many tries NATS misses
+}
+
+// text takes exactly, or just under, so many bytes in JSON.
+func (l largest) text(size int) string {
+	return strings.Repeat(l.unit, size/domain.EncodedSize(l.unit))
+}
+
+// name is as long as a name may be, and unlike any other number's.
+func (l largest) name(i int) string { return fmt.Sprintf("%02d", i) + l.text(domain.MaxName-2) }
+
+func (l largest) request() workflows.Request {
+	metadata := map[string]string{}
+	for i := range 32 {
+		metadata[fmt.Sprintf("k%02d", i)] = l.text(1021)
+	}
+	request := workflows.Request{
+		TaskID: l.name(0), Role: l.name(0), TaskDescription: "d" + l.text(domain.MaxDescription-1),
+		Constraints: workflows.Constraints{StoryID: l.name(0), PlanID: l.name(0), Metadata: metadata},
+		VLLMURL:     "http://vllm:8000", VLLMModel: l.name(0),
+	}
+	for i := range l.agents {
+		request.Agents = append(request.Agents, workflows.Agent{
+			AgentID: l.name(i), Role: l.name(i), Model: l.name(i), PromptTemplate: l.text(l.template),
+		})
+	}
+	return request
+}
+
+func (l largest) id() string { return "d" + strings.Repeat(l.idUnit, 999/len(l.idUnit)) }
+
+func (l largest) outcome(agent int) workflows.TurnOutcome {
+	said := answer("p"+l.text(domain.AnswerMaximum(l.agents)-8), 0.5).out
+	said.Reasoning = "because"
+	if agent < l.failing {
+		said = failure(domain.ModelRejected, false).out
+		said.Message = l.text(domain.MaxMessage)
+	}
+	said.Metadata = map[string]string{
+		"submission_id": "t" + strings.Repeat("a", 26), "cluster": l.name(0), "finish_reason": "stop",
+		"response_format": "json_schema", "parse": "score_invalid", "truncated": "true",
+	}
+	return said
+}
+
+// fits runs the deliberation and weighs everything that a payload carries.
+func (l largest) fits(t *testing.T) {
+	t.Helper()
+	s := newStage(t)
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: l.id(), TaskQueue: workflows.DefaultTaskQueue})
+	request := l.request()
+	answers := []workflows.TurnOutcome{}
+	for i, agent := range request.Agents {
+		said := l.outcome(i)
+		answers = append(answers, said)
+		s.ray.agents[agent.AgentID] = script{{reply: reply[workflows.TurnOutcome]{out: said}}}
+		if l.late {
+			s.ray.agents[agent.AgentID] = script{{reply: never().reply, atStop: &said}}
+		}
+	}
+	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= l.away]}
+	}
+	weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
+	var left workflows.OutboxInput
+	s.onOutbox(func(in workflows.OutboxInput) { left = in })
+
+	result, err := s.run(timeout(request, 60))
+
+	require.NoError(t, err)
+	weigh("result", result)
+	weigh("outbox", left)
+	weigh("all answers", answers)
+	weigh("status", s.status())
+	for _, in := range s.ray.submitted {
+		weigh("SubmitTurns", in)
+	}
+	for _, in := range s.nats.inputs {
+		weigh("PublishEvents", in)
+	}
+	for _, said := range s.ray.said {
+		weigh("StopTurns", said)
+	}
+	require.Equal(t, domain.EventCompleted, s.nats.stored[len(s.nats.stored)-1].Kind)
+	if l.away > 6 {
+		require.Len(t, left.Events, 1+l.agents+1-map[bool]int{true: l.failing}[l.late], "every event is kept, if without its texts")
+	}
+}
+
+func TestBounds_NoLegalRequestOutgrowsAPayload(t *testing.T) {
+	require.NoError(t, flag.Set("rapid.checks", "25"))
+	t.Cleanup(func() { require.NoError(t, flag.Set("rapid.checks", "100")) })
+	units := rapid.SampledFrom([]string{"x", "<", "\x01", "議", "\"", "é", "\u2028", "🎯", "\ufffd"})
+	rapid.Check(t, func(r *rapid.T) {
+		l := largest{
+			agents: rapid.SampledFrom([]int{1, 15, 16, 17, 64}).Draw(r, "agents"), unit: units.Draw(r, "unit"),
+			idUnit: units.Draw(r, "id unit"), late: rapid.Bool().Draw(r, "late"), away: rapid.IntRange(0, 9).Draw(r, "away"),
+		}
+		l.template = rapid.IntRange(0, min(domain.MaxTemplate, (150<<10)/l.agents)).Draw(r, "template")
+		l.failing = rapid.IntRange(0, l.agents-1).Draw(r, "failing")
+		l.fits(t)
+	})
+}
+
+func TestBounds_TheLargestOfAllFits(t *testing.T) {
+	for _, agents := range []int{1, 16, 64} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d agents, late %t", agents, late), func(t *testing.T) {
+				largest{
+					agents: agents, template: min(domain.MaxTemplate, (150<<10)/agents),
+					unit: "<", idUnit: "<", late: late, away: 9,
+				}.fits(t)
+			})
+		}
+	}
+}
+
+func TestBounds_TheLongestDeliberation(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = script{never()}
+	_, err := s.run(timeout(council(1), 86400))
+	kind, _, _ := failed(t, err)
+	require.Equal(t, domain.DeadlineExceeded, kind)
+	require.Equal(t, 86400, s.ray.submitted[0].RunSeconds)
+	require.Equal(t, time.Hour, s.ray.submitted[0].GiveUpAt.Sub(*s.status().StartedAt))
+}
