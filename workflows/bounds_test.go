@@ -46,7 +46,7 @@ func (l largest) request() workflows.Request {
 	}
 	for i := range l.agents {
 		request.Agents = append(request.Agents, workflows.Agent{
-			AgentID: l.name(i), Role: l.name(i), Model: l.name(i), PromptTemplate: l.text(l.template),
+			AgentID: l.name(i), Role: l.name(i), Model: l.name(i), PromptTemplate: "t" + l.text(l.template-1),
 		})
 	}
 	return request
@@ -121,7 +121,7 @@ func TestBounds_NoLegalRequestOutgrowsAPayload(t *testing.T) {
 			agents: rapid.SampledFrom([]int{1, 15, 16, 17, 64}).Draw(r, "agents"), unit: units.Draw(r, "unit"),
 			idUnit: units.Draw(r, "id unit"), late: rapid.Bool().Draw(r, "late"), away: rapid.IntRange(0, 9).Draw(r, "away"),
 		}
-		l.template = rapid.IntRange(0, min(domain.MaxTemplate, (150<<10)/l.agents)).Draw(r, "template")
+		l.template = rapid.IntRange(1, min(domain.MaxTemplate, (150<<10)/l.agents)).Draw(r, "template")
 		l.failing = rapid.IntRange(0, l.agents-1).Draw(r, "failing")
 		l.fits(t)
 	})

@@ -1,0 +1,195 @@
+package workflows_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// wire is every payload that travels, with every field set. The files under testdata/wire are what is
+// out in the world: a changed one is a changed contract.
+func wire(t *testing.T) map[string]any {
+	t.Helper()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	text := "not finished"
+	normalised, err := workflows.RequestText(edited(t, map[string]string{
+		"constraints.metadata": `{"team":"identity"}`, "agents.0.prompt_template": `"You are careful. <{role}>"`,
+	})).Normalise()
+	require.NoError(t, err)
+	handle := workflows.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
+	outcome := answer("Use a token bucket.", 0.82).out
+	outcome.Metadata = map[string]string{"submission_id": "tabc"}
+	best := workflows.AgentResult{
+		Rank: 1, AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.", Reasoning: "It is simple.",
+		Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 5},
+		Metadata: map[string]string{"submission_id": "tabc", "cluster": "local", "finish_reason": "stop"},
+	}
+	failed := workflows.AgentFailure{AgentID: "agent-2", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4}
+	usage := workflows.TotalUsage{PromptTokens: 20, CompletionTokens: 6, LLMCalls: 3, WastedTokens: 11}
+	record := workflows.EventRecord{
+		ID: "deliberation-T-42/r/1-stream_start", Kind: domain.EventStreamStart, DeliberationID: deliberationID,
+		AgentID: "agent-1", At: at, Data: json.RawMessage(`{"role":"DEV"}`),
+	}
+	job := workflows.Job{
+		JobID: "deliberation-T-42/r", Name: "deliberation T-42 (DEV)", Status: "RUNNING", SubmissionID: deliberationID,
+		Role: "DEV", TaskID: "T-42", StartTimeSeconds: at.Unix(), Runtime: "5m 30s",
+	}
+	stats := workflows.Stats{
+		Total: 7, Active: 1, Completed: 2, Failed: 3, AverageMS: 2000, UptimeSeconds: 3600, Cancelled: 1, TimedOut: 1,
+		Terminated: 1, P50MS: 2000, P95MS: 2500, AsOf: at,
+	}
+	counted := workflows.CountResult{Stats: stats, AsOf: at, Jobs: []workflows.ActiveJob{{
+		WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: at,
+	}}}
+	return map[string]any{
+		"request_normalised": &normalised,
+		"opening": &workflows.Opening{
+			Request: &normalised, AnswerBytes: 65536, Attributes: []string{"DeliberationRole"}, Events: true,
+			Cluster: "local", GraceSeconds: 30,
+		},
+		"opening_refused": &workflows.Opening{Faults: []string{"task_id: cannot be empty"}},
+		"result": &workflows.Result{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
+			Degraded: true, BestResult: &best, Results: []workflows.AgentResult{best}, Failures: []workflows.AgentFailure{failed},
+			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.82, HasFailures: true,
+			StopReason: workflows.StoppedDecided, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+		},
+		"failure_details": &workflows.FailureDetails{
+			DeliberationID: deliberationID, TaskID: "T-42", Phase: "propose", Failures: []workflows.AgentFailure{failed}, Usage: usage,
+		},
+		"status": &workflows.Status{
+			DeliberationID: deliberationID, Status: domain.StatusRunning, Phase: "propose", Round: 0, WaitingFor: "local",
+			Agents: []workflows.AgentStatus{{
+				AgentID: "agent-1", Role: "DEV", Model: "qwen", State: domain.AgentSubmitted, Attempt: 1, SubmissionID: "tabc", Cluster: "local",
+			}},
+			StartedAt: &at, AsOf: at,
+		},
+		"status_closed": &workflows.Status{
+			DeliberationID: deliberationID, Status: domain.StatusFailed, Phase: "done", Agents: []workflows.AgentStatus{},
+			Result: &best, ErrorMessage: &text, StartedAt: &at, ClosedAt: &at, AsOf: at,
+		},
+		"job":         &job,
+		"stats":       &stats,
+		"active_jobs": &workflows.ActiveJobs{Jobs: []workflows.Job{job}, Total: 1, AsOf: at},
+		"stats_state": &workflows.StatsState{Since: at, Last: counted},
+		"submit_turns_input": &workflows.SubmitTurnsInput{
+			DeliberationID: deliberationID, OriginalRunID: "r", Request: normalised, Cluster: "local",
+			Turns: []workflows.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
+		},
+		"submit_turns_result": &workflows.SubmitTurnsResult{
+			Handles: []workflows.Handle{handle}, Cancelled: []domain.TurnID{"tdef"}, Refusal: "503: runner_full",
+		},
+		"await_turn_input":   &workflows.AwaitTurnInput{Handle: handle, AnswerBytes: 65536, GraceSeconds: 30},
+		"await_turn_result":  &outcome,
+		"await_turn_failure": &workflows.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelTimeout, Message: "slow", Retryable: true},
+		"stop_turns_input": &workflows.StopTurnsInput{
+			DeliberationID: deliberationID, Stop: []workflows.Handle{handle}, Forget: []workflows.Handle{handle}, AnswerBytes: 65536, Reason: "deadline",
+		},
+		"stop_turns_result":     &workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{"tabc": outcome}},
+		"publish_events_input":  &workflows.PublishEventsInput{TaskDescription: "Add rate limiting", Events: []workflows.EventRecord{record}},
+		"publish_events_result": &workflows.PublishEventsResult{Stored: 1},
+		"outbox_input":          &workflows.OutboxInput{Events: []workflows.EventRecord{record}},
+		"count_input":           &workflows.CountInput{},
+		"count_result":          &counted,
+		"submit_progress":       &workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
+		"await_progress":        &workflows.AwaitProgress{Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
+		"event_started": &workflows.StartedEvent{
+			DeliberationID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", StoryID: "S-7", PlanID: "P-3",
+			Status: domain.StatusRunning, Agents: []workflows.EventAgent{{AgentID: "agent-1", Role: "DEV", Model: "qwen"}}, StartedAt: at,
+		},
+		"event_stream_start": &workflows.StreamStartEvent{
+			TaskDescription: "Add rate limiting", Role: "DEV", Status: "streaming", Model: "qwen", DeliberationID: deliberationID, AgentID: "agent-1",
+		},
+		"event_agent_completed": &workflows.AgentCompletedEvent{
+			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.",
+			Reasoning: "It is simple.", Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: best.Usage, Metadata: best.Metadata,
+		},
+		"event_agent_failed": &workflows.AgentFailedEvent{
+			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-2", Role: "DEV", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4,
+		},
+		"event_completed_scoreboard": &workflows.ScoreboardEvent{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
+			Scores: []workflows.EventScore{{Rank: 1, AgentID: "agent-1", Score: 0.82}}, TotalAgents: 1, CompletedAgents: 1,
+			AverageScore: 0.82, ExecutionTimeMS: 1000, ResultRef: workflows.ResultRef{WorkflowID: deliberationID, RunID: "r"},
+		},
+		"event_failed": &workflows.EndedEvent{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusFailed, ErrorType: domain.DeliberationFailed,
+			Message: "0 of 2 agents gave a proposal, 1 needed", Failures: []workflows.AgentFailure{failed}, ExecutionTimeMS: 1000,
+		},
+	}
+}
+
+func TestPayloads_AreWhatIsOutInTheWorld(t *testing.T) {
+	values := wire(t)
+	for name, value := range values {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("testdata", "wire", name+".json")
+			text := bytes.Buffer{}
+			require.NoError(t, json.Indent(&text, []byte(encode(t, value)), "", "  "))
+			text.WriteByte('\n')
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+				require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
+			}
+			golden, err := os.ReadFile(path) //nolint:gosec // a test's own file
+			require.NoError(t, err)
+			require.Equal(t, string(golden), text.String())
+			decoded := reflect.New(reflect.TypeOf(value).Elem()).Interface()
+			require.NoError(t, json.Unmarshal(golden, decoded))
+			require.JSONEq(t, string(golden), encode(t, decoded))
+		})
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "wire", "*.json"))
+	require.NoError(t, err)
+	require.Len(t, files, len(values), "a payload that was released stays readable")
+}
+
+func TestPayloads_ReadWhatOtherVersionsWrote(t *testing.T) {
+	var request workflows.NormalisedRequest
+	require.NoError(t, json.Unmarshal([]byte(`{"task_id":"T","agents":[{"agent_id":"a","born":1}],"later":true}`), &request))
+	require.JSONEq(t, `{"task_id":"T","task_description":"","role":"","constraints":{"story_id":"","plan_id":"",
+	 "timeout_seconds":300,"max_retries":3,"queue_timeout_seconds":3600},"agents":[{"agent_id":"a"}],"vllm_url":"","vllm_model":"",
+	 "protocol":{"review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, request))
+}
+
+func TestPayloads_TurnOutcomesKeepWhatTheDomainSays(t *testing.T) {
+	for _, outcome := range []domain.Outcome{
+		{
+			Kind: domain.OutcomeCompleted, Answer: domain.RestoredAnswer("p", "r", 0.5), Duration: time.Second,
+			Usage: domain.Usage{PromptTokens: 1, CompletionTokens: 2, Calls: 3}, Metadata: map[string]string{"k": "v"},
+		},
+		{Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(domain.Truncated, "cut", true)},
+		{Kind: domain.OutcomeLost, Reason: "restarted"},
+		{Kind: domain.OutcomeUnreachable, Reason: "refused"},
+		{Kind: domain.OutcomeCancelled, Reason: "stopped"},
+		{Kind: domain.OutcomeRunning},
+	} {
+		require.Equal(t, outcome, workflows.TurnOutcomeOf(outcome).Domain())
+	}
+}
+
+func TestNames_AreWireFormat(t *testing.T) {
+	require.Equal(t, []string{"SubmitTurns", "AwaitTurn", "StopTurns", "PublishEvents", "CountDeliberations"}, workflows.StepNames())
+	require.Equal(t, []string{"Deliberation", "DeliberationOutbox", "DeliberationStats", "deliberation-stats"}, []string{
+		workflows.DeliberationName, workflows.DeliberationOutboxName, workflows.DeliberationStatsName, workflows.StatsID,
+	})
+	require.Equal(t, []string{"status", "job", "stats", "active_jobs", "refresh"}, []string{
+		workflows.QueryStatus, workflows.QueryJob, workflows.QueryStats, workflows.QueryActiveJobs, workflows.UpdateRefresh,
+	})
+	require.Equal(t, []string{"deliberations", "deliberations-submit", "deliberations-wait"}, []string{
+		workflows.DefaultTaskQueue, workflows.SubmitQueue(workflows.DefaultTaskQueue), workflows.WaitQueue(workflows.DefaultTaskQueue),
+	})
+	require.Equal(t, "deliberation-T-42", workflows.WorkflowID("T-42"))
+}
