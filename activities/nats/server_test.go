@@ -142,12 +142,13 @@ func requireNotStored(t *testing.T, err error) {
 }
 
 // silence is a plain subscriber, which hides from the server that no stream takes a subject.
-func silence(t *testing.T, url, subject string) {
+func silence(t *testing.T, url, subject string) *natsgo.Subscription {
 	t.Helper()
 	conn, err := natsgo.Connect(url)
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
-	_, err = conn.SubscribeSync(subject)
+	subscription, err := conn.SubscribeSync(subject)
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
+	return subscription
 }
