@@ -12,7 +12,7 @@ help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## bin/worker and bin/starter
-	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ ./worker ./starter
+	go build -ldflags "-X main.version=$(VERSION)" -o bin/ ./worker ./starter
 
 demo: up ## one deliberation, then one that survives two kills; VLLM_URL=… VLLM_MODEL=… for a real model
 	@$(VENV)/python deploy/dev/demo.py

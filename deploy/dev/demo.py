@@ -1,0 +1,168 @@
+"""The demo: one deliberation, then one whose worker and runner are killed, with a receipt."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack.console import Failed, say
+from stack.layout import ROOT, Layout
+
+STARTER = str(ROOT / "bin" / "starter")
+AGENTS = 3
+PATIENCE_SECONDS = 60
+
+
+@dataclass
+class Demo:
+    """A running stack, as the demo sees it."""
+
+    home: str = field(default_factory=lambda: os.environ.get("STACK_HOME", ".dev/stack"))
+
+    def __post_init__(self) -> None:
+        layout = Layout.at(self.home)
+        self.known = json.loads(layout.record.read_text())
+        self.environment = {**os.environ, **_variables(layout.env)}
+        self.canned = not os.environ.get("VLLM_URL")
+
+    def play(self) -> None:
+        self.first_act()
+        if self.canned:
+            self.second_act()
+        else:
+            say("\nThe second act counts the model's calls; only the stand-in tells them. Without VLLM_URL it is played.")
+        self.farewell()
+
+    def first_act(self) -> None:
+        say("\n── 1. A deliberation: three agents, on Ray, ranked ──\n")
+        if self.canned:
+            say("(the model is a stand-in: every answer is CANNED; VLLM_URL=… VLLM_MODEL=… make demo uses a real one)\n")
+        task = f"Add rate limiting to the login API, {_stamp()}"
+        self._run([STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS)])
+
+    def second_act(self) -> None:
+        say("\n── 2. The same, while the worker and a runner are killed with SIGKILL in mid-turn ──\n")
+        model = f"canned/slow-{_stamp()}"
+        self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
+        task = f"Find why the nightly import loses rows, {_stamp()}"
+        command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model]
+        started = time.monotonic()
+        with subprocess.Popen(command, env=self.environment, cwd=ROOT) as running:
+            self._wait_for_calls(model, AGENTS)
+            worker = self._kill_worker()
+            runner = self._kill_runner()
+            killed = time.monotonic()
+            say(f"  ✗ SIGKILL: worker (pid {worker}) and {runner[0]} (pid {runner[1]})\n")
+            if running.wait() != 0:
+                raise Failed("the deliberation of the second act failed; `make logs` tells why")
+        self._receipt(model, worker, runner, killed, started)
+
+    def _receipt(self, model: str, worker: int, runner: tuple[str, int], killed: float, started: float) -> None:
+        calls = self._calls(model)
+        ids = [call["request_id"] for call in calls]
+        answered = [call for call in calls if call["outcome"] == "completed"]
+        lost = [call for call in calls if call["outcome"] != "completed"]
+        say("\n── receipt ──")
+        say(f"  killed          worker (pid {worker}), {runner[0]} (pid {runner[1]}), both with SIGKILL")
+        say(f"  recovered in    {time.monotonic() - killed:.1f} s after the kill, {time.monotonic() - started:.1f} s in all")
+        say(f"  model calls     {AGENTS} needed, {len(calls)} made: {len(lost)} died with their runner before they answered")
+        say(f"  paid twice      {len(answered) - AGENTS} answers; {len(ids) - len(set(ids))} turns called twice (by X-Request-Id)")
+        if len(answered) != AGENTS or len(ids) != len(set(ids)):
+            raise Failed("an answer was paid for twice")
+
+    def farewell(self) -> None:
+        say("\n── look further ──")
+        say(f"  Web UI          {self.known['temporal_ui']}/namespaces/default/workflows")
+        say("  the list        bin/temporal workflow list --query \"WorkflowType='Deliberation'\"")
+        say("  how one stands  bin/starter status ID        bin/temporal workflow query --workflow-id ID --type status")
+        say("  statistics      bin/starter stats            bin/starter jobs")
+        say(f"  your own task   set -a; . {self.home}/env; set +a; bin/starter run \"…\" --role DEV --agents 3")
+        say("  the end         make down")
+
+    def _kill_worker(self) -> int:
+        pid = int(json.loads(Layout.at(self.home).record.read_text())["pids"].get("worker", 0)) or self._worker_pid()
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def _worker_pid(self) -> int:
+        status = subprocess.run(
+            [sys.executable, "deploy/dev/stack.py", "status", "--json", "--home", self.home],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return int(json.loads(status.stdout)["programs"]["worker"]["pid"])
+
+    def _kill_runner(self) -> tuple[str, int]:
+        """The runner that has the turns: a deliberation lives on one."""
+        info = self._get(f"{self.known['ray_app_url']}/v1/info", token=self.known["ray_token"])
+        busy = max(info["runners"], key=lambda runner: runner["in_flight"])
+        os.kill(busy["pid"], signal.SIGKILL)
+        return busy["name"], busy["pid"]
+
+    def _wait_for_calls(self, model: str, wanted: int) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while sum(call["outcome"] == "open" for call in self._calls(model)) < wanted:
+            if time.monotonic() > until:
+                raise Failed(f"the model has had no {wanted} calls within {PATIENCE_SECONDS} s; `make status` tells what runs")
+            time.sleep(0.1)
+
+    def _calls(self, model: str) -> list[dict[str, str]]:
+        query = urllib.parse.urlencode({"model": model})
+        return self._get(f"{self.known['model_url']}/control/calls?{query}")["calls"]
+
+    def _script(self, model: str, step: dict[str, object]) -> None:
+        query = urllib.parse.urlencode({"model": model})
+        body = json.dumps({"steps": [step]}).encode()
+        request = urllib.request.Request(
+            f"{self.known['model_url']}/control/script?{query}",
+            data=body,
+            method="PUT",
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+    def _get(self, url: str, token: str = "") -> dict:
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def _run(self, command: list[str]) -> None:
+        if subprocess.run(command, env=self.environment, cwd=ROOT, check=False).returncode != 0:
+            raise Failed("the deliberation failed; `make logs` tells why")
+
+
+def _variables(file: Path) -> dict[str, str]:
+    import shlex
+
+    pairs = (line.split("=", 1) for line in file.read_text().splitlines())
+    return {name: shlex.split(value)[0] if value else "" for name, value in pairs}
+
+
+def _stamp() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def main() -> int:
+    try:
+        Demo().play()
+    except Failed as failure:
+        print(f"demo: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
