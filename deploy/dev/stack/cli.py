@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,8 @@ NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
 
 def main() -> int:
     arguments = _parser().parse_args()
+    # Whoever ends us politely means what Ctrl-C means: `run` must still take its stack down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return arguments.run(arguments)
     except (Failed, ValueError, PermissionError) as failure:
@@ -140,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
         up = subprocess.run([*script, "up", *choice], check=False)
         if up.returncode != 0:
             return up.returncode
-        variables = dict(line.split("=", 1) for line in layout.env.read_text().splitlines())
+        variables = dict(line.split("=", 1) for line in shlex.split(layout.env.read_text()))
         environment = {**os.environ, **variables, "STACK_HOME": str(layout.home)}
         return subprocess.run(arguments.command, env=environment, check=False).returncode
     finally:

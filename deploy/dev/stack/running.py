@@ -15,7 +15,8 @@ from stack.programs import Program
 from stack.record import Record
 from stack.supervision import UP, Supervisor, write_configuration
 
-READY_SECONDS = 180
+# Ten times what a quiet machine needs: a slow start is no failure, and one that fails is seen at once.
+READY_SECONDS = 300
 POLL_SECONDS = 0.3
 
 
