@@ -15,8 +15,7 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.close(ctx, domain.StatusFailed)
 	d.failure = strings.Join(faults, "; ")
 	workflow.SetCurrentDetails(ctx, "**InvalidRequest**\n\n- "+strings.Join(faults, "\n- "))
-	return temporal.NewApplicationErrorWithOptions(d.failure, string(domain.InvalidRequest),
-		temporal.ApplicationErrorOptions{NonRetryable: true})
+	return failed(domain.InvalidRequest, d.failure)
 }
 
 // stopRest ends what may still run on Ray, also of agents that were given up. Turns that had completed
@@ -95,9 +94,7 @@ func (d *deliberation) outcome(ctx workflow.Context, why end) (Result, error) {
 	}
 	if !d.council.QuorumMet() {
 		d.close(ctx, domain.StatusFailed)
-		err := d.shortOfQuorum(why)
-		d.failure = err.Error()
-		return Result{}, err
+		return Result{}, d.shortOfQuorum(why)
 	}
 	d.close(ctx, domain.StatusCompleted)
 	result := d.result(why)
@@ -123,7 +120,8 @@ func (d *deliberation) shortOfQuorum(why end) error {
 	for _, failure := range ranked.Failures() {
 		message += fmt.Sprintf("; %s: %s: %s", failure.AgentID(), failure.Kind(), failure.Message())
 	}
-	return failed(kind, message, FailureDetails{
+	d.failure, _ = domain.CutEncoded(message, domain.MaxMessage)
+	return failed(kind, d.failure, FailureDetails{
 		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Phase: phase,
 		Failures: failuresOf(ranked.Failures()), Usage: totalUsageOf(d.council),
 	})

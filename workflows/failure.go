@@ -41,10 +41,9 @@ func lastRefusal(err error) string {
 	return "no worker took the submission in time"
 }
 
-// failed is the error that a run ends with. Its message is bounded; details carry the failures.
+// failed is the error that a run ends with; details carry the failures.
 func failed(kind domain.FailureKind, message string, details ...any) error {
-	cut, _ := domain.CutEncoded(message, domain.MaxMessage)
-	return temporal.NewApplicationErrorWithOptions(cut, string(kind), temporal.ApplicationErrorOptions{
+	return temporal.NewApplicationErrorWithOptions(message, string(kind), temporal.ApplicationErrorOptions{
 		NonRetryable: true, Details: details,
 	})
 }

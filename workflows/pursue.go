@@ -107,6 +107,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work) bool {
 		d.giveUp(ctx, w, failureOf(err))
 		return false
 	}
+	d.showCouncil(ctx)
 	return accepted.Refusal == ""
 }
 

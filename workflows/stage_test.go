@@ -36,13 +36,15 @@ type stage struct {
 	nats       *fakeNATS
 	visibility *fakeVisibility
 	settings   *domain.Settings
+	opening    func()   // while the request is read
 	scheduled  []string // activities in the order of their first start
 }
 
-// live is a configuration that a test may change until the deliberation opens.
-type live struct{ settings *domain.Settings }
-
-func (l live) Settings() domain.Settings { return *l.settings }
+// Settings make the stage an environment, which a test may change at any time.
+func (s *stage) Settings() domain.Settings {
+	s.opening()
+	return *s.settings
+}
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -56,9 +58,9 @@ func newStage(t *testing.T) *stage {
 	s := &stage{
 		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},
 		visibility: &fakeVisibility{pace: p},
-		settings:   &domain.Settings{Cluster: "local", Events: true},
+		settings:   &domain.Settings{Cluster: "local", Events: true}, opening: nothing,
 	}
-	workflows.Register(env, live{s.settings})
+	workflows.Register(env, s)
 	bind(env, s.ray, s.nats, s.visibility)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		s.scheduled = append(s.scheduled, info.ActivityType.Name)

@@ -1,0 +1,242 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestStatus_BeforeTheRequestIsRead(t *testing.T) {
+	s := newStage(t)
+	var before workflows.Status
+	var job workflows.Job
+	s.opening = func() { before, job = s.status(), ask[workflows.Job](s, workflows.QueryJob) }
+
+	_, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, domain.StatusRunning, before.Status)
+	require.Equal(t, "opening", before.Phase)
+	require.Equal(t, deliberationID, before.DeliberationID)
+	require.NotNil(t, before.StartedAt)
+	require.Nil(t, before.ClosedAt)
+	require.Equal(t, []workflows.AgentStatus{}, before.Agents)
+	require.Equal(t, "PENDING", job.Status)
+	require.Equal(t, "0m 0s", job.Runtime)
+}
+
+func TestStatus_FollowsTheAgents(t *testing.T) {
+	s := newStage(t)
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: 5 * time.Second}}
+	s.ray.agents["agent-1"] = replies(answer("quick", 0.4).in(5 * time.Second))
+	s.ray.agents["agent-2"] = replies(failure(domain.ModelUnavailable, true).in(5*time.Second), answer("second try", 0.6).in(time.Minute))
+	s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false).in(5 * time.Second))
+	seen := map[string]workflows.Status{}
+	for name, after := range map[string]time.Duration{"queued": time.Second, "waiting": 7 * time.Second, "retried": 20 * time.Second} {
+		s.at(after, func() { seen[name] = s.status() })
+	}
+
+	_, err := s.run(council(3))
+
+	require.NoError(t, err)
+	states := func(name string) (states []domain.AgentState) {
+		for _, agent := range seen[name].Agents {
+			states = append(states, agent.State)
+		}
+		return states
+	}
+	require.Equal(t, "queued", seen["queued"].Phase)
+	require.Equal(t, "local", seen["queued"].WaitingFor)
+	require.Equal(t, []domain.AgentState{"waiting", "waiting", "waiting"}, states("queued"))
+	require.Equal(t, 1, seen["queued"].Agents[0].Attempt)
+	require.Equal(t, string(turnID(t, s, council(3), "agent-1", 1)), seen["queued"].Agents[0].SubmissionID)
+	require.Empty(t, seen["queued"].Agents[0].Cluster)
+
+	require.Equal(t, "propose", seen["waiting"].Phase)
+	require.Empty(t, seen["waiting"].WaitingFor)
+	require.Equal(t, []domain.AgentState{"submitted", "submitted", "submitted"}, states("waiting"))
+	require.Equal(t, "local", seen["waiting"].Agents[0].Cluster)
+
+	require.Equal(t, []domain.AgentState{"completed", "submitted", "failed"}, states("retried"))
+	require.Equal(t, 2, seen["retried"].Agents[1].Attempt)
+	require.Equal(t, string(turnID(t, s, council(3), "agent-2", 2)), seen["retried"].Agents[1].SubmissionID)
+	require.Nil(t, seen["retried"].Result, "no result before all are done")
+
+	after := s.status()
+	require.Equal(t, "done", after.Phase)
+	require.NotNil(t, after.ClosedAt)
+	require.Equal(t, time.UTC, after.ClosedAt.Location())
+	require.Equal(t, "second try", after.Result.Proposal)
+}
+
+func TestStatus_ClosedRunsWaitForNothing(t *testing.T) {
+	s := newStage(t)
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: workflows.SubmitTurnsResult{Refusal: "full"}}}
+	_, err := s.run(council(1))
+	require.Error(t, err)
+	require.Empty(t, s.status().WaitingFor)
+	require.Equal(t, domain.AgentFailed, s.status().Agents[0].State)
+}
+
+func TestStatus_HasExactlyTheFieldsOfItsContract(t *testing.T) {
+	s := newStage(t)
+	_, err := s.run(council(1))
+	require.NoError(t, err)
+	status, job := ask[map[string]any](s, workflows.QueryStatus), ask[map[string]any](s, workflows.QueryJob)
+	require.ElementsMatch(t, []string{
+		"deliberation_id", "status", "phase", "round", "waiting_for", "agents", "result", "error_message",
+		"started_at", "closed_at", "as_of",
+	}, names(status))
+	require.ElementsMatch(t, []string{
+		"agent_id", "role", "model", "state", "attempt", "submission_id", "cluster",
+	}, names(status["agents"].([]any)[0].(map[string]any)))
+	require.ElementsMatch(t, []string{
+		"rank", "agent_id", "role", "model", "proposal", "reasoning", "score", "attempts", "duration_ms", "usage", "metadata",
+	}, names(status["result"].(map[string]any)))
+	require.ElementsMatch(t, []string{
+		"job_id", "name", "status", "submission_id", "role", "task_id", "start_time_seconds", "runtime",
+	}, names(job))
+	require.Equal(t, deliberationID+"/"+runID, job["job_id"])
+	require.Equal(t, "deliberation T-42 (DEV)", job["name"])
+	require.Equal(t, "SUCCEEDED", job["status"])
+}
+
+func names(object map[string]any) []string {
+	all := make([]string, 0, len(object))
+	for name := range object {
+		all = append(all, name)
+	}
+	return all
+}
+
+func (s *stage) onAttributes(tell func(temporal.SearchAttributes)) {
+	s.env.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(attributes temporal.SearchAttributes) bool {
+		tell(attributes)
+		return true
+	})).Return(nil).Maybe()
+}
+
+func (s *stage) onMemo(tell func(map[string]any)) {
+	s.env.OnUpsertMemo(mock.MatchedBy(func(memo map[string]any) bool {
+		tell(memo)
+		return true
+	})).Return(nil).Maybe()
+}
+
+func allAttributes() []string {
+	all := []string{}
+	for _, key := range workflows.Attributes() {
+		all = append(all, key.GetName())
+	}
+	return all
+}
+
+func TestShow_UpsertsTwice(t *testing.T) {
+	tests := map[string]struct {
+		agent script
+		end   domain.DeliberationStatus
+		memo  string
+		score bool
+	}{
+		"a completed run": {nil, domain.StatusCompleted, `{"outcome":"completed","best_agent":"agent-1","score":0.5}`, true},
+		"a failed run": {
+			replies(failure(domain.ModelRejected, false)), domain.StatusFailed,
+			`{"outcome":"failed","error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.settings.Attributes = allAttributes()
+			s.ray.agents["agent-1"] = test.agent
+			var upserts []map[string]any
+			var memos []string
+			s.onAttributes(func(attributes temporal.SearchAttributes) {
+				values := map[string]any{}
+				for key, value := range attributes.GetUntypedValues() {
+					values[key.GetName()] = value
+				}
+				upserts = append(upserts, values)
+			})
+			s.onMemo(func(memo map[string]any) { memos = append(memos, encode(t, memo)) })
+
+			_, _ = s.run(council(1))
+
+			require.Len(t, upserts, 2)
+			require.Equal(t, map[string]any{
+				"DeliberationRole": "DEV", "DeliberationTaskId": "T-42", "DeliberationStoryId": "S-7",
+				"DeliberationPlanId": "P-3", "DeliberationPhase": "running",
+			}, upserts[0])
+			expected := map[string]any{"DeliberationPhase": string(test.end)}
+			if test.score {
+				expected["DeliberationScore"] = 0.5
+			}
+			require.Equal(t, expected, upserts[1])
+			require.Len(t, memos, 2)
+			require.JSONEq(t, `{"task_id":"T-42","role":"DEV","agents":1}`, memos[0])
+			require.JSONEq(t, test.memo, memos[1])
+		})
+	}
+}
+
+func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
+	tests := map[string]struct {
+		has     []string
+		upserts []string
+	}{
+		"nothing without attributes": {nil, nil},
+		"one that it has":            {[]string{"DeliberationScore"}, []string{"DeliberationScore"}},
+		"none that isn't ours":       {[]string{"CustomKeyword"}, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.settings.Attributes = test.has
+			var upserted []string
+			s.onAttributes(func(attributes temporal.SearchAttributes) {
+				for key := range attributes.GetUntypedValues() {
+					upserted = append(upserted, key.GetName())
+				}
+			})
+			_, err := s.run(council(1))
+			require.NoError(t, err)
+			require.Equal(t, test.upserts, upserted)
+		})
+	}
+}
+
+func TestShow_CurrentDetailsTellAPersonHowItStands(t *testing.T) {
+	s := newStage(t)
+	request := council(3)
+	request.TaskID, request.Role = "T|1", "DEV"
+	s.ray.agents["agent-1"] = replies(answer("fair", 0.25))
+	s.ray.agents["agent-2"] = replies(answer("best", 0.75))
+	s.ray.agents["agent-3"] = replies(failure(domain.ModelUnavailable, true).in(time.Second), failure(domain.ModelRejected, false).in(time.Minute))
+	var during string
+	s.at(30*time.Second, func() { during = s.details() })
+
+	_, err := s.run(request)
+
+	require.NoError(t, err)
+	require.Equal(t, `**T\|1 · DEV · 3 agents**
+
+Phase: propose
+
+| # | agent | role | state | score | attempt |
+|---|---|---|---|---|---|
+| 1 | agent-2 | DEV | completed | 0.75 | 1 |
+| 2 | agent-1 | DEV | completed | 0.25 | 1 |
+| – | agent-3 | DEV | submitted | – | 2 |
+`, during)
+	require.Contains(t, s.details(), "Phase: done")
+	require.Contains(t, s.details(), "| – | agent-3 | DEV | failed | – | 2 |")
+	require.Contains(t, s.details(), "- agent-3: ModelRejected: it broke")
+	require.True(t, json.Valid([]byte(encode(t, s.details()))))
+}
