@@ -38,10 +38,13 @@ class Pool:
         """Rendezvous hashing: every gateway names the same runner, without asking any."""
         return max(self.current, key=lambda name: hashlib.sha256(f"{name}|{deliberation}".encode()).digest())
 
-    def create(self, name: str) -> None:
+    async def create(self, name: str) -> None:
         """Gets the actor of that name or creates it; several gateways may do so at once."""
+        self._handles[name] = await asyncio.to_thread(self._create, name)
+
+    def _create(self, name: str) -> "ActorHandle[Any]":
         actor: Any = ray.remote(Runner)
-        self._handles[name] = actor.options(
+        handle: ActorHandle[Any] = actor.options(
             name=name,
             namespace=NAMESPACE,
             lifetime="detached",
@@ -52,6 +55,7 @@ class Pool:
             num_cpus=self._settings.runner_cpus,
             scheduling_strategy="SPREAD",
         ).remote(name, self._settings)
+        return handle
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
         """Raises Gone, or a refusal when nothing can be said about the runner: it may or may not have heard."""

@@ -40,6 +40,8 @@ class Runner:
         _allow_many_connections()
         self._name = name
         self._incarnation = uuid.uuid4().hex
+        node_address: Any = ray.util.get_node_ip_address
+        self._node = str(node_address())
         self._turns = Turns(Model(settings.vllm_allow, settings.vllm_keys).answer, settings.runner_capacity)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -76,7 +78,7 @@ class Runner:
             "capacity": self._turns.capacity,
             "draining": self._turns.draining,
             "pid": os.getpid(),
-            "node": ray.util.get_node_ip_address(),
+            "node": self._node,
         }
 
     async def drain(self) -> list[Plain] | None:

@@ -31,7 +31,7 @@ class Succession:
         self._older = {_build(name) for name in self._pool.others}
         await self._drain_older()
         for name in self._pool.current:
-            self._pool.create(name)
+            await self._pool.create(name)
 
     async def keep(self) -> None:
         while True:
@@ -50,7 +50,7 @@ class Succession:
                 await self._pool.call(name, "resume", seconds=_ASK_SECONDS)
         except Gone:
             _log.warning("%s is gone: creating it anew", name)
-            self._pool.create(name)
+            await self._pool.create(name)
         except Refusal as refusal:
             _log.info("%s", refusal.message)
 

@@ -19,6 +19,7 @@ class App:
     def __init__(self, head: Head, logs: Path) -> None:
         (self.port,) = process.free_ports(1)
         self.head = head
+        self._deployed: dict[str, str] | None = None
         self.logs = logs
         self.url = f"http://127.0.0.1:{self.port}"
         self.base = f"{self.url}/deliberation"
@@ -36,12 +37,15 @@ class App:
         )
 
     def deploy(self, **settings: str) -> None:
+        if settings == self._deployed:
+            return
         deployer = self.deployer(**settings)
         try:
             assert deployer.wait(120) == 0, (self.logs / "deploy.log").read_text()
         finally:
             process.end(deployer)
         process.until(self.ready, "every runner answers")
+        self._deployed = settings
 
     def ready(self) -> bool:
         info = self.get("/v1/info")
@@ -88,6 +92,11 @@ class App:
         response = self.post(path, {"owner": "owner-1", "reason": "deadline", "turns": list(handles), **more})
         assert response.status_code == 200, response.text
         return list(response.json()["turns"])
+
+    def clear(self) -> None:
+        """Forgets all that earlier tests left."""
+        while left := self.get("/v1/turns", owner="owner-1")["turns"]:
+            self.forget(*left[:1000])
 
     def stop(self, *handles: dict[str, str], **more: Any) -> list[dict[str, Any]]:
         return self.ends("/v1/turns/stop", *handles, **more)
