@@ -29,16 +29,16 @@ type Config struct {
 
 // Client talks to the Ray app of one cluster. It is safe for concurrent use.
 type Client struct {
-	name  string
-	base  *url.URL
-	token string
-	http  *http.Client
-	within
+	name   string
+	base   *url.URL
+	token  string
+	http   *http.Client
+	within allowance
 }
 
-// within is how long calls may take. The app answers a wait after its time, or says that its runner
+// allowance is how long calls may take. The app answers a wait after its time, or says that its runner
 // doesn't answer 10 s later: the margin lets it.
-type within struct {
+type allowance struct {
 	submit  time.Duration
 	control time.Duration // an activity gives stop and forget 10 s
 	margin  time.Duration
@@ -72,7 +72,7 @@ func New(config Config) (*Client, error) {
 			// The app never redirects: whoever does isn't the app, and must not be handed the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		within: within{submit: 30 * time.Second, control: 9 * time.Second, margin: 12 * time.Second},
+		within: allowance{submit: 30 * time.Second, control: 9 * time.Second, margin: 12 * time.Second},
 	}, nil
 }
 

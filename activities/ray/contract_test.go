@@ -44,9 +44,11 @@ func runContract(t *testing.T, open func(*testing.T) world) {
 	}
 }
 
-const answerText = `{"proposal": "limit <logins> & \"tell\" 議論", "reasoning": "because", "score": 0.8}`
+// answerText is of every kind of character that an encoder treats in its own way.
+const answerText = "I propose: limit <logins> & \"tell\" \u2028 議論 🎯 \\ {so}"
 
 func acceptsAndAnswers(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 3)
 	c.script(t, c.model, says(answerText))
 	handles := c.submit(t)
@@ -74,6 +76,7 @@ func acceptsAndAnswers(t *testing.T, w world) {
 }
 
 func attaches(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 2)
 	release := c.hold(t, c.model, says(answerText))
 	first := c.submit(t)
@@ -86,6 +89,7 @@ func attaches(t *testing.T, w world) {
 }
 
 func endsWithTheTurn(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	release := c.hold(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
@@ -101,6 +105,7 @@ func endsWithTheTurn(t *testing.T, w world) {
 }
 
 func endsWithItsTime(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
@@ -113,6 +118,7 @@ func endsWithItsTime(t *testing.T, w world) {
 }
 
 func tellsFailures(t *testing.T, w world) {
+	t.Helper()
 	retryable := map[domain.FailureKind]bool{
 		domain.ModelUnavailable: true, domain.Truncated: true,
 		domain.ModelRejected: false, domain.ContextTooLong: false, domain.AnswerTooLarge: false,
@@ -134,6 +140,7 @@ func tellsFailures(t *testing.T, w world) {
 }
 
 func timesOut(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, hangs())
 	c.submission.Run = time.Second
@@ -143,6 +150,7 @@ func timesOut(t *testing.T, w world) {
 }
 
 func keepsForItsTime(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, says(answerText))
 	c.submission.Keep = time.Second
@@ -152,6 +160,7 @@ func keepsForItsTime(t *testing.T, w world) {
 }
 
 func stops(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
@@ -167,6 +176,7 @@ func stops(t *testing.T, w world) {
 }
 
 func stopBringsResult(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
@@ -178,6 +188,7 @@ func stopBringsResult(t *testing.T, w world) {
 }
 
 func stopsWithoutRunner(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
@@ -187,6 +198,7 @@ func stopsWithoutRunner(t *testing.T, w world) {
 }
 
 func lateAfterStop(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 2)
 	for _, seen := range c.stop(t, c.lost()...) {
 		require.Contains(t, []domain.RayState{domain.RayUnknown, domain.RayCancelled}, seen.State)
@@ -199,6 +211,7 @@ func lateAfterStop(t *testing.T, w world) {
 }
 
 func lateAfterForget(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
@@ -213,6 +226,7 @@ func lateAfterForget(t *testing.T, w world) {
 }
 
 func unknownTurn(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
@@ -228,6 +242,7 @@ func unknownTurn(t *testing.T, w world) {
 }
 
 func restarted(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
@@ -244,6 +259,7 @@ func restarted(t *testing.T, w world) {
 }
 
 func full(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 2)
 	c.fill(t, c)
 	_, err := c.Submit(t.Context(), c.submission)
@@ -256,6 +272,7 @@ func full(t *testing.T, w world) {
 }
 
 func denied(t *testing.T, w world) {
+	t.Helper()
 	config := w.config()
 	config.Token = "wrong"
 	c := newCouncil(t, w, 1)
@@ -275,6 +292,7 @@ func denied(t *testing.T, w world) {
 }
 
 func rejected(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	broken := c.submission
 	broken.Turns = nil
@@ -291,6 +309,7 @@ func rejected(t *testing.T, w world) {
 }
 
 func urlNotAllowed(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.submission = submissionOf(t, "http://169.254.169.254/latest", c.model, 1)
 	_, err := c.Submit(t.Context(), c.submission)
@@ -299,6 +318,7 @@ func urlNotAllowed(t *testing.T, w world) {
 }
 
 func lists(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
@@ -328,6 +348,7 @@ func lists(t *testing.T, w world) {
 }
 
 func givesUp(t *testing.T, w world) {
+	t.Helper()
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]

@@ -72,17 +72,17 @@ func (c *Client) ask(ctx context.Context, k call, answer any) error {
 	if err != nil {
 		return &domain.Error{Kind: domain.KindRejected, Op: k.op, Err: err}
 	}
-	response, body, err := c.exchange(request, k.limit)
+	got, err := c.exchange(request, k.limit)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
 		return &domain.Error{Kind: domain.KindUnreachable, Op: k.op, Err: errors.New(reasonOf(err, k.within))}
-	case response.StatusCode != http.StatusOK:
-		return c.refusal(k.op, response, body)
+	case got.status != http.StatusOK:
+		return got.refusal(k.op)
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return k.unreadable(fmt.Errorf("answered 200 %s that isn't the Ray app's", contentType(response)))
+	if err := json.Unmarshal(got.body, answer); err != nil {
+		return k.unreadable(got.foreign())
 	}
 	return nil
 }
@@ -118,26 +118,38 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	return request, nil
 }
 
+// answered is what came back, from whomever.
+type answered struct {
+	status     int
+	mediaType  string
+	retryAfter string
+	body       []byte
+}
+
 // exchange reads the whole answer, so that its connection can be kept; one beyond the limit is closed.
-func (c *Client) exchange(request *http.Request, limit int64) (*http.Response, []byte, error) {
+func (c *Client) exchange(request *http.Request, limit int64) (answered, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return answered{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {
-		return nil, nil, err
+		return answered{}, err
 	}
 	if int64(len(body)) > limit {
-		return nil, nil, fmt.Errorf("answered %d with more than %d MiB", response.StatusCode, limit>>20)
+		return answered{}, fmt.Errorf("answered %d with more than %d MiB", response.StatusCode, limit>>20)
 	}
-	return response, body, nil
+	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if err != nil {
+		mediaType = "of no type"
+	}
+	return answered{
+		status: response.StatusCode, mediaType: mediaType, retryAfter: response.Header.Get("Retry-After"), body: body,
+	}, nil
 }
 
-func contentType(response *http.Response) string {
-	if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil {
-		return kind
-	}
-	return "of no type"
+// foreign says what answered in the app's place.
+func (a answered) foreign() error {
+	return fmt.Errorf("answered %d %s that isn't the Ray app's", a.status, a.mediaType)
 }

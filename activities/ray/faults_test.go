@@ -2,7 +2,6 @@ package ray_test
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,7 +32,10 @@ var faults = []struct {
 func runFaults(t *testing.T, open func(*testing.T) world) {
 	t.Helper()
 	for _, fault := range faults {
-		t.Run(fault.name, func(t *testing.T) { silenceIsNoVerdict(t, open(t), fault.toxic, fault.says) })
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for what doesn't come
+			silenceIsNoVerdict(t, open(t), fault.toxic, fault.says)
+		})
 	}
 	t.Run("latency", func(t *testing.T) { latencyIsNoFault(t, open(t)) })
 	t.Run("nobody there", func(t *testing.T) { refusedConnection(t, open(t)) })
@@ -41,6 +43,7 @@ func runFaults(t *testing.T, open func(*testing.T) world) {
 
 // silenceIsNoVerdict: whatever the fault, nothing is called failed, and what comes after it attaches.
 func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
+	t.Helper()
 	c, wire := throughProxy(t, w)
 	c.script(t, c.model, hangs())
 	c.Hurry(time.Second)
@@ -72,6 +75,7 @@ func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
 }
 
 func latencyIsNoFault(t *testing.T, w world) {
+	t.Helper()
 	c, wire := throughProxy(t, w)
 	c.script(t, c.model, says(answerText))
 	wire.add(t, `{"type": "latency", "stream": "downstream", "attributes": {"latency": 300, "jitter": 100}}`)
@@ -80,6 +84,7 @@ func latencyIsNoFault(t *testing.T, w world) {
 }
 
 func refusedConnection(t *testing.T, w world) {
+	t.Helper()
 	c, wire := throughProxy(t, w)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
@@ -122,7 +127,7 @@ func (w wire) add(t *testing.T, toxic string) {
 	t.Helper()
 	w.close()
 	_, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
-	require.NoError(t, err, fmt.Sprintf("toxic %s", toxic))
+	require.NoError(t, err, toxic)
 }
 
 func (w wire) clear(t *testing.T) {

@@ -37,23 +37,22 @@ type errorAnswer struct {
 }
 
 // refusal is the error of an answer other than 200.
-func (c *Client) refusal(op string, response *http.Response, body []byte) error {
+func (a answered) refusal(op string) error {
 	var answer errorAnswer
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Error.Type == "" || response.StatusCode < 400 {
-		reason := fmt.Errorf("answered %d %s that isn't the Ray app's", response.StatusCode, contentType(response))
-		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: reason}
+	if err := json.Unmarshal(a.body, &answer); err != nil || answer.Error.Type == "" || a.status < 400 {
+		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: a.foreign()}
 	}
 	kind, known := kindOf[answer.Error.Type]
 	if !known {
 		kind = domain.KindUnreachable
 	}
-	said := fmt.Sprintf("answered %d %s: %s", response.StatusCode, answer.Error.Type, answer.Error.Message)
+	said := fmt.Sprintf("answered %d %s: %s", a.status, answer.Error.Type, answer.Error.Message)
 	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
 	if kind == domain.KindDenied {
 		refused.Err = fmt.Errorf("the Ray app refuses the token: set %s to the app's", tokenVariable)
 	}
 	if kind == domain.KindFull || kind == domain.KindUnavailable {
-		refused.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+		refused.RetryAfter = retryAfter(a.retryAfter, time.Now())
 	}
 	return refused
 }

@@ -70,7 +70,7 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 	delete(turn, "messages")
 	require.Equal(t, submission.Request.CommonTexts()["task"], body["common"].(map[string]any)["task"])
 	delete(body, "common")
-	expected, err := json.Marshal(body)
+	sent, err := json.Marshal(body)
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"owner": "owner-m", "deliberation": "deliberation-m", "labels": {"task_id": "T-42", "role": "DEV"},
@@ -84,7 +84,7 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 				}}
 			}}
 		}]
-	}`, string(expected))
+	}`, string(sent))
 }
 
 func assertDecodes(t *testing.T, body io.Reader, into any) {

@@ -36,8 +36,8 @@ type App struct {
 }
 
 // NewApp starts a stand-in that ends with the test.
-func NewApp(t testing.TB) *App {
-	t.Helper()
+func NewApp(tb testing.TB) *App {
+	tb.Helper()
 	app := &App{
 		Token: "raytest-token", changed: make(chan struct{}),
 		turns: map[domain.TurnID]*turn{}, buried: map[domain.TurnID]bool{}, scripts: map[string][]Answer{},
@@ -45,7 +45,7 @@ func NewApp(t testing.TB) *App {
 	}
 	app.server = httptest.NewServer(app.handler())
 	app.URL = app.server.URL + prefix
-	t.Cleanup(app.close)
+	tb.Cleanup(app.close)
 	return app
 }
 

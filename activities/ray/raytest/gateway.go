@@ -117,7 +117,7 @@ func cutShort(w http.ResponseWriter) {
 }
 
 func hijack(w http.ResponseWriter, last string) {
-	connection, _, err := w.(http.Hijacker).Hijack()
+	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return // the connection is gone already
 	}
