@@ -206,3 +206,18 @@ func (s *stage) onOutboxID(tell func(id string)) {
 
 // payload is what Temporal takes at most.
 const payload = 2_000_000
+
+// updateOf takes down what an update comes to.
+func updateOf(r *refreshed, then func()) *testsuite.TestUpdateCallback {
+	return &testsuite.TestUpdateCallback{
+		OnAccept: r.Accept,
+		OnReject: r.Reject,
+		OnComplete: func(value any, err error) {
+			r.err, r.done = err, true
+			if stats, ok := value.(workflows.Stats); ok {
+				r.stats = stats
+			}
+			then()
+		},
+	}
+}

@@ -1,0 +1,201 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func counted(total, active int64) reply[workflows.CountResult] {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	result := workflows.CountResult{AsOf: at, Stats: workflows.Stats{Total: total, Active: active, Completed: total - active}}
+	for range active {
+		result.Jobs = append(result.Jobs, workflows.ActiveJob{
+			WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: time.Now().Add(-185 * time.Second),
+		})
+	}
+	return reply[workflows.CountResult]{out: result}
+}
+
+// statistics runs DeliberationStats until it has lived so long, and gives what the next run starts with.
+func (s *stage) statistics(state workflows.StatsState, life time.Duration) workflows.StatsState {
+	s.Helper()
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: workflows.DefaultTaskQueue})
+	s.at(life, func() { s.env.SetContinueAsNewSuggested(true) })
+	s.env.ExecuteWorkflow(workflows.DeliberationStatsName, state)
+	var anew *workflow.ContinueAsNewError
+	require.ErrorAs(s, s.env.GetWorkflowError(), &anew)
+	require.Equal(s, workflows.DeliberationStatsName, anew.WorkflowType.Name)
+	var next workflows.StatsState
+	require.NoError(s, converter.GetDefaultDataConverter().FromPayloads(anew.Input, &next))
+	return next
+}
+
+// refreshed is what became of one update.
+type refreshed struct {
+	stats workflows.Stats
+	err   error
+	done  bool
+	after time.Duration
+}
+
+func (r *refreshed) Accept()          {}
+func (r *refreshed) Reject(err error) { r.err, r.done = err, true }
+
+func (s *stage) refresh(id string, r *refreshed) {
+	begin := s.env.Now()
+	s.env.UpdateWorkflow(workflows.UpdateRefresh, id, updateOf(r, func() { r.after = s.env.Now().Sub(begin) }))
+}
+
+func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
+	tests := map[string]struct {
+		active int64
+		counts int
+	}{
+		"every fifteen seconds while one runs": {1, 5},
+		"every minute while none does":         {0, 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.visibility.says = []reply[workflows.CountResult]{counted(3, test.active)}
+			counts := 0
+			s.at(65*time.Second, func() { counts = s.visibility.counts })
+			s.statistics(workflows.StatsState{}, 70*time.Second)
+			require.Equal(t, test.counts, counts)
+		})
+	}
+}
+
+func TestStats_AnswersWhatWasCounted(t *testing.T) {
+	s := newStage(t)
+	s.env.SetStartTime(time.Now().Add(-time.Hour))
+	s.visibility.says = []reply[workflows.CountResult]{counted(3, 2)}
+	var stats workflows.Stats
+	var jobs workflows.ActiveJobs
+	s.at(time.Second, func() {
+		stats, jobs = ask[workflows.Stats](s, workflows.QueryStats), ask[workflows.ActiveJobs](s, workflows.QueryActiveJobs)
+	})
+
+	s.statistics(workflows.StatsState{}, time.Minute)
+
+	require.Equal(t, []int64{3, 2, 1}, []int64{stats.Total, stats.Active, stats.Completed})
+	require.InDelta(t, 3600, stats.UptimeSeconds, 5)
+	require.Equal(t, 2026, stats.AsOf.Year())
+	require.Equal(t, int64(2), jobs.Total)
+	require.Len(t, jobs.Jobs, 2)
+	require.Regexp(t, `^3m \d+s$`, jobs.Jobs[0].Runtime)
+	jobs.Jobs[0].Runtime, jobs.Jobs[0].StartTimeSeconds = "", 0
+	require.Equal(t, workflows.Job{
+		JobID: deliberationID + "/r", Name: "deliberation T-42 (DEV)", Status: "RUNNING",
+		SubmissionID: deliberationID, Role: "DEV", TaskID: "T-42",
+	}, jobs.Jobs[0])
+}
+
+func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
+	s := newStage(t)
+	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0).in(time.Second)}
+	var stats, jobs string
+	s.at(time.Millisecond, func() {
+		stats = encode(t, ask[workflows.Stats](s, workflows.QueryStats))
+		jobs = encode(t, ask[workflows.ActiveJobs](s, workflows.QueryActiveJobs))
+	})
+	s.statistics(workflows.StatsState{}, time.Minute)
+	require.Contains(t, stats, `"total_deliberations":0`)
+	require.Contains(t, stats, `"uptime_seconds":0`, "never negative")
+	require.Contains(t, jobs, `"jobs":[]`)
+}
+
+func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
+	s := newStage(t)
+	s.visibility.says = []reply[workflows.CountResult]{
+		counted(1, 0), counted(2, 0).in(3 * time.Second), counted(3, 0).in(3 * time.Second),
+	}
+	var first, second, third refreshed
+	s.at(10*time.Second, func() { s.refresh("1", &first) })
+	s.at(11*time.Second, func() { s.refresh("2", &second) })
+	s.at(12*time.Second, func() { s.refresh("3", &third) })
+
+	s.statistics(workflows.StatsState{}, 20*time.Second)
+
+	require.Equal(t, []int64{2, 3, 3}, []int64{first.stats.Total, second.stats.Total, third.stats.Total},
+		"a count that began before the question doesn't answer it")
+	require.Equal(t, []time.Duration{3 * time.Second, 5 * time.Second, 4 * time.Second},
+		[]time.Duration{first.after, second.after, third.after})
+	require.LessOrEqual(t, s.visibility.counts, 4)
+}
+
+func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
+	s := newStage(t)
+	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0).in(5 * time.Second), counted(2, 0).in(5 * time.Second)}
+	var during refreshed
+	s.at(time.Second, func() { s.env.SetContinueAsNewSuggested(true) })
+	s.at(2*time.Second, func() { s.refresh("1", &during) })
+
+	next := s.statistics(workflows.StatsState{Since: since}, time.Second)
+
+	require.True(t, during.done)
+	require.NoError(t, during.err)
+	require.Equal(t, int64(2), during.stats.Total)
+	require.Equal(t, since, next.Since, "uptime counts from the chain's first start")
+	require.Equal(t, int64(2), next.Last.Stats.Total, "the next run answers at once")
+}
+
+func TestStats_TheFirstRunSaysSinceWhen(t *testing.T) {
+	s := newStage(t)
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.env.SetStartTime(begin)
+	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+	require.Equal(t, begin, s.statistics(workflows.StatsState{}, time.Second).Since)
+}
+
+func TestStats_ACountThatFailsLeavesTheLastOneStanding(t *testing.T) {
+	tests := map[string]error{
+		"for a while": errors.New("visibility is away"),
+		"for good":    fatal("TooLarge"),
+	}
+	for name, err := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+			for range 12 {
+				s.visibility.says = append(s.visibility.says, reply[workflows.CountResult]{err: err})
+			}
+			s.visibility.says = append(s.visibility.says, counted(9, 0))
+			var failed, mended refreshed
+			s.at(10*time.Second, func() { s.refresh("1", &failed) })
+			var meanwhile workflows.Stats
+			s.at(15*time.Second, func() { meanwhile = ask[workflows.Stats](s, workflows.QueryStats) })
+			s.at(30*time.Minute, func() { s.refresh("2", &mended) })
+
+			next := s.statistics(workflows.StatsState{}, time.Hour)
+
+			require.ErrorContains(t, failed.err, "CountDeliberations", "who asks is told")
+			require.Equal(t, int64(1), meanwhile.Total)
+			require.NoError(t, mended.err)
+			require.Equal(t, int64(9), mended.stats.Total)
+			require.Equal(t, int64(9), next.Last.Stats.Total)
+		})
+	}
+}
+
+func TestStats_AreThoseOfTheDomain(t *testing.T) {
+	stats, err := domain.NewExecutionStats(domain.StatsSpec{
+		Active: 1, Completed: 3, Failed: 1, Cancelled: 1, TimedOut: 1, Terminated: 1,
+		Executions: []time.Duration{1500 * time.Millisecond, 2 * time.Second, 2500 * time.Millisecond},
+	})
+	require.NoError(t, err)
+	require.Equal(t, workflows.Stats{
+		Total: 8, Active: 1, Completed: 3, Failed: 3, AverageMS: 2000, Cancelled: 1, TimedOut: 1, Terminated: 1,
+		P50MS: 2000, P95MS: 2500,
+	}, workflows.StatsOf(stats, time.Time{}))
+}
