@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 
-from stack import preflight, prepare
+from stack import ports, preflight, prepare, processes
 from stack.console import Failed, say, took
 from stack.layout import ROOT, VENV, VENV_PYTHON, Layout
+from stack.record import Record
 
 NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
 
@@ -37,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     choice = argparse.ArgumentParser(add_help=False, parents=[common])
     choice.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
     choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, by commas")
-    choice.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
+    choice.add_argument("--prepared-since", type=float, default=0.0, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, text: str, kind: argparse.ArgumentParser = common) -> argparse.ArgumentParser:
@@ -66,13 +67,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    started = time.monotonic()
+    started = arguments.prepared_since or time.monotonic()
     layout, wanted = Layout.at(arguments.home), _wanted(arguments)
-    if not arguments.prepared:
+    if not arguments.prepared_since:
         say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
-        _check(preflight.tools())
+        _check([*preflight.tools(), *_taken_ports(layout, wanted, arguments.free_ports)])
         prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
-    _enter_environment("--prepared")
+    _enter_environment("--prepared-since", str(started))
     from stack.report import farewell
     from stack.running import Stack
 
@@ -164,6 +165,14 @@ def _wanted(arguments: argparse.Namespace) -> list[str]:
     if os.environ.get("VLLM_URL"):
         without.append("model")
     return [name for name in NAMES if name not in without]
+
+
+def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[str]:
+    """Before minutes of set-up are spent; once something of ours runs, `up` looks more closely."""
+    if processes.belonging(layout):
+        return []
+    record = Record.load(layout)
+    return preflight.taken(ports.choose(record.ports, (), record.free_ports or free_ports), wanted)
 
 
 def _check(problems: list[str]) -> None:

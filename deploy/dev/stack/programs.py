@@ -114,6 +114,8 @@ def _ray(record: Record) -> Program:
         hint=f"more is written in {record.layout.ray_dir}/session_latest/logs; it needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
+            # A minute is too short for a dashboard that starts beside a compiler.
+            "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
             "DASHBOARD_METRIC_PORT": str(ports["ray_dashboard_metrics"]),
         },
         # `ray start` ends its processes in order, and asks the GCS meanwhile: for a minute, if that is gone already.

@@ -18,18 +18,18 @@ NOT_RUNNING = 3
 
 def farewell(layout: Layout) -> str:
     """Where to go next."""
-    urls = Record.load(layout).urls()
-    home = os.path.relpath(layout.home, ROOT)
-    return "\n".join(
-        [
-            f"  Temporal Web UI   {urls['temporal_ui']}",
-            f"  Ray dashboard     {urls['ray_dashboard']}",
-            f"  Ray app           {urls['ray_app_url']}",
-            f"  model             {urls['model_url']}",
-            f"  worker            {urls['worker_url']}/metrics",
-            f"  for your shell    set -a; . {home}/env; set +a",
-        ]
-    )
+    record = Record.load(layout)
+    urls = record.urls()
+    pages = {
+        "temporal": f"Temporal Web UI   {urls['temporal_ui']}",
+        "ray": f"Ray dashboard     {urls['ray_dashboard']}",
+        "rayapp": f"Ray app           {urls['ray_app_url']}",
+        "worker": f"worker's metrics  {urls['worker_url']}/metrics",
+    }
+    lines = [line for program, line in pages.items() if program in record.wanted]
+    lines.append(f"model             {urls['model_url']}")
+    lines.append(f"for your shell    set -a; . {os.path.relpath(layout.home, ROOT)}/env; set +a")
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def status(layout: Layout, as_json: bool) -> int:
