@@ -41,7 +41,7 @@ func (c *cli) connect(ctx context.Context) (server, error) {
 	connected, err := client.DialContext(dialling, options)
 	switch {
 	case ctx.Err() != nil:
-		return server{}, &exit{code: exitInterrupted, err: errors.New("interrupted")}
+		return server{}, ctx.Err()
 	case err != nil && dialling.Err() != nil:
 		return server{}, fmt.Errorf("temporal at %q does not answer within %s; set TEMPORAL_ADDRESS or --address",
 			options.HostPort, connectWithin)

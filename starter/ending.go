@@ -96,6 +96,17 @@ func (e *ending) fail(event *historypb.WorkflowExecutionFailedEventAttributes) {
 	}
 }
 
+// words say how it ended.
+func (e ending) words() string {
+	switch e.errorType {
+	case "":
+		return string(e.status)
+	case string(domain.Cancelled), typeTerminated, typeTimedOut: // the message begins with it
+		return e.message
+	}
+	return fmt.Sprintf("%s: %s: %s", e.status, e.errorType, e.message)
+}
+
 func because(what, reason string) string {
 	if reason == "" {
 		return what

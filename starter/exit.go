@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -46,12 +47,14 @@ func ended(code int) error {
 }
 
 // report says what is left to say and returns the exit code. It is the only place that prints errors.
-func (c *cli) report(err error) int {
+func (c *cli) report(ctx context.Context, err error) int {
 	if err == nil {
 		return exitDone
 	}
 	known := &exit{code: exitFailed, err: err}
-	errors.As(err, &known)
+	if !errors.As(err, &known) && ctx.Err() != nil {
+		known = &exit{code: exitInterrupted, err: errors.New("interrupted")}
+	}
 	if known.err == nil {
 		return known.code
 	}

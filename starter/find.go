@@ -78,8 +78,7 @@ func (c *cli) found(ctx context.Context, id string) (execution, error) {
 		return execution{}, err
 	}
 	e, err := s.find(ctx, id)
-	var missing *notFoundError
-	if !errors.As(err, &missing) {
+	if _, missing := errors.AsType[*notFoundError](err); !missing {
 		return e, err
 	}
 	if !c.json {

@@ -33,19 +33,23 @@ func (c *cli) follow(ctx context.Context, e execution) (*timeline, error) {
 			case heard.err != nil && !silent(heard.err):
 				return nil, heard.err
 			case heard.err != nil:
-				shown.away(c.explained(heard.err))
+				shown.away(c.server.address)
 				t = newTimeline() // it is told anew, from the first event
 				continue
 			}
 			t.take(heard.event)
+			shown.agents(openView(e, t))
 		case <-look.C:
-			c.glance(ctx, &e)
+			if c.server.glance(ctx, &e) {
+				shown.back()
+			} else {
+				shown.away(c.server.address)
+			}
 			shown.show(openView(e, t))
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 		if t.closing != nil {
-			shown.finish(openView(e, t))
 			return t, nil
 		}
 	}
@@ -60,26 +64,8 @@ type heard struct {
 // listen sends the history's events as they happen; after an error, all of them again.
 func (s server) listen(ctx context.Context, e execution) <-chan heard {
 	news := make(chan heard)
-	tell := func(h heard) bool {
-		select {
-		case news <- h:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
 	go func() {
-		for ctx.Err() == nil {
-			events := s.GetWorkflowHistory(ctx, e.id, e.runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-			for events.HasNext() {
-				event, err := events.Next()
-				if !tell(heard{event, err}) {
-					return
-				}
-				if err != nil {
-					break
-				}
-			}
+		for s.recite(ctx, e, news) {
 			select {
 			case <-time.After(retryEvery):
 			case <-ctx.Done():
@@ -89,11 +75,31 @@ func (s server) listen(ctx context.Context, e execution) <-chan heard {
 	return news
 }
 
-// glance reads the heartbeats; when Temporal doesn't answer, the last ones stay.
-func (c *cli) glance(ctx context.Context, e *execution) {
+// recite sends the history from its beginning to its end, or to an error. False: nobody listens.
+func (s server) recite(ctx context.Context, e execution, news chan<- heard) bool {
+	events := s.GetWorkflowHistory(ctx, e.id, e.runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		select {
+		case news <- heard{event, err}:
+		case <-ctx.Done():
+			return false
+		}
+		if err != nil {
+			break
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// glance reads the heartbeats; when Temporal doesn't answer, the last ones stay. The client itself asks
+// again and again for the history, for minutes and without a word: this is what notices the silence.
+func (s server) glance(ctx context.Context, e *execution) bool {
 	looking, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	if seen, err := c.server.describe(looking, e.id, e.runID); err == nil {
+	seen, err := s.describe(looking, e.id, e.runID)
+	if err == nil {
 		*e = seen
 	}
+	return err == nil || ctx.Err() != nil || !silent(err)
 }

@@ -32,10 +32,10 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr}
 	defer c.disconnect()
-	root := c.root()
+	root := c.root() //nolint:contextcheck // commands get the context from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return c.report(root.ExecuteContext(ctx))
+	return c.report(ctx, root.ExecuteContext(ctx))
 }

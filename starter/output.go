@@ -73,7 +73,7 @@ func newTable(header ...any) table.Writer {
 // terminal is the file behind a stream when that is a terminal.
 func terminal(stream any) (*os.File, bool) {
 	file, is := stream.(*os.File)
-	if !is || !term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor fits an int
+	if !is || !term.IsTerminal(int(file.Fd())) {
 		return nil, false
 	}
 	return file, true

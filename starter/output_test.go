@@ -35,7 +35,7 @@ func TestProgressIsALinePerChange(t *testing.T) {
 	p := (&cli{stderr: &out}).newProgress()
 	p.show(seen(domain.AgentSubmitted, 0))
 	p.show(seen(domain.AgentSubmitted, 5)) // tokens alone are no line
-	p.finish(seen(domain.AgentCompleted, 0))
+	p.agents(seen(domain.AgentCompleted, 0))
 	require.Equal(t, "agent-dev-001 · DEV · submitted · attempt 1\nagent-dev-001 · DEV · completed · attempt 1\n", out.String())
 }
 

@@ -37,7 +37,7 @@ func (c *cli) newProgress() *progress {
 }
 
 func widthOf(file *os.File) int {
-	width, _, err := term.GetSize(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+	width, _, err := term.GetSize(int(file.Fd()))
 	if err != nil || width < 2 {
 		return 80
 	}
@@ -52,27 +52,26 @@ func (p *progress) show(v view) {
 	p.tell(v)
 }
 
-// finish shows the last of a run; a block isn't drawn again, the result follows.
-func (p *progress) finish(v view) {
-	if p.width == nil {
-		p.changes(v)
+// agents shows what an event has changed at once; a block is drawn again soon enough.
+func (p *progress) agents(v view) {
+	if p.width != nil {
+		return
+	}
+	for _, agent := range v.Agents {
+		if agent.Attempt > 0 { // before that there is nothing to say of it
+			p.once("agent "+agent.AgentID, agentLine(agent))
+		}
 	}
 }
 
 // tell writes what has changed, and after a while that nothing has.
 func (p *progress) tell(v view) {
-	p.changes(v)
-	if time.Since(p.spoke) >= quietMost {
-		p.line("%s", p.summary(v))
-	}
-}
-
-func (p *progress) changes(v view) {
 	if v.WaitingFor != "" {
 		p.once("waiting for", "waiting for "+inline(v.WaitingFor))
 	}
-	for _, agent := range v.Agents {
-		p.once("agent "+agent.AgentID, agentLine(agent))
+	p.agents(v)
+	if time.Since(p.spoke) >= quietMost {
+		p.line("%s", p.summary(v))
 	}
 }
 
@@ -148,8 +147,11 @@ func (p *progress) clear() {
 	}
 }
 
-// away says that Temporal doesn't answer; the wait goes on.
-func (p *progress) away(why string) {
+// away says, once, that Temporal doesn't answer; the wait goes on.
+func (p *progress) away(address string) {
 	p.clear()
-	p.line("%s; waiting for it", printable(why))
+	p.once("temporal", fmt.Sprintf("temporal at %q does not answer; still waiting", address))
 }
+
+// back notes that it answers again.
+func (p *progress) back() { delete(p.said, "temporal") }

@@ -62,11 +62,11 @@ func (s *source) unchanged(flags *pflag.FlagSet) error {
 func readRequest(file string, stdin io.Reader) (workflows.Request, error) {
 	from, name := stdin, "stdin"
 	if file != "-" {
-		opened, err := os.Open(file) //nolint:gosec // the caller's own file
+		opened, err := os.Open(file)
 		if err != nil {
 			return workflows.Request{}, misused("", "-f: %w", err)
 		}
-		defer opened.Close() //nolint:errcheck // it was only read
+		defer opened.Close()
 		from, name = opened, file
 	}
 	text, err := io.ReadAll(io.LimitReader(from, readMost+1))

@@ -53,7 +53,7 @@ var badRequests = map[string]struct{ text, fault string }{
 func manyAgents(count int) string {
 	agents := make([]string, 0, count)
 	for i := range count {
-		agents = append(agents, fmt.Sprintf(`{"agent_id":"a%d","prompt_template":"%s"}`, i, strings.Repeat("x", 16_000)))
+		agents = append(agents, fmt.Sprintf(`{"agent_id":"a%d","prompt_template":%q}`, i, strings.Repeat("x", 16_000)))
 	}
 	return strings.Join(agents, ",")
 }

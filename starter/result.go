@@ -95,8 +95,7 @@ func (c *cli) printFailure(e execution, end ending) error {
 		}
 		return ended(exitFailed)
 	}
-	fmt.Fprintf(c.stdout, "%s %s: %s: %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), string(end.status)),
-		end.errorType, printable(end.message))
+	fmt.Fprintf(c.stdout, "%s %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), printable(end.words())))
 	c.printFailures(answer.Failures)
 	c.printUsage(answer.Usage)
 	return ended(exitFailed)

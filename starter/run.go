@@ -50,7 +50,7 @@ Ctrl-C ends the wait, not the deliberation.`,
 	flags.BoolVar(&o.rerun, "rerun", false, "start a task anew that has ended, also when it completed")
 	flags.BoolVarP(&o.detach, "detach", "d", false, "start it, print its ids as JSON, and don't wait")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check the request and print it; start nothing")
-	o.words.register(flags)
+	o.register(flags)
 	_ = cmd.MarkFlagFilename("file", "json") // the flag is there: it was defined above
 	return cmd
 }
@@ -119,8 +119,12 @@ func (c *cli) announce(request workflows.Request) {
 		names += " … " + agents[len(agents)-1].AgentID
 	}
 	for _, line := range [][2]string{
-		{"task_id", request.TaskID}, {"role", request.Role}, {"story, plan", adhoc}, {"agents", names},
-		{"vllm_url", request.VLLMURL}, {"vllm_model", request.VLLMModel},
+		{"task_id", request.TaskID},
+		{"role", request.Role},
+		{"story, plan", adhoc},
+		{"agents", names},
+		{"vllm_url", request.VLLMURL},
+		{"vllm_model", request.VLLMModel},
 	} {
 		fmt.Fprintf(c.stderr, "%-12s %s\n", line[0], inline(line[1]))
 	}
@@ -147,8 +151,7 @@ func (c *cli) start(ctx context.Context, request workflows.Request, o runOptions
 	if ctx.Err() != nil {
 		return interrupted(id, "it may have been started")
 	}
-	var other *workflows.DifferentRequestError
-	if errors.As(err, &other) {
+	if other, is := errors.AsType[*workflows.DifferentRequestError](err); is {
 		return c.different(other, o)
 	}
 	if err != nil {

@@ -111,11 +111,17 @@ func (c *cli) printStats(stats workflows.Stats) {
 		name  string
 		value any
 	}{
-		{"deliberations", stats.Total}, {"  active", stats.Active}, {"  completed", stats.Completed},
-		{"  failed", stats.Failed}, {"    timed out", stats.TimedOut}, {"    terminated", stats.Terminated},
-		{"  cancelled", stats.Cancelled}, {"average time", milliseconds(int64(stats.AverageMS))},
+		{"deliberations", stats.Total},
+		{"  active", stats.Active},
+		{"  completed", stats.Completed},
+		{"  failed", stats.Failed},
+		{"    timed out", stats.TimedOut},
+		{"    terminated", stats.Terminated},
+		{"  cancelled", stats.Cancelled},
+		{"average time", milliseconds(int64(stats.AverageMS))},
 		{"p50, p95", milliseconds(int64(stats.P50MS)) + ", " + milliseconds(int64(stats.P95MS))},
-		{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()}, {"counted at", first(when(&stats.AsOf), "not yet")},
+		{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
+		{"counted at", first(when(&stats.AsOf), "not yet")},
 	} {
 		fmt.Fprintf(c.stdout, "%-15s %v\n", line.name, line.value)
 	}

@@ -50,8 +50,13 @@ func (c *cli) warn(format string, args ...any) {
 func (c *cli) printStatus(v view) {
 	fmt.Fprintf(c.stdout, "%s %s\n", printable(v.DeliberationID), c.paint(c.stdout, statusColour(v.Status.Status), string(v.Status.Status)))
 	lines := [][2]string{
-		{"task", v.taskID}, {"role", v.role}, {"phase", v.Phase}, {"waiting for", v.WaitingFor},
-		{"started", when(v.StartedAt)}, {"closed", when(v.ClosedAt)}, {"task queue", v.queue},
+		{"task", v.taskID},
+		{"role", v.role},
+		{"phase", v.Phase},
+		{"waiting for", v.WaitingFor},
+		{"started", when(v.StartedAt)},
+		{"closed", when(v.ClosedAt)},
+		{"task queue", v.queue},
 	}
 	if v.ErrorMessage != nil {
 		lines = append(lines, [2]string{"error", *v.ErrorMessage})

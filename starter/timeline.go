@@ -24,6 +24,7 @@ type timeline struct {
 	losses   map[string]int
 
 	started   time.Time
+	begun     bool // a worker has taken it
 	phase     string
 	cancelled string // why, when somebody asked for it
 	closing   *historypb.HistoryEvent
@@ -55,6 +56,8 @@ func (t *timeline) take(event *historypb.HistoryEvent) {
 	switch event.GetEventType() {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
 		t.begin(event)
+	case enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+		t.begun = true
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 		t.planned[event.GetEventId()] = event.GetActivityTaskScheduledEventAttributes()
 		t.plan(event.GetActivityTaskScheduledEventAttributes())

@@ -61,7 +61,8 @@ func (s server) ask(ctx context.Context, e execution) (workflows.Status, error) 
 	if err != nil {
 		return status, err
 	}
-	return status, answer.Get(&status)
+	err = answer.Get(&status)
+	return status, err
 }
 
 func viewOf(e execution, status workflows.Status) view {
@@ -78,15 +79,12 @@ func viewOf(e execution, status workflows.Status) view {
 // openView is the view of a run that goes on, without its worker's word.
 func openView(e execution, t *timeline) view {
 	v := viewOf(e, statusOf(e, t))
-	if t.phase == "opening" && len(t.planned) == 0 && e.info.GetHistoryLength() <= untouched {
+	if !t.begun {
 		v.Status.Status, v.WaitingFor = domain.StatusSubmitted, fmt.Sprintf("a worker on task queue %q", v.queue)
 	}
 	v.merge(t, e.pending)
 	return v
 }
-
-// untouched is the length of a history that no worker has worked on: started, and scheduled.
-const untouched = 2
 
 func statusOf(e execution, t *timeline) workflows.Status {
 	started := t.started.UTC()
