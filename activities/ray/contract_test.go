@@ -159,72 +159,6 @@ func keepsForItsTime(t *testing.T, w world) {
 	require.Eventually(t, func() bool { return c.see(t, handle).State == domain.RayUnknown }, patience, 50*time.Millisecond)
 }
 
-func stops(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 2)
-	c.script(t, c.model, hangs())
-	handles := c.submit(t)
-	c.called(t)
-	for i, seen := range c.stop(t, handles...) {
-		require.Equal(t, domain.RayCancelled, seen.State)
-		require.Equal(t, handles[i].TurnID, seen.TurnID)
-		require.Equal(t, domain.Cancelled, seen.Failure.Kind())
-		require.Contains(t, seen.Failure.Message(), "deadline")
-	}
-	require.Equal(t, domain.RayCancelled, c.see(t, handles[0]).State)
-	require.Equal(t, domain.RayCancelled, c.stop(t, handles...)[0].State, "a repeated stop")
-}
-
-func stopBringsResult(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 1)
-	c.script(t, c.model, says(answerText))
-	handle := c.submit(t)[0]
-	c.see(t, handle)
-	seen := c.stop(t, handle)[0]
-	require.Equal(t, domain.RayCompleted, seen.State)
-	require.Equal(t, answerText, seen.Completion.Text)
-	require.Equal(t, 1, seen.Usage.Calls)
-}
-
-func stopsWithoutRunner(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 1)
-	c.script(t, c.model, hangs())
-	handle := c.submit(t)[0]
-	c.called(t)
-	require.Equal(t, domain.RayCancelled, c.stop(t, c.lost()...)[0].State)
-	require.Equal(t, domain.RayCancelled, c.see(t, handle).State)
-}
-
-func lateAfterStop(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 2)
-	for _, seen := range c.stop(t, c.lost()...) {
-		require.Contains(t, []domain.RayState{domain.RayUnknown, domain.RayCancelled}, seen.State)
-	}
-	acceptance, err := c.Submit(t.Context(), c.submission)
-	require.NoError(t, err)
-	require.Empty(t, acceptance.Handles)
-	require.Equal(t, []domain.TurnID{c.id(), c.submission.Turns[1].ID()}, acceptance.Cancelled)
-	require.Zero(t, c.calls(t, c.id()))
-}
-
-func lateAfterForget(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 1)
-	c.script(t, c.model, says(answerText))
-	handle := c.submit(t)[0]
-	c.see(t, handle)
-	require.NoError(t, c.Forget(t.Context(), c.order(handle)))
-	require.NoError(t, c.Forget(t.Context(), c.order(handle)), "again")
-	acceptance, err := c.Submit(t.Context(), c.submission)
-	require.NoError(t, err)
-	require.Equal(t, []domain.TurnID{c.id()}, acceptance.Cancelled)
-	require.Equal(t, domain.VerdictLost, domain.Judge(handle, c.see(t, handle)).Kind)
-	require.Equal(t, 1, c.calls(t, c.id()))
-}
-
 func unknownTurn(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 1)
@@ -256,65 +190,6 @@ func restarted(t *testing.T, w world) {
 	again := c.submit(t)[0]
 	require.Equal(t, handle.Runner, again.Runner)
 	require.Equal(t, seen.Incarnation, again.Incarnation)
-}
-
-func full(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 2)
-	c.fill(t, c)
-	_, err := c.Submit(t.Context(), c.submission)
-	var refused *domain.Error
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, domain.KindFull, refused.Kind)
-	require.Positive(t, refused.RetryAfter)
-	require.False(t, refused.Fatal())
-	require.Zero(t, c.calls(t, c.id()), "all or nothing")
-}
-
-func denied(t *testing.T, w world) {
-	t.Helper()
-	config := w.config()
-	config.Token = "wrong"
-	c := newCouncil(t, w, 1)
-	c.Client = newClient(t, config)
-	_, err := c.Submit(t.Context(), c.submission)
-	require.Equal(t, domain.KindDenied, kindOf(t, err))
-	_, err = c.Stop(t.Context(), c.order(c.lost()...))
-	require.Equal(t, domain.KindDenied, kindOf(t, err))
-	require.Equal(t, domain.KindDenied, kindOf(t, c.Forget(t.Context(), c.order(c.lost()...))))
-
-	handle := domain.Handle{TurnID: c.id(), Runner: "runner/dead/0"}
-	seen, err := c.Await(t.Context(), handle, 0)
-	require.NoError(t, err)
-	require.Contains(t, seen.Denied, "DELIBERATION_RAY_TOKEN")
-	require.NotContains(t, seen.Denied, "wrong", "a token is never shown")
-	require.Equal(t, domain.RayDenied, domain.Judge(handle, seen).Failure.Kind())
-}
-
-func rejected(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 1)
-	broken := c.submission
-	broken.Turns = nil
-	_, err := c.Submit(t.Context(), broken)
-	require.Equal(t, domain.KindRejected, kindOf(t, err))
-	require.ErrorContains(t, err, "submit to "+c.Name())
-	require.ErrorContains(t, err, "turns")
-
-	broken = c.submission
-	broken.Run = 0
-	_, err = c.Submit(t.Context(), broken)
-	require.Equal(t, domain.KindRejected, kindOf(t, err))
-	require.ErrorContains(t, err, "run_seconds")
-}
-
-func urlNotAllowed(t *testing.T, w world) {
-	t.Helper()
-	c := newCouncil(t, w, 1)
-	c.submission = submissionOf(t, "http://169.254.169.254/latest", c.model, 1)
-	_, err := c.Submit(t.Context(), c.submission)
-	require.Equal(t, domain.KindURL, kindOf(t, err))
-	require.Zero(t, c.calls(t, c.id()))
 }
 
 func lists(t *testing.T, w world) {

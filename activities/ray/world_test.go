@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is a Ray app with a scripted model behind it: the stand-in of raytest, or a real one.
 type world interface {

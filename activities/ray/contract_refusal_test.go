@@ -1,0 +1,68 @@
+package ray_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+func full(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 2)
+	c.fill(t, c)
+	_, err := c.Submit(t.Context(), c.submission)
+	var refused *domain.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, domain.KindFull, refused.Kind)
+	require.Positive(t, refused.RetryAfter)
+	require.False(t, refused.Fatal())
+	require.Zero(t, c.calls(t, c.id()), "all or nothing")
+}
+
+func denied(t *testing.T, w world) {
+	t.Helper()
+	config := w.config()
+	config.Token = "wrong"
+	c := newCouncil(t, w, 1)
+	c.Client = newClient(t, config)
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindDenied, kindOf(t, err))
+	_, err = c.Stop(t.Context(), c.order(c.lost()...))
+	require.Equal(t, domain.KindDenied, kindOf(t, err))
+	require.Equal(t, domain.KindDenied, kindOf(t, c.Forget(t.Context(), c.order(c.lost()...))))
+
+	handle := domain.Handle{TurnID: c.id(), Runner: "runner/dead/0"}
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Contains(t, seen.Denied, "DELIBERATION_RAY_TOKEN")
+	require.NotContains(t, seen.Denied, "wrong", "a token is never shown")
+	require.Equal(t, domain.RayDenied, domain.Judge(handle, seen).Failure.Kind())
+}
+
+func rejected(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	broken := c.submission
+	broken.Turns = nil
+	_, err := c.Submit(t.Context(), broken)
+	require.Equal(t, domain.KindRejected, kindOf(t, err))
+	require.ErrorContains(t, err, "submit to "+c.Name())
+	require.ErrorContains(t, err, "turns")
+
+	broken = c.submission
+	broken.Run = 0
+	_, err = c.Submit(t.Context(), broken)
+	require.Equal(t, domain.KindRejected, kindOf(t, err))
+	require.ErrorContains(t, err, "run_seconds")
+}
+
+func urlNotAllowed(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.submission = submissionOf(t, "http://169.254.169.254/latest", c.model, 1)
+	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindURL, kindOf(t, err))
+	require.Zero(t, c.calls(t, c.id()))
+}
