@@ -54,9 +54,9 @@ func submitted(t *testing.T, client *ray.Client) *domain.Error {
 }
 
 var (
-	html  = []string{"Content-Type", "text/html; charset=utf-8"}
-	plain = []string{"Content-Type", "text/plain"}
-	json  = []string{"Content-Type", "application/json"}
+	asHTML = []string{"Content-Type", "text/html; charset=utf-8"}
+	asText = []string{"Content-Type", "text/plain"}
+	asJSON = []string{"Content-Type", "application/json"}
 )
 
 // strangers are answers that don't speak for the app, or say nothing that can be used.
@@ -66,35 +66,35 @@ var strangers = map[string]struct {
 	headers []string
 	says    string
 }{
-	"a proxy's page":              {502, "<html>Bad Gateway</html>", html, "answered 502 text/html that isn't the Ray app's"},
-	"Serve's 404":                 {404, "Path '/deliberation/v1/turns' not found.", plain, "answered 404 text/plain"},
-	"Serve's 500":                 {500, "Internal Server Error", plain, "answered 500 text/plain"},
-	"a proxy's 401":               {401, "Unauthorized", plain, "answered 401 text/plain"},
-	"a proxy's 403":               {403, "<html></html>", html, "answered 403 text/html"},
-	"a proxy's 413":               {413, "<html></html>", html, "answered 413 text/html"},
-	"a proxy's 429":               {429, "slow down", plain, "answered 429 text/plain"},
-	"a 503 without a type":        {503, `{"error":{"message":"no"}}`, json, "answered 503 application/json"},
-	"a 500 of another form":       {500, `{"error":"boom"}`, json, "answered 500 application/json"},
-	"JSON null":                   {500, `null`, json, "answered 500 application/json"},
-	"a 401 of another API":        {401, `{"error":{"type":"auth_error","message":"key"}}`, json, "answered 401 auth_error"},
-	"the app's own bug":           {500, `{"error":{"type":"internal","message":"unexpected KeyError"}}`, json, "500 internal: unexpected KeyError"},
-	"an app without this route":   {404, `{"error":{"type":"not_found","message":"Not Found"}}`, json, "answered 404 not_found"},
-	"an error that says OK":       {200, `{"error":{"type":"full","message":""}}`, json, "answered 200"},
+	"a proxy's page":              {502, "<html>Bad Gateway</html>", asHTML, "answered 502 text/html that isn't the Ray app's"},
+	"Serve's 404":                 {404, "Path '/deliberation/v1/turns' not found.", asText, "answered 404 text/plain"},
+	"Serve's 500":                 {500, "Internal Server Error", asText, "answered 500 text/plain"},
+	"a proxy's 401":               {401, "Unauthorized", asText, "answered 401 text/plain"},
+	"a proxy's 403":               {403, "<html></html>", asHTML, "answered 403 text/html"},
+	"a proxy's 413":               {413, "<html></html>", asHTML, "answered 413 text/html"},
+	"a proxy's 429":               {429, "slow down", asText, "answered 429 text/plain"},
+	"a 503 without a type":        {503, `{"error":{"message":"no"}}`, asJSON, "answered 503 application/json"},
+	"a 500 of another form":       {500, `{"error":"boom"}`, asJSON, "answered 500 application/json"},
+	"JSON null":                   {500, `null`, asJSON, "answered 500 application/json"},
+	"a 401 of another API":        {401, `{"error":{"type":"auth_error","message":"key"}}`, asJSON, "answered 401 auth_error"},
+	"the app's own bug":           {500, `{"error":{"type":"internal","message":"unexpected KeyError"}}`, asJSON, "500 internal: unexpected KeyError"},
+	"an app without this route":   {404, `{"error":{"type":"not_found","message":"Not Found"}}`, asJSON, "answered 404 not_found"},
+	"an error that says OK":       {200, `{"error":{"type":"full","message":""}}`, asJSON, "answered 200"},
 	"a redirect":                  {302, "", []string{"Location", "http://127.0.0.1:1/login?next=secret"}, "answered 302"},
 	"a redirect that keeps POST":  {307, "", []string{"Location", "/elsewhere"}, "answered 307"},
-	"a redirect with our body":    {308, `{"error":{"type":"unauthorized"}}`, json, "answered 308"},
+	"a redirect with our body":    {308, `{"error":{"type":"unauthorized"}}`, asJSON, "answered 308"},
 	"204":                         {204, "", nil, "answered 204 of no type"},
 	"200 without a body":          {200, "", nil, "answered 200"},
-	"200 with a page":             {200, "<html>Welcome</html>", html, "answered 200 text/html"},
-	"200 with null":               {200, "null", json, "answered 200"},
-	"200 with a list":             {200, "[]", json, "answered 200"},
-	"200 with an empty object":    {200, "{}", json, "answered 200"},
-	"200 with half an object":     {200, `{"turns":[{"submission_id":"t1"`, json, "answered 200"},
-	"200 with another type":       {200, `{"turns":"t1","runner":1}`, json, "answered 200"},
-	"200 and something behind it": {200, `{"turns":[]}{"turns":[]}`, json, "answered 200"},
-	"200 of other turns":          {200, `{"turns":[{"submission_id":"t2"}],"runner":"r","incarnation":"i"}`, json, "answered 200"},
-	"an endless body":             {200, strings.Repeat("[", 9<<20), json, "answered 200 with more than"},
-	"an endless error":            {500, strings.Repeat("x", 9<<20), json, "answered 500 with more than"},
+	"200 with a page":             {200, "<html>Welcome</html>", asHTML, "answered 200 text/html"},
+	"200 with null":               {200, "null", asJSON, "answered 200"},
+	"200 with a list":             {200, "[]", asJSON, "answered 200"},
+	"200 with an empty object":    {200, "{}", asJSON, "answered 200"},
+	"200 with half an object":     {200, `{"turns":[{"submission_id":"t1"`, asJSON, "answered 200"},
+	"200 with another type":       {200, `{"turns":"t1","runner":1}`, asJSON, "answered 200"},
+	"200 and something behind it": {200, `{"turns":[]}{"turns":[]}`, asJSON, "answered 200"},
+	"200 of other turns":          {200, `{"turns":[{"submission_id":"t2"}],"runner":"r","incarnation":"i"}`, asJSON, "answered 200"},
+	"an endless body":             {200, strings.Repeat("[", 9<<20), asJSON, "answered 200 with more than"},
+	"an endless error":            {500, strings.Repeat("x", 9<<20), asJSON, "answered 500 with more than"},
 }
 
 func TestWhatIsNotTheAppIsNobody(t *testing.T) {
