@@ -6,6 +6,7 @@ VENV    := $(CURDIR)/.dev/venv/bin
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help build demo up down status logs test unit integration pytest check fmt histories
 
 help: ## what there is
