@@ -11,7 +11,7 @@ type ErrorKind string
 // The kinds, and who does what.
 const (
 	KindFull        ErrorKind = "RayFull"          // no room now: ask again after RetryAfter
-	KindUnavailable ErrorKind = "RayUnavailable"   // the app says not now: ask again
+	KindUnavailable ErrorKind = "RayUnavailable"   // the app says not now: the work may have started all the same; ask again
 	KindUnreachable ErrorKind = "RayUnreachable"   // nobody answered for the app: the work may have started; ask again
 	KindDenied      ErrorKind = "RayDenied"        // our token is refused: stop
 	KindRejected    ErrorKind = "TurnRejected"     // the request is malformed to the app: stop

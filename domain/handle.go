@@ -16,13 +16,12 @@ func (h Handle) IsZero() bool { return h.TurnID == "" }
 // Submission is the turns of one deliberation that are put to a Ray cluster together: all are accepted
 // by one runner, or none is.
 type Submission struct {
-	Owner         string
-	Deliberation  string
-	Request       DeliberationRequest
-	Turns         []Turn
-	Run           time.Duration // the runner ends a turn by itself after this
-	Keep          time.Duration // the runner keeps an outcome that nobody forgets for this long
-	AnswerMaximum int           // bytes
+	Owner        string
+	Deliberation string
+	Request      DeliberationRequest
+	Turns        []Turn
+	Run          time.Duration // the runner ends a turn by itself after this
+	Keep         time.Duration // the runner keeps an outcome that nobody forgets for this long
 }
 
 // Acceptance is where accepted turns live. Cancelled are those that had been stopped before they came.

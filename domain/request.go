@@ -126,6 +126,9 @@ func checkURL(text string, faults *Faults) {
 	if err == nil && parsed.User != nil {
 		faults.Add(path, "must not carry a user or password")
 	}
+	if err == nil && (parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "") {
+		faults.Add(path, "must not carry a query or fragment")
+	}
 }
 
 // TaskID is the caller's name for the task.

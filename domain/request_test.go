@@ -205,3 +205,12 @@ func pairs(n int) map[string]string {
 	}
 	return metadata
 }
+
+func TestAModelServersURLHasNoQueryOrFragment(t *testing.T) {
+	for _, url := range []string{"http://vllm:8000/v1?key=x", "http://vllm:8000/v1?", "http://vllm:8000/#top"} {
+		spec := specOf(1)
+		spec.VLLMURL = url
+		_, err := domain.NewDeliberationRequest(spec)
+		require.EqualError(t, err, "vllm_url: must not carry a query or fragment", url)
+	}
+}

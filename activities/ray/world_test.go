@@ -89,7 +89,7 @@ func submissionOf(t *testing.T, modelURL, model string, agents int) domain.Submi
 	return domain.Submission{
 		Owner: "owner-" + model, Deliberation: deliberation, Request: request,
 		Turns: request.Turns(domain.RunKey{WorkflowID: deliberation, OriginalRunID: "run"}),
-		Run:   time.Minute, Keep: 5 * time.Minute, AnswerMaximum: domain.AnswerMaximum(agents),
+		Run:   time.Minute, Keep: 5 * time.Minute,
 	}
 }
 
