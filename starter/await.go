@@ -29,7 +29,7 @@ func interrupted(id, what string) error {
 	return &exit{
 		code: exitInterrupted,
 		err:  errors.New("no longer waiting for " + id + "; " + what),
-		hint: fmt.Sprintf("look: starter status %[1]s · wait again: starter result --wait %[1]s · end it: starter cancel %[1]s", shellWord(id)),
+		hint: fmt.Sprintf("look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", shellWord(id)),
 	}
 }
 

@@ -67,7 +67,7 @@ func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {
 		payloads := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
 		return end, converter.GetDefaultDataConverter().FromPayloads(payloads, &end.result)
 	case event.GetWorkflowExecutionFailedEventAttributes() != nil:
-		end.fail(event.GetWorkflowExecutionFailedEventAttributes())
+		end = end.failed(event.GetWorkflowExecutionFailedEventAttributes())
 	case event.GetWorkflowExecutionCanceledEventAttributes() != nil:
 		end.status, end.errorType = domain.StatusCancelled, string(domain.Cancelled)
 		end.message = because("cancelled", cancelled)
@@ -83,17 +83,18 @@ func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {
 	return end, nil
 }
 
-func (e *ending) fail(event *historypb.WorkflowExecutionFailedEventAttributes) {
+func (e ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) ending {
 	err := temporal.GetDefaultFailureConverter().FailureToError(event.GetFailure())
 	e.errorType, e.message = "Failure", err.Error()
-	var application *temporal.ApplicationError
-	if !errors.As(err, &application) {
-		return
+	application, is := errors.AsType[*temporal.ApplicationError](err)
+	if !is {
+		return e
 	}
 	e.errorType, e.message = application.Type(), application.Message()
 	if application.HasDetails() {
 		_ = application.Details(&e.details) // details of another version are left out; the message names them
 	}
+	return e
 }
 
 // words say how it ended.
