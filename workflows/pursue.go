@@ -144,7 +144,9 @@ func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run
 }
 
 func summary(verb string, turn domain.Turn) string {
-	return fmt.Sprintf("%s · %s · %s · attempt %d", verb, turn.Agent().ID(), turn.Agent().Role(), turn.Number())
+	const most = 350 // bytes; servers refuse summaries of over 400
+	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
+	return fmt.Sprintf("%s · %s · attempt %d", verb, who, turn.Number())
 }
 
 // seconds rounds up: a turn must not end on Ray before its deadline here.

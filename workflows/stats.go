@@ -84,14 +84,29 @@ func (s stories) DeliberationStats(ctx workflow.Context, state StatsState) error
 		if err := k.count(ctx); err != nil {
 			return err
 		}
+		if over, err := k.over(ctx); over || err != nil {
+			return err
+		}
 		if err := k.pause(ctx); err != nil {
 			return err
 		}
-		// A refresh that still waits needs another count of this run.
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && workflow.AllHandlersFinished(ctx) {
-			return workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
-		}
 	}
+}
+
+// over gives way to the next run once this one's history is long. A refresh that came during the last
+// count needs another one of this run.
+func (k *statistics) over(ctx workflow.Context) (bool, error) {
+	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		return false, nil
+	}
+	answered := func() bool { return workflow.AllHandlersFinished(ctx) }
+	if err := workflow.Await(ctx, func() bool { return answered() || k.requested > k.served }); err != nil {
+		return false, err
+	}
+	if !answered() {
+		return false, nil
+	}
+	return true, workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
 }
 
 func (k *statistics) answer(ctx workflow.Context) error {

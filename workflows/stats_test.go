@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -148,6 +149,21 @@ func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 	require.Equal(t, int64(2), during.stats.Total)
 	require.Equal(t, since, next.Since, "uptime counts from the chain's first start")
 	require.Equal(t, int64(2), next.Last.Stats.Total, "the next run answers at once")
+}
+
+func TestStats_ContinuesAsNewThoughRefreshesKeepComing(t *testing.T) {
+	s := newStage(t)
+	s.visibility.says = []reply[workflows.CountResult]{counted(1, 1).in(100 * time.Millisecond)}
+	var come [60]refreshed
+	for i := range come {
+		s.at(time.Duration(i+1)*time.Second, func() { s.refresh(strconv.Itoa(i), &come[i]) })
+	}
+	begin := s.env.Now()
+
+	s.statistics(workflows.StatsState{}, 10*time.Second)
+
+	require.LessOrEqual(t, s.env.Now().Sub(begin), 12*time.Second)
+	require.True(t, come[9].done)
 }
 
 func TestStats_TheFirstRunSaysSinceWhen(t *testing.T) {

@@ -1,0 +1,241 @@
+//go:build integration
+
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// world is a Temporal server with real workers, whose activities are the fakes.
+type world struct {
+	*testing.T
+
+	client   client.Client
+	queue    string
+	ray      *fakeRay
+	nats     *fakeNATS
+	counts   *fakeVisibility
+	settings domain.Settings
+}
+
+func (w *world) Settings() domain.Settings { return w.settings }
+
+func newWorld(t *testing.T, name string) *world {
+	t.Helper()
+	address := os.Getenv("TEMPORAL_ADDRESS")
+	if address == "" {
+		t.Skip("TEMPORAL_ADDRESS isn't set")
+	}
+	worker.SetStickyWorkflowCacheSize(0) // each task replays the run so far; and no queue is named after the machine
+	c, err := client.Dial(client.Options{HostPort: address, Identity: "recorder", Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	w := &world{
+		T: t, client: c, queue: name, ray: newFakeRay(pace{}), nats: &fakeNATS{ids: map[string]bool{}}, counts: &fakeVisibility{},
+		settings: domain.Settings{Cluster: "local", Events: true, Attributes: allAttributes()},
+	}
+	for _, queue := range []string{name, workflows.SubmitQueue(name), workflows.WaitQueue(name)} {
+		runs := worker.New(c, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
+		workflows.Register(runs, w)
+		bind(runs, w.ray, w.nats, w.counts)
+		require.NoError(t, runs.Start())
+		t.Cleanup(runs.Stop)
+	}
+	return w
+}
+
+func (w *world) start(name string, input ...any) client.WorkflowRun {
+	w.Helper()
+	id := "recorded-" + w.queue + "-" + time.Now().UTC().Format("150405.000")
+	run, err := w.client.ExecuteWorkflow(w.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: w.queue}, name, input...)
+	require.NoError(w, err)
+	return run
+}
+
+// keep writes a run's history as `temporal workflow show --output json` does.
+func (w *world) keep(name, id, runID string) *historypb.History {
+	w.Helper()
+	history := &historypb.History{}
+	events := w.client.GetWorkflowHistory(w.Context(), id, runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(w, err)
+		history.Events = append(history.Events, event)
+	}
+	if *update {
+		text, err := protojson.Marshal(history)
+		require.NoError(w, err)
+		var indented bytes.Buffer
+		require.NoError(w, json.Indent(&indented, text, "", " "))
+		indented.WriteByte('\n')
+		path := filepath.Join("testdata", "histories", name+".json")
+		require.NoError(w, os.MkdirAll(filepath.Dir(path), 0o750))
+		require.NoError(w, os.WriteFile(path, indented.Bytes(), 0o600))
+	}
+	return history
+}
+
+func (w *world) eventually(what func() bool) {
+	w.Helper()
+	require.Eventually(w, what, 30*time.Second, 20*time.Millisecond)
+}
+
+func (w *world) awaiting(turns int) func() bool {
+	return func() bool {
+		w.ray.mu.Lock()
+		defer w.ray.mu.Unlock()
+		return len(w.ray.awaited) >= turns
+	}
+}
+
+func TestRecord_EachPathOfADeliberation(t *testing.T) {
+	model := failure(domain.ModelUnavailable, true)
+	both := func(w *world, s script) { w.ray.agents["agent-1"], w.ray.agents["agent-2"] = s, s }
+	tests := map[string]struct {
+		request any
+		given   func(*world)
+		during  func(*world, client.WorkflowRun)
+		ends    string // the type of its error; empty: it completes
+	}{
+		"happy":              {given: func(w *world) { w.ray.agents["agent-2"] = replies(answer("best", 0.9)) }},
+		"without_events":     {given: func(w *world) { w.settings.Events, w.settings.Attributes = false, nil }},
+		"retry_then_success": {given: func(w *world) { w.ray.agents["agent-2"] = replies(model, model, answer("at last", 0.7)) }},
+		"one_agent_fails":    {given: func(w *world) { w.ray.agents["agent-2"] = replies(failure(domain.ContextTooLong, false)) }},
+		"all_fail":           {given: func(w *world) { both(w, replies(failure(domain.ModelRejected, false))) }, ends: "DeliberationFailed"},
+		"lost_then_success":  {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost(), answer("again", 0.7)) }},
+		"lost_repeatedly":    {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost()) }},
+		"out_of_reach":       {given: func(w *world) { w.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.7)) }},
+		"deadline_with_quorum": {
+			request: timeout(council(2), 2), given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
+		},
+		"deadline_without_quorum": {
+			request: timeout(council(2), 2), given: func(w *world) { both(w, script{never()}) }, ends: "DeadlineExceeded",
+		},
+		"queue_timeout": {
+			given: func(w *world) {
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: workflows.SubmitTurnsResult{Refusal: "503: runner_full"}}}
+			},
+			ends: "DeadlineExceeded",
+		},
+		"submit_denied": {
+			given: func(w *world) {
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
+			},
+			ends: "DeliberationFailed",
+		},
+		"cancelled": {
+			given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
+			during: func(w *world, run client.WorkflowRun) {
+				w.eventually(w.awaiting(2))
+				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
+			},
+			ends: "canceled",
+		},
+		"cancelled_in_queue": {
+			given: func(w *world) { w.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: forever}} },
+			during: func(w *world, run client.WorkflowRun) {
+				w.eventually(func() bool { return len(w.ray.live()) == 2 })
+				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
+			},
+			ends: "canceled",
+		},
+		"invalid_request": {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
+		"null_request":    {request: workflows.RequestText([]byte(`null`)), ends: "InvalidRequest"},
+		"longest_names":   {request: longestNames()},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, name)
+			if test.given != nil {
+				test.given(w)
+			}
+			request := test.request
+			if request == nil {
+				request = council(2)
+			}
+			run := w.start(workflows.DeliberationName, request)
+			if test.during != nil {
+				test.during(w, run)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := run.GetWithOptions(ctx, nil, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
+			switch {
+			case test.ends == "":
+				require.NoError(t, err)
+			case test.ends == "canceled":
+				require.True(t, temporal.IsCanceledError(err), "%v", err)
+			default:
+				require.ErrorContains(t, err, test.ends)
+			}
+			require.Empty(t, w.ray.live())
+			w.keep(name, run.GetID(), run.GetRunID())
+		})
+	}
+}
+
+func longestNames() workflows.Request {
+	request := largest{agents: 2, template: 1, unit: "x"}.request()
+	request.TaskDescription, request.Constraints.Metadata = "Add rate limiting to the login API", nil
+	return request
+}
+
+func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
+	w := newWorld(t, "left_to_outbox")
+	w.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 4]}
+	}
+	run := w.start(workflows.DeliberationName, council(2))
+	require.NoError(t, run.Get(t.Context(), nil))
+	history := w.keep("left_to_outbox", run.GetID(), run.GetRunID())
+	for _, event := range history.GetEvents() {
+		require.NotEqual(t, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event.GetEventType())
+	}
+	outbox := run.GetID() + "/outbox/" + run.GetRunID()
+	require.NoError(t, w.client.GetWorkflow(t.Context(), outbox, "").Get(t.Context(), nil))
+	require.Equal(t, []domain.EventKind{
+		domain.EventStarted, domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
+	}, w.nats.kinds())
+	w.keep("outbox", outbox, "")
+}
+
+// TestRecord_StatisticsContinuedAsNew needs a server that suggests it early:
+// --dynamic-config-value limit.historyCount.suggestContinueAsNew=40.
+func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
+	w := newWorld(t, "stats_continued")
+	w.counts.says = []reply[workflows.CountResult]{counted(3, 1)}
+	run := w.start(workflows.DeliberationStatsName, workflows.StatsState{})
+	for range 12 {
+		handle, err := w.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: run.GetID(), UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		require.NoError(t, err)
+		var stats workflows.Stats
+		require.NoError(t, handle.Get(t.Context(), &stats))
+		require.Equal(t, int64(3), stats.Total)
+	}
+	now := w.client.GetWorkflow(t.Context(), run.GetID(), "")
+	require.NotEqual(t, run.GetRunID(), now.GetRunID())
+	require.NoError(t, w.client.TerminateWorkflow(t.Context(), run.GetID(), "", "recorded"))
+	history := w.keep("stats_continued", run.GetID(), run.GetRunID())
+	last := history.GetEvents()[len(history.GetEvents())-1]
+	require.True(t, strings.HasSuffix(last.GetEventType().String(), "ContinuedAsNew"))
+}

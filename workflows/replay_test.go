@@ -1,0 +1,59 @@
+package workflows_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// TestReplay_EveryHistoryOfTheWorldStillRuns replays what deliberations did before. A file is never
+// deleted while such a run can be open. The environment can't be read: a replay needs none.
+func TestReplay_EveryHistoryOfTheWorldStillRuns(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			require.NoError(t, replayed(recorded(t, file), func(to workflows.Registry) { workflows.Register(to, broken{}) }))
+		})
+	}
+}
+
+func recorded(t *testing.T, file string) *historypb.History {
+	t.Helper()
+	text, err := os.ReadFile(file) //nolint:gosec // a test's own file
+	require.NoError(t, err)
+	history := &historypb.History{}
+	require.NoError(t, protojson.Unmarshal(text, history))
+	return history
+}
+
+// replayed runs a history again under its own workflow id: the turns' ids are derived from it.
+func replayed(history *historypb.History, register func(workflows.Registry)) error {
+	replayer := worker.NewWorkflowReplayer()
+	register(replayer)
+	started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	return replayer.ReplayWorkflowHistoryWithOptions(quiet{}, history, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	})
+}
+
+// TestReplay_NoticesAnotherStory shows that a replay which passes says something.
+func TestReplay_NoticesAnotherStory(t *testing.T) {
+	history := recorded(t, filepath.Join("testdata", "histories", "happy.json"))
+	err := replayed(history, func(to workflows.Registry) {
+		another := func(ctx workflow.Context, _ workflows.Request) error {
+			return workflow.Sleep(ctx, 1)
+		}
+		to.RegisterWorkflowWithOptions(another, workflow.RegisterOptions{Name: workflows.DeliberationName})
+	})
+	require.ErrorContains(t, err, "TMPRL1100")
+}
