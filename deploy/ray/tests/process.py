@@ -42,7 +42,7 @@ def end(process: "subprocess.Popen[bytes]", seconds: float = 10) -> int:
     return process.wait()
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """For what only another process can tell."""
     deadline = time.monotonic() + seconds
     while not condition():

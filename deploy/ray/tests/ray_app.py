@@ -29,7 +29,9 @@ class App:
 
     def deployer(self, *more: str, **settings: str) -> "subprocess.Popen[bytes]":
         arguments = ["--address", self.head.address, "--http-port", str(self.port), *more]
-        environment = {f"DELIBERATION_{name}": value for name, value in settings.items()}
+        # Without settings of its own it deploys what is deployed, as a supervised deployer would.
+        chosen = settings or self._deployed or {}
+        environment = {f"DELIBERATION_{name}": value for name, value in chosen.items()}
         return process.start(
             [sys.executable, "-m", "deliberation_ray.deploy", *arguments],
             self.logs / "deploy.log",

@@ -30,7 +30,7 @@ class Head:
         # Ray puts sockets below it, and their paths are limited to about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="dr", dir="/tmp"))
         self._log = self.folder / "head.log"
-        for _ in range(3):
+        for _ in range(4):
             self._start()
             process.until(self._decided, "the Ray head has started or given up", seconds=120)
             if self._process.poll() is None:
@@ -44,8 +44,14 @@ class Head:
         self.address = f"127.0.0.1:{named['port']}"
         arguments = [
             *(str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"),
-            *("--node-ip-address=127.0.0.1", "--include-dashboard=false", "--num-cpus=4"),
-            *("--disable-usage-stats", f"--temp-dir={self.folder}", "--object-store-memory=100000000"),
+            # Each CPU is a worker started ahead, and nothing here needs the monitors: a busy machine starts sooner.
+            *("--num-cpus=1", "--no-monitor", "--include-log-monitor=false", "--include-dashboard=false"),
+            *(
+                "--node-ip-address=127.0.0.1",
+                "--disable-usage-stats",
+                f"--temp-dir={self.folder}",
+                "--object-store-memory=100000000",
+            ),
             *(f"--{name}={port}" for name, port in named.items()),
             "--worker-port-list=" + ",".join(map(str, ports[len(_PORTS) :])),
         ]

@@ -38,7 +38,7 @@ class StandIn:
     def until_called(self, model: str, count: int = 1) -> None:
         process.until(lambda: len(self.calls(model)) >= count, f"{count} calls of {model}")
 
-    def until_outcome(self, model: str, outcome: str, seconds: float = 60) -> None:
+    def until_outcome(self, model: str, outcome: str, seconds: float = 120) -> None:
         def all_so() -> bool:
             calls = self.calls(model)
             return bool(calls) and all(call["outcome"] == outcome for call in calls)
