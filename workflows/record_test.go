@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		given   func(*world)
 		during  func(*world, client.WorkflowRun)
 		ends    string // the type of its error; empty: it completes
+		beyond  bool   // Ray can't be asked to stop anything
 	}{
 		"happy":              {given: func(w *world) { w.ray.agents["agent-2"] = replies(answer("best", 0.9)) }},
 		"without_events":     {given: func(w *world) { w.settings.Events, w.settings.Attributes = false, nil }},
@@ -157,12 +159,40 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			},
 			ends: "canceled",
 		},
+		"cancelled_between_attempts": {
+			given: func(w *world) {
+				w.ray.agents["agent-1"], w.ray.agents["agent-2"] = replies(model), script{never()}
+			},
+			during: func(w *world, run client.WorkflowRun) {
+				w.eventually(w.awaiting(3))
+				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
+			},
+			ends: "canceled",
+		},
+		"queue_without_an_answer": { // a minute behind the queue's own timeout
+			request: queueTimeout(council(2), 1),
+			given: func(w *world) {
+				for range 100 {
+					w.ray.submit = append(w.ray.submit, reply[workflows.SubmitTurnsResult]{err: errors.New("no cluster of that name is configured")})
+				}
+			},
+			ends: "last refusal: local: no cluster of that name is configured",
+		},
+		"stop_without_an_answer": {
+			request: timeout(council(2), 1), beyond: true,
+			given: func(w *world) {
+				w.ray.agents["agent-2"] = script{never()}
+				hangs := reply[workflows.StopTurnsResult]{after: forever}
+				w.ray.stop = []reply[workflows.StopTurnsResult]{hangs, hangs, hangs}
+			},
+		},
 		"invalid_request": {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"null_request":    {request: workflows.RequestText([]byte(`null`)), ends: "InvalidRequest"},
 		"longest_names":   {request: longestNames()},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, name)
 			if test.given != nil {
 				test.given(w)
@@ -175,7 +205,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			if test.during != nil {
 				test.during(w, run)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			err := run.GetWithOptions(ctx, nil, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 			switch {
@@ -186,7 +216,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			default:
 				require.ErrorContains(t, err, test.ends)
 			}
-			require.Empty(t, w.ray.live())
+			require.True(t, test.beyond || len(w.ray.live()) == 0)
 			w.keep(name, run.GetID(), run.GetRunID())
 		})
 	}

@@ -161,6 +161,11 @@ func timeout(request workflows.Request, seconds int) workflows.Request {
 	return request
 }
 
+func queueTimeout(request workflows.Request, seconds int) workflows.Request {
+	request.Constraints.QueueTimeoutSeconds = &seconds
+	return request
+}
+
 func quorum(request workflows.Request, n int) workflows.Request {
 	request.Protocol = &workflows.Protocol{Quorum: &n}
 	return request
