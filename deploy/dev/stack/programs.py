@@ -101,6 +101,7 @@ def _ray(record: Record) -> Program:
         "include-log-monitor": "false",
     }
     dashboard = record.urls()["ray_dashboard"]
+    node_health = f"http://{HOST}:{ports['ray_agent']}/api/local_raylet_healthz"
     return Program(
         name="ray",
         command=[
@@ -110,7 +111,8 @@ def _ray(record: Record) -> Program:
             *(f"--{option}={value}" for option, value in options.items()),
         ],
         where=f"dashboard {dashboard}",
-        ready=lambda: readiness.answers(f"{dashboard}/api/version"),
+        # The dashboard alone proves little: it is there half a minute before a node that fails to start.
+        ready=lambda: readiness.answers(node_health) and readiness.answers(f"{dashboard}/api/version"),
         hint=f"more is written in {record.layout.ray_dir}/session_latest/logs; it needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
