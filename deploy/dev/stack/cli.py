@@ -13,9 +13,8 @@ import time
 from stack import ports, preflight, prepare, processes
 from stack.console import Failed, say, took
 from stack.layout import ROOT, VENV, VENV_PYTHON, Layout
+from stack.programs import NAMES
 from stack.record import Record
-
-NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
 
 
 def main() -> int:

@@ -78,7 +78,8 @@ def _nats(record: Record) -> Program:
     )
 
 
-def _ray(record: Record) -> Program:
+def _ray_options(record: Record) -> list[str]:
+    """Every port by name: a second Ray on the machine, ours or another, must not meet this one."""
     ports = record.ports
     options = {
         "node-ip-address": HOST,
@@ -100,6 +101,11 @@ def _ray(record: Record) -> Program:
         # Copies logs to drivers; ours reads none.
         "include-log-monitor": "false",
     }
+    return [f"--{option}={value}" for option, value in options.items()]
+
+
+def _ray(record: Record) -> Program:
+    ports = record.ports
     dashboard = record.urls()["ray_dashboard"]
     node_health = f"http://{HOST}:{ports['ray_agent']}/api/local_raylet_healthz"
     return Program(
@@ -108,7 +114,7 @@ def _ray(record: Record) -> Program:
             str(VENV / "bin" / "ray"),
             # The monitor is the autoscaler's: one node has nothing to scale.
             *("start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
-            *(f"--{option}={value}" for option, value in options.items()),
+            *_ray_options(record),
         ],
         where=f"dashboard {dashboard}",
         # The dashboard alone proves little: it is there half a minute before a node that fails to start.
