@@ -24,14 +24,14 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 	if err != nil {
 		return workflows.TurnOutcome{}, err
 	}
-	polling, stop := untilStopped(ctx)
+	working, stop := untilStopped(ctx)
 	defer stop()
 	handle := in.Handle.Domain()
 	progress := workflows.AwaitProgress{State: "submitted"}
 	for wait := firstPoll; ; wait = longPoll {
-		seen, err := cluster.Await(polling, handle, wait)
+		seen, err := cluster.Await(working, handle, wait)
 		if err != nil {
-			return workflows.TurnOutcome{}, stoppedBy(ctx, polling, err)
+			return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 		}
 		outcome := domain.OutcomeOf(handle, seen, decodeAnswer, in.AnswerBytes)
 		switch outcome.Kind {
@@ -49,29 +49,4 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 			return workflows.TurnOutcomeOf(outcome), nil
 		}
 	}
-}
-
-// errStopping is why a poll ends when the worker shuts down.
-var errStopping = errors.New("worker is shutting down")
-
-// untilStopped is a context that also ends when the worker shuts down, so that a long poll doesn't hold
-// the hand-over up.
-func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
-	polling, cancel := context.WithCancelCause(ctx)
-	stopping := activity.GetWorkerStopChannel(ctx)
-	go func() {
-		select {
-		case <-stopping:
-			cancel(errStopping)
-		case <-polling.Done():
-		}
-	}()
-	return polling, func() { cancel(nil) }
-}
-
-func stoppedBy(ctx, polling context.Context, err error) error {
-	if ctx.Err() == nil && errors.Is(context.Cause(polling), errStopping) {
-		return handOver()
-	}
-	return err
 }

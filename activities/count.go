@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -18,6 +19,7 @@ import (
 const (
 	pageSize   = 1000 // the server's maximum
 	mostActive = 500  // running jobs that are listed; all are counted
+	spare      = 500  // more of them are read, since some end while the others are listed
 )
 
 // countDeliberations reads visibility: what runs first, then what has ended, so that a run which ends in
@@ -25,10 +27,10 @@ const (
 func (s set) countDeliberations(ctx context.Context, _ workflows.CountInput) (workflows.CountResult, error) {
 	asOf := time.Now().UTC()
 	running := map[string]bool{}
-	var jobs []workflows.ActiveJob
+	jobs := []workflows.ActiveJob{}
 	err := s.list(ctx, "Running", func(run *workflowpb.WorkflowExecutionInfo) {
 		running[run.GetExecution().GetRunId()] = true
-		if len(jobs) < mostActive {
+		if len(jobs) < mostActive+spare {
 			jobs = append(jobs, activeJob(run))
 		}
 	})
@@ -45,25 +47,22 @@ func (s set) countDeliberations(ctx context.Context, _ workflows.CountInput) (wo
 			return workflows.CountResult{}, err
 		}
 	}
-	active := make([]workflows.ActiveJob, 0, len(jobs))
-	for _, job := range jobs {
-		if running[job.RunID] {
-			active = append(active, job)
-		}
-	}
+	jobs = slices.DeleteFunc(jobs, func(job workflows.ActiveJob) bool { return !running[job.RunID] })
 	ended.Active = int64(len(running))
 	stats, err := domain.NewExecutionStats(ended)
 	if err != nil {
 		return workflows.CountResult{}, err
 	}
-	return workflows.CountResult{Stats: workflows.StatsOf(stats, asOf), Jobs: active, AsOf: asOf}, nil
+	return workflows.CountResult{Stats: workflows.StatsOf(stats, asOf), Jobs: jobs[:min(len(jobs), mostActive)], AsOf: asOf}, nil
 }
 
 func tally(into *domain.StatsSpec, run *workflowpb.WorkflowExecutionInfo) {
 	switch run.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
 		into.Completed++
-		into.Executions = append(into.Executions, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
+		// Two hosts' clocks: one run that ended before it began must not end the count.
+		took := max(0, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
+		into.Executions = append(into.Executions, took)
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
 		into.Failed++
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:

@@ -3,25 +3,25 @@ package activities
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// handedOver is the type of the error that gives a wait to another worker at once.
-const handedOver = "HandedOver"
+// internal is the type of an error that no port told the kind of.
+const internal = "Internal"
 
 // toTemporal is the one place where an error becomes Temporal's. What it returns is the outermost error:
 // wrapped again, a non-retryable error would be retried for ever.
-func toTemporal(err error) error {
+func toTemporal(ctx context.Context, err error) error {
 	var ours *domain.Error
 	var application *temporal.ApplicationError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), temporal.IsCanceledError(err):
+	// Only while the activity itself is over: a port's error may hold the end of a context of its own.
+	case ctx.Err() != nil && (endedContext(err) || temporal.IsCanceledError(err)):
 		return err
 	case errors.As(err, &application):
 		return application
@@ -30,15 +30,13 @@ func toTemporal(err error) error {
 		if !ours.Fatal() {
 			options.Category = temporal.ApplicationErrorCategoryBenign // expected while a system is away
 		}
-		return temporal.NewApplicationErrorWithOptions(bounded(ours.Error()), string(ours.Kind), options)
+		return temporal.NewApplicationErrorWithOptions(bounded(err.Error()), string(ours.Kind), options)
 	}
-	return temporal.NewApplicationError(bounded(err.Error()), "Internal")
+	return temporal.NewApplicationError(bounded(err.Error()), internal)
 }
 
-func handOver() error {
-	return temporal.NewApplicationErrorWithOptions("this worker is shutting down", handedOver, temporal.ApplicationErrorOptions{
-		NextRetryDelay: 50 * time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign,
-	})
+func endedContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func bounded(message string) string {

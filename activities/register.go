@@ -57,6 +57,6 @@ func Register(on Workers, with Dependencies) {
 func bind[In, Out any](on Registry, step workflows.Step[In, Out], do func(context.Context, In) (Out, error)) {
 	on.RegisterActivityWithOptions(func(ctx context.Context, in In) (Out, error) {
 		out, err := do(ctx, in)
-		return out, toTemporal(err)
+		return out, toTemporal(ctx, err)
 	}, activity.RegisterOptions{Name: step.Name()})
 }

@@ -23,16 +23,21 @@ const (
 // submitTurns puts the turns to Ray and waits for room as long as it may. Every request is the same one:
 // turns that were accepted while the answer was lost are attached to.
 func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+	var none workflows.SubmitTurnsResult
 	cluster, err := s.cluster(in.Cluster)
 	if err != nil {
-		return workflows.SubmitTurnsResult{}, err
+		return none, err
 	}
-	submission := s.submission(in)
+	submission, err := s.submission(in)
+	if err != nil {
+		return none, err
+	}
+	working, stop := untilStopped(ctx)
+	defer stop()
 	progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
 	pace := backoff.NewExponentialBackOff()
-	pace.MaxInterval = refusedMost
 	for {
-		accepted, err := submitOnce(ctx, cluster, submission)
+		accepted, err := submitOnce(working, cluster, submission)
 		if err == nil {
 			activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
 				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
@@ -40,16 +45,16 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 		}
 		var refusal *domain.Error
 		if !errors.As(err, &refusal) || refusal.Fatal() {
-			return workflows.SubmitTurnsResult{}, err
+			return none, stoppedBy(ctx, working, err)
 		}
-		progress.Refusal = bounded(refusal.Err.Error())
+		progress.Refusal = reasonOf(refusal)
 		activity.RecordHeartbeat(ctx, progress)
-		pause := max(pace.NextBackOff(), min(refusal.RetryAfter, refusedMost))
+		pause := min(max(pace.NextBackOff(), refusal.RetryAfter), refusedMost)
 		if time.Now().Add(pause).After(in.GiveUpAt) {
 			return workflows.SubmitTurnsResult{Refusal: progress.Refusal}, nil
 		}
-		if err := wait(ctx, pause); err != nil {
-			return workflows.SubmitTurnsResult{}, err
+		if err := wait(working, pause); err != nil {
+			return none, stoppedBy(ctx, working, err)
 		}
 	}
 }
@@ -58,17 +63,45 @@ func submitOnce(ctx context.Context, cluster domain.RayCluster, submission domai
 	try, cancel := context.WithTimeout(ctx, submitTry)
 	defer cancel()
 	accepted, err := cluster.Submit(try, submission)
-	if err != nil && ctx.Err() == nil && try.Err() != nil {
+	if endedContext(err) && try.Err() != nil && ctx.Err() == nil {
 		err = &domain.Error{Kind: domain.KindUnreachable, Op: "submit", Err: fmt.Errorf("no answer within %s", submitTry)}
 	}
 	return accepted, err
 }
 
-func (s set) submission(in workflows.SubmitTurnsInput) domain.Submission {
-	return domain.Submission{
-		Owner: s.Owner, Deliberation: in.DeliberationID, Request: in.Request.Domain(), Turns: in.TurnsOf(),
-		Run: time.Duration(in.RunSeconds) * time.Second, Keep: time.Duration(in.KeepSeconds) * time.Second,
+// reasonOf is why there is no room, for people who know what was tried.
+func reasonOf(refusal *domain.Error) string {
+	if refusal.Err == nil {
+		return bounded(refusal.Error())
 	}
+	return bounded(refusal.Err.Error())
+}
+
+func (s set) submission(in workflows.SubmitTurnsInput) (domain.Submission, error) {
+	turns := in.TurnsOf()
+	if err := sameTurns(in.Turns, turns); err != nil {
+		return domain.Submission{}, err
+	}
+	return domain.Submission{
+		Owner: s.Owner, Deliberation: in.DeliberationID, Request: in.Request.Domain(), Turns: turns,
+		Run: time.Duration(in.RunSeconds) * time.Second, Keep: time.Duration(in.KeepSeconds) * time.Second,
+	}, nil
+}
+
+// sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or
+// stop them. A worker that derives ids otherwise is of another version, or the input isn't ours.
+func sameTurns(wanted []workflows.TurnRef, derived []domain.Turn) error {
+	for i, ref := range wanted {
+		found := "none"
+		if i < len(derived) {
+			found = string(derived[i].ID())
+		}
+		if found != string(ref.TurnID) {
+			return &domain.Error{Kind: domain.KindRejected, Op: "submit " + string(ref.TurnID), Err: fmt.Errorf(
+				"attempt %d of agent %s has another id here: %s", ref.Attempt, domain.Quote(ref.AgentID), found)}
+		}
+	}
+	return nil
 }
 
 // cluster finds a cluster by name. One that isn't configured here may be on another worker.
@@ -79,19 +112,5 @@ func (s set) cluster(name string) (domain.RayCluster, error) {
 	return nil, &domain.Error{
 		Kind: domain.KindNoCluster, Op: "choose cluster " + domain.Quote(name), RetryAfter: refusedMost,
 		Err: errors.New("not in this worker's DELIBERATION_RAY_CLUSTERS"),
-	}
-}
-
-// wait pauses until the time is over, the activity is cancelled, or the worker shuts down.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-activity.GetWorkerStopChannel(ctx):
-		return handOver()
 	}
 }

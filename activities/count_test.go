@@ -1,0 +1,188 @@
+package activities_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+func tryCount(w *world) (workflows.CountResult, error) {
+	w.t.Helper()
+	return try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{})
+}
+
+func newCounted(t *testing.T) (*world, *fakeVisibility) {
+	t.Helper()
+	w := newWorld(t)
+	visibility := &fakeVisibility{page: 2}
+	w.with.Visibility = visibility
+	return w, visibility
+}
+
+func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {
+	w, visibility := newCounted(t)
+	next := 0
+	for status, n := range map[string]int{"Running": 5, "Completed": 4, "Failed": 3, "Canceled": 2, "Terminated": 1, "TimedOut": 1} {
+		for i := range n {
+			next++
+			if run := visibility.starts(next); status != "Running" {
+				ends(run, status, time.Duration(i+1)*time.Second)
+			}
+		}
+	}
+
+	out, err := tryCount(w)
+
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), out.AsOf, time.Minute)
+	require.Equal(t, workflows.Stats{
+		Total: 16, Active: 5, Completed: 4, Failed: 5, Cancelled: 2, TimedOut: 1, Terminated: 1,
+		AverageMS: 2500, P50MS: 2000, P95MS: 4000, AsOf: out.AsOf, // over the completed: 1, 2, 3 and 4 s
+	}, out.Stats)
+	require.Len(t, out.Jobs, 5)
+	require.Len(t, visibility.queries, 6)
+	// One heartbeat a page: three of the running, two each of the completed and failed, one of the others.
+	require.Equal(t, []any{
+		"Running", "Running", "Running", "Completed", "Completed", "Failed", "Failed", "Canceled", "Terminated", "TimedOut",
+	}, w.beats.recorded)
+}
+
+func TestCountDeliberations_CountsNothingAsNothing(t *testing.T) {
+	w, _ := newCounted(t)
+
+	out, err := tryCount(w)
+
+	require.NoError(t, err)
+	require.Equal(t, workflows.Stats{AsOf: out.AsOf}, out.Stats)
+	require.NotNil(t, out.Jobs)
+	require.Empty(t, out.Jobs)
+}
+
+func TestCountDeliberations_ARunThatEndsMeanwhileIsCountedOnce(t *testing.T) {
+	for _, ending := range []string{"Completed", "Failed", "Canceled", "Terminated", "TimedOut"} {
+		for _, before := range []string{"Running", "Completed", "Failed", "Canceled", "Terminated", "TimedOut"} {
+			t.Run(ending+" before "+before+" is listed", func(t *testing.T) {
+				w, visibility := newCounted(t)
+				visibility.starts(1)
+				run := visibility.starts(2)
+				visibility.before = func(status string) {
+					if status == before {
+						ends(run, ending, time.Second)
+					}
+				}
+
+				out, err := tryCount(w)
+
+				require.NoError(t, err)
+				require.Equal(t, int64(2), out.Stats.Total)
+				require.Equal(t, out.Stats.Active, int64(len(out.Jobs)))
+				ended := out.Stats.Completed + out.Stats.Failed + out.Stats.Cancelled
+				require.Equal(t, int64(2), out.Stats.Active+ended)
+			})
+		}
+	}
+}
+
+func TestCountDeliberations_ARunThatBeginsMeanwhileIsNotCountedTwice(t *testing.T) {
+	w, visibility := newCounted(t)
+	visibility.before = func(status string) {
+		if status == "Completed" {
+			ends(visibility.starts(1), "Completed", time.Second)
+			visibility.starts(2)
+		}
+	}
+
+	out, err := tryCount(w)
+
+	require.NoError(t, err)
+	require.Equal(t, int64(1), out.Stats.Total)
+	require.Zero(t, out.Stats.Active)
+}
+
+func TestCountDeliberations_ListsTheNewestFiveHundredAndCountsAll(t *testing.T) {
+	w, visibility := newCounted(t)
+	visibility.page = 100
+	for n := range 700 {
+		visibility.starts(n)
+	}
+	visibility.before = func(status string) {
+		if status == "Completed" { // what ends meanwhile makes room for older ones
+			ends(visibility.runs[699], "Completed", time.Second)
+			ends(visibility.runs[500], "Completed", time.Second)
+		}
+	}
+
+	out, err := tryCount(w)
+
+	require.NoError(t, err)
+	require.Equal(t, int64(698), out.Stats.Active)
+	require.Len(t, out.Jobs, 500)
+	require.Equal(t, workflows.ActiveJob{
+		WorkflowID: "deliberation-T-698", RunID: "run-698", TaskID: "T-698", Role: "DEV", Start: dawn.Add(698 * time.Second),
+	}, out.Jobs[0])
+	require.Equal(t, "run-198", out.Jobs[499].RunID)
+}
+
+func TestCountDeliberations_ShowsNothingOfAMemoThatIsNotOurs(t *testing.T) {
+	for name, change := range map[string]func(*workflowpb.WorkflowExecutionInfo){
+		"none":             func(run *workflowpb.WorkflowExecutionInfo) { run.Memo = nil },
+		"without our keys": func(run *workflowpb.WorkflowExecutionInfo) { run.Memo = memo(map[string]any{"x": 1}) },
+		"of another shape": func(run *workflowpb.WorkflowExecutionInfo) {
+			run.Memo = memo(map[string]any{workflows.MemoTaskID: 7, workflows.MemoRole: []string{"DEV"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, visibility := newCounted(t)
+			change(visibility.starts(1))
+
+			out, err := tryCount(w)
+
+			require.NoError(t, err)
+			require.Len(t, out.Jobs, 1)
+			require.Equal(t, "deliberation-T-1", out.Jobs[0].WorkflowID)
+			require.Empty(t, out.Jobs[0].TaskID)
+			require.Empty(t, out.Jobs[0].Role)
+		})
+	}
+}
+
+func TestCountDeliberations_SurvivesClocksThatDisagree(t *testing.T) {
+	w, visibility := newCounted(t)
+	ends(visibility.starts(1), "Completed", -time.Second)
+	ends(visibility.starts(2), "Completed", 3*time.Second)
+	unclosed := visibility.starts(3)
+	unclosed.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+
+	out, err := tryCount(w)
+
+	require.NoError(t, err)
+	require.Equal(t, int64(3), out.Stats.Completed)
+	require.InDelta(t, 1000, out.Stats.AverageMS, 0.001)
+}
+
+func TestCountDeliberations_CountsOnlyDeliberations(t *testing.T) {
+	w, visibility := newCounted(t)
+
+	_, err := tryCount(w)
+
+	require.NoError(t, err)
+	for _, query := range visibility.queries {
+		require.Contains(t, query, "WorkflowType='Deliberation' AND ")
+	}
+}
+
+func TestCountDeliberations_IsTriedAgainWhenVisibilityIsAway(t *testing.T) {
+	w, visibility := newCounted(t)
+	visibility.err = errors.New("unavailable")
+
+	_, err := tryCount(w)
+
+	require.Equal(t, "Internal", failure(t, err).Type())
+	require.False(t, failure(t, err).NonRetryable())
+}

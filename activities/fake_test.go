@@ -1,0 +1,177 @@
+package activities_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// fakeRay is a Ray cluster in memory: it holds turns until somebody says what became of them.
+type fakeRay struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, whenever a turn changes
+	turns   map[domain.TurnID]domain.Observation
+	buried  map[domain.TurnID]bool
+
+	submitted []domain.Submission
+	polled    []time.Duration
+	stopped   []domain.StopOrder
+	forgotten []domain.StopOrder
+
+	refusals []error // for the submits in order; then there is room
+	hangs    bool    // a submit isn't answered before its context ends
+	awaitErr error
+	stopErr  error
+	deaf     map[domain.TurnID]bool // turns that don't stop
+	silent   map[domain.TurnID]bool // turns that a stop's answer leaves out
+}
+
+func newFakeRay() *fakeRay {
+	return &fakeRay{
+		changed: make(chan struct{}), turns: map[domain.TurnID]domain.Observation{}, buried: map[domain.TurnID]bool{},
+		deaf: map[domain.TurnID]bool{}, silent: map[domain.TurnID]bool{},
+	}
+}
+
+func (f *fakeRay) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.submitted = append(f.submitted, submission)
+	if f.hangs {
+		f.mu.Unlock()
+		<-ctx.Done()
+		f.mu.Lock()
+		return domain.Acceptance{}, ctx.Err()
+	}
+	if len(f.refusals) > 0 {
+		var refusal error
+		refusal, f.refusals = f.refusals[0], f.refusals[1:]
+		return domain.Acceptance{}, refusal
+	}
+	var accepted domain.Acceptance
+	for _, turn := range submission.Turns {
+		if f.buried[turn.ID()] {
+			accepted.Cancelled = append(accepted.Cancelled, turn.ID())
+			continue
+		}
+		if _, held := f.turns[turn.ID()]; !held {
+			f.turns[turn.ID()] = domain.Observation{TurnID: turn.ID(), State: domain.RayRunning, Incarnation: "1"}
+		}
+		accepted.Handles = append(accepted.Handles, domain.Handle{
+			TurnID: turn.ID(), Cluster: "local", Runner: "runner/a/0", Incarnation: "1",
+		})
+	}
+	return accepted, nil
+}
+
+func (f *fakeRay) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	f.mu.Lock()
+	f.polled = append(f.polled, wait)
+	f.mu.Unlock()
+	for late := false; ; {
+		f.mu.Lock()
+		seen, changed, err := f.turns[handle.TurnID], f.changed, f.awaitErr
+		f.mu.Unlock()
+		if err != nil || late || !slices.Contains([]domain.RayState{domain.RayQueued, domain.RayRunning}, seen.State) {
+			return seen, err
+		}
+		select {
+		case <-changed:
+		case <-over.C:
+			late = true
+		case <-ctx.Done():
+			return domain.Observation{}, ctx.Err()
+		}
+	}
+}
+
+func (f *fakeRay) Stop(_ context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = append(f.stopped, order)
+	if f.stopErr != nil {
+		return nil, f.stopErr
+	}
+	var seen []domain.Observation
+	for _, handle := range order.Handles {
+		turn := f.turns[handle.TurnID]
+		if turn.State == domain.RayRunning && !f.deaf[handle.TurnID] {
+			turn.State = domain.RayCancelled
+			f.turns[handle.TurnID] = turn
+		}
+		if !f.silent[handle.TurnID] {
+			seen = append(seen, turn)
+		}
+	}
+	slices.Reverse(seen) // no order is promised
+	return seen, nil
+}
+
+func (f *fakeRay) Forget(_ context.Context, order domain.StopOrder) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forgotten = append(f.forgotten, order)
+	for _, handle := range order.Handles {
+		delete(f.turns, handle.TurnID)
+		f.buried[handle.TurnID] = true
+	}
+	return nil
+}
+
+// becomes says what became of a turn, and wakes those who wait for it.
+func (f *fakeRay) becomes(seen domain.Observation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turns[seen.TurnID] = seen
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// submits is how often somebody tried to submit.
+func (f *fakeRay) submits() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.submitted)
+}
+
+// running are the turns that run, in no order.
+func (f *fakeRay) running() []domain.TurnID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var running []domain.TurnID
+	for id, turn := range f.turns {
+		if turn.State == domain.RayRunning {
+			running = append(running, id)
+		}
+	}
+	return running
+}
+
+func completed(id domain.TurnID, text string) domain.Observation {
+	return domain.Observation{
+		TurnID: id, State: domain.RayCompleted, Incarnation: "1",
+		Completion: domain.Completion{
+			Text: text, FinishReason: "stop", Duration: 1500 * time.Millisecond,
+			Usage: domain.Usage{PromptTokens: 20, CompletionTokens: 10, Calls: 1},
+		},
+	}
+}
+
+// fakeEvents is a publisher that keeps what it is given, or refuses it.
+type fakeEvents struct {
+	stored []domain.Event
+	err    error
+}
+
+func (f *fakeEvents) Publish(_ context.Context, events []domain.Event) error {
+	if f.err != nil {
+		return f.err
+	}
+	f.stored = append(f.stored, events...)
+	return nil
+}

@@ -1,0 +1,73 @@
+package activities_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// names is a registry that keeps the names.
+type names []string
+
+func (n *names) RegisterActivityWithOptions(_ any, options activity.RegisterOptions) {
+	*n = append(*n, options.Name)
+}
+
+func TestRegister_BindsEveryStepOnceAndOnItsOwnQueue(t *testing.T) {
+	var main, submit, wait names
+
+	activities.Register(activities.Workers{Main: &main, Submit: &submit, Wait: &wait}, activities.Dependencies{})
+
+	require.ElementsMatch(t, workflows.StepNames(), append(append(append(names{}, main...), submit...), wait...))
+	require.Equal(t, names{"SubmitTurns"}, submit)
+	require.Equal(t, names{"AwaitTurn"}, wait)
+}
+
+// A wrapped non-retryable error is retried by the server, so what counts is how often it was tried.
+func TestRegister_TriesAFatalErrorExactlyOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		tries int
+	}{
+		"fatal":                {&domain.Error{Kind: domain.KindDenied, Op: "submit", Err: errors.New("no")}, 1},
+		"fatal, and wrapped":   {fmt.Errorf("submit: %w", &domain.Error{Kind: domain.KindURL, Op: "submit", Err: errors.New("no")}), 1},
+		"unknown to all of us": {errors.New("surprise"), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			in := submission(t, time.Minute)
+			for range 10 {
+				w.ray.refusals = append(w.ray.refusals, c.err)
+			}
+			suite := testsuite.WorkflowTestSuite{}
+			suite.SetLogger(silence{})
+			env := suite.NewTestWorkflowEnvironment()
+			activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
+			env.RegisterWorkflowWithOptions(submitOnly, workflow.RegisterOptions{Name: "SubmitOnly"})
+
+			env.ExecuteWorkflow("SubmitOnly", in)
+
+			require.True(t, env.IsWorkflowCompleted())
+			require.Error(t, env.GetWorkflowError())
+			require.Equal(t, c.tries, w.ray.submits())
+		})
+	}
+}
+
+func submitOnly(ctx workflow.Context, in workflows.SubmitTurnsInput) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 4},
+	})
+	return workflow.ExecuteActivity(ctx, workflows.SubmitTurns.Name(), in).Get(ctx, nil)
+}

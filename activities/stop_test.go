@@ -1,0 +1,170 @@
+package activities_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func tryStop(w *world, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
+	w.t.Helper()
+	in.DeliberationID, in.Reason, in.AnswerBytes = "deliberation-T-42", "deadline", 1000
+	return try[workflows.StopTurnsResult](w, workflows.StopTurns.Name(), in)
+}
+
+func at(cluster string, ids ...domain.TurnID) []workflows.Handle {
+	var handles []workflows.Handle
+	for _, id := range ids {
+		handles = append(handles, workflows.Handle{TurnID: id, Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"})
+	}
+	return handles
+}
+
+func runs(f *fakeRay, ids ...domain.TurnID) {
+	for _, id := range ids {
+		f.becomes(domain.Observation{
+			TurnID: id, State: domain.RayRunning, Incarnation: "1",
+			Usage: domain.Usage{PromptTokens: 20, CompletionTokens: 3, Calls: 1},
+		})
+	}
+}
+
+func TestStopTurns_TellsWhatBecameOfEachTurn(t *testing.T) {
+	w := newWorld(t)
+	runs(w.ray, "t1", "t4")
+	w.ray.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
+	w.ray.becomes(domain.Observation{
+		TurnID: "t3", State: domain.RayFailed, Incarnation: "1", Failure: domain.NewTurnFailure(domain.ModelTimeout, "too slow", true),
+	})
+	w.ray.becomes(domain.Observation{TurnID: "t5", State: domain.RayUnknown})
+
+	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2", "t3", "t4", "t5")})
+
+	require.NoError(t, err)
+	require.Len(t, out.Outcomes, 5)
+	for _, id := range []domain.TurnID{"t1", "t4"} {
+		require.Equal(t, workflows.TurnOutcome{
+			Kind: domain.OutcomeCancelled, Usage: workflows.Usage{PromptTokens: 20, CompletionTokens: 3}, Calls: 1,
+		}, out.Outcomes[id])
+	}
+	require.Equal(t, domain.OutcomeCompleted, out.Outcomes["t2"].Kind)
+	require.Equal(t, "in time", out.Outcomes["t2"].Proposal)
+	require.Equal(t, domain.OutcomeFailed, out.Outcomes["t3"].Kind)
+	require.Equal(t, domain.ModelTimeout, out.Outcomes["t3"].ErrorType)
+	require.Equal(t, domain.OutcomeLost, out.Outcomes["t5"].Kind)
+	require.Empty(t, w.ray.running())
+}
+
+func TestStopTurns_AsksEachClusterOnceForItsOwn(t *testing.T) {
+	w := newWorld(t)
+	other := newFakeRay()
+	w.with.Clusters["other"] = other
+	runs(w.ray, "t1", "t3")
+	runs(other, "t2")
+	mixed := append(append(at("local", "t1"), at("other", "t2")...), at("local", "t3")...)
+
+	out, err := tryStop(w, workflows.StopTurnsInput{Stop: mixed})
+
+	require.NoError(t, err)
+	require.Len(t, out.Outcomes, 3)
+	require.Equal(t, []domain.StopOrder{order(at("local", "t1", "t3"))}, w.ray.stopped)
+	require.Equal(t, []domain.StopOrder{order(at("other", "t2"))}, other.stopped)
+}
+
+func order(handles []workflows.Handle) domain.StopOrder {
+	made := domain.StopOrder{Owner: "namespace-1", Deliberation: "deliberation-T-42", Reason: "deadline"}
+	for _, handle := range handles {
+		made.Handles = append(made.Handles, handle.Domain())
+	}
+	return made
+}
+
+func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
+	for name, prepare := range map[string]func(*fakeRay){
+		"one still runs":            func(f *fakeRay) { f.deaf["t2"] = true },
+		"the answer leaves one out": func(f *fakeRay) { f.silent["t2"] = true },
+		"nobody speaks for one": func(f *fakeRay) {
+			f.becomes(domain.Observation{TurnID: "t2", State: domain.RayCancelled, Unreachable: "local: runner gone quiet"})
+		},
+		"the cluster is away": func(f *fakeRay) {
+			f.stopErr = &domain.Error{Kind: domain.KindUnreachable, Op: "stop on local", Err: errors.New("refused")}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			runs(w.ray, "t1", "t2")
+			prepare(w.ray)
+
+			_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2"), Forget: at("local", "t9")})
+
+			require.False(t, failure(t, err).NonRetryable())
+			require.Empty(t, w.ray.forgotten)
+		})
+	}
+}
+
+func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
+	w := newWorld(t)
+	w.ray.becomes(domain.Observation{TurnID: "t1", Denied: "the token is wrong"})
+
+	_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+
+	failed := failure(t, err)
+	require.Equal(t, string(domain.KindDenied), failed.Type())
+	require.True(t, failed.NonRetryable())
+}
+
+func TestStopTurns_ForgetsTurns(t *testing.T) {
+	w := newWorld(t)
+	w.ray.becomes(completed("t1", "text"))
+
+	out, err := tryStop(w, workflows.StopTurnsInput{Forget: at("local", "t1")})
+
+	require.NoError(t, err)
+	require.Empty(t, out.Outcomes)
+	require.Empty(t, w.ray.stopped)
+	require.Equal(t, []domain.StopOrder{order(at("local", "t1"))}, w.ray.forgotten)
+}
+
+func TestStopTurns_StopsSomeAndForgetsOthers(t *testing.T) {
+	w := newWorld(t)
+	runs(w.ray, "t1")
+	w.ray.becomes(completed("t2", "text"))
+
+	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1"), Forget: at("local", "t2")})
+
+	require.NoError(t, err)
+	require.Len(t, out.Outcomes, 1)
+	require.Equal(t, domain.OutcomeCancelled, out.Outcomes["t1"].Kind)
+	require.True(t, w.ray.buried["t2"])
+}
+
+func TestStopTurns_CanBeRepeated(t *testing.T) {
+	w := newWorld(t)
+	runs(w.ray, "t1")
+	first, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	require.NoError(t, err)
+
+	again, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+}
+
+func TestStopTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
+	for name, in := range map[string]workflows.StopTurnsInput{
+		"to stop":   {Stop: at("elsewhere", "t1")},
+		"to forget": {Forget: at("elsewhere", "t1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tryStop(newWorld(t), in)
+
+			require.Equal(t, string(domain.KindNoCluster), failure(t, err).Type())
+			require.False(t, failure(t, err).NonRetryable())
+		})
+	}
+}

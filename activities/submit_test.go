@@ -1,0 +1,279 @@
+package activities_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+func full(after time.Duration) error {
+	return &domain.Error{Kind: domain.KindFull, Op: "submit to local", RetryAfter: after, Err: errors.New("the runner is full")}
+}
+
+func trySubmit(w *world, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+	w.t.Helper()
+	return try[workflows.SubmitTurnsResult](w, workflows.SubmitTurns.Name(), in)
+}
+
+func TestSubmitTurns_PutsTheRecordedTurnsToRayTogether(t *testing.T) {
+	w := newWorld(t)
+	in := submission(t, time.Minute)
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Empty(t, out.Refusal)
+	require.Len(t, out.Handles, 2)
+	for i, ref := range in.Turns {
+		require.Equal(t, workflows.Handle{TurnID: ref.TurnID, Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}, out.Handles[i])
+	}
+	require.Len(t, w.ray.submitted, 1)
+	given := w.ray.submitted[0]
+	require.Equal(t, "namespace-1", given.Owner)
+	require.Equal(t, "deliberation-T-42", given.Deliberation)
+	require.Equal(t, "T-42", given.Request.TaskID())
+	require.Equal(t, 5*time.Minute, given.Run)
+	require.Equal(t, 10*time.Minute, given.Keep)
+	require.Equal(t, in.Turns[0].TurnID, given.Turns[0].ID())
+	require.Equal(t, in.Turns[1].TurnID, given.Turns[1].ID())
+}
+
+func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
+	w := newWorld(t)
+	in := submission(t, time.Minute)
+	first, err := trySubmit(w, in)
+	require.NoError(t, err)
+
+	again, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Len(t, w.ray.running(), 2)
+}
+
+func TestSubmitTurns_TellsWhichTurnsWereStoppedBeforeTheyCame(t *testing.T) {
+	w := newWorld(t)
+	in := submission(t, time.Minute)
+	w.ray.buried[in.Turns[0].TurnID] = true
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Equal(t, []domain.TurnID{in.Turns[0].TurnID}, out.Cancelled)
+	require.Len(t, out.Handles, 1)
+	require.Equal(t, in.Turns[1].TurnID, out.Handles[0].TurnID)
+}
+
+func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
+	w := newWorld(t)
+	in := submission(t, time.Minute)
+	turn := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})[1].Attempt(3)
+	in.Turns = []workflows.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Len(t, out.Handles, 1)
+	require.Equal(t, turn.ID(), out.Handles[0].TurnID)
+}
+
+func TestSubmitTurns_RefusesTurnsWhoseIDsAreNotTheRecordedOnes(t *testing.T) {
+	for name, change := range map[string]func(*workflows.SubmitTurnsInput){
+		"another id":                     func(in *workflows.SubmitTurnsInput) { in.Turns[1].TurnID = "tother" },
+		"another attempt":                func(in *workflows.SubmitTurnsInput) { in.Turns[1].Attempt = 2 },
+		"another run":                    func(in *workflows.SubmitTurnsInput) { in.OriginalRunID = "run-2" },
+		"an agent that isn't there":      func(in *workflows.SubmitTurnsInput) { in.Turns[1].AgentID = "nobody" },
+		"an agent that isn't there last": func(in *workflows.SubmitTurnsInput) { in.Turns[0].AgentID = "nobody" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			in := submission(t, time.Minute)
+			change(&in)
+
+			_, err := trySubmit(w, in)
+
+			failed := failure(t, err)
+			require.Equal(t, string(domain.KindRejected), failed.Type())
+			require.True(t, failed.NonRetryable())
+			require.Contains(t, failed.Message(), "has another id here")
+			require.Zero(t, w.ray.submits())
+		})
+	}
+}
+
+func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		in := submission(t, time.Hour)
+		w.ray.refusals = []error{full(3 * time.Second), fmt.Errorf("once more: %w", full(time.Minute))}
+		begun := time.Now()
+
+		out, err := trySubmit(w, in)
+
+		require.NoError(t, err)
+		require.Len(t, out.Handles, 2)
+		require.Equal(t, 3, w.ray.submits())
+		require.Equal(t, w.ray.submitted[0], w.ray.submitted[2])
+		require.Equal(t, 8*time.Second, time.Since(begun)) // 3 s as told, then 5 s at most
+		progress := workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "the runner is full", Since: begun.UTC()}
+		require.Equal(t, []any{progress, progress}, w.beats.recorded)
+	})
+}
+
+func TestSubmitTurns_AsksForRoomEveryFiveSecondsAtLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for range 50 {
+			w.ray.refusals = append(w.ray.refusals, full(0))
+		}
+		begun := time.Now()
+
+		_, err := trySubmit(w, submission(t, time.Hour))
+
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(begun), 50*5*time.Second)
+		require.Len(t, w.beats.recorded, 50)
+	})
+}
+
+func TestSubmitTurns_GivesTheRefusalAsItsResultWhenTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for range 100 {
+			w.ray.refusals = append(w.ray.refusals, full(2*time.Second))
+		}
+		begun := time.Now()
+
+		out, err := trySubmit(w, submission(t, 30*time.Second))
+
+		require.NoError(t, err)
+		require.Equal(t, workflows.SubmitTurnsResult{Refusal: "the runner is full"}, out)
+		require.LessOrEqual(t, time.Since(begun), 30*time.Second)
+		require.Greater(t, time.Since(begun), 20*time.Second)
+	})
+}
+
+func TestSubmitTurns_TriesOnceEvenWhenTimeIsUpAlready(t *testing.T) {
+	w := newWorld(t)
+
+	out, err := trySubmit(w, submission(t, -time.Hour))
+
+	require.NoError(t, err)
+	require.Len(t, out.Handles, 2)
+}
+
+func TestSubmitTurns_TakesARefusalWithoutAReason(t *testing.T) {
+	w := newWorld(t)
+	w.ray.refusals = []error{&domain.Error{Kind: domain.KindFull, Op: "submit to local"}}
+
+	out, err := trySubmit(w, submission(t, 0))
+
+	require.NoError(t, err)
+	require.Equal(t, "submit to local: RayFull", out.Refusal)
+}
+
+func TestSubmitTurns_EndsAtOnceWhenTryingAgainCannotHelp(t *testing.T) {
+	for _, kind := range []domain.ErrorKind{domain.KindDenied, domain.KindRejected, domain.KindURL} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWorld(t)
+			w.ray.refusals = []error{fmt.Errorf("said: %w", &domain.Error{Kind: kind, Op: "submit", Err: errors.New("no")})}
+
+			_, err := trySubmit(w, submission(t, time.Hour))
+
+			failed := failure(t, err)
+			require.Equal(t, string(kind), failed.Type())
+			require.True(t, failed.NonRetryable())
+			require.Equal(t, 1, w.ray.submits())
+			require.Empty(t, w.beats.recorded)
+		})
+	}
+}
+
+func TestSubmitTurns_AsksAgainWhenNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ray.hangs = true
+		begun := time.Now()
+
+		out, err := trySubmit(w, submission(t, 20*time.Second))
+
+		require.NoError(t, err)
+		require.Equal(t, "no answer within 15s", out.Refusal)
+		require.GreaterOrEqual(t, time.Since(begun), 15*time.Second)
+		require.Less(t, time.Since(begun), 40*time.Second) // each of at most two tries has 15 s
+		require.NotEmpty(t, w.beats.recorded)
+	})
+}
+
+func TestSubmitTurns_HandsOverWhenTheWorkerStops(t *testing.T) {
+	for name, prepare := range map[string]func(*fakeRay){
+		"while there is no room":        func(f *fakeRay) { f.refusals = []error{full(5 * time.Second)} },
+		"while a submit isn't answered": func(f *fakeRay) { f.hangs = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				prepare(w.ray)
+				begun := time.Now()
+				time.AfterFunc(time.Second, func() { close(w.stopWorker) })
+
+				_, err := trySubmit(w, submission(t, time.Hour))
+
+				requireHandOver(t, err)
+				require.Equal(t, time.Second, time.Since(begun))
+			})
+		})
+	}
+}
+
+func TestSubmitTurns_EndsWhenItIsCancelled(t *testing.T) {
+	for name, prepare := range map[string]func(*fakeRay){
+		"while there is no room":        func(f *fakeRay) { f.refusals = []error{full(5 * time.Second)} },
+		"while a submit isn't answered": func(f *fakeRay) { f.hangs = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				prepare(w.ray)
+				time.AfterFunc(time.Second, w.cancel)
+
+				_, err := trySubmit(w, submission(t, time.Hour))
+
+				require.True(t, temporal.IsCanceledError(err), "%v", err)
+			})
+		})
+	}
+}
+
+func TestSubmitTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
+	w := newWorld(t)
+	in := submission(t, time.Minute)
+	in.Cluster = "elsewhere"
+
+	_, err := trySubmit(w, in)
+
+	failed := failure(t, err)
+	require.Equal(t, string(domain.KindNoCluster), failed.Type())
+	require.False(t, failed.NonRetryable())
+	require.Equal(t, 5*time.Second, failed.NextRetryDelay())
+	require.Contains(t, failed.Message(), "elsewhere")
+}
+
+// requireHandOver is an error that lets another worker go on at once.
+func requireHandOver(t *testing.T, err error) {
+	t.Helper()
+	failed := failure(t, err)
+	require.Equal(t, "HandedOver", failed.Type())
+	require.False(t, failed.NonRetryable())
+	require.Positive(t, failed.NextRetryDelay())
+	require.LessOrEqual(t, failed.NextRetryDelay(), 100*time.Millisecond)
+	require.Equal(t, temporal.ApplicationErrorCategoryBenign, failed.Category())
+}

@@ -1,0 +1,98 @@
+package activities_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// fakeVisibility lists runs as the server does, the newest first, a few to a page.
+type fakeVisibility struct {
+	runs    []*workflowpb.WorkflowExecutionInfo
+	page    int // runs on one
+	queries []string
+	before  func(status string) // what happens just before the first page of a list
+	err     error
+}
+
+var statusOf = map[string]enumspb.WorkflowExecutionStatus{
+	"Running": enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, "Completed": enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+	"Failed": enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, "Canceled": enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED,
+	"Terminated": enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, "TimedOut": enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+}
+
+func (f *fakeVisibility) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	var kind, status string
+	if _, err := fmt.Sscanf(in.GetQuery(), "WorkflowType=%s AND ExecutionStatus=%s", &kind, &status); err != nil {
+		return nil, err
+	}
+	status = status[1 : len(status)-1]
+	if len(in.GetNextPageToken()) == 0 {
+		f.queries = append(f.queries, in.GetQuery())
+		if f.before != nil {
+			f.before(status)
+		}
+	}
+	var found []*workflowpb.WorkflowExecutionInfo
+	for _, run := range slices.Backward(f.runs) {
+		if run.GetStatus() == statusOf[status] {
+			found = append(found, run)
+		}
+	}
+	from, _ := strconv.Atoi(string(in.GetNextPageToken()))
+	to := min(len(found), from+min(f.page, int(in.GetPageSize())))
+	response := &workflowservice.ListWorkflowExecutionsResponse{Executions: found[from:to]}
+	if to < len(found) {
+		response.NextPageToken = []byte(strconv.Itoa(to))
+	}
+	return response, nil
+}
+
+var dawn = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// starts adds a run that began so many seconds after dawn.
+func (f *fakeVisibility) starts(n int) *workflowpb.WorkflowExecutionInfo {
+	run := &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: fmt.Sprintf("deliberation-T-%d", n), RunId: fmt.Sprintf("run-%d", n)},
+		Status:    enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
+		Memo:      memo(map[string]any{workflows.MemoTaskID: fmt.Sprintf("T-%d", n), workflows.MemoRole: "DEV"}),
+	}
+	run.StartTime = fresh(run.GetStartTime())
+	run.StartTime.Seconds = dawn.Unix() + int64(n)
+	f.runs = append(f.runs, run)
+	return run
+}
+
+func ends(run *workflowpb.WorkflowExecutionInfo, status string, took time.Duration) {
+	run.Status = statusOf[status]
+	run.CloseTime = fresh(run.GetCloseTime())
+	run.CloseTime.Seconds = run.GetStartTime().GetSeconds() + int64(took/time.Second)
+}
+
+// fresh is a new value of a type that would need an import of its own to be named.
+func fresh[T any](*T) *T { return new(T) }
+
+func memo(values map[string]any) *commonpb.Memo {
+	fields := map[string]*commonpb.Payload{}
+	for key, value := range values {
+		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+		if err != nil {
+			panic(err)
+		}
+		fields[key] = payload
+	}
+	return &commonpb.Memo{Fields: fields}
+}

@@ -1,0 +1,133 @@
+package activities_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// world is a worker for one activity, and what it works with.
+type world struct {
+	t    *testing.T
+	ray  *fakeRay
+	with activities.Dependencies
+
+	stopWorker chan struct{}      // closed when the worker shuts down
+	cancel     context.CancelFunc // as Temporal cancels an activity
+	ctx        context.Context
+	beats      *heartbeats
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, ray: newFakeRay(), stopWorker: make(chan struct{}), beats: &heartbeats{}}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.ctx, w.cancel = ctx, func() { cancel(temporal.NewCanceledError()) }
+	w.with = activities.Dependencies{Clusters: map[string]domain.RayCluster{"local": w.ray}, Owner: "namespace-1"}
+	return w
+}
+
+// try runs one attempt of the activity of the name, through what a worker registers.
+func try[Out any](w *world, name string, in any) (Out, error) {
+	w.t.Helper()
+	suite := testsuite.WorkflowTestSuite{}
+	suite.SetLogger(silence{})
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{
+		BackgroundActivityContext: w.ctx, Interceptors: []interceptor.WorkerInterceptor{w.beats},
+	})
+	env.SetWorkerStopChannel(w.stopWorker)
+	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
+	var out Out
+	encoded, err := env.ExecuteActivity(name, in)
+	if err == nil {
+		require.NoError(w.t, encoded.Get(&out))
+	}
+	return out, err
+}
+
+// failure is what Temporal was told of the attempt.
+func failure(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var failed *temporal.ApplicationError
+	require.ErrorAs(t, err, &failed)
+	return failed
+}
+
+// heartbeats keeps every heartbeat: the SDK sends only some.
+type heartbeats struct {
+	interceptor.WorkerInterceptorBase
+
+	recorded []any
+}
+
+func (h *heartbeats) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &listening{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, to: h}
+}
+
+type listening struct {
+	interceptor.ActivityInboundInterceptorBase
+
+	to *heartbeats
+}
+
+func (l *listening) Init(outbound interceptor.ActivityOutboundInterceptor) error {
+	return l.Next.Init(&recording{ActivityOutboundInterceptorBase: interceptor.ActivityOutboundInterceptorBase{Next: outbound}, to: l.to})
+}
+
+type recording struct {
+	interceptor.ActivityOutboundInterceptorBase
+
+	to *heartbeats
+}
+
+func (r *recording) RecordHeartbeat(ctx context.Context, details ...any) {
+	r.to.recorded = append(r.to.recorded, details...)
+	r.Next.RecordHeartbeat(ctx, details...)
+}
+
+type silence struct{}
+
+func (silence) Debug(string, ...any) {}
+func (silence) Info(string, ...any)  {}
+func (silence) Warn(string, ...any)  {}
+func (silence) Error(string, ...any) {}
+
+const forever = 24 * time.Hour
+
+// council is a request of two agents, and the references to their first turns.
+func council(t *testing.T) (workflows.NormalisedRequest, []workflows.TurnRef) {
+	t.Helper()
+	request, err := workflows.Request{
+		TaskID: "T-42", TaskDescription: "Add rate limiting", Role: "DEV",
+		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		Agents:      []workflows.Agent{{AgentID: "dev-1"}, {AgentID: "dev-2"}},
+		VLLMURL:     "http://vllm:8000", VLLMModel: "model",
+	}.Normalise()
+	require.NoError(t, err)
+	var refs []workflows.TurnRef
+	for _, turn := range request.Domain().Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {
+		refs = append(refs, workflows.TurnRef{AgentID: turn.Agent().ID(), Attempt: 1, TurnID: turn.ID()})
+	}
+	return request, refs
+}
+
+// submission is the council's first turns, with room for as long as patience lasts.
+func submission(t *testing.T, patience time.Duration) workflows.SubmitTurnsInput {
+	t.Helper()
+	request, refs := council(t)
+	return workflows.SubmitTurnsInput{
+		DeliberationID: "deliberation-T-42", OriginalRunID: "run-1", Request: request, Cluster: "local", Turns: refs,
+		RunSeconds: 300, KeepSeconds: 600, GiveUpAt: time.Now().Add(patience),
+	}
+}
