@@ -83,9 +83,7 @@ func (l largest) fits(t *testing.T) {
 			s.ray.agents[agent.AgentID] = script{{reply: never().reply, atStop: &said}}
 		}
 	}
-	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
-		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= l.away]}
-	}
+	s.nats.says = away(l.away)
 	weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
 	var left workflows.OutboxInput
 	s.onOutbox(func(in workflows.OutboxInput) { left = in })

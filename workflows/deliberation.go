@@ -70,7 +70,8 @@ func begin(ctx workflow.Context) (*deliberation, error) {
 		status:  domain.StatusRunning,
 		phase:   phaseOpening,
 	}
-	return d, d.answerQueries(ctx)
+	err := d.answerQueries(ctx)
+	return d, err
 }
 
 // open reads the request and the surroundings, once.

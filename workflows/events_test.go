@@ -19,8 +19,17 @@ import (
 var (
 	errNATS = errors.New("nats: no servers available")
 	stored  = reply[workflows.PublishEventsResult]{}
-	refused = reply[workflows.PublishEventsResult]{err: errNATS}
 )
+
+// away misses so many tries.
+func away(calls int) func(int) reply[workflows.PublishEventsResult] {
+	return func(call int) reply[workflows.PublishEventsResult] {
+		if call <= calls {
+			return reply[workflows.PublishEventsResult]{err: errNATS}
+		}
+		return stored
+	}
+}
 
 func TestEvents_AreNumberedAndStoredOnceInOrder(t *testing.T) {
 	s := newStage(t)
@@ -107,9 +116,7 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			ends: 2 * time.Second,
 		},
 		"a NATS that stays away leaves the events to the outbox": {
-			nats: func(call int) reply[workflows.PublishEventsResult] {
-				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 6]}
-			},
+			nats: away(6),
 			ends: 2 * time.Second, outbox: true,
 		},
 		"a NATS that never answers leaves the events to the outbox": {
@@ -162,9 +169,7 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: workflows.DefaultTaskQueue})
-			s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
-				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 4]}
-			}
+			s.nats.says = away(4)
 			var outbox string
 			s.onOutboxID(func(id string) { outbox = id })
 
@@ -188,9 +193,7 @@ func TestOutbox_PublishesWhatIsLeftInOrderAndInBatches(t *testing.T) {
 			DeliberationID: deliberationID, At: s.env.Now().UTC(), Data: json.RawMessage(`"` + strings.Repeat("x", 60<<10) + `"`),
 		})
 	}
-	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
-		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 8]}
-	}
+	s.nats.says = away(8)
 
 	s.env.ExecuteWorkflow(workflows.DeliberationOutboxName, in)
 

@@ -11,8 +11,7 @@ import (
 
 // failureOf says what an activity's error means for the agents that waited for it.
 func failureOf(err error) domain.TurnFailure {
-	var application *temporal.ApplicationError
-	if errors.As(err, &application) {
+	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return domain.NewTurnFailure(domain.FailureKind(application.Type()), application.Message(), false)
 	}
 	if timedOut(err) {
@@ -24,8 +23,8 @@ func failureOf(err error) domain.TurnFailure {
 // timedOut tells an activity whose time was over: the last try was cut off, or it failed and there was
 // no time for another one.
 func timedOut(err error) bool {
-	var activity *temporal.ActivityError
-	if !errors.As(err, &activity) {
+	activity, ok := errors.AsType[*temporal.ActivityError](err)
+	if !ok {
 		return false
 	}
 	_, cut := activity.Unwrap().(*temporal.TimeoutError) //nolint:errorlint // a cause further down is another matter
@@ -34,8 +33,7 @@ func timedOut(err error) bool {
 
 // lastRefusal is what the last try of a submission that ran out of time was told.
 func lastRefusal(err error) string {
-	var application *temporal.ApplicationError
-	if errors.As(err, &application) {
+	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return application.Message()
 	}
 	return "no worker took the submission in time"

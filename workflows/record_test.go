@@ -208,10 +208,10 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			err := run.GetWithOptions(ctx, nil, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
-			switch {
-			case test.ends == "":
+			switch test.ends {
+			case "":
 				require.NoError(t, err)
-			case test.ends == "canceled":
+			case "canceled":
 				require.True(t, temporal.IsCanceledError(err), "%v", err)
 			default:
 				require.ErrorContains(t, err, test.ends)
@@ -230,9 +230,7 @@ func longestNames() workflows.Request {
 
 func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 	w := newWorld(t, "left_to_outbox")
-	w.nats.says = func(call int) reply[workflows.PublishEventsResult] {
-		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call <= 4]}
-	}
+	w.nats.says = away(4)
 	run := w.start(workflows.DeliberationName, council(2))
 	require.NoError(t, run.Get(t.Context(), nil))
 	history := w.keep("left_to_outbox", run.GetID(), run.GetRunID())

@@ -29,7 +29,7 @@ func TestReplay_EveryHistoryOfTheWorldStillRuns(t *testing.T) {
 
 func recorded(t *testing.T, file string) *historypb.History {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // a test's own file
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	history := &historypb.History{}
 	require.NoError(t, protojson.Unmarshal(text, history))

@@ -152,7 +152,8 @@ func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
 	come := rapid.SampledFrom([]reply[workflows.TurnOutcome]{
 		answer("good", 0.9), answer("fair", 0.2), failure(domain.ModelUnavailable, true),
 		failure(domain.ModelRejected, false), lost(), unreachable(), answer("slow", 0.4).in(40 * time.Second),
-		failure(domain.Truncated, true).in(20 * time.Second), {after: forever},
+		failure(domain.Truncated, true).in(20 * time.Second),
+		{after: forever},
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		s := newStage(t)

@@ -61,8 +61,7 @@ func Start(ctx context.Context, c client.Client, request Request, options StartO
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, DeliberationName, request)
 
-	var existing *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &existing) {
+	if existing, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return attach(ctx, c, WorkflowID(normalised.spec.TaskID), existing.RunId, normalised)
 	}
 	return Started{Run: run}, err
