@@ -103,8 +103,6 @@ func (silence) Info(string, ...any)  {}
 func (silence) Warn(string, ...any)  {}
 func (silence) Error(string, ...any) {}
 
-const forever = 24 * time.Hour
-
 // council is a request of two agents, and the references to their first turns.
 func council(t *testing.T) (workflows.NormalisedRequest, []workflows.TurnRef) {
 	t.Helper()

@@ -49,11 +49,11 @@ func searchAttributes(ctx context.Context, c client.Client, namespace string, re
 
 // createCommand is what somebody who may registers the attributes with.
 func createCommand(namespace string) string {
-	command := "temporal operator search-attribute create --namespace " + namespace
+	words := []string{"temporal operator search-attribute create --namespace", namespace}
 	for _, key := range workflows.Attributes() {
-		command += " --name " + key.GetName() + " --type " + typeName(key)
+		words = append(words, "--name", key.GetName(), "--type", typeName(key))
 	}
-	return command
+	return strings.Join(words, " ")
 }
 
 func typeName(key temporal.SearchAttributeKey) string {

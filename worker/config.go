@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"os"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/caarlos0/env/v11"
 
 	"deliberation.io/deliberation/domain"
@@ -21,7 +18,7 @@ import (
 // config is what the worker reads from its environment, beside Temporal's own TEMPORAL_* variables.
 // docs/configuration.md lists it; a test compares both.
 type config struct {
-	RayClusters  clusters      `env:"DELIBERATION_RAY_CLUSTERS,required"`
+	RayClusters  clusters      `env:"DELIBERATION_RAY_CLUSTERS,required,notEmpty"`
 	RayToken     string        `env:"DELIBERATION_RAY_TOKEN"`
 	RayTokenFile string        `env:"DELIBERATION_RAY_TOKEN_FILE"`
 	RayGrace     time.Duration `env:"DELIBERATION_RAY_GRACE" envDefault:"60s"`
@@ -42,106 +39,69 @@ type config struct {
 	allow domain.AllowList
 }
 
-// elsewhere are variables of the same prefix that other programs of this project read.
-var elsewhere = []string{
-	"DELIBERATION_VLLM_URL", "DELIBERATION_VLLM_MODEL", "DELIBERATION_VLLM_KEYS", "DELIBERATION_RUNNERS",
-	"DELIBERATION_RUNNER_CAPACITY", "DELIBERATION_RUNNER_CPUS", "DELIBERATION_GATEWAY_REPLICAS",
-}
-
-// clusters is name=url,… in order of preference.
-type clusters []cluster
-
-type cluster struct{ name, url string }
-
-// UnmarshalText reads the list.
-func (c *clusters) UnmarshalText(text []byte) error {
-	for item := range strings.SplitSeq(string(text), ",") {
-		name, address, named := strings.Cut(strings.TrimSpace(item), "=")
-		parsed, err := url.Parse(address)
-		if !named || name == "" || err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-			return fmt.Errorf("want name=url,… with http or https URLs, got %s", domain.Quote(item))
-		}
-		if slices.ContainsFunc(*c, func(known cluster) bool { return known.name == name }) {
-			return fmt.Errorf("cluster %s is named twice", domain.Quote(name))
-		}
-		*c = append(*c, cluster{name: name, url: strings.TrimSuffix(address, "/")})
-	}
-	return nil
-}
-
 // readConfig checks everything and reports all that is wrong at once. Warnings are about names that
 // nothing reads: an orchestrator may inject some, so they stop nobody but --check-config.
 func readConfig(environ []string) (config, []string, error) {
 	variables := env.ToMap(environ)
 	read, err := env.ParseAsWithOptions[config](env.Options{Environment: variables})
-	var faults []error
+	found := faults{}
 	var several env.AggregateError
 	switch {
 	case errors.As(err, &several):
-		faults = append(faults, several.Errors...)
+		for _, each := range several.Errors {
+			found.parsing(each)
+		}
 	case err != nil:
-		faults = append(faults, err)
+		found.parsing(err)
 	}
-	faults = append(faults, read.check()...)
-	return read, unknown(variables), errors.Join(faults...)
+	read.check(&found)
+	return read, unknown(variables), errors.Join(found.all...)
 }
 
-func (c *config) check() []error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if len(c.RayClusters) > 1 {
-		fault("DELIBERATION_RAY_CLUSTERS: more than one cluster is not supported yet; name one")
-	}
-	if c.RayToken != "" && c.RayTokenFile != "" {
-		fault("DELIBERATION_RAY_TOKEN: give it or DELIBERATION_RAY_TOKEN_FILE, not both")
-	}
-	if c.RayTokenFile != "" {
-		token, err := os.ReadFile(c.RayTokenFile)
-		if err != nil {
-			fault("DELIBERATION_RAY_TOKEN_FILE: %w", err)
-		}
-		c.RayToken = strings.TrimSpace(string(token))
-	}
-	if c.WaitSlots < 1 || c.SubmitSlots < 1 {
-		fault("DELIBERATION_WAIT_SLOTS, DELIBERATION_SUBMIT_SLOTS: must be at least 1")
-	}
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		fault("DELIBERATION_LOG_FORMAT: must be text or json, got %s", domain.Quote(c.LogFormat))
-	}
-	if strings.TrimSpace(c.TaskQueue) == "" {
-		fault("DELIBERATION_TASK_QUEUE: cannot be empty")
-	}
-	allow, err := domain.NewAllowList(c.VLLMAllow)
-	if err != nil {
-		fault("DELIBERATION_VLLM_ALLOW: %w", err)
-	}
-	c.allow = allow
-	return faults
+// faults are what is wrong, by variable: what doesn't follow from another fault.
+type faults struct {
+	all   []error
+	about map[string]bool
 }
 
-func unknown(variables map[string]string) []string {
-	known := slices.Clone(elsewhere)
-	params, err := env.GetFieldParams(&config{})
-	if err == nil {
-		for _, param := range params {
-			known = append(known, param.Key)
-		}
+func (f *faults) add(variable, format string, args ...any) {
+	if f.about[variable] {
+		return
 	}
-	var warnings []string
-	for name := range variables {
-		if !strings.HasPrefix(name, "DELIBERATION_") || slices.Contains(known, name) {
-			continue
-		}
-		nearest := slices.MinFunc(known, func(a, b string) int {
-			return levenshtein.ComputeDistance(a, name) - levenshtein.ComputeDistance(b, name)
-		})
-		warnings = append(warnings, fmt.Sprintf("%s: unknown variable; did you mean %s?", name, nearest))
+	if f.about == nil {
+		f.about = map[string]bool{}
 	}
-	slices.Sort(warnings)
-	return warnings
+	f.about[variable] = true
+	f.all = append(f.all, fmt.Errorf("%s: %w", variable, fmt.Errorf(format, args...)))
 }
 
-func (c config) print(out io.Writer) {
+// parsing takes over the parser's fault, which knows a field where a person knows a variable.
+func (f *faults) parsing(err error) {
+	var unset env.VarIsNotSetError
+	var empty env.EmptyVarError
+	var unreadable env.ParseError
+	switch {
+	case errors.As(err, &unset):
+		f.add(unset.Key, "is required")
+	case errors.As(err, &empty):
+		f.add(empty.Key, "cannot be empty")
+	case errors.As(err, &unreadable):
+		f.add(variableOf(unreadable.Name), "%w", unreadable.Err)
+	default:
+		f.all = append(f.all, err)
+	}
+}
+
+func variableOf(fieldName string) string {
+	field, known := reflect.TypeFor[config]().FieldByName(fieldName)
+	if !known {
+		return fieldName
+	}
+	variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+	return variable
+}
+
+func (c *config) print(out io.Writer) {
 	for _, cluster := range c.RayClusters {
 		fmt.Fprintf(out, "Ray cluster %s: %s\n", cluster.name, cluster.url)
 	}
@@ -149,7 +109,7 @@ func (c config) print(out io.Writer) {
 		c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
 	events := "none (NATS_URL is not set)"
 	if c.NATSURL != "" {
-		events = c.NATSURL
+		events = withoutUsers(c.NATSURL)
 	}
 	fmt.Fprintf(out, "Events: %s\n", events)
 	fmt.Fprintln(out, "The configuration is right.")

@@ -31,7 +31,7 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		Clusters: map[string]domain.RayCluster{}, Visibility: temporal, Owner: owner,
 	}}
 	for _, cluster := range c.RayClusters {
-		made, err := ray.New(ray.Config{Name: cluster.name, URL: cluster.url, Token: c.RayToken, MaxIdleConnections: c.WaitSlots})
+		made, err := ray.New(c.rayConfig(cluster))
 		if err != nil {
 			return nil, err
 		}
@@ -65,20 +65,20 @@ func (w *connected) close() {
 
 // addTo makes the adapters part of the readiness answer.
 func (w *connected) addTo(probes *health) {
-	probes.checks["temporal"] = func(ctx context.Context) error {
+	probes.watch(check{name: "temporal", gates: true, ask: func(ctx context.Context) error {
 		_, err := w.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
-	}
+	}})
 	for name, cluster := range w.rays {
-		probes.checks["ray:"+name] = func(ctx context.Context) error {
+		probes.watch(check{name: "ray:" + name, ask: func(ctx context.Context) error {
 			_, err := cluster.Info(ctx)
 			return err
-		}
+		}})
 	}
 	if w.publisher != nil {
-		probes.checks["nats"] = func(context.Context) error {
+		probes.watch(check{name: "nats", ask: func(context.Context) error {
 			_, err := w.publisher.Status()
 			return err
-		}
+		}})
 	}
 }

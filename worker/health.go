@@ -3,15 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+)
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+const (
+	// gateWithin bounds the check that readiness depends on.
+	gateWithin = 3 * time.Second
+	// detailWithin bounds the others: a prober is patient for a second, and a Ray that hangs must not
+	// make a worker unready.
+	detailWithin = 800 * time.Millisecond
 )
 
 // health answers the probes. Alive is the process itself; ready is a worker that Temporal can give
@@ -19,13 +23,32 @@ import (
 type health struct {
 	started atomic.Bool
 	fatal   atomic.Pointer[string]
-	checks  map[string]func(context.Context) error // "temporal" gates readiness
+
+	mu     sync.Mutex
+	checks []check
+}
+
+// check is one of the systems that a worker works with.
+type check struct {
+	name  string
+	gates bool // not ready without it
+	ask   func(context.Context) error
 }
 
 type readiness struct {
 	Ready   bool              `json:"ready"`
 	Details map[string]string `json:"details"`
 }
+
+// watch makes a system part of the readiness answer. Probes may come before and meanwhile.
+func (h *health) watch(c check) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = append(h.checks, c)
+}
+
+// fail makes the worker one that should be replaced.
+func (h *health) fail(cause string) { h.fatal.Store(&cause) }
 
 func (h *health) live(w http.ResponseWriter, _ *http.Request) {
 	if cause := h.fatal.Load(); cause != nil {
@@ -36,16 +59,7 @@ func (h *health) live(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	answer := readiness{Ready: h.started.Load(), Details: map[string]string{}}
-	for name, check := range h.checks {
-		answer.Details[name] = "ok"
-		if err := check(ctx); err != nil {
-			answer.Details[name] = err.Error()
-			answer.Ready = answer.Ready && name != "temporal"
-		}
-	}
+	answer := h.readiness(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	if !answer.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -53,37 +67,34 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// listen serves health and metrics, on one address or two.
-func (h *health) listen(ctx context.Context, c config, log *slog.Logger) (stop func(), err error) {
-	muxes := map[string]*http.ServeMux{}
-	at := func(address string) *http.ServeMux {
-		if muxes[address] == nil {
-			muxes[address] = http.NewServeMux()
-		}
-		return muxes[address]
+// readiness asks all systems at the same time: one that hangs takes none of another's time.
+func (h *health) readiness(ctx context.Context) readiness {
+	h.mu.Lock()
+	checks := slices.Clip(h.checks)
+	h.mu.Unlock()
+	faults := make([]error, len(checks))
+	var asking sync.WaitGroup
+	for i, check := range checks {
+		asking.Go(func() { faults[i] = check.within(ctx) })
 	}
-	at(c.HealthAddr).HandleFunc("GET /healthz", h.live)
-	at(c.HealthAddr).HandleFunc("GET /readyz", h.ready)
-	at(c.MetricsAddr).Handle("GET /metrics", promhttp.Handler())
-	var servers []*http.Server
-	stop = func() {
-		for _, server := range servers {
-			_ = server.Close()
+	asking.Wait()
+	answer := readiness{Ready: h.started.Load(), Details: map[string]string{}}
+	for i, check := range checks {
+		answer.Details[check.name] = "ok"
+		if faults[i] != nil {
+			answer.Details[check.name] = faults[i].Error()
+			answer.Ready = answer.Ready && !check.gates
 		}
 	}
-	for address, mux := range muxes {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-		if err != nil {
-			stop()
-			return nil, fmt.Errorf("health and metrics (DELIBERATION_HEALTH_ADDR, DELIBERATION_METRICS_ADDR): %w", err)
-		}
-		server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-		servers = append(servers, server)
-		go func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				log.Error("health and metrics not served", "address", address, "error", err)
-			}
-		}()
+	return answer
+}
+
+func (c check) within(ctx context.Context) error {
+	patience := detailWithin
+	if c.gates {
+		patience = gateWithin
 	}
-	return stop, nil
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.ask(ctx)
 }

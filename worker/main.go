@@ -3,16 +3,24 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 // version is set when the binary is built.
 var version = "dev"
+
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitMisuse = 2
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -27,31 +35,66 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	check := flags.Bool("check-config", false, "check the configuration and exit")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
-		return 2
+		if errors.Is(err, flag.ErrHelp) {
+			return exitDone
+		}
+		return exitMisuse
 	}
-	if *showVersion {
+	switch {
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "worker: takes no arguments, got %q; it is configured by its environment\n", flags.Arg(0))
+		return exitMisuse
+	case *showVersion:
 		fmt.Fprintln(stdout, version)
-		return 0
+		return exitDone
+	case *check:
+		return checkConfig(environ, stdout, stderr)
 	}
+	return work(ctx, environ, stderr)
+}
+
+// checkConfig also takes for a fault what a worker only warns of.
+func checkConfig(environ []string, stdout, stderr io.Writer) int {
 	configuration, warnings, err := readConfig(environ)
-	if err == nil && *check && len(warnings) > 0 {
-		err = fmt.Errorf("%s", warnings[0])
+	if err != nil {
+		warnings = append(strings.Split(err.Error(), "\n"), warnings...)
 	}
+	if _, err := temporalOptions(environ); err != nil {
+		warnings = append(warnings, err.Error())
+	}
+	for _, warning := range warnings {
+		fmt.Fprintf(stderr, "worker: %s\n", warning)
+	}
+	if len(warnings) > 0 {
+		return exitMisuse
+	}
+	configuration.print(stdout)
+	return exitDone
+}
+
+func work(ctx context.Context, environ []string, stderr io.Writer) int {
+	configuration, warnings, err := readConfig(environ)
 	if err != nil {
 		fmt.Fprintf(stderr, "worker: %s\n", err)
-		return 2
+		return exitMisuse
 	}
-	if *check {
-		configuration.print(stdout)
-		return 0
+	options, err := temporalOptions(environ)
+	if err != nil {
+		fmt.Fprintf(stderr, "worker: %s\n", err)
+		return exitMisuse
 	}
 	log := newLogger(stderr, configuration)
 	for _, warning := range warnings {
 		log.Warn("configuration", "warning", warning)
 	}
-	if err := serve(ctx, configuration, log); err != nil {
-		log.Error("worker stopped", "error", err)
-		return 1
+	err = serve(ctx, configuration, options, log)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil: // told to end before it had begun
+		log.Info("worker stopped", "cause", err)
+		return exitDone
 	}
-	return 0
+	log.Error("worker stopped", "error", err)
+	return exitFailed
 }

@@ -14,15 +14,15 @@ import (
 )
 
 // serve runs the worker until the context ends, then hands its waits over to other workers.
-func serve(ctx context.Context, c config, log *slog.Logger) error {
-	probes := &health{checks: map[string]func(context.Context) error{}}
-	stopProbes, err := probes.listen(ctx, c, log)
+func serve(ctx context.Context, c config, options client.Options, log *slog.Logger) error {
+	probes, metrics := &health{}, newRegistry()
+	stopProbes, err := probes.listen(ctx, c, metrics, log)
 	if err != nil {
 		return err
 	}
 	defer stopProbes()
 
-	temporal, options, err := dial(ctx, log)
+	temporal, err := dial(ctx, options, metrics, log)
 	if err != nil {
 		return err
 	}

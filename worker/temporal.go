@@ -6,40 +6,51 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/cenkalti/backoff/v5"
-	"go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/sdk/metric"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
-	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/log"
 )
 
-// dial connects to Temporal by the variables and profiles that the temporal CLI reads too. It waits for
-// a server that isn't there yet: a worker may be started first.
-func dial(ctx context.Context, logger *slog.Logger) (client.Client, client.Options, error) {
-	options, err := envconfig.LoadDefaultClientOptions()
+// variables are an environment as envconfig looks into it.
+type variables []string
+
+func (v variables) Environ() []string { return v }
+
+func (v variables) LookupEnv(name string) (string, bool) {
+	value, set := env.ToMap(v)[name]
+	return value, set
+}
+
+// temporalOptions reads the variables and profiles that the temporal CLI reads too.
+func temporalOptions(environ []string) (client.Options, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: variables(environ)})
 	if err != nil {
-		return nil, options, fmt.Errorf("temporal configuration: %w", err)
+		return options, fmt.Errorf("temporal configuration (TEMPORAL_*): %w", err)
 	}
-	exporter, err := prometheus.New()
-	if err != nil {
-		return nil, options, err
-	}
-	meter := metric.NewMeterProvider(metric.WithReader(exporter)).Meter("deliberation")
-	options.MetricsHandler = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter})
-	options.Logger = log.NewStructuredLogger(logger)
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
 	}
+	return options, nil
+}
+
+// dial waits for a server that isn't there yet: a worker may be started first.
+func dial(ctx context.Context, options client.Options, metrics *prometheus.Registry, logger *slog.Logger) (client.Client, error) {
+	handler, err := metricsHandler(metrics)
+	if err != nil {
+		return nil, err
+	}
+	options.MetricsHandler = handler
+	options.Logger = log.NewStructuredLogger(logger)
 	pace := backoff.NewExponentialBackOff()
 	pace.MaxInterval = 5 * time.Second
-	connected, err := backoff.Retry(ctx, func() (client.Client, error) { return client.DialContext(ctx, options) },
+	return backoff.Retry(ctx, func() (client.Client, error) { return client.DialContext(ctx, options) },
 		backoff.WithBackOff(pace), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
 			logger.Warn("waiting for Temporal", "address", options.HostPort, "error", err)
 		}))
-	return connected, options, err
 }
 
 // namespaceID owns the turns on Ray: two namespaces may share a cluster.

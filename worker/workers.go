@@ -29,8 +29,7 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 	var once sync.Once
 	fatal := func(err error) {
 		once.Do(func() {
-			cause := err.Error()
-			probes.fatal.Store(&cause)
+			probes.fail(err.Error())
 			close(w.failed)
 		})
 	}

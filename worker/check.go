@@ -1,0 +1,121 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+)
+
+func (c *config) check(found *faults) {
+	for i := range c.VLLMAllow { // as the Ray app reads it, which has the same variable
+		c.VLLMAllow[i] = strings.TrimSpace(c.VLLMAllow[i])
+	}
+	allow, err := domain.NewAllowList(c.VLLMAllow)
+	if err != nil {
+		found.add("DELIBERATION_VLLM_ALLOW", "%w", err)
+	}
+	c.allow = allow
+	if strings.TrimSpace(c.TaskQueue) == "" {
+		found.add("DELIBERATION_TASK_QUEUE", "cannot be empty")
+	}
+	if c.WaitSlots < 1 {
+		found.add("DELIBERATION_WAIT_SLOTS", "must be at least 1, got %d", c.WaitSlots)
+	}
+	if c.SubmitSlots < 1 {
+		found.add("DELIBERATION_SUBMIT_SLOTS", "must be at least 1, got %d", c.SubmitSlots)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		found.add("DELIBERATION_LOG_FORMAT", "must be text or json, got %s", domain.Quote(c.LogFormat))
+	}
+	checkAddress(found, metricsVariable, c.MetricsAddr)
+	checkAddress(found, healthVariable, c.HealthAddr)
+	c.checkRay(found)
+	c.checkNATS(found)
+}
+
+func (c *config) checkRay(found *faults) {
+	if len(c.RayClusters) > 1 {
+		found.add("DELIBERATION_RAY_CLUSTERS", "more than one cluster is not supported yet; name one")
+	}
+	if c.RayGrace < 0 {
+		found.add("DELIBERATION_RAY_GRACE", "cannot be negative, got %s", c.RayGrace)
+	}
+	if c.RayToken != "" && c.RayTokenFile != "" {
+		found.add("DELIBERATION_RAY_TOKEN", "give it or DELIBERATION_RAY_TOKEN_FILE, not both")
+		return
+	}
+	source := "DELIBERATION_RAY_TOKEN"
+	if c.RayTokenFile != "" {
+		source = "DELIBERATION_RAY_TOKEN_FILE"
+		token, err := os.ReadFile(c.RayTokenFile)
+		c.RayToken = strings.TrimSpace(string(token))
+		switch {
+		case err != nil:
+			found.add(source, "%w", err)
+		case c.RayToken == "": // rather than asking without one
+			found.add(source, "the file %s is empty", domain.Quote(c.RayTokenFile))
+		}
+	}
+	for _, cluster := range c.RayClusters {
+		if _, err := ray.New(ray.Config{Name: cluster.name, URL: cluster.url}); err != nil {
+			found.add("DELIBERATION_RAY_CLUSTERS", "%w", err)
+		} else if _, err := ray.New(c.rayConfig(cluster)); err != nil {
+			found.add(source, "%w", err)
+		}
+	}
+}
+
+func (c *config) rayConfig(of cluster) ray.Config {
+	return ray.Config{Name: of.name, URL: of.url, Token: c.RayToken, MaxIdleConnections: c.WaitSlots}
+}
+
+func (c *config) checkNATS(found *faults) {
+	for address := range strings.SplitSeq(c.NATSURL, ",") {
+		if c.NATSURL != "" && withoutUser(address) == "" {
+			found.add("NATS_URL", "must be nats://host:port, or several by commas") // not quoted: it may hold a password
+		}
+	}
+	checkFile(found, "NATS_CREDS", c.NATSCreds)
+	checkFile(found, "NATS_CA", c.NATSCA)
+}
+
+func checkAddress(found *faults, variable, address string) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		found.add(variable, "must be host:port, got %s", domain.Quote(address))
+	}
+}
+
+func checkFile(found *faults, variable, path string) {
+	if path == "" {
+		return
+	}
+	if _, err := os.ReadFile(path); err != nil {
+		found.add(variable, "%w", err)
+	}
+}
+
+// withoutUsers is servers' addresses as they may be shown: a user may be a token.
+func withoutUsers(addresses string) string {
+	var shown []string
+	for address := range strings.SplitSeq(addresses, ",") {
+		shown = append(shown, withoutUser(address))
+	}
+	return strings.Join(shown, ",")
+}
+
+// withoutUser is empty when the address isn't one.
+func withoutUser(address string) string {
+	address = strings.TrimSpace(address)
+	if !strings.Contains(address, "://") {
+		address = "nats://" + address // as the client reads it
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Hostname() == "" {
+		return ""
+	}
+	return parsed.Scheme + "://" + parsed.Host
+}

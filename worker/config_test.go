@@ -1,0 +1,149 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// needed is the least that a worker is configured with.
+const needed = "DELIBERATION_RAY_CLUSTERS=local=http://ray:8000/deliberation/"
+
+func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
+	for name, environ := range map[string][]string{
+		"unset": {needed},
+		"empty": {
+			needed, "DELIBERATION_RAY_TOKEN=", "DELIBERATION_TASK_QUEUE=", "DELIBERATION_WAIT_SLOTS=", "DELIBERATION_VLLM_ALLOW=",
+			"NATS_URL=", "DELIBERATION_METRICS_ADDR=", "DELIBERATION_LOG_LEVEL=", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read, warnings, err := readConfig(environ)
+
+			require.NoError(t, err)
+			require.Empty(t, warnings)
+			require.Equal(t, config{
+				RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayGrace: time.Minute,
+				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATSPrefix: "deliberation",
+				MetricsAddr: "127.0.0.1:9464", HealthAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
+			}, read)
+		})
+	}
+}
+
+func TestReadConfig_ReadsEveryVariable(t *testing.T) {
+	read, warnings, err := readConfig([]string{
+		"DELIBERATION_RAY_CLUSTERS= gpu = x", needed, // the later one counts
+		"DELIBERATION_RAY_TOKEN=secret", "DELIBERATION_RAY_GRACE=90s", "DELIBERATION_TASK_QUEUE=q",
+		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
+		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, "c"), "NATS_CA=" + written(t, "a"), "DELIBERATION_NATS_PREFIX=p",
+		"DELIBERATION_METRICS_ADDR=:1", "DELIBERATION_HEALTH_ADDR=:2", "DELIBERATION_LOG_LEVEL=debug",
+		"DELIBERATION_LOG_FORMAT=json", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false", "PATH=/bin", "DELIBERATION_RUNNERS=3",
+	})
+
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+	require.Equal(t, []string{"vllm:8000", "*.internal"}, read.allow.Patterns())
+	require.Empty(t, read.allow.Check("http://a.internal"))
+	require.NotEmpty(t, read.allow.Check("http://elsewhere"))
+	read.allow, read.VLLMAllow, read.NATSCreds, read.NATSCA = config{}.allow, nil, "", ""
+	require.Equal(t, config{
+		RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayToken: "secret", RayGrace: 90 * time.Second,
+		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATSURL: "nats://nats:4222", NATSPrefix: "p",
+		MetricsAddr: ":1", HealthAddr: ":2", LogLevel: slog.LevelDebug, LogFormat: "json",
+	}, read)
+}
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
+	for name, c := range map[string]struct{ variable, want string }{
+		"no cluster":              {"DELIBERATION_RAY_CLUSTERS=", "DELIBERATION_RAY_CLUSTERS: cannot be empty"},
+		"a cluster of no name":    {"DELIBERATION_RAY_CLUSTERS=http://ray:8000/x?y=z", "DELIBERATION_RAY_CLUSTERS: want name=url"},
+		"a list that goes on":     {"DELIBERATION_RAY_CLUSTERS=local=http://ray:8000,", "DELIBERATION_RAY_CLUSTERS: want name=url"},
+		"a cluster of no URL":     {"DELIBERATION_RAY_CLUSTERS=local=ray:8000", "DELIBERATION_RAY_CLUSTERS: ray cluster local: the URL must be absolute"},
+		"a URL with a user":       {"DELIBERATION_RAY_CLUSTERS=local=http://u:hunter2@ray:8000", "must not carry a user"},
+		"a name twice":            {"DELIBERATION_RAY_CLUSTERS=a=http://ray,a=http://ray", `DELIBERATION_RAY_CLUSTERS: cluster "a" is named twice`},
+		"two clusters":            {"DELIBERATION_RAY_CLUSTERS=a=http://ray,b=http://ray", "DELIBERATION_RAY_CLUSTERS: more than one cluster is not supported yet; name one"},
+		"a token of two lines":    {"DELIBERATION_RAY_TOKEN=hunter2\nhunter2", "DELIBERATION_RAY_TOKEN: ray cluster local: the token has characters"},
+		"no token file":           {"DELIBERATION_RAY_TOKEN_FILE=/nowhere/token", "DELIBERATION_RAY_TOKEN_FILE: open /nowhere/token: no such file"},
+		"a negative grace":        {"DELIBERATION_RAY_GRACE=-1s", "DELIBERATION_RAY_GRACE: cannot be negative"},
+		"a grace of no unit":      {"DELIBERATION_RAY_GRACE=60", "DELIBERATION_RAY_GRACE: unable to parse duration"},
+		"a queue of no name":      {"DELIBERATION_TASK_QUEUE= ", "DELIBERATION_TASK_QUEUE: cannot be empty"},
+		"slots in words":          {"DELIBERATION_WAIT_SLOTS=many", `DELIBERATION_WAIT_SLOTS: strconv.ParseInt: parsing "many"`},
+		"no slots":                {"DELIBERATION_SUBMIT_SLOTS=0", "DELIBERATION_SUBMIT_SLOTS: must be at least 1, got 0"},
+		"a pattern that is a URL": {"DELIBERATION_VLLM_ALLOW=vllm,http://vllm", `DELIBERATION_VLLM_ALLOW: "http://vllm": must be a host`},
+		"an empty pattern":        {"DELIBERATION_VLLM_ALLOW=,", `DELIBERATION_VLLM_ALLOW: "": must be a host`},
+		"no NATS server":          {"NATS_URL=nats://u:hunter2%@nats", "NATS_URL: must be nats://host:port"},
+		"no credentials file":     {"NATS_CREDS=/nowhere/creds", "NATS_CREDS: open /nowhere/creds"},
+		"no authorities file":     {"NATS_CA=/nowhere/ca", "NATS_CA: open /nowhere/ca"},
+		"a port alone":            {"DELIBERATION_HEALTH_ADDR=9464", `DELIBERATION_HEALTH_ADDR: must be host:port, got "9464"`},
+		"another port alone":      {"DELIBERATION_METRICS_ADDR=9464", `DELIBERATION_METRICS_ADDR: must be host:port, got "9464"`},
+		"a level of no log":       {"DELIBERATION_LOG_LEVEL=loud", `DELIBERATION_LOG_LEVEL: slog: level string "loud"`},
+		"a format of no log":      {"DELIBERATION_LOG_FORMAT=xml", `DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`},
+		"neither true nor false":  {"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=maybe", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES: strconv.ParseBool"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readConfig([]string{needed, c.variable})
+
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "\n", "one fault, told once")
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+func TestReadConfig_TellsAllFaultsAtOnce(t *testing.T) {
+	_, _, err := readConfig([]string{"DELIBERATION_WAIT_SLOTS=x", "DELIBERATION_SUBMIT_SLOTS=-1", "DELIBERATION_LOG_FORMAT=xml"})
+
+	require.Equal(t, []string{
+		"DELIBERATION_RAY_CLUSTERS: is required",
+		`DELIBERATION_WAIT_SLOTS: strconv.ParseInt: parsing "x": invalid syntax`,
+		"DELIBERATION_SUBMIT_SLOTS: must be at least 1, got -1",
+		`DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`,
+	}, strings.Split(err.Error(), "\n"))
+}
+
+func TestReadConfig_TakesTheTokenFromAFile(t *testing.T) {
+	read, _, err := readConfig([]string{needed, "DELIBERATION_RAY_TOKEN_FILE=" + written(t, " secret\n")})
+
+	require.NoError(t, err)
+	require.Equal(t, "secret", read.RayToken)
+}
+
+func TestReadConfig_RefusesATokenFileThatIsEmptyOrOneTooMany(t *testing.T) {
+	_, _, err := readConfig([]string{needed, "DELIBERATION_RAY_TOKEN_FILE=" + written(t, "\n")})
+	require.ErrorContains(t, err, "DELIBERATION_RAY_TOKEN_FILE: the file ")
+	require.ErrorContains(t, err, " is empty")
+
+	_, _, err = readConfig([]string{needed, "DELIBERATION_RAY_TOKEN=a", "DELIBERATION_RAY_TOKEN_FILE=" + written(t, "b")})
+	require.EqualError(t, err, "DELIBERATION_RAY_TOKEN: give it or DELIBERATION_RAY_TOKEN_FILE, not both")
+}
+
+func TestReadConfig_WarnsOfVariablesThatNothingReads(t *testing.T) {
+	for variable, want := range map[string]string{
+		"DELIBERATION_WAIT_SLOT":            "DELIBERATION_WAIT_SLOT: unknown variable; did you mean DELIBERATION_WAIT_SLOTS?",
+		"DELIBERATION_RAY_CLUSTER":          "DELIBERATION_RAY_CLUSTER: unknown variable; did you mean DELIBERATION_RAY_CLUSTERS?",
+		"DELIBERATION_NATS_URL":             "DELIBERATION_NATS_URL: unknown variable; did you mean NATS_URL?",
+		"DELIBERATION_WORKER_SERVICE_HOST":  "DELIBERATION_WORKER_SERVICE_HOST: unknown variable",
+		"DELIBERATION_GATEWAY_REPLICA":      "DELIBERATION_GATEWAY_REPLICA: unknown variable; did you mean DELIBERATION_GATEWAY_REPLICAS?",
+		"DELIBERATION_WORKER_PORT_9464_TCP": "DELIBERATION_WORKER_PORT_9464_TCP: unknown variable",
+	} {
+		t.Run(variable, func(t *testing.T) {
+			_, warnings, err := readConfig([]string{needed, variable + "=secret"})
+
+			require.NoError(t, err)
+			require.Equal(t, []string{want}, warnings)
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/stretchr/testify/require"
+)
+
+// documented is the table under a heading of docs/configuration.md: defaults by variable.
+func documented(t *testing.T, heading string) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/configuration.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "\n## "+heading+"\n")
+	require.True(t, found, heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	defaults := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([^|]+) \\| [^|]+ \\|$").FindAllStringSubmatch(section, -1) {
+		require.NotContains(t, defaults, row[1])
+		defaults[row[1]] = row[2]
+	}
+	require.Len(t, defaults, strings.Count(section, "\n| `"), "a row that isn't of three columns")
+	return defaults
+}
+
+func TestConfigurationPage_ListsWhatTheWorkerReads(t *testing.T) {
+	params, err := env.GetFieldParams(&config{})
+	require.NoError(t, err)
+	read := map[string]string{}
+	for _, param := range params {
+		switch {
+		case param.Required:
+			read[param.Key] = "required"
+		case param.HasDefaultValue:
+			read[param.Key] = "`" + param.DefaultValue + "`"
+		default:
+			read[param.Key] = "none"
+		}
+	}
+	read["DELIBERATION_VLLM_ALLOW"] = "every host" // no pattern is no bound
+
+	require.Equal(t, read, documented(t, "Worker"))
+}
+
+func TestConfigurationPage_ListsWhatTheRayAppReads(t *testing.T) {
+	source, err := os.ReadFile("../deploy/ray/deliberation_ray/settings.py")
+	require.NoError(t, err)
+	table := documented(t, "Ray app")
+	// A field of the settings is `name: type = default`, the first level within the class.
+	fields := regexp.MustCompile(`(?m)^    ([a-z_]+): .+ = (.+)$`).FindAllStringSubmatch(string(source), -1)
+	require.Len(t, fields, len(table))
+	number := regexp.MustCompile(`default=([0-9_.* ]+),`)
+	for _, field := range fields {
+		variable := ours + strings.ToUpper(field[1])
+		require.Contains(t, table, variable)
+		given := number.FindStringSubmatch(field[2])
+		if len(given) > 0 && !strings.Contains(given[1], "*") {
+			require.Equal(t, "`"+strings.ReplaceAll(given[1], "_", "")+"`", table[variable], variable)
+		}
+	}
+}
+
+func TestConfigurationPage_ListsThePortsOfTheLocalStack(t *testing.T) {
+	source, err := os.ReadFile("../deploy/dev/stack/ports.py")
+	require.NoError(t, err)
+	table := documented(t, "Local stack")
+	ports := regexp.MustCompile(`Known\("\w+", "(\w+)", (\d+)\)`).FindAllStringSubmatch(string(source), -1)
+	require.NotEmpty(t, ports)
+	for _, port := range ports {
+		require.Equal(t, "`"+port[2]+"`", table[port[1]], port[1])
+	}
+}
+
+// A variable that another program reads is nothing to warn of.
+func TestElsewhere_IsWhatTheOtherProgramsRead(t *testing.T) {
+	worker := documented(t, "Worker")
+	var others []string
+	for _, heading := range []string{"Ray app", "Starter"} {
+		for variable := range documented(t, heading) {
+			if _, both := worker[variable]; !both && strings.HasPrefix(variable, ours) {
+				others = append(others, variable)
+			}
+		}
+	}
+	slices.Sort(others)
+
+	require.Equal(t, others, slices.Sorted(slices.Values(elsewhere)))
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	healthVariable  = "DELIBERATION_HEALTH_ADDR"
+	metricsVariable = "DELIBERATION_METRICS_ADDR"
+)
+
+// door is an address and what is served there.
+type door struct {
+	address   string
+	variables []string // that name it
+	mux       *http.ServeMux
+}
+
+func (h *health) doors(c config, metrics prometheus.Gatherer) []*door {
+	at := &door{address: c.HealthAddr, variables: []string{healthVariable}, mux: http.NewServeMux()}
+	at.mux.HandleFunc("GET /healthz", h.live)
+	at.mux.HandleFunc("GET /readyz", h.ready)
+	doors := []*door{at}
+	if c.MetricsAddr == c.HealthAddr {
+		at.variables = append(at.variables, metricsVariable)
+	} else {
+		at = &door{address: c.MetricsAddr, variables: []string{metricsVariable}, mux: http.NewServeMux()}
+		doors = append(doors, at)
+	}
+	at.mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	return doors
+}
+
+// listen serves health and metrics, on one address or two.
+func (h *health) listen(ctx context.Context, c config, metrics prometheus.Gatherer, log *slog.Logger) (stop func(), err error) {
+	var closers []io.Closer
+	stop = func() {
+		for _, closer := range closers {
+			_ = closer.Close()
+		}
+	}
+	for _, door := range h.doors(c, metrics) {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", door.address)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("%s: %w", strings.Join(door.variables, ", "), err)
+		}
+		server := &http.Server{Handler: door.mux, ReadHeaderTimeout: 5 * time.Second}
+		closers = append(closers, server, listener) // a server that doesn't serve yet doesn't close it
+		go func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				log.Error("health and metrics not served", "address", door.address, "error", err)
+			}
+		}()
+	}
+	return stop, nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func runWith(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	environ = append(environ, "TEMPORAL_CONFIG_FILE="+written(t, ""))
+	code = run(t.Context(), args, environ, &out, &complaints)
+	return code, out.String(), complaints.String()
+}
+
+func TestRun_PrintsItsVersion(t *testing.T) {
+	code, stdout, stderr := runWith(t, nil, "--version")
+
+	require.Equal(t, 0, code)
+	require.Equal(t, "dev\n", stdout)
+	require.Empty(t, stderr)
+}
+
+func TestRun_ExplainsItself(t *testing.T) {
+	code, _, stderr := runWith(t, nil, "--help")
+
+	require.Equal(t, 0, code)
+	require.Contains(t, stderr, "-check-config")
+}
+
+func TestRun_RefusesBadUsage(t *testing.T) {
+	for name, c := range map[string]struct{ arg, want string }{
+		"a flag that isn't there": {"--verbose", "flag provided but not defined: -verbose"},
+		"an argument":             {"start", `takes no arguments, got "start"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := runWith(t, []string{needed}, c.arg)
+
+			require.Equal(t, 2, code)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, c.want)
+		})
+	}
+}
+
+func TestRun_CheckConfigShowsWhatItReadWithoutItsSecrets(t *testing.T) {
+	code, stdout, stderr := runWith(t, []string{
+		needed, "DELIBERATION_RAY_TOKEN=hunter2", "NATS_URL=nats://me:hunter2@nats:4222, hunter2@nats2:4222,nats3",
+	}, "--check-config")
+
+	require.Equal(t, 0, code, stderr)
+	require.Equal(t, `Ray cluster local: http://ray:8000/deliberation
+Task queues: deliberations, deliberations-submit, deliberations-wait
+Events: nats://nats:4222,nats://nats2:4222,nats://nats3
+The configuration is right.
+`, stdout)
+	require.Empty(t, stderr)
+}
+
+func TestRun_CheckConfigSaysThatThereAreNoEvents(t *testing.T) {
+	_, stdout, _ := runWith(t, []string{needed}, "--check-config")
+
+	require.Contains(t, stdout, "Events: none (NATS_URL is not set)\n")
+}
+
+func TestRun_CheckConfigTellsFaultsAndWarningsTogether(t *testing.T) {
+	code, stdout, stderr := runWith(t, []string{
+		needed, "DELIBERATION_LOG_FORMAT=xml", "DELIBERATION_WAIT_SLOTZ=1", "DELIBERATION_SUBMIT_SLOT=1", "TEMPORAL_PROFILE=nobody",
+	}, "--check-config")
+
+	require.Equal(t, 2, code)
+	require.Empty(t, stdout)
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	require.Len(t, lines, 4)
+	require.Contains(t, lines[0], "worker: DELIBERATION_LOG_FORMAT: ")
+	require.Contains(t, lines[1], "worker: DELIBERATION_SUBMIT_SLOT: unknown variable; did you mean DELIBERATION_SUBMIT_SLOTS?")
+	require.Contains(t, lines[2], "worker: DELIBERATION_WAIT_SLOTZ: unknown variable; did you mean DELIBERATION_WAIT_SLOTS?")
+	require.Contains(t, lines[3], "worker: temporal configuration (TEMPORAL_*): ")
+}
+
+func TestRun_EndsWithTwoOnABadConfiguration(t *testing.T) {
+	for name, environ := range map[string][]string{
+		"of ours":       {"DELIBERATION_WAIT_SLOTS=0", needed},
+		"of Temporal's": {"TEMPORAL_PROFILE=nobody", needed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := runWith(t, environ)
+
+			require.Equal(t, 2, code)
+			require.True(t, strings.HasPrefix(stderr, "worker: "), stderr)
+		})
+	}
+}
+
+func TestRun_SaysWhichVariableNamesATakenPort(t *testing.T) {
+	taken := listening(t)
+	for name, c := range map[string]struct {
+		environ []string
+		want    string
+	}{
+		"of health":  {[]string{"DELIBERATION_HEALTH_ADDR=" + taken, "DELIBERATION_METRICS_ADDR=127.0.0.1:0"}, "DELIBERATION_HEALTH_ADDR: listen"},
+		"of metrics": {[]string{"DELIBERATION_METRICS_ADDR=" + taken, "DELIBERATION_HEALTH_ADDR=127.0.0.1:0"}, "DELIBERATION_METRICS_ADDR: listen"},
+		"of both": {
+			[]string{"DELIBERATION_METRICS_ADDR=" + taken, "DELIBERATION_HEALTH_ADDR=" + taken},
+			"DELIBERATION_HEALTH_ADDR, DELIBERATION_METRICS_ADDR: listen",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := runWith(t, append(c.environ, needed))
+
+			require.Equal(t, 1, code)
+			require.Contains(t, stderr, c.want)
+			require.Contains(t, stderr, taken)
+		})
+	}
+}
+
+func listening(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
+}
+
+// Without Temporal a worker waits for it: alive, not ready, and still to be stopped in an orderly way.
+func TestRun_WaitsForTemporalAndEndsWhenItIsTold(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	address, nobody, profiles := free(t), free(t), written(t, "")
+	log := &watched{line: make(chan string, 100)}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, nil, []string{
+			needed, "TEMPORAL_ADDRESS=" + nobody, "TEMPORAL_CONFIG_FILE=" + profiles, "DELIBERATION_RAY_TOKEN=hunter2",
+			"NATS_URL=nats://u:hunter2@nats", "DELIBERATION_HEALTH_ADDR=" + address, "DELIBERATION_METRICS_ADDR=" + address,
+			"DELIBERATION_WAIT_SLOT=hunter2",
+		}, nil, log)
+	}()
+	log.await(t, "did you mean DELIBERATION_WAIT_SLOTS?")
+	log.await(t, "waiting for Temporal")
+
+	require.Equal(t, http.StatusOK, get(t, address, "/healthz", nil))
+	require.Equal(t, http.StatusOK, get(t, address, "/metrics", nil))
+	var answer readiness
+	require.Equal(t, http.StatusServiceUnavailable, get(t, address, "/readyz", &answer))
+	require.False(t, answer.Ready)
+	stop()
+
+	require.Equal(t, 0, <-ended)
+	require.NotContains(t, log.all(), "hunter2")
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func get(t *testing.T, address, path string, into any) int {
+	t.Helper()
+	response, err := http.Get("http://" + address + path)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	if into != nil {
+		require.NoError(t, json.NewDecoder(response.Body).Decode(into))
+	}
+	return response.StatusCode
+}
+
+// watched is a log whose lines can be awaited.
+type watched struct {
+	line chan string
+
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *watched) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	w.text.Write(line)
+	w.mu.Unlock()
+	select {
+	case w.line <- string(line):
+	default: // nobody waits for so many
+	}
+	return len(line), nil
+}
+
+func (w *watched) all() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func (w *watched) await(t *testing.T, part string) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for {
+		select {
+		case line := <-w.line:
+			if strings.Contains(line, part) {
+				return
+			}
+		case <-late:
+			require.Fail(t, "never logged", "%s; the log is:\n%s", part, w.all())
+		}
+	}
+}
