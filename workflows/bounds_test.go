@@ -135,6 +135,9 @@ func TestBounds_TheLargestOfAllFits(t *testing.T) {
 				}.fits(t)
 			})
 		}
+		t.Run(fmt.Sprintf("%d agents, events in a heap", agents), func(t *testing.T) {
+			largest{agents: agents, template: 1, unit: "<", idUnit: "<", away: 1}.fits(t)
+		})
 	}
 }
 

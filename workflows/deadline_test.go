@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,7 +200,35 @@ func TestDeliberation_StopsATurnWhoseAgentWasGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
 	require.Len(t, s.ray.stopped, 1)
-	require.Equal(t, []workflows.Handle{s.ray.awaited[0].Handle}, s.ray.stopped[0].Stop)
+	require.Len(t, s.ray.stopped[0].Stop, 1)
+	require.Equal(t, turnID(t, s, council(2), "agent-1", 1), s.ray.stopped[0].Stop[0].TurnID)
+}
+
+func TestDeliberation_AsksTheStopForNoMoreThanAPayloadHolds(t *testing.T) {
+	s := newStage(t)
+	request := timeout(council(16), 60)
+	for _, agent := range request.Agents {
+		s.ray.agents[agent.AgentID] = append(replies(unreachable(), unreachable()), never())
+	}
+
+	_, err := s.run(request)
+
+	require.Error(t, err)
+	require.Len(t, s.ray.stopped[0].Stop, 48)
+	require.Equal(t, domain.AnswerMaximum(48), s.ray.stopped[0].AnswerBytes)
+}
+
+func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelRejected, false))
+	s.ray.agents["agent-1"][0].out.Message = strings.Repeat("<", 3000)
+
+	_, err := s.run(council(1))
+
+	_, message, details := failed(t, err)
+	require.LessOrEqual(t, domain.EncodedSize(message), 2<<10)
+	require.LessOrEqual(t, domain.EncodedSize(details.Failures[0].Message), 2<<10)
+	require.Equal(t, message, *s.status().ErrorMessage)
 }
 
 func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
