@@ -38,6 +38,7 @@ type stage struct {
 	settings   *domain.Settings
 	opening    func()   // while the request is read
 	scheduled  []string // activities in the order of their first start
+	started    func(*activity.Info)
 }
 
 // Settings make the stage an environment, which a test may change at any time.
@@ -58,12 +59,13 @@ func newStage(t *testing.T) *stage {
 	s := &stage{
 		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},
 		visibility: &fakeVisibility{pace: p},
-		settings:   &domain.Settings{Cluster: "local", Events: true}, opening: nothing,
+		settings:   &domain.Settings{Cluster: "local", Events: true}, opening: nothing, started: func(*activity.Info) {},
 	}
 	workflows.Register(env, s)
 	bind(env, s.ray, s.nats, s.visibility)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		s.scheduled = append(s.scheduled, info.ActivityType.Name)
+		s.started(info)
 	})
 	return s
 }

@@ -115,6 +115,16 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 	require.Contains(t, jobs, `"jobs":[]`)
 }
 
+func TestStats_AreNeverUpForLessThanNothing(t *testing.T) {
+	s := newStage(t)
+	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query's clock is another machine's
+	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+	var stats workflows.Stats
+	s.at(time.Second, func() { stats = ask[workflows.Stats](s, workflows.QueryStats) })
+	s.statistics(workflows.StatsState{}, time.Minute)
+	require.Zero(t, stats.UptimeSeconds)
+}
+
 func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 	s := newStage(t)
 	s.visibility.says = []reply[workflows.CountResult]{

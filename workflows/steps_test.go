@@ -1,0 +1,38 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+)
+
+// TestSteps_HaveTheirQueuesAndTimes pins what decides how soon a dead worker is noticed, and how long a
+// Ray or a NATS that is away holds anything up.
+func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
+	type times struct {
+		queue                       string
+		heartbeat, attempt, overall time.Duration
+	}
+	s := newStage(t)
+	seen := map[string]times{}
+	s.started = func(info *activity.Info) {
+		name := info.ActivityType.Name
+		if _, before := seen[name]; before {
+			name += ", again"
+		}
+		seen[name] = times{info.TaskQueue, info.HeartbeatTimeout, info.StartToCloseTimeout, info.ScheduleToCloseTimeout}
+	}
+	s.ray.agents["agent-2"] = script{never()}
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	const safety = 60 * time.Second
+	require.Equal(t, times{"deliberations-submit", 30 * time.Second, time.Hour + safety, time.Hour + safety}, seen["SubmitTurns"])
+	require.Equal(t, times{"deliberations-wait", 30 * time.Second, 300*time.Second + safety, 300*time.Second + safety}, seen["AwaitTurn"])
+	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 7 * 24 * time.Hour}, seen["PublishEvents"])
+	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 20 * time.Second}, seen["StopTurns"])
+	require.Equal(t, times{"deliberations", 0, 3 * time.Second, 3 * time.Second}, seen["StopTurns, again"], "to forget is a courtesy")
+}
