@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
@@ -96,6 +97,29 @@ func (s *stage) work() error {
 			return err
 		}
 		started = append(started, w)
+	}
+	return s.polled()
+}
+
+// polled waits until the server knows of the workers: a start before that rightly warns of their absence.
+func (s *stage) polled() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for queue, kind := range map[string]enumspb.TaskQueueType{
+		s.queue:                        enumspb.TASK_QUEUE_TYPE_WORKFLOW,
+		workflows.SubmitQueue(s.queue): enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		workflows.WaitQueue(s.queue):   enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+	} {
+		for {
+			described, err := s.client.DescribeTaskQueue(ctx, queue, kind)
+			if err != nil {
+				return err
+			}
+			if len(described.GetPollers()) > 0 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
 	return nil
 }
