@@ -42,7 +42,7 @@ pytest: ## the Python tests that start a Ray of their own
 	cd deploy/ray && $(VENV)/pytest -q -m ray
 
 integration: ## the Go tests against a whole stack
-	$(STACK) run --home .dev/test --free-ports --without worker -- go test -tags=integration -timeout 20m ./...
+	$(STACK) run --home .dev/test --free-ports --without worker -- DELIBERATION_TEST_TEMPORAL=$(CURDIR)/bin/temporal go test -tags=integration -timeout 20m -p 1 ./e2e ./starter
 
 check: ## linters, replay safety, module hygiene, Python types
 	@$(STACK) prepare venv lint

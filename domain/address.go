@@ -64,7 +64,7 @@ func numericAddress(host string) (netip.Addr, bool) {
 		value = value<<bits | number
 	}
 	var bytes [4]byte
-	binary.BigEndian.PutUint32(bytes[:], uint32(value)) //nolint:gosec // the parts have 32 bits together
+	binary.BigEndian.PutUint32(bytes[:], uint32(value)) // the parts have 32 bits together
 	return netip.AddrFrom4(bytes), true
 }
 

@@ -29,20 +29,28 @@ func TestAllowListPatterns(t *testing.T) {
 		refused []string
 	}{
 		"a host allows every port": {
-			"vllm", []string{"http://vllm", "http://vllm:8000/v1", "https://VLLM:1", "http://vllm."},
-			[]string{"http://vllm2", "http://a.vllm", "http://vllm.evil.com", "http://evil.com/vllm", "http://vllm@evil.com"}},
+			"vllm",
+			[]string{"http://vllm", "http://vllm:8000/v1", "https://VLLM:1", "http://vllm."},
+			[]string{"http://vllm2", "http://a.vllm", "http://vllm.evil.com", "http://evil.com/vllm", "http://vllm@evil.com"},
+		},
 		"a port is compared": {
-			"vllm:8000", []string{"http://vllm:8000", "https://vllm:8000/v1"}, []string{"http://vllm", "http://vllm:80", "http://vllm:80000"}},
+			"vllm:8000", []string{"http://vllm:8000", "https://vllm:8000/v1"}, []string{"http://vllm", "http://vllm:80", "http://vllm:80000"},
+		},
 		"http has port 80": {
-			"vllm:80", []string{"http://vllm", "http://vllm:80"}, []string{"https://vllm", "http://vllm:8080"}},
+			"vllm:80", []string{"http://vllm", "http://vllm:80"}, []string{"https://vllm", "http://vllm:8080"},
+		},
 		"https has port 443": {
-			"vllm:443", []string{"https://vllm", "http://vllm:443"}, []string{"http://vllm"}},
+			"vllm:443", []string{"https://vllm", "http://vllm:443"}, []string{"http://vllm"},
+		},
 		"case makes no difference": {"VLLM.Internal:8000", []string{"http://vllm.INTERNAL:8000"}, nil},
 		"a star within a name": {
-			"*.models.internal", []string{"http://a.models.internal:1", "http://a.b.models.internal"},
-			[]string{"http://models.internal", "http://a.models.internal.evil.com"}},
+			"*.models.internal",
+			[]string{"http://a.models.internal:1", "http://a.b.models.internal"},
+			[]string{"http://models.internal", "http://a.models.internal.evil.com"},
+		},
 		"a star doesn't reach into the port": {
-			"vllm*1", []string{"http://vllm1", "http://vllm-01:9"}, []string{"http://vllm:8001"}},
+			"vllm*1", []string{"http://vllm1", "http://vllm-01:9"}, []string{"http://vllm:8001"},
+		},
 		"a star for the port":      {"vllm:*", []string{"http://vllm", "http://vllm:9999"}, []string{"http://other"}},
 		"a star for the host":      {"*:8000", []string{"http://any.host:8000", "http://[::1]:8000"}, []string{"http://any.host"}},
 		"a star is every host":     {"*", []string{"http://any.host:1", "http://10.0.0.1", "http://[fd00::1]"}, nil},

@@ -22,7 +22,7 @@ type Fault struct {
 func (f Fault) String() string { return f.Path + ": " + f.Rule }
 
 // Faults is every broken rule of a value. It is the error that constructors return.
-type Faults []Fault
+type Faults []Fault //nolint:recvcheck // an error by value, collected by pointer
 
 // Error names every fault, at most [MaxFaults] of them.
 func (f Faults) Error() string {

@@ -21,19 +21,24 @@ func TestOutcomeOf(t *testing.T) {
 	}{
 		"running": {
 			domain.Observation{State: domain.RayRunning, Usage: paid},
-			domain.Outcome{Kind: domain.OutcomeRunning, Usage: paid, Metadata: where}},
+			domain.Outcome{Kind: domain.OutcomeRunning, Usage: paid, Metadata: where},
+		},
 		"failed, with what it cost": {
 			domain.Observation{State: domain.RayFailed, Failure: broke, Usage: paid},
-			domain.Outcome{Kind: domain.OutcomeFailed, Failure: broke, Usage: paid, Metadata: where}},
+			domain.Outcome{Kind: domain.OutcomeFailed, Failure: broke, Usage: paid, Metadata: where},
+		},
 		"lost": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "two"},
-			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 was restarted", Metadata: where}},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 was restarted", Metadata: where},
+		},
 		"unreachable": {
 			domain.Observation{Unreachable: "timeout"},
-			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "timeout", Metadata: where}},
+			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "timeout", Metadata: where},
+		},
 		"denied": {
 			domain.Observation{Denied: "401"},
-			domain.Outcome{Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(domain.RayDenied, "401", false), Metadata: where}},
+			domain.Outcome{Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(domain.RayDenied, "401", false), Metadata: where},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, test.want, domain.OutcomeOf(theHandle, test.seen, decodeJSON, 1000))

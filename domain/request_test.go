@@ -18,83 +18,120 @@ func TestRequestRules(t *testing.T) {
 		fault  string
 	}{
 		"a story id is required": {
-			func(s *domain.RequestSpec) { s.Constraints.StoryID = " " }, "constraints.story_id: cannot be empty"},
+			func(s *domain.RequestSpec) { s.Constraints.StoryID = " " }, "constraints.story_id: cannot be empty",
+		},
 		"a plan id is required": {
-			func(s *domain.RequestSpec) { s.Constraints.PlanID = "" }, "constraints.plan_id: cannot be empty"},
+			func(s *domain.RequestSpec) { s.Constraints.PlanID = "" }, "constraints.plan_id: cannot be empty",
+		},
 		"an agent id is required": {
-			func(s *domain.RequestSpec) { s.Agents[1].AgentID = "" }, "agents[1].agent_id: cannot be empty"},
+			func(s *domain.RequestSpec) { s.Agents[1].AgentID = "" }, "agents[1].agent_id: cannot be empty",
+		},
 		"an agent's role can't be empty": {
-			func(s *domain.RequestSpec) { s.Agents[0].Role = "" }, "agents[0].role: cannot be empty"},
+			func(s *domain.RequestSpec) { s.Agents[0].Role = "" }, "agents[0].role: cannot be empty",
+		},
 		"an agent's model can't be empty": {
-			func(s *domain.RequestSpec) { s.Agents[0].Model = "" }, "agents[0].model: cannot be empty"},
+			func(s *domain.RequestSpec) { s.Agents[0].Model = "" }, "agents[0].model: cannot be empty",
+		},
 		"agent ids are unique": {
-			func(s *domain.RequestSpec) { s.Agents[1].AgentID = "agent-1" }, "agents[1].agent_id: duplicate of agents[0]"},
+			func(s *domain.RequestSpec) { s.Agents[1].AgentID = "agent-1" }, "agents[1].agent_id: duplicate of agents[0]",
+		},
 		"there are at most 64 agents": {
-			func(s *domain.RequestSpec) { s.Agents = specOf(65).Agents }, "agents: must be at most 64, got 65"},
+			func(s *domain.RequestSpec) { s.Agents = specOf(65).Agents }, "agents: must be at most 64, got 65",
+		},
 		"an unknown placeholder is named with its agent": {
 			func(s *domain.RequestSpec) { s.Agents[1].PromptTemplate = "{nope}" },
-			`agents[1].prompt_template: unknown placeholder "{nope}"; use {task_description}, {role}, {agent_id}, {story_id}, {plan_id}, or {{ and }} for braces`},
+			`agents[1].prompt_template: unknown placeholder "{nope}"; use {task_description}, {role}, {agent_id}, {story_id}, {plan_id}, or {{ and }} for braces`,
+		},
 		"a timeout of 0 is a fault": {
-			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = 0 }, "constraints.timeout_seconds: must be 1..86400, got 0"},
+			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = 0 }, "constraints.timeout_seconds: must be 1..86400, got 0",
+		},
 		"a negative timeout is a fault": {
-			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = -1 }, "constraints.timeout_seconds: must be 1..86400, got -1"},
+			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = -1 }, "constraints.timeout_seconds: must be 1..86400, got -1",
+		},
 		"a timeout is a day at most": {
-			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = 86401 }, "constraints.timeout_seconds: must be 1..86400, got 86401"},
+			func(s *domain.RequestSpec) { s.Constraints.TimeoutSeconds = 86401 }, "constraints.timeout_seconds: must be 1..86400, got 86401",
+		},
 		"a queue timeout is a second at least": {
-			func(s *domain.RequestSpec) { s.Constraints.QueueTimeoutSeconds = 0 }, "constraints.queue_timeout_seconds: must be 1..86400, got 0"},
+			func(s *domain.RequestSpec) { s.Constraints.QueueTimeoutSeconds = 0 }, "constraints.queue_timeout_seconds: must be 1..86400, got 0",
+		},
 		"a queue timeout is a day at most": {
 			func(s *domain.RequestSpec) { s.Constraints.QueueTimeoutSeconds = 86401 },
-			"constraints.queue_timeout_seconds: must be 1..86400, got 86401"},
+			"constraints.queue_timeout_seconds: must be 1..86400, got 86401",
+		},
 		"retries can't be negative": {
-			func(s *domain.RequestSpec) { s.Constraints.MaxRetries = -1 }, "constraints.max_retries: must be 0..20, got -1"},
+			func(s *domain.RequestSpec) { s.Constraints.MaxRetries = -1 }, "constraints.max_retries: must be 0..20, got -1",
+		},
 		"there are at most 20 retries": {
-			func(s *domain.RequestSpec) { s.Constraints.MaxRetries = 21 }, "constraints.max_retries: must be 0..20, got 21"},
+			func(s *domain.RequestSpec) { s.Constraints.MaxRetries = 21 }, "constraints.max_retries: must be 0..20, got 21",
+		},
 		"metadata has at most 32 pairs": {
-			func(s *domain.RequestSpec) { s.Constraints.Metadata = pairs(33) }, "constraints.metadata: must have at most 32 pairs, got 33"},
+			func(s *domain.RequestSpec) { s.Constraints.Metadata = pairs(33) }, "constraints.metadata: must have at most 32 pairs, got 33",
+		},
 		"a metadata pair is at most 1 KiB": {
 			func(s *domain.RequestSpec) { s.Constraints.Metadata = map[string]string{"note": long(1021)} },
-			`constraints.metadata["note"]: must be at most 1024 bytes in JSON with its key, got 1025`},
+			`constraints.metadata["note"]: must be at most 1024 bytes in JSON with its key, got 1025`,
+		},
 		"another review is refused": {
-			func(s *domain.RequestSpec) { s.Protocol.Review = "peer" }, `protocol.review: "peer" is not supported yet; use "none"`},
+			func(s *domain.RequestSpec) { s.Protocol.Review = "peer" }, `protocol.review: "peer" is not supported yet; use "none"`,
+		},
 		"rounds can't be negative": {
-			func(s *domain.RequestSpec) { s.Protocol.Rounds = -1 }, "protocol.rounds: must be 0..3, got -1"},
+			func(s *domain.RequestSpec) { s.Protocol.Rounds = -1 }, "protocol.rounds: must be 0..3, got -1",
+		},
 		"there are at most three rounds": {
-			func(s *domain.RequestSpec) { s.Protocol.Rounds = 4 }, "protocol.rounds: must be 0..3, got 4"},
+			func(s *domain.RequestSpec) { s.Protocol.Rounds = 4 }, "protocol.rounds: must be 0..3, got 4",
+		},
 		"a quorum can't be negative": {
-			func(s *domain.RequestSpec) { s.Protocol.Quorum = -1 }, "protocol.quorum: must be 0..2, got -1"},
+			func(s *domain.RequestSpec) { s.Protocol.Quorum = -1 }, "protocol.quorum: must be 0..2, got -1",
+		},
 		"a quorum is at most the council": {
-			func(s *domain.RequestSpec) { s.Protocol.Quorum = 3 }, "protocol.quorum: must be 0..2, got 3"},
+			func(s *domain.RequestSpec) { s.Protocol.Quorum = 3 }, "protocol.quorum: must be 0..2, got 3",
+		},
 		"a temperature is at most 2": {
-			func(s *domain.RequestSpec) { s.Protocol.Temperature = 2.1 }, "protocol.temperature: must be 0..2, got 2.1"},
+			func(s *domain.RequestSpec) { s.Protocol.Temperature = 2.1 }, "protocol.temperature: must be 0..2, got 2.1",
+		},
 		"a temperature can't be negative": {
-			func(s *domain.RequestSpec) { s.Protocol.Temperature = -0.1 }, "protocol.temperature: must be 0..2, got -0.1"},
+			func(s *domain.RequestSpec) { s.Protocol.Temperature = -0.1 }, "protocol.temperature: must be 0..2, got -0.1",
+		},
 		"a temperature is a number": {
-			func(s *domain.RequestSpec) { s.Protocol.Temperature = math.NaN() }, "protocol.temperature: must be 0..2, got NaN"},
+			func(s *domain.RequestSpec) { s.Protocol.Temperature = math.NaN() }, "protocol.temperature: must be 0..2, got NaN",
+		},
 		"a temperature is finite": {
-			func(s *domain.RequestSpec) { s.Protocol.Temperature = math.Inf(1) }, "protocol.temperature: must be 0..2, got +Inf"},
+			func(s *domain.RequestSpec) { s.Protocol.Temperature = math.Inf(1) }, "protocol.temperature: must be 0..2, got +Inf",
+		},
 		"max_tokens is at least one": {
-			func(s *domain.RequestSpec) { s.Protocol.MaxTokens = 0 }, "protocol.max_tokens: must be 1..32768, got 0"},
+			func(s *domain.RequestSpec) { s.Protocol.MaxTokens = 0 }, "protocol.max_tokens: must be 1..32768, got 0",
+		},
 		"max_tokens is at most 32768": {
-			func(s *domain.RequestSpec) { s.Protocol.MaxTokens = 32769 }, "protocol.max_tokens: must be 1..32768, got 32769"},
+			func(s *domain.RequestSpec) { s.Protocol.MaxTokens = 32769 }, "protocol.max_tokens: must be 1..32768, got 32769",
+		},
 		"a task id is at most 200 bytes": {
-			func(s *domain.RequestSpec) { s.TaskID = long(201) }, "task_id: must be at most 200 bytes in JSON, got 201"},
+			func(s *domain.RequestSpec) { s.TaskID = long(201) }, "task_id: must be at most 200 bytes in JSON, got 201",
+		},
 		"bytes are counted as JSON writes them": {
-			func(s *domain.RequestSpec) { s.Role = strings.Repeat("<", 34) }, "role: must be at most 200 bytes in JSON, got 204"},
+			func(s *domain.RequestSpec) { s.Role = strings.Repeat("<", 34) }, "role: must be at most 200 bytes in JSON, got 204",
+		},
 		"a model is at most 200 bytes": {
-			func(s *domain.RequestSpec) { s.VLLMModel = long(201) }, "vllm_model: must be at most 200 bytes in JSON, got 201"},
+			func(s *domain.RequestSpec) { s.VLLMModel = long(201) }, "vllm_model: must be at most 200 bytes in JSON, got 201",
+		},
 		"a story id is at most 200 bytes": {
-			func(s *domain.RequestSpec) { s.Constraints.StoryID = long(201) }, "constraints.story_id: must be at most 200 bytes in JSON, got 201"},
+			func(s *domain.RequestSpec) { s.Constraints.StoryID = long(201) }, "constraints.story_id: must be at most 200 bytes in JSON, got 201",
+		},
 		"a plan id is at most 200 bytes": {
-			func(s *domain.RequestSpec) { s.Constraints.PlanID = long(201) }, "constraints.plan_id: must be at most 200 bytes in JSON, got 201"},
+			func(s *domain.RequestSpec) { s.Constraints.PlanID = long(201) }, "constraints.plan_id: must be at most 200 bytes in JSON, got 201",
+		},
 		"an agent id is at most 200 bytes": {
-			func(s *domain.RequestSpec) { s.Agents[0].AgentID = long(201) }, "agents[0].agent_id: must be at most 200 bytes in JSON, got 201"},
+			func(s *domain.RequestSpec) { s.Agents[0].AgentID = long(201) }, "agents[0].agent_id: must be at most 200 bytes in JSON, got 201",
+		},
 		"a description is at most 256 KiB": {
-			func(s *domain.RequestSpec) { s.TaskDescription = long(256<<10 + 1) }, "task_description: must be at most 262144 bytes in JSON, got 262145"},
+			func(s *domain.RequestSpec) { s.TaskDescription = long(256<<10 + 1) }, "task_description: must be at most 262144 bytes in JSON, got 262145",
+		},
 		"a template is at most 16 KiB": {
 			func(s *domain.RequestSpec) { s.Agents[0].PromptTemplate = long(16<<10 + 1) },
-			"agents[0].prompt_template: must be at most 16384 bytes in JSON, got 16385"},
+			"agents[0].prompt_template: must be at most 16384 bytes in JSON, got 16385",
+		},
 		"a URL is at most 2 KiB": {
-			func(s *domain.RequestSpec) { s.VLLMURL = "http://h/" + long(2<<10-8) }, "vllm_url: must be at most 2048 bytes in JSON, got 2049"},
+			func(s *domain.RequestSpec) { s.VLLMURL = "http://h/" + long(2<<10-8) }, "vllm_url: must be at most 2048 bytes in JSON, got 2049",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := specOf(2)

@@ -64,7 +64,8 @@ func TestRecordLeavesTheOldValueAsItIs(t *testing.T) {
 			before := []float64{float64(stats.Total()), float64(stats.Completed()), float64(stats.Failed()), stats.AverageExecutionTimeMS(), stats.PercentileMS(0.5)}
 			next := stats.Record(ending.Draw(t, "ending"), time.Duration(rapid.IntRange(0, 1e9).Draw(t, "took")))
 			stats.Record(domain.EndedCompleted, time.Hour)
-			require.Equal(t, before, []float64{float64(stats.Total()), float64(stats.Completed()), float64(stats.Failed()), stats.AverageExecutionTimeMS(), stats.PercentileMS(0.5)})
+			after := []float64{float64(stats.Total()), float64(stats.Completed()), float64(stats.Failed()), stats.AverageExecutionTimeMS(), stats.PercentileMS(0.5)}
+			require.Equal(t, before, after)
 			stats = next
 			total++
 			require.Equal(t, total, stats.Total())

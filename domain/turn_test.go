@@ -2,7 +2,6 @@ package domain_test
 
 import (
 	"math"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func TestTurnsAreTheCouncilInRequestOrder(t *testing.T) {
 		require.Equal(t, domain.Propose, turn.Phase())
 		require.Zero(t, turn.Round())
 		require.Equal(t, 1, turn.Number())
-		require.Regexp(t, regexp.MustCompile(`^t[a-z2-7]{26}$`), string(turn.ID()))
+		require.Regexp(t, `^t[a-z2-7]{26}$`, string(turn.ID()))
 	}
 }
 

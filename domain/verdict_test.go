@@ -19,45 +19,61 @@ func TestJudge(t *testing.T) {
 		want domain.Verdict
 	}{
 		"a queued turn runs": {
-			domain.Observation{State: domain.RayQueued, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning}},
+			domain.Observation{State: domain.RayQueued, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning},
+		},
 		"a running turn runs": {
-			domain.Observation{State: domain.RayRunning, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning}},
+			domain.Observation{State: domain.RayRunning, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning},
+		},
 		"a completed turn succeeded": {
-			domain.Observation{State: domain.RayCompleted, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictSucceeded}},
+			domain.Observation{State: domain.RayCompleted, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+		},
 		"a result counts whoever brings it": {
-			domain.Observation{State: domain.RayCompleted, Incarnation: "two"}, domain.Verdict{Kind: domain.VerdictSucceeded}},
+			domain.Observation{State: domain.RayCompleted, Incarnation: "two"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+		},
 		"a result counts also when somebody else didn't answer": {
-			domain.Observation{State: domain.RayCompleted, Unreachable: "timeout"}, domain.Verdict{Kind: domain.VerdictSucceeded}},
+			domain.Observation{State: domain.RayCompleted, Unreachable: "timeout"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+		},
 		"a failed turn failed, and why": {
-			domain.Observation{State: domain.RayFailed, Incarnation: "one", Failure: broke}, domain.Verdict{Kind: domain.VerdictFailed, Failure: broke}},
+			domain.Observation{State: domain.RayFailed, Incarnation: "one", Failure: broke}, domain.Verdict{Kind: domain.VerdictFailed, Failure: broke},
+		},
 		"a stopped turn is lost to us": {
 			domain.Observation{State: domain.RayCancelled, Incarnation: "one", Failure: broke},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "stopped on Ray by somebody else"}},
+			domain.Verdict{Kind: domain.VerdictLost, Reason: "stopped on Ray by somebody else"},
+		},
 		"a turn that its runner doesn't know is lost": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "one"},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 has no such turn"}},
+			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 has no such turn"},
+		},
 		"a turn that another incarnation doesn't know is lost": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "two"},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 was restarted"}},
+			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 was restarted"},
+		},
 		"a turn whose runner is gone is lost": {
 			domain.Observation{State: domain.RayUnknown},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 no longer exists"}},
+			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 no longer exists"},
+		},
 		"silence is no failure": {
 			domain.Observation{Unreachable: "connection refused"},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"}},
+			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"},
+		},
 		"silence is no loss either": {
 			domain.Observation{Unreachable: "connection refused", State: domain.RayUnknown},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"}},
+			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"},
+		},
 		"a refused token is a failure": {
-			domain.Observation{Denied: "401"}, domain.Verdict{Kind: domain.VerdictFailed, Failure: denied}},
+			domain.Observation{Denied: "401"}, domain.Verdict{Kind: domain.VerdictFailed, Failure: denied},
+		},
 		"a refused token outweighs all else": {
 			domain.Observation{Denied: "401", Unreachable: "timeout", State: domain.RayCompleted},
-			domain.Verdict{Kind: domain.VerdictFailed, Failure: denied}},
+			domain.Verdict{Kind: domain.VerdictFailed, Failure: denied},
+		},
 		"a state that nobody knows isn't judged": {
 			domain.Observation{State: "paused", Incarnation: "one"},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state "paused"`}},
+			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state "paused"`},
+		},
 		"nothing seen is nothing known": {
-			domain.Observation{}, domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state ""`}},
+			domain.Observation{}, domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state ""`},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, domain.Judge(theHandle, test.seen)) })
 	}

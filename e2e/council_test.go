@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -145,14 +144,15 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 // failure is how a run failed.
 func failure(t *testing.T, run interface {
 	Get(ctx context.Context, into any) error
-}) (domain.FailureKind, workflows.FailureDetails) {
+},
+) (domain.FailureKind, workflows.FailureDetails) {
 	t.Helper()
 	err := run.Get(t.Context(), nil)
 	var application *temporal.ApplicationError
 	require.ErrorAs(t, err, &application)
 	var details workflows.FailureDetails
 	if err := application.Details(&details); err != nil {
-		require.True(t, errors.Is(err, temporal.ErrNoData), "%v", err)
+		require.ErrorIs(t, err, temporal.ErrNoData)
 	}
 	return domain.FailureKind(application.Type()), details
 }

@@ -145,12 +145,12 @@ func TestNATSStoppedDelaysNothingButTheEvents(t *testing.T) {
 }
 
 // proxyToRay is a TCP proxy between the worker and the Ray app, and the app's URL behind it.
-func proxyToRay(t *testing.T) (*toxiproxy.Proxy, string) {
+func proxyToRay(t *testing.T) (proxy *toxiproxy.Proxy, url string) {
 	t.Helper()
 	listen := freeAddress(t)
 	log := zerolog.Nop()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), log)
-	proxy := toxiproxy.NewProxy(server, "ray", listen, hostOf(t, stack.RayAppURL))
+	proxy = toxiproxy.NewProxy(server, "ray", listen, hostOf(t, stack.RayAppURL))
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
 	return proxy, "http://" + listen + "/deliberation"
@@ -158,7 +158,7 @@ func proxyToRay(t *testing.T) (*toxiproxy.Proxy, string) {
 
 func hostOf(t *testing.T, address string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
 	require.NoError(t, err)
 	return request.URL.Host
 }

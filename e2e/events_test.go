@@ -92,7 +92,7 @@ type runner struct {
 
 func askRay(t *testing.T, path string, into any) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stack.RayAppURL+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stack.RayAppURL+path, http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+stack.RayToken)
 	response, err := http.DefaultClient.Do(request)

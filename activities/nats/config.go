@@ -80,8 +80,7 @@ func (c Config) options() ([]natsgo.Option, error) {
 
 // withoutURL drops the URL that net/url quotes, since it may hold a password.
 func withoutURL(err error) error {
-	var parsing *url.Error
-	if errors.As(err, &parsing) {
+	if parsing, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("nats: url: %w", parsing.Err)
 	}
 	return err

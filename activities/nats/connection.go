@@ -56,14 +56,14 @@ func (p *Publisher) handlers() []natsgo.Option {
 		p.health.well()
 		p.log.Info("nats connected", "server", conn.ConnectedUrlRedacted())
 	}
-	trouble := func(message string) func(error) {
+	trouble := func(what string) func(error) {
 		return func(err error) {
 			if err != nil && p.health.ill(err) {
-				p.log.Warn(message, "error", err)
+				p.log.Warn("nats trouble", "what", what, "error", err)
 			}
 		}
 	}
-	down, refused, reported := trouble("nats disconnected"), trouble("nats not connected"), trouble("nats reported an error")
+	down, refused, reported := trouble("disconnected"), trouble("not connected"), trouble("reported by the server")
 	return []natsgo.Option{
 		natsgo.ConnectHandler(up),
 		natsgo.ReconnectHandler(up),

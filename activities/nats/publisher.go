@@ -60,7 +60,7 @@ func (p *Publisher) store(ctx context.Context, event domain.Event) error {
 	}
 	if cut != nil || unfit(err) {
 		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", len(event.Data), "error", err)
-		return nil
+		return nil //nolint:nilerr // tried again it would block the events behind it, for ever
 	}
 	if err == nil {
 		p.log.Warn("event reduced to fit", "event_id", event.ID, "bytes", len(event.Data))

@@ -38,13 +38,15 @@ class Demo:
         if self.canned:
             self.second_act()
         else:
-            say("\nThe second act counts the model's calls; only the stand-in tells them. Without VLLM_URL it is played.")
+            say("\nThe second act counts calls, which only the stand-in tells: unset VLLM_URL to see it.")
         self.farewell()
 
     def first_act(self) -> None:
         say("\n── 1. A deliberation: three agents, on Ray, ranked ──\n")
         if self.canned:
-            say("(the model is a stand-in: every answer is CANNED; VLLM_URL=… VLLM_MODEL=… make demo uses a real one)\n")
+            say(
+                "(the model is a stand-in: every answer is CANNED; VLLM_URL=… VLLM_MODEL=… make demo uses a real one)\n"
+            )
         task = f"Add rate limiting to the login API, {_stamp()}"
         self._run([STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS)])
 
@@ -72,10 +74,11 @@ class Demo:
         lost = [call for call in calls if call["outcome"] != "completed"]
         say("\n── receipt ──")
         say(f"  killed          worker (pid {worker}), {runner[0]} (pid {runner[1]}), both with SIGKILL")
-        say(f"  recovered in    {time.monotonic() - killed:.1f} s after the kill, {time.monotonic() - started:.1f} s in all")
-        say(f"  model calls     {AGENTS} needed, {len(calls)} made: {len(lost)} died with their runner before they answered")
-        say(f"  paid twice      {len(answered) - AGENTS} answers; {len(ids) - len(set(ids))} turns called twice (by X-Request-Id)")
-        if len(answered) != AGENTS or len(ids) != len(set(ids)):
+        now, again = time.monotonic(), len(ids) - len(set(ids))
+        say(f"  recovered in    {now - killed:.1f} s after the kill, {now - started:.1f} s in all")
+        say(f"  model calls     {AGENTS} needed, {len(calls)} made: {len(lost)} died with their runner unanswered")
+        say(f"  paid twice      {len(answered) - AGENTS} answers; {again} turns called twice (by X-Request-Id)")
+        if len(answered) != AGENTS or again:
             raise Failed("an answer was paid for twice")
 
     def farewell(self) -> None:
@@ -84,7 +87,7 @@ class Demo:
         say("  the list        bin/temporal workflow list --query \"WorkflowType='Deliberation'\"")
         say("  how one stands  bin/starter status ID        bin/temporal workflow query --workflow-id ID --type status")
         say("  statistics      bin/starter stats            bin/starter jobs")
-        say(f"  your own task   set -a; . {self.home}/env; set +a; bin/starter run \"…\" --role DEV --agents 3")
+        say(f'  your own task   set -a; . {self.home}/env; set +a; bin/starter run "…" --role DEV --agents 3')
         say("  the end         make down")
 
     def _kill_worker(self) -> int:
@@ -113,7 +116,9 @@ class Demo:
         until = time.monotonic() + PATIENCE_SECONDS
         while sum(call["outcome"] == "open" for call in self._calls(model)) < wanted:
             if time.monotonic() > until:
-                raise Failed(f"the model has had no {wanted} calls within {PATIENCE_SECONDS} s; `make status` tells what runs")
+                raise Failed(
+                    f"the model has had no {wanted} calls within {PATIENCE_SECONDS} s; `make status` tells what runs"
+                )
             time.sleep(0.1)
 
     def _calls(self, model: str) -> list[dict[str, str]]:

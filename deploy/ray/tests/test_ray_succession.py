@@ -1,8 +1,8 @@
 """A redeploy with another build: what runs goes on, what is kept stays, and neighbours are left alone."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import process
 import pytest
@@ -12,54 +12,61 @@ from submission import new_id, submit, turn
 
 pytestmark = pytest.mark.ray
 
+ANOTHER_BUILD = {"RUNNERS": "1", "RUNNER_CAPACITY": "2"}
 
-@pytest.fixture
-def other(app: App) -> Iterator[str]:
+
+@pytest.fixture(scope="module")
+def other(app: App) -> str:
     arguments = [sys.executable, str(Path(__file__).parent / "other_app.py"), app.head.address, str(app.port)]
     program = process.start(arguments, app.logs / "other.log", RAY_AUTH_MODE="disabled")
     assert program.wait(120) == 0, (app.logs / "other.log").read_text()
-    yield f"{app.url}/other"
-    app.in_ray("serve.delete('other')")
+    return f"{app.url}/other"
 
 
-def test_another_build_takes_over(app: App, stand_in: StandIn, name: str, other: str) -> None:
-    app.clear()
+class Running:
+    """A turn of the first build, in flight through all the redeploys, and one that was stopped before its submit."""
+
+    def __init__(self, app: App, stand_in: StandIn) -> None:
+        app.clear()
+        self.model = new_id()
+        stand_in.script(self.model, {"hang": True})
+        self.spec, self.stopped = (turn(url=stand_in.url, model=self.model) for _ in range(2))
+        self.answer = app.submit(self.spec)
+        stand_in.until_called(self.model)
+        app.stop({"submission_id": self.stopped["submission_id"], "runner": self.answer["runner"]})
+
+    def is_where_it_was(self, answer: dict[str, Any]) -> bool:
+        return all(answer[key] == self.answer[key] for key in ("runner", "incarnation"))
+
+
+@pytest.fixture(scope="module")
+def running(app: App, stand_in: StandIn) -> Running:
+    return Running(app, stand_in)
+
+
+def test_another_build_takes_over(app: App, stand_in: StandIn, other: str, running: Running) -> None:
     assert app.http.get(other).text == "1"
-    stand_in.script(name, {"hang": True})
-    running, buried = turn(url=stand_in.url, model=name), turn(url=stand_in.url, model=name)
-    before = app.submit(running)
-    app.stop({"submission_id": buried["submission_id"], "runner": before["runner"]}, deliberation="deliberation-1")
-    app.deploy(RUNNERS="1", RUNNER_CAPACITY="2")
+    app.deploy(**ANOTHER_BUILD)
 
     assert app.http.get(other).text == "2", "the other application was restarted"
     info = app.get("/v1/info")
-    assert before["runner"].split("/")[1] != info["build"]
-    (old,) = [runner for runner in info["runners"] if runner["name"] == before["runner"]]
+    assert info["build"] not in running.answer["runner"]
+    (old,) = [runner for runner in info["runners"] if runner["name"] == running.answer["runner"]]
     assert (old["draining"], old["in_flight"]) == (True, 1)
 
-    attached = app.submit(running)
+    attached = app.submit(running.spec)
     assert statuses(attached) == ["attached"]
-    assert {key: attached[key] for key in ("runner", "incarnation")} == {
-        key: before[key] for key in ("runner", "incarnation")
-    }
-    assert states(app.wait(*handles(before), seconds=0)) == ["running"]
-    assert len(stand_in.calls(name)) == 1
-
-    assert states(
-        app.forget({"submission_id": running["submission_id"], "runner": ""}, deliberation="deliberation-1")
-    ) == ["cancelled"]
-    stand_in.until_outcome(name, "disconnected")
-    process.until(lambda: len(app.get("/v1/info")["runners"]) == 1, "the older runners have left")
-    assert statuses(app.submit(running, buried)) == ["cancelled", "cancelled"]
-    assert states(app.wait(*handles(before))) == ["unknown"]
-    assert len(stand_in.calls(name)) == 1
+    assert running.is_where_it_was(attached)
+    assert statuses(app.submit(running.stopped)) == ["cancelled"]
+    assert states(app.wait(*handles(running.answer), seconds=0)) == ["running"]
+    assert len(stand_in.calls(running.model)) == 1
 
 
-def test_a_full_runner_refuses_as_a_whole(app: App, stand_in: StandIn, name: str) -> None:
-    app.deploy(RUNNERS="1", RUNNER_CAPACITY="2")
-    kept = app.submit(turn(url=stand_in.url, model=name))
+def test_a_full_runner_refuses_as_a_whole(app: App, stand_in: StandIn, running: Running, name: str) -> None:
+    app.deploy(**ANOTHER_BUILD)
+    kept = app.submit(turn(url=stand_in.url, model=name), deliberation="full")
     app.wait(*handles(kept))
-    both = submit(turn(url=stand_in.url, model=name), turn(url=stand_in.url, model=name))
+    both = submit(turn(url=stand_in.url, model=name), turn(url=stand_in.url, model=name), deliberation="full")
     response = app.post("/v1/turns", both)
     assert (response.status_code, response.json()["error"]["type"]) == (429, "full")
     assert int(response.headers["retry-after"]) > 0
@@ -70,14 +77,22 @@ def test_a_full_runner_refuses_as_a_whole(app: App, stand_in: StandIn, name: str
     app.forget(*handles(taken.json()))
 
 
-def test_an_older_build_may_become_the_current_one_again(app: App, stand_in: StandIn, name: str) -> None:
-    app.deploy(RUNNERS="1", RUNNER_CAPACITY="2")
-    stand_in.script(name, {"hang": True})
-    running = turn(new_id(), url=stand_in.url, model=name)
-    before = app.submit(running)
-    app.deploy(RUNNERS="1", RUNNER_CAPACITY="3")
-    app.deploy(RUNNERS="1", RUNNER_CAPACITY="2")
-    attached = app.submit(running, turn(url=stand_in.url, model=name))
-    assert statuses(attached) == ["attached", "accepted"]
-    assert attached["incarnation"] == before["incarnation"]
-    app.forget(*handles(attached))
+def test_an_older_build_may_become_the_current_one_again(
+    app: App, stand_in: StandIn, running: Running, name: str
+) -> None:
+    app.deploy(**ANOTHER_BUILD)
+    late = turn(url=stand_in.url, model=name)
+    end = {"submission_id": late["submission_id"], "runner": "", "incarnation": ""}
+    assert states(app.stop(end, deliberation="late")) == ["unknown"]
+    app.deploy()
+
+    fresh = turn(url=stand_in.url, model=name)
+    again = app.submit(running.spec, fresh)
+    assert statuses(again) == ["attached", "accepted"]
+    assert running.is_where_it_was(again)
+    process.until(lambda: len(app.get("/v1/info")["runners"]) == 2, "the other build has left")
+    assert statuses(app.submit(late, deliberation="late")) == ["cancelled"], "its tombstones went with it"
+    lost = {"submission_id": running.spec["submission_id"], "runner": "", "incarnation": ""}
+    assert states(app.forget(lost, deliberation="deliberation-1")) == ["cancelled"]
+    stand_in.until_outcome(running.model, "disconnected")
+    assert len(stand_in.calls(running.model)) == 1
