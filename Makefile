@@ -41,8 +41,12 @@ pytest: ## the Python tests that start a Ray of their own
 	@$(STACK) prepare venv
 	cd deploy/ray && $(VENV)/pytest -q -m ray
 
+integration: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
 integration: ## the Go tests against a whole stack
-	$(STACK) run --home .dev/test --free-ports --without worker -- DELIBERATION_TEST_TEMPORAL=$(CURDIR)/bin/temporal go test -tags=integration -timeout 20m -p 1 ./e2e ./starter
+	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
+	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
+	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
+	  go test -tags=integration -count=1 -timeout 20m -p 1 ./e2e ./starter ./activities/ray'
 
 check: ## linters, replay safety, module hygiene, Python types
 	@$(STACK) prepare venv lint
@@ -55,4 +59,5 @@ fmt: ## format Go and Python
 	$(VENV)/ruff format deploy && $(VENV)/ruff check --fix deploy
 
 histories: ## record the workflow histories that `make unit` replays
-	$(STACK) run --home .dev/histories --free-ports --without worker -- go test -tags=integration -run TestRecordHistories ./e2e -update
+	$(STACK) run --home .dev/histories --free-ports --without ray,rayapp,model,nats,worker -- \
+	  go test -tags=integration -count=1 -run '^TestRecord' -update ./workflows

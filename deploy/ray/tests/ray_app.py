@@ -56,11 +56,14 @@ class App:
     def current(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         return [runner for runner in info["runners"] if runner["name"].split("/")[1] == info["build"]]
 
-    def in_ray(self, statement: str) -> None:
-        """Runs a statement in a program connected to the Ray."""
+    def program_in_ray(self, statement: str) -> "subprocess.Popen[bytes]":
+        """A program of one statement, connected to the Ray."""
         code = f"import ray; from ray import serve; ray.init({self.head.address!r}, log_to_driver=False); {statement}"
         environment = {"RAY_AUTH_MODE": "disabled"}
-        program = process.start([sys.executable, "-c", code], self.logs / "in-ray.log", **environment)
+        return process.start([sys.executable, "-c", code], self.logs / "in-ray.log", **environment)
+
+    def in_ray(self, statement: str) -> None:
+        program = self.program_in_ray(statement)
         try:
             assert program.wait(60) == 0, (self.logs / "in-ray.log").read_text()
         finally:

@@ -20,9 +20,11 @@ def said(app: App) -> Callable[[str], bool]:
 
 def test_it_brings_the_application_back_and_leaves_it(app: App, said: Callable[[str], bool]) -> None:
     watch = app.deployer("--watch")
+    deleter = None
     try:
         process.until(lambda: said("already runs this build") or said("is up"), "it has looked")
-        app.in_ray("serve.delete('deliberation')")
+        # It would wait for an absence that the watch ends before it sees it.
+        deleter = app.program_in_ray("serve.delete('deliberation')")
         process.until(lambda: said("deploying it again"), "it notices")
         process.until(app.healthy, "it brings it back")
         process.until(lambda: said("/deliberation is up"), "it says so")
@@ -30,6 +32,8 @@ def test_it_brings_the_application_back_and_leaves_it(app: App, said: Callable[[
         assert watch.wait(10) == 0
         assert app.healthy()
     finally:
+        if deleter:
+            process.end(deleter)
         process.end(watch)
 
 
