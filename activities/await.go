@@ -13,7 +13,7 @@ import (
 
 const (
 	firstPoll = 2 * time.Second  // then a heartbeat shows that the turn is waited for
-	longPoll  = 15 * time.Second // with the client's margin under the heartbeat timeout
+	longPoll  = 12 * time.Second // with the client's margin under the heartbeat timeout
 )
 
 // awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or

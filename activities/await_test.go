@@ -127,10 +127,10 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 
 		require.NoError(t, err)
 		require.Equal(t, "text", out.Proposal)
-		require.Equal(t, []time.Duration{2 * time.Second, 15 * time.Second, 15 * time.Second}, w.ray.polled)
+		require.Equal(t, []time.Duration{2 * time.Second, 12 * time.Second, 12 * time.Second}, w.ray.polled)
 		require.Equal(t, []any{
 			workflows.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
-			workflows.AwaitProgress{Polls: 2, State: "running", LastAnswerAt: begun.Add(17 * time.Second).UTC(), Tokens: 57},
+			workflows.AwaitProgress{Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
 		}, w.beats.recorded)
 	})
 }

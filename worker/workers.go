@@ -16,6 +16,8 @@ const (
 	stopWithin = 10 * time.Second
 	// heartbeatEvery bounds the SDK's throttle, so that progress which people see isn't older than this.
 	heartbeatEvery = 10 * time.Second
+	// deadlockAfter is longer than the SDK's second: a starved machine is no deadlock.
+	deadlockAfter = 10 * time.Second
 )
 
 // workers poll the three task queues: neither waiting nor queuing turns keep a stop from being done.
@@ -42,6 +44,7 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 			MaxConcurrentActivityExecutionSize: slots,
 			DisableWorkflowWorker:              queue != c.TaskQueue,
 			ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+			DeadlockDetectionTimeout:           deadlockAfter,
 			OnFatalError:                       fatal,
 		}
 		if queue == c.TaskQueue {

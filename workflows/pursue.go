@@ -120,7 +120,7 @@ func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.Turn
 func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
 	in := SubmitTurnsInput{
 		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID, Request: *d.opening.Request,
-		Cluster: d.opening.Cluster, RunSeconds: seconds(run), KeepSeconds: seconds(run + keepFor),
+		Cluster: d.opening.Cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
 		GiveUpAt: workflow.Now(ctx).Add(patience),
 	}
 	for _, w := range turns {
