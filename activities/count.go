@@ -82,7 +82,7 @@ func (s set) list(ctx context.Context, status string, each func(*workflowpb.Work
 	}
 	for {
 		activity.RecordHeartbeat(ctx, status)
-		page, err := s.Visibility.ListWorkflow(ctx, request)
+		page, err := s.Temporal.ListWorkflow(ctx, request)
 		if err != nil {
 			return err
 		}

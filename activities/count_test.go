@@ -21,7 +21,7 @@ func newCounted(t *testing.T) (*world, *fakeVisibility) {
 	t.Helper()
 	w := newWorld(t)
 	visibility := &fakeVisibility{page: 2}
-	w.with.Visibility = visibility
+	w.with.Temporal = visibility
 	return w, visibility
 }
 

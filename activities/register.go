@@ -22,17 +22,18 @@ type Workers struct {
 	Wait   Registry
 }
 
-// Visibility lists workflow executions; a Temporal client does.
-type Visibility interface {
+// Temporal is what the activities read of it; a client does.
+type Temporal interface {
+	workflows.History
 	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 }
 
 // Dependencies are what the activities work with.
 type Dependencies struct {
-	Clusters   map[string]domain.RayCluster // by name
-	Publisher  domain.EventPublisher        // nil: no events are wanted
-	Visibility Visibility
-	Owner      string // the namespace's id; turns on Ray carry it
+	Clusters  map[string]domain.RayCluster // by name
+	Publisher domain.EventPublisher        // nil: no events are wanted
+	Temporal  Temporal
+	Owner     string // the namespace's id; turns on Ray carry it
 }
 
 // Keys of the log lines; no line carries text of a prompt or an answer.

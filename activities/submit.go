@@ -28,7 +28,7 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 	if err != nil {
 		return none, err
 	}
-	submission, err := s.submission(in)
+	submission, err := s.submission(ctx, in)
 	if err != nil {
 		return none, err
 	}
@@ -77,15 +77,28 @@ func reasonOf(refusal *domain.Error) string {
 	return bounded(refusal.Err.Error())
 }
 
-func (s set) submission(in workflows.SubmitTurnsInput) (domain.Submission, error) {
-	turns := in.TurnsOf()
+func (s set) submission(ctx context.Context, in workflows.SubmitTurnsInput) (domain.Submission, error) {
+	request, err := s.request(ctx, in)
+	if err != nil {
+		return domain.Submission{}, err
+	}
+	turns := in.TurnsOf(request)
 	if err := sameTurns(in.Turns, turns); err != nil {
 		return domain.Submission{}, err
 	}
 	return domain.Submission{
-		Owner: s.Owner, Deliberation: in.DeliberationID, Request: in.Request.Domain(), Turns: turns,
+		Owner: s.Owner, Deliberation: in.DeliberationID, Request: request, Turns: turns,
 		Run: time.Duration(in.RunSeconds) * time.Second, Keep: time.Duration(in.KeepSeconds) * time.Second,
 	}, nil
+}
+
+// request is what the input carries, or what the run's first submit carried.
+func (s set) request(ctx context.Context, in workflows.SubmitTurnsInput) (domain.DeliberationRequest, error) {
+	if in.Request != nil {
+		return in.Request.Domain(), nil
+	}
+	first, err := workflows.FirstSubmitted(ctx, s.Temporal, activity.GetInfo(ctx).WorkflowExecution)
+	return first.Domain(), err
 }
 
 // sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or

@@ -76,13 +76,34 @@ func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
 	turn := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})[1].Attempt(3)
-	in.Turns = []workflows.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
+	w.with.Temporal = &pastSubmits{inputs: []workflows.SubmitTurnsInput{in}}
+	in.Request, in.Turns = nil, []workflows.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
 
 	out, err := trySubmit(w, in)
 
 	require.NoError(t, err)
 	require.Len(t, out.Handles, 1)
 	require.Equal(t, turn.ID(), out.Handles[0].TurnID)
+	require.Equal(t, "Add rate limiting", w.ray.submitted[0].Request.TaskDescription(), "the texts are those of the run's first submit")
+}
+
+func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {
+	for name, past := range map[string]*pastSubmits{
+		"Temporal is away":       {err: errors.New("connection refused")},
+		"no submit is there yet": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.with.Temporal = past
+			in := submission(t, time.Minute)
+			in.Request = nil
+
+			_, err := trySubmit(w, in)
+
+			require.False(t, failure(t, err).NonRetryable())
+			require.Zero(t, w.ray.submits())
+		})
+	}
 }
 
 func TestSubmitTurns_RefusesTurnsWhoseIDsAreNotTheRecordedOnes(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 // fakeVisibility lists runs as the server does, the newest first, a few to a page.
 type fakeVisibility struct {
+	workflows.History
 	runs    []*workflowpb.WorkflowExecutionInfo
 	page    int // runs on one
 	queries []string

@@ -68,8 +68,8 @@ func TestQueriesDuringAndAfter(t *testing.T) {
 	script(t, model, slow(6))
 	run := begin(t, queue, requestOf(t, agents(model)))
 	running(t, model, 1)
-	eventually(t, 20*time.Second, "the agent is submitted", func() bool {
-		return status(t, run).Agents[0].State == domain.AgentSubmitted
+	eventually(t, 20*time.Second, "the agent is submitted, and only its poll is open", func() bool {
+		return status(t, run).Agents[0].State == domain.AgentSubmitted && onlyPolls(t, run)
 	})
 
 	var first, second workflows.Job
@@ -92,6 +92,19 @@ func TestQueriesDuringAndAfter(t *testing.T) {
 	require.NotNil(t, after.ClosedAt)
 	query(t, run, workflows.QueryJob, &second)
 	require.Equal(t, "SUCCEEDED", second.Status)
+}
+
+// onlyPolls is a run that waits for Ray and nothing else: no event is on its way to NATS.
+func onlyPolls(t *testing.T, run client.WorkflowRun) bool {
+	t.Helper()
+	described, err := temporalClient.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+	require.NoError(t, err)
+	for _, pending := range described.GetPendingActivities() {
+		if pending.GetActivityType().GetName() != workflows.AwaitTurn.Name() {
+			return false
+		}
+	}
+	return described.GetPendingWorkflowTask() == nil && len(described.GetPendingActivities()) > 0
 }
 
 func workflowTasks(run client.WorkflowRun) int {

@@ -17,6 +17,7 @@ import (
 // takes the events one by one, in the order of the workflow's own decisions.
 type timeline struct {
 	council  domain.Council
+	request  domain.DeliberationRequest // as recorded
 	turns    map[domain.TurnID]domain.Turn
 	polled   map[string]domain.TurnID // by activity id
 	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
@@ -92,10 +93,11 @@ func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 		if !decoded(activity.GetInput(), &in) {
 			return
 		}
-		if len(t.turns) == 0 { // as recorded: a stricter rule of today's may not have read the input
-			t.council, t.phase = domain.NewCouncil(in.Request.Domain()), "queued"
+		if in.Request != nil && len(t.turns) == 0 { // as recorded: a stricter rule of today's may not have read the input
+			t.request = in.Request.Domain()
+			t.council, t.phase = domain.NewCouncil(t.request), "queued"
 		}
-		for _, turn := range in.TurnsOf() {
+		for _, turn := range in.TurnsOf(t.request) {
 			t.turns[turn.ID()] = turn
 			t.council = t.council.Submit(turn, domain.Handle{})
 		}

@@ -28,7 +28,7 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		return nil, err
 	}
 	with := &connected{temporal: temporal, rays: map[string]*ray.Client{}, dependencies: activities.Dependencies{
-		Clusters: map[string]domain.RayCluster{}, Visibility: temporal, Owner: owner,
+		Clusters: map[string]domain.RayCluster{}, Temporal: temporal, Owner: owner,
 	}}
 	for _, cluster := range c.RayClusters {
 		made, err := ray.New(c.rayConfig(cluster))

@@ -95,8 +95,9 @@ func (l largest) fits(t *testing.T) {
 	weigh("outbox", left)
 	weigh("all answers", answers)
 	weigh("status", s.status())
-	for _, in := range s.ray.submitted {
+	for i, in := range s.ray.submitted {
 		weigh("SubmitTurns", in)
+		require.Equal(t, i == 0, in.Request != nil, "only the first submit carries the texts")
 	}
 	for _, in := range s.nats.inputs {
 		weigh("PublishEvents", in)

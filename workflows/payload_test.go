@@ -85,7 +85,7 @@ func wire(t *testing.T) map[string]any {
 		"active_jobs": &workflows.ActiveJobs{Jobs: []workflows.Job{job}, Total: 1, AsOf: at},
 		"stats_state": &workflows.StatsState{Since: at, Last: counted},
 		"submit_turns_input": &workflows.SubmitTurnsInput{
-			DeliberationID: deliberationID, OriginalRunID: "r", Request: normalised, Cluster: "local",
+			DeliberationID: deliberationID, OriginalRunID: "r", Request: &normalised, Cluster: "local",
 			Turns: []workflows.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
 		},
 		"submit_turns_result": &workflows.SubmitTurnsResult{

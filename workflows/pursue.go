@@ -119,9 +119,12 @@ func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.Turn
 // submit puts turns to Ray together and notes where they live.
 func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
 	in := SubmitTurnsInput{
-		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID, Request: *d.opening.Request,
+		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
 		Cluster: d.opening.Cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
 		GiveUpAt: workflow.Now(ctx).Add(patience),
+	}
+	if !d.accepted {
+		in.Request = d.opening.Request
 	}
 	for _, w := range turns {
 		in.Turns = append(in.Turns, TurnRef{AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), TurnID: w.turn.ID()})

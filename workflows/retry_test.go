@@ -98,13 +98,16 @@ func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
 	require.NoError(t, err)
 	ids := map[domain.TurnID]bool{}
 	for _, in := range s.ray.submitted {
-		turns := in.TurnsOf()
+		turns := in.TurnsOf(s.ray.submitted[0].Request.Domain())
 		for i, ref := range in.Turns {
 			require.Equal(t, ref.TurnID, turns[i].ID(), "the id is derived again where it is used")
 			ids[ref.TurnID] = true
 		}
 	}
 	require.Len(t, ids, 4)
+	for _, again := range s.ray.submitted[1:] {
+		require.Nil(t, again.Request, "a later submit leaves the texts out")
+	}
 	require.Len(t, s.ray.submitted[1].Turns, 1, "only the agent that failed goes to Ray again")
 	require.Equal(t, "agent-1", s.ray.submitted[1].Turns[0].AgentID)
 }
@@ -142,10 +145,10 @@ func turnID(t *testing.T, s *stage, request workflows.Request, agent string, att
 	normalised, err := request.Normalise()
 	require.NoError(t, err)
 	in := workflows.SubmitTurnsInput{
-		DeliberationID: deliberationID, Request: normalised, // the test environment knows no original run
-		Turns: []workflows.TurnRef{{AgentID: agent, Attempt: attempt}},
+		DeliberationID: deliberationID, // the test environment knows no original run
+		Turns:          []workflows.TurnRef{{AgentID: agent, Attempt: attempt}},
 	}
-	return in.TurnsOf()[0].ID()
+	return in.TurnsOf(normalised.Domain())[0].ID()
 }
 
 func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {

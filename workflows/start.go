@@ -9,7 +9,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -80,25 +79,6 @@ func attach(ctx context.Context, c client.Client, id, runID string, wanted Norma
 		return Started{}, &DifferentRequestError{DeliberationID: id, RunID: runID, Fields: fields}
 	}
 	return Started{Run: c.GetWorkflow(ctx, id, runID), Attached: true}, nil
-}
-
-// Recorded is the request that a run was started with: from its first event, so it needs no worker.
-func Recorded(ctx context.Context, c client.Client, id, runID string) (Request, error) {
-	events := c.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	if !events.HasNext() {
-		return Request{}, fmt.Errorf("%s has no history", id)
-	}
-	first, err := events.Next()
-	if err != nil {
-		return Request{}, err
-	}
-	payloads := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if len(payloads.GetPayloads()) == 0 {
-		return Request{}, nil
-	}
-	var request Request
-	err = converter.GetDefaultDataConverter().FromPayloads(payloads, &request)
-	return request, err
 }
 
 // oneLine makes a title a static summary, which is one line of at most 200 bytes.

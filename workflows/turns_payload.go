@@ -6,16 +6,18 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// SubmitTurnsInput is the request once, and which of its turns to put to Ray.
+// SubmitTurnsInput is which of the request's turns to put to Ray. Only the run's first one carries the
+// request; a later one leaves it out, since a council's retries would make the history as large as
+// the request times their number: [FirstSubmitted] finds it, and the turn ids prove that it is the same.
 type SubmitTurnsInput struct {
-	DeliberationID string            `json:"deliberation_id"`
-	OriginalRunID  string            `json:"original_run_id"`
-	Request        NormalisedRequest `json:"request"`
-	Cluster        string            `json:"cluster"`
-	Turns          []TurnRef         `json:"turns"`
-	RunSeconds     int               `json:"run_seconds"`
-	KeepSeconds    int               `json:"keep_seconds"`
-	GiveUpAt       time.Time         `json:"give_up_at"` // no room by then: the refusal is the result
+	DeliberationID string             `json:"deliberation_id"`
+	OriginalRunID  string             `json:"original_run_id"`
+	Request        *NormalisedRequest `json:"request,omitempty"`
+	Cluster        string             `json:"cluster"`
+	Turns          []TurnRef          `json:"turns"`
+	RunSeconds     int                `json:"run_seconds"`
+	KeepSeconds    int                `json:"keep_seconds"`
+	GiveUpAt       time.Time          `json:"give_up_at"` // no room by then: the refusal is the result
 }
 
 // TurnRef names a turn of the request: its id is derived again where it is used, and must be the same.
@@ -89,9 +91,9 @@ func HandlesOf(handles []domain.Handle) []Handle {
 	return mapped
 }
 
-// TurnsOf are the turns that the input names, in its order.
-func (in SubmitTurnsInput) TurnsOf() []domain.Turn {
-	all := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})
+// TurnsOf are the turns of the request that the input names, in its order.
+func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.Turn {
+	all := request.Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})
 	turns := make([]domain.Turn, 0, len(in.Turns))
 	for _, ref := range in.Turns {
 		for _, turn := range all {

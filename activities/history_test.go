@@ -1,0 +1,54 @@
+package activities_test
+
+import (
+	"context"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/workflows"
+)
+
+// pastSubmits is the history of a run that has put turns to Ray before.
+type pastSubmits struct {
+	activities.Temporal
+
+	inputs []workflows.SubmitTurnsInput
+	err    error
+}
+
+func (p *pastSubmits) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	events := []*historypb.HistoryEvent{{}} // one of another kind comes first
+	for _, in := range p.inputs {
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
+		if err != nil {
+			panic(err)
+		}
+		events = append(events, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+			ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+				ActivityType: &commonpb.ActivityType{Name: workflows.SubmitTurns.Name()}, Input: payloads,
+			},
+		}})
+	}
+	return &pastEvents{events: events, err: p.err}
+}
+
+type pastEvents struct {
+	events []*historypb.HistoryEvent
+	err    error
+}
+
+func (p *pastEvents) HasNext() bool { return p.err != nil || len(p.events) > 0 }
+
+func (p *pastEvents) Next() (*historypb.HistoryEvent, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	next := p.events[0]
+	p.events = p.events[1:]
+	return next, nil
+}

@@ -1,0 +1,58 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+)
+
+// History reads a run's events; a Temporal client does.
+type History interface {
+	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
+}
+
+// Recorded is the request that a run was started with: from its first event, so it needs no worker.
+func Recorded(ctx context.Context, from History, id, runID string) (Request, error) {
+	events := from.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return Request{}, fmt.Errorf("%s has no history", id)
+	}
+	first, err := events.Next()
+	if err != nil {
+		return Request{}, err
+	}
+	payloads := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
+	if len(payloads.GetPayloads()) == 0 {
+		return Request{}, nil
+	}
+	var request Request
+	err = converter.GetDefaultDataConverter().FromPayloads(payloads, &request)
+	return request, err
+}
+
+// FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns.
+func FirstSubmitted(ctx context.Context, from History, run workflow.Execution) (NormalisedRequest, error) {
+	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return NormalisedRequest{}, err
+		}
+		scheduled := event.GetActivityTaskScheduledEventAttributes()
+		if scheduled.GetActivityType().GetName() != SubmitTurns.name {
+			continue
+		}
+		var in SubmitTurnsInput
+		if err := converter.GetDefaultDataConverter().FromPayloads(scheduled.GetInput(), &in); err != nil {
+			return NormalisedRequest{}, err
+		}
+		if in.Request != nil {
+			return *in.Request, nil
+		}
+	}
+	return NormalisedRequest{}, fmt.Errorf("the history of %s has no %s with a request", run.ID, SubmitTurns.name)
+}
