@@ -13,6 +13,7 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -66,18 +67,36 @@ func TestAKilledRunnerCostsOneMoreCallPerLostTurn(t *testing.T) {
 	script(t, model, slow(5))
 	run := begin(t, queue, requestOf(t, agents(model, model, model)))
 	running(t, model, 3)
-	turns := turnsOnRay(t, run.GetID())
-	require.Len(t, turns, 3)
-	for _, runner := range runners(t) {
-		if runner.Name == turns[0].Runner {
-			require.NoError(t, syscall.Kill(runner.PID, syscall.SIGKILL))
-		}
-	}
+	killRunnerOf(t, run)
 
 	got := result(t, run)
 	require.Equal(t, 3, got.CompletedAgents)
 	require.Equal(t, 2, got.BestResult.Attempts)
 	require.Len(t, calls(t, model), 6)
+}
+
+func TestALargeCouncilSurvivesItsRunner(t *testing.T) {
+	queue := queueOf(t)
+	startWorker(t, queue)
+	model := modelOf(t, "slow")
+	script(t, model, slow(8))
+	council := make([]string, 64)
+	for i := range council {
+		council[i] = model
+	}
+	request := requestOf(t, agents(council...))
+	request.TaskDescription = strings.Repeat("x", domain.MaxDescription)
+	run := begin(t, queue, request)
+	running(t, model, len(council))
+	killRunnerOf(t, run)
+	script(t, model, answers("0.5"))
+
+	got := result(t, run)
+	require.Equal(t, len(council), got.CompletedAgents)
+	require.Len(t, calls(t, model), 2*len(council))
+	described, err := temporalClient.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+	require.NoError(t, err)
+	require.Less(t, described.GetWorkflowExecutionInfo().GetHistorySizeBytes(), int64(4<<20), "64 retries don't repeat the texts")
 }
 
 func TestALostAnswerToASubmitCostsNoSecondCall(t *testing.T) {
@@ -142,6 +161,18 @@ func TestNATSStoppedDelaysNothingButTheEvents(t *testing.T) {
 	control(t, "start", "nats")
 	restarted = true
 	require.Equal(t, []string{"started", "agent_completed", "agent_completed", "completed"}, kinds(events(t, run, 4)))
+}
+
+// killRunnerOf kills the runner that holds the run's turns.
+func killRunnerOf(t *testing.T, run client.WorkflowRun) {
+	t.Helper()
+	turns := turnsOnRay(t, run.GetID())
+	require.NotEmpty(t, turns)
+	for _, runner := range runners(t) {
+		if runner.Name == turns[0].Runner {
+			require.NoError(t, syscall.Kill(runner.PID, syscall.SIGKILL))
+		}
+	}
 }
 
 // proxyToRay is a TCP proxy between the worker and the Ray app, and the app's URL behind it.
