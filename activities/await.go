@@ -14,6 +14,7 @@ import (
 const (
 	firstPoll = 2 * time.Second  // then a heartbeat shows that the turn is waited for
 	longPoll  = 12 * time.Second // with the client's margin under the heartbeat timeout
+	pollPace  = time.Second      // between two polls at least: an app that answers at once isn't flooded
 )
 
 // awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
@@ -27,9 +28,11 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 	working, stop := untilStopped(ctx)
 	defer stop()
 	handle := in.Handle.Domain()
-	progress := workflows.AwaitProgress{State: "submitted"}
-	for wait := firstPoll; ; wait = longPoll {
-		seen, err := cluster.Await(working, handle, wait)
+	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
+	resume(ctx, &progress)
+	for hold := firstPoll; ; hold = longPoll {
+		asked := time.Now()
+		seen, err := cluster.Await(working, handle, hold)
 		if err != nil {
 			return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 		}
@@ -39,6 +42,9 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 			progress.Polls++
 			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
 			activity.RecordHeartbeat(ctx, progress)
+			if err := wait(working, pollPace-time.Since(asked)); err != nil {
+				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
+			}
 		case domain.OutcomeUnreachable:
 			return workflows.TurnOutcome{}, &domain.Error{
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),

@@ -129,8 +129,8 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 		require.Equal(t, "text", out.Proposal)
 		require.Equal(t, []time.Duration{2 * time.Second, 12 * time.Second, 12 * time.Second}, w.ray.polled)
 		require.Equal(t, []any{
-			workflows.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
-			workflows.AwaitProgress{Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
+			workflows.AwaitProgress{TurnID: "t1", Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
+			workflows.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
 		}, w.beats.recorded)
 	})
 }
@@ -195,4 +195,34 @@ func TestAwaitTurn_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) 
 	failed := failure(t, err)
 	require.Equal(t, string(domain.KindNoCluster), failed.Type())
 	require.False(t, failed.NonRetryable())
+}
+
+func TestAwaitTurn_DoesNotFloodAnAppThatAnswersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ray.hasty = true
+		w.ray.becomes(running(0))
+		time.AfterFunc(10500*time.Millisecond, func() { w.ray.becomes(completed("t1", "done")) })
+
+		_, err := tryAwait(w, "local")
+
+		require.NoError(t, err)
+		require.Len(t, w.ray.polled, 12, "a poll a second")
+	})
+}
+
+func TestAwaitTurn_GoesOnWithTheProgressOfTheWorkerBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.before = workflows.AwaitProgress{TurnID: "t1", Polls: 40, State: "running"}
+		w.ray.becomes(running(0))
+		time.AfterFunc(5*time.Second, func() { w.ray.becomes(completed("t1", "done")) })
+
+		_, err := tryAwait(w, "local")
+
+		require.NoError(t, err)
+		shown, ok := w.beats.recorded[0].(workflows.AwaitProgress)
+		require.True(t, ok)
+		require.Equal(t, 41, shown.Polls)
+	})
 }

@@ -22,6 +22,7 @@ type fakeRay struct {
 	forgotten []domain.StopOrder
 
 	refusals []error // for the submits in order; then there is room
+	hasty    bool    // a poll is answered at once, whatever the turn does
 	hangs    bool    // a submit isn't answered before its context ends
 	awaitErr error
 	stopErr  error
@@ -73,7 +74,7 @@ func (f *fakeRay) Await(ctx context.Context, handle domain.Handle, wait time.Dur
 	f.mu.Lock()
 	f.polled = append(f.polled, wait)
 	f.mu.Unlock()
-	for late := false; ; {
+	for late := f.hasty; ; {
 		f.mu.Lock()
 		seen, changed, err := f.turns[handle.TurnID], f.changed, f.awaitErr
 		f.mu.Unlock()

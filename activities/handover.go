@@ -55,3 +55,12 @@ func wait(working context.Context, pause time.Duration) error {
 		return working.Err()
 	}
 }
+
+// resume takes the progress of the attempt before, of this worker or another one, so that what people
+// see goes on. Progress that can't be read starts anew.
+func resume[Progress any](ctx context.Context, progress *Progress) {
+	var before Progress
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &before) == nil {
+		*progress = before
+	}
+}

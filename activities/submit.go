@@ -35,6 +35,7 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 	working, stop := untilStopped(ctx)
 	defer stop()
 	progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
+	resume(ctx, &progress)
 	pace := backoff.NewExponentialBackOff()
 	for {
 		accepted, err := submitOnce(working, cluster, submission)

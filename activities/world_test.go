@@ -25,6 +25,7 @@ type world struct {
 	stopWorker chan struct{}      // closed when the worker shuts down
 	cancel     context.CancelFunc // as Temporal cancels an activity
 	ctx        context.Context
+	before     any // what an attempt before this one said last
 	beats      *heartbeats
 }
 
@@ -47,6 +48,9 @@ func try[Out any](w *world, name string, in any) (Out, error) {
 		BackgroundActivityContext: w.ctx, Interceptors: []interceptor.WorkerInterceptor{w.beats},
 	})
 	env.SetWorkerStopChannel(w.stopWorker)
+	if w.before != nil {
+		env.SetHeartbeatDetails(w.before)
+	}
 	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
 	var out Out
 	encoded, err := env.ExecuteActivity(name, in)

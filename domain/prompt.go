@@ -30,10 +30,21 @@ func (r DeliberationRequest) CommonTexts() map[string]string {
 	return texts
 }
 
-// Prompt is what a turn says to the model: the shared task first, the agent's persona last.
-func (r DeliberationRequest) Prompt(agent AgentConfig) []PromptPart {
+// hints tell an agent what was wrong with an earlier answer of its own.
+var hints = map[FailureKind]string{
+	Truncated: "Your last answer was cut off before its end. Answer again, much shorter: " +
+		"the whole JSON object must fit.",
+}
+
+// Prompt is what a turn says to the model: the shared task first, then the agent's persona, and last
+// what to do better than in an earlier attempt.
+func (r DeliberationRequest) Prompt(turn Turn) []PromptPart {
 	parts := []PromptPart{{Ref: CommonTask}, {Text: "\n\n## Who you are\n"}}
-	return append(parts, r.persona(agent)...)
+	parts = append(parts, r.persona(turn.agent)...)
+	if hint := hints[turn.hint]; hint != "" {
+		parts = append(parts, PromptPart{Text: "\n\n## This time\n" + hint})
+	}
+	return parts
 }
 
 func (r DeliberationRequest) taskPrompt() string {

@@ -97,11 +97,11 @@ func TestPromptsShareTheirStartAndEndWithThePersona(t *testing.T) {
 		request := requestOf(t, spec)
 		shared := request.CommonTexts()[domain.CommonTask]
 		require.Contains(t, shared, spec.TaskDescription)
-		for _, agent := range request.Agents() {
-			parts := request.Prompt(agent)
+		for _, turn := range request.Turns(domain.RunKey{}) {
+			parts := request.Prompt(turn)
 			require.Equal(t, domain.PromptPart{Ref: domain.CommonTask}, parts[0])
 			require.Equal(t, domain.PromptPart{Text: personaTitle}, parts[1])
-			rendered := render(t, request, agent)
+			rendered := render(t, request, turn)
 			require.True(t, strings.HasPrefix(rendered, shared+personaTitle))
 			require.NotEmpty(t, strings.TrimPrefix(rendered, shared+personaTitle))
 		}
@@ -138,16 +138,31 @@ func TestEachRoleHasAPersona(t *testing.T) {
 	}
 }
 
+func TestAnAgentIsToldThatItsAnswerWasCutOff(t *testing.T) {
+	request := requestOf(t, specOf(1))
+	first := request.Turns(domain.RunKey{})[0]
+	second := first.Attempt(2).After(domain.Truncated)
+	require.Equal(t, domain.Truncated, second.Hint())
+	require.NotEqual(t, first.Attempt(2).ID(), second.ID(), "it is asked something else, so it is other work")
+	told, plain := render(t, request, second), render(t, request, first)
+	require.True(t, strings.HasPrefix(told, plain), "the hint comes last: the rest is in the model's prefix cache")
+	require.Contains(t, strings.TrimPrefix(told, plain), "much shorter")
+
+	third := second.Attempt(3).After(domain.ModelUnavailable)
+	require.Equal(t, told, render(t, request, third), "it stays told")
+	require.Equal(t, first.Attempt(2), first.Attempt(2).After(domain.ModelUnavailable), "there is nothing to tell of other failures")
+}
+
 func requestWithTemplate(t require.TestingT, template string) domain.DeliberationRequest {
 	spec := specOf(1)
 	spec.Agents[0].PromptTemplate = template
 	return requestOf(t, spec)
 }
 
-func render(t require.TestingT, request domain.DeliberationRequest, agent domain.AgentConfig) string {
+func render(t require.TestingT, request domain.DeliberationRequest, turn domain.Turn) string {
 	common := request.CommonTexts()
 	var out strings.Builder
-	for _, part := range request.Prompt(agent) {
+	for _, part := range request.Prompt(turn) {
 		if part.Ref != "" {
 			require.Contains(t, common, part.Ref)
 			require.Empty(t, part.Text)
@@ -158,7 +173,7 @@ func render(t require.TestingT, request domain.DeliberationRequest, agent domain
 }
 
 func personaOf(t require.TestingT, request domain.DeliberationRequest, agent int) string {
-	rendered := render(t, request, request.Agents()[agent])
+	rendered := render(t, request, request.Turns(domain.RunKey{})[agent])
 	shared := request.CommonTexts()[domain.CommonTask] + personaTitle
 	require.True(t, strings.HasPrefix(rendered, shared))
 	return strings.TrimPrefix(rendered, shared)

@@ -33,6 +33,7 @@ type Turn struct {
 	round   int
 	agent   AgentConfig
 	attempt int
+	hint    FailureKind
 	inputs  [sha256.Size]byte
 }
 
@@ -57,6 +58,19 @@ func (t Turn) Attempt(n int) Turn {
 	t.id = t.derive()
 	return t
 }
+
+// After is the turn whose agent is told what was wrong with an earlier answer, where there is a hint for
+// that. It stays told in the attempts that follow.
+func (t Turn) After(failed FailureKind) Turn {
+	if _, known := hints[failed]; known {
+		t.hint = failed
+		t.id = t.derive()
+	}
+	return t
+}
+
+// Hint is what the agent is told about, empty when nothing.
+func (t Turn) Hint() FailureKind { return t.hint }
 
 // ID is the turn's name on Ray.
 func (t Turn) ID() TurnID { return t.id }
@@ -88,8 +102,14 @@ func (t Turn) RetryDelay(failures int) time.Duration {
 }
 
 func (t Turn) derive() TurnID {
-	digest := digestOf(t.run.WorkflowID, t.run.OriginalRunID, string(t.phase), strconv.Itoa(t.round),
-		t.agent.id, strconv.Itoa(t.attempt), string(t.inputs[:]))
+	parts := []string{
+		t.run.WorkflowID, t.run.OriginalRunID, string(t.phase), strconv.Itoa(t.round),
+		t.agent.id, strconv.Itoa(t.attempt), string(t.inputs[:]),
+	}
+	if t.hint != "" {
+		parts = append(parts, string(t.hint))
+	}
+	digest := digestOf(parts...)
 	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:])
 	return TurnID("t" + strings.ToLower(encoded)[:26])
 }

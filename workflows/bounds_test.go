@@ -112,7 +112,7 @@ func (l largest) fits(t *testing.T) {
 }
 
 func TestBounds_NoLegalRequestOutgrowsAPayload(t *testing.T) {
-	require.NoError(t, flag.Set("rapid.checks", "25"))
+	require.NoError(t, flag.Set("rapid.checks", "8"))
 	t.Cleanup(func() { require.NoError(t, flag.Set("rapid.checks", "100")) })
 	units := rapid.SampledFrom([]string{"x", "<", "\x01", "議", "\"", "é", "\u2028", "🎯", "\ufffd"})
 	rapid.Check(t, func(r *rapid.T) {
@@ -130,6 +130,7 @@ func TestBounds_TheLargestOfAllFits(t *testing.T) {
 	for _, agents := range []int{1, 16, 64} {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d agents, late %t", agents, late), func(t *testing.T) {
+				t.Parallel()
 				largest{
 					agents: agents, template: min(domain.MaxTemplate, (150<<10)/agents),
 					unit: "<", idUnit: "<", late: late, away: 9,
@@ -137,6 +138,7 @@ func TestBounds_TheLargestOfAllFits(t *testing.T) {
 			})
 		}
 		t.Run(fmt.Sprintf("%d agents, events in a heap", agents), func(t *testing.T) {
+			t.Parallel()
 			largest{agents: agents, template: 1, unit: "<", idUnit: "<", away: 1}.fits(t)
 		})
 	}

@@ -159,7 +159,7 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 
 func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.Truncated, true), lost(), answer("third", 0.5))
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
 
 	_, err := s.run(council(2))
 

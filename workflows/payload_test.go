@@ -104,7 +104,7 @@ func wire(t *testing.T) map[string]any {
 		"count_input":           &workflows.CountInput{},
 		"count_result":          &counted,
 		"submit_progress":       &workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
-		"await_progress":        &workflows.AwaitProgress{Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
+		"await_progress":        &workflows.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
 		"event_started": &workflows.StartedEvent{
 			DeliberationID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", StoryID: "S-7", PlanID: "P-3",
 			Status: domain.StatusRunning, Agents: []workflows.EventAgent{{AgentID: "agent-1", Role: "DEV", Model: "qwen"}}, StartedAt: at,

@@ -56,7 +56,7 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			d.giveUp(ctx, w, failure)
 			return
 		}
-		if !d.again(ctx, w) {
+		if !d.again(ctx, w, outcome.Failure.Kind()) {
 			return
 		}
 	}
@@ -90,8 +90,8 @@ func (d *deliberation) take(w *work, p placed, outcome domain.Outcome) {
 
 // again waits out the delay and puts the agent's next attempt to Ray. False when there is nothing more
 // to wait for: the agent has failed, or the run is ending.
-func (d *deliberation) again(ctx workflow.Context, w *work) bool {
-	next := w.turn.Attempt(w.turn.Number() + 1)
+func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.FailureKind) bool {
+	next := w.turn.Attempt(w.turn.Number() + 1).After(failed)
 	delay := workflow.TimerOptions{Summary: summary("retry", next)}
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures)), delay).Get(ctx, nil); err != nil {
 		return false
@@ -127,7 +127,9 @@ func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run
 		in.Request = d.opening.Request
 	}
 	for _, w := range turns {
-		in.Turns = append(in.Turns, TurnRef{AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), TurnID: w.turn.ID()})
+		in.Turns = append(in.Turns, TurnRef{
+			AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), Hint: w.turn.Hint(), TurnID: w.turn.ID(),
+		})
 		w.handle = Handle{TurnID: w.turn.ID(), Cluster: d.opening.Cluster}
 	}
 	title := fmt.Sprintf("submit · %s", domain.Count(len(turns), "turn"))

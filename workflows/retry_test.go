@@ -112,6 +112,21 @@ func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
 	require.Equal(t, "agent-1", s.ray.submitted[1].Turns[0].AgentID)
 }
 
+func TestDeliberation_TellsAnAgentThatItsAnswerWasCutOff(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.Truncated, true), lost(), answer("shorter", 0.5))
+
+	_, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Len(t, s.ray.submitted, 3)
+	for i, hint := range []domain.FailureKind{"", domain.Truncated, domain.Truncated} {
+		in := s.ray.submitted[i]
+		require.Equal(t, hint, in.Turns[0].Hint)
+		require.Equal(t, in.Turns[0].TurnID, in.TurnsOf(s.ray.submitted[0].Request.Domain())[0].ID())
+	}
+}
+
 func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))

@@ -22,9 +22,10 @@ type SubmitTurnsInput struct {
 
 // TurnRef names a turn of the request: its id is derived again where it is used, and must be the same.
 type TurnRef struct {
-	AgentID string        `json:"agent_id"`
-	Attempt int           `json:"attempt"`
-	TurnID  domain.TurnID `json:"submission_id"`
+	AgentID string             `json:"agent_id"`
+	Attempt int                `json:"attempt"`
+	Hint    domain.FailureKind `json:"hint,omitempty"` // what was wrong with an earlier answer
+	TurnID  domain.TurnID      `json:"submission_id"`
 }
 
 // SubmitTurnsResult is where the turns live, or the last refusal when there was no room in time.
@@ -59,10 +60,11 @@ type AwaitTurnInput struct {
 
 // AwaitProgress is what a heartbeat of AwaitTurn says.
 type AwaitProgress struct {
-	Polls        int       `json:"polls"`
-	State        string    `json:"state"`
-	LastAnswerAt time.Time `json:"last_answer_at"`
-	Tokens       int       `json:"tokens"`
+	TurnID       domain.TurnID `json:"submission_id"`
+	Polls        int           `json:"polls"`
+	State        string        `json:"state"`
+	LastAnswerAt time.Time     `json:"last_answer_at"`
+	Tokens       int           `json:"tokens"`
 }
 
 // StopTurnsInput names turns to stop, and turns whose outcomes may be forgotten.
@@ -98,7 +100,7 @@ func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.
 	for _, ref := range in.Turns {
 		for _, turn := range all {
 			if turn.Agent().ID() == ref.AgentID {
-				turns = append(turns, turn.Attempt(ref.Attempt))
+				turns = append(turns, turn.Attempt(ref.Attempt).After(ref.Hint))
 			}
 		}
 	}

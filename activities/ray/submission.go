@@ -69,7 +69,7 @@ func submitBodyOf(submission domain.Submission) submitBody {
 		agent := turn.Agent()
 		body.Turns = append(body.Turns, turnBody{
 			ID: turn.ID(), AgentID: agent.ID(), VLLMURL: request.VLLMURL(), Model: agent.Model(),
-			Messages:   []messageBody{{Role: "user", Parts: partBodiesOf(request.Prompt(agent))}},
+			Messages:   []messageBody{{Role: "user", Parts: partBodiesOf(request.Prompt(turn))}},
 			Parameters: parameters,
 			RunSeconds: wholeSeconds(submission.Run), KeepSeconds: wholeSeconds(submission.Keep),
 		})
