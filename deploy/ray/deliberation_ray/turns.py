@@ -12,6 +12,8 @@ from deliberation_ray.turn import Call, Turn
 from deliberation_ray.wire import State, Submit
 
 _ABORT_SECONDS = 0.9
+# Nobody waits for what was stopped, and its tombstone goes on saying so.
+_KEEP_CANCELLED_SECONDS = 60.0
 
 
 class Turns:
@@ -22,6 +24,7 @@ class Turns:
         self.draining = False
         self._call = call
         self._turns: dict[str, Turn] = {}
+        self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._tombstones = Tombstones()
         self._pacing = Pacing()
 
@@ -54,11 +57,16 @@ class Turns:
         return "attached" if submission_id in self._turns else "accepted"
 
     def _keep(self, turn: Turn) -> None:
-        asyncio.get_running_loop().call_later(turn.keep_seconds, self._drop, turn)
+        seconds = turn.keep_seconds
+        if turn.state == "cancelled":
+            seconds = min(seconds, _KEEP_CANCELLED_SECONDS)
+        timer = asyncio.get_running_loop().call_later(seconds, self._drop, turn.submission_id)
+        self._leaving[turn.submission_id] = timer
 
-    def _drop(self, turn: Turn) -> None:
-        if self._turns.get(turn.submission_id) is turn:
-            del self._turns[turn.submission_id]
+    def _drop(self, submission_id: str) -> None:
+        del self._turns[submission_id]
+        # Left alone, it would count to its end for a turn that is gone.
+        self._leaving.pop(submission_id).cancel()
 
     def knows(self, submission_id: str) -> bool:
         return submission_id in self._turns or submission_id in self._tombstones
@@ -118,7 +126,7 @@ class Turns:
         for key in ends:
             turn = self._turns.get(key)
             if turn is not None and turn.ended:
-                self._drop(turn)
+                self._drop(key)
         return [{"submission_id": view["submission_id"], "state": view["state"]} for view in views]
 
     def listing(self, owner: str) -> list[dict[str, Any]]:

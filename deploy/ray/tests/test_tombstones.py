@@ -9,6 +9,19 @@ class Clock:
         return self.now
 
 
+class Counted(float):
+    """A moment that counts how often it is looked at."""
+
+    looks = 0
+
+    def __add__(self, seconds: float) -> "Counted":
+        return Counted(float(self) + seconds)
+
+    def __gt__(self, other: float) -> bool:
+        Counted.looks += 1
+        return float(self) > float(other)
+
+
 def test_a_tombstone_stands_until_the_later_of_its_ends() -> None:
     clock = Clock()
     tombstones = Tombstones(clock)
@@ -22,8 +35,29 @@ def test_a_tombstone_stands_until_the_later_of_its_ends() -> None:
     assert tombstones.plain() == []
 
 
-def test_the_oldest_goes_beyond_the_limit() -> None:
+def test_the_one_buried_longest_ago_goes_beyond_the_limit() -> None:
     tombstones = Tombstones(Clock(), limit=2)
-    for key in ("t1", "t2", "t3"):
+    for key in ("t1", "t2", "t1", "t3"):
         tombstones.bury(key, "", 100)
-    assert [key for key in ("t1", "t2", "t3") if key in tombstones] == ["t2", "t3"]
+    assert [key for key in ("t1", "t2", "t3") if key in tombstones] == ["t1", "t3"]
+
+
+def test_those_that_are_over_go_before_one_that_stands() -> None:
+    clock = Clock()
+    tombstones = Tombstones(clock, limit=8)
+    tombstones.bury("long", "", 1000)
+    for number in range(7):
+        tombstones.bury(f"short{number}", "", 1)
+    clock.now += 10
+    tombstones.bury("late", "", 1000)
+    assert [stone["submission_id"] for stone in tombstones.plain()] == ["long", "late"]
+
+
+def test_a_full_graveyard_is_seldom_looked_through() -> None:
+    limit, burials = 800, 8000
+    tombstones = Tombstones(lambda: Counted(1000), limit)
+    Counted.looks = 0
+    for number in range(burials):
+        tombstones.bury(f"t{number}", "", 100)
+    assert Counted.looks / burials < 12
+    assert len(tombstones.plain()) == limit

@@ -1,8 +1,11 @@
 import asyncio
+import gc
+import weakref
 
 import pytest
 from submission import new_id, submit, turn
 
+from deliberation_ray import turns as holding
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, ModelCall, Progress
 from deliberation_ray.refusal import Refusal
@@ -58,6 +61,14 @@ async def state(turns: Turns, submission_id: str, seconds: float = 30) -> dict:
     return view
 
 
+async def until_dropped(turns: Turns, left: int) -> None:
+    async def dropped() -> None:
+        while turns.held > left:
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(dropped(), 30)
+
+
 async def test_the_same_id_is_the_same_work(turns: Turns, model: Model) -> None:
     body = submitted(turn("t1"))
     assert statuses(turns.submit(body)) == ["accepted"]
@@ -92,7 +103,7 @@ async def test_queued_until_the_call_starts_then_running_then_completed(turns: T
 
 
 async def test_a_wait_ends_at_the_first_of_several_and_tells_all(turns: Turns, model: Model) -> None:
-    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.05)))
+    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.5)))
     first, second = await turns.wait(["t1", "t2"], {}, 30)
     assert first["state"] == "running"
     assert second["state"] == "failed"
@@ -117,7 +128,7 @@ async def test_a_turn_outlives_the_wait_that_is_cancelled(turns: Turns, model: M
 
 
 async def test_run_seconds_ends_a_turn_by_itself(turns: Turns, model: Model) -> None:
-    turns.submit(submitted(turn("t1", run_seconds=0.05)))
+    turns.submit(submitted(turn("t1", run_seconds=0.5)))
     view = await state(turns, "t1")
     assert view["state"] == "failed"
     assert view["error"]["type"] == "ModelTimeout"
@@ -128,11 +139,34 @@ async def test_run_seconds_ends_a_turn_by_itself(turns: Turns, model: Model) -> 
 
 async def test_keep_seconds_ends_what_is_kept(turns: Turns, model: Model) -> None:
     model.release.set()
-    turns.submit(submitted(turn("t1", keep_seconds=0.2), turn("t2")))
+    turns.submit(submitted(turn("t1", keep_seconds=1), turn("t2")))
     assert [view["state"] for view in await turns.wait(["t1", "t2"], {}, 30)] == ["completed", "completed"]
-    while turns.knows("t1"):
-        await asyncio.sleep(0.01)
+    await until_dropped(turns, 1)
     assert turns.view("t1")["state"] == "unknown"
+    assert turns.view("t2")["state"] == "completed"
+
+
+async def test_a_forgotten_turn_leaves_the_memory_at_once(turns: Turns, model: Model) -> None:
+    model.release.set()
+    turns.submit(submitted(turn("t1", keep_seconds=600)))
+    await state(turns, "t1")
+    held = weakref.ref(turns._turns["t1"])
+    timer = turns._leaving["t1"]
+    await turns.forget({"t1": 1}, "", "")
+    gc.collect()
+    assert held() is None
+    assert timer.cancelled()
+
+
+async def test_what_was_stopped_makes_room_soon(turns: Turns, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "_KEEP_CANCELLED_SECONDS", 0.1)
+    turns.submit(submitted(turn("t1"), turn("t2"), turn("t3", keep_seconds=0)))
+    await model.called.wait()
+    await turns.stop({"t1": 1}, "", "")
+    model.release.set()
+    await state(turns, "t2")
+    await until_dropped(turns, 1)
+    assert turns.view("t1")["state"] == "cancelled"
     assert turns.view("t2")["state"] == "completed"
 
 
