@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import httpx2
 import openai
 
+from deliberation_ray import foreign
 from deliberation_ray.addresses import AddressRefused
 from deliberation_ray.transport import ResponseTooLarge
 
 _MESSAGE_CHARACTERS = 1000
 _CONTEXT = re.compile(r"context[ _](length|window|size)|max_model_len|maximum context", re.IGNORECASE)
+_STATUS = re.compile(r"[1-9][0-9]{2}")
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 RETRYABLE = frozenset({"ModelUnavailable", "Truncated", "ModelTimeout"})
 
@@ -19,7 +21,7 @@ class Failure(Exception):  # noqa: N818 — an outcome of a turn, not a defect
     def __init__(self, kind: str, message: str, text: str | None = None) -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = message[:_MESSAGE_CHARACTERS]
+        self.message = foreign.text(message, _MESSAGE_CHARACTERS)
         self.text = text
 
     @property
@@ -37,7 +39,7 @@ def status_of(error: openai.APIError) -> int | None:
     if isinstance(error, openai.APIStatusError):
         return error.status_code
     code = error.body.get("code") if isinstance(error.body, dict) else error.code
-    return int(code) if code is not None and str(code).isdigit() else None
+    return int(code) if isinstance(code, int | str) and _STATUS.fullmatch(str(code)) else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,23 +1,29 @@
 """One call of a model over the OpenAI protocol."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
 from pydantic import SecretStr
 
+from deliberation_ray import foreign
 from deliberation_ray.addresses import AddressRefused, check_url, host_and_port, matches
 from deliberation_ray.failures import Failure, failure_of
 from deliberation_ray.formats import FormatMemory, refuses_format, with_format
 from deliberation_ray.transport import open_client
 
 ANSWER_BYTES = 1024 * 1024
+_MODEL_CHARACTERS = 200
+_FINISH_REASON_CHARACTERS = 64
+# The usage comes right behind the finish reason, or never.
+_USAGE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,17 @@ class Model:
             check_url(call.vllm_url, self._allow)
         except AddressRefused as error:
             raise Failure("UrlNotAllowed", str(error)) from error
-        async with open_client(self._tls) as http:
-            client = AsyncOpenAI(
-                base_url=base_url(call.vllm_url), api_key=self._key(call.vllm_url), max_retries=0, http_client=http
-            )
-            return await self._descend(client, call, progress)
+        answer: Answer | None = None
+        try:
+            async with open_client(self._tls) as http:
+                client = AsyncOpenAI(
+                    base_url=base_url(call.vllm_url), api_key=self._key(call.vllm_url), max_retries=0, http_client=http
+                )
+                answer = await self._descend(client, call, progress)
+        except (Exception, asyncio.CancelledError):
+            if answer is None:  # what happens to a connection that is closing takes no answer back
+                raise
+        return answer
 
     def _key(self, vllm_url: str) -> str:
         host, port = host_and_port(vllm_url)
@@ -129,15 +141,32 @@ async def _read(client: AsyncOpenAI, call: ModelCall, step: str, progress: Progr
         **parameters,
     )
     reading = _Reading(call.model, step, progress)
-    async with stream:
-        try:
-            async for chunk in stream:
+    try:
+        async with stream:
+            chunks = aiter(stream)
+            async for chunk in chunks:
                 reading.take(chunk)
-        except (openai.APIConnectionError, httpx2.HTTPError, OSError):
-            # A connection cut behind the finish reason lost the usage, not the answer.
-            if not reading.finish_reason:
-                raise
+                if reading.finish_reason:
+                    await _take_usage(chunks, reading)
+                    break
+    except (Exception, asyncio.CancelledError):
+        # Behind the finish reason the answer is whole and paid for: only its usage can still get lost.
+        if not reading.finish_reason:
+            raise
     return reading.answer()
+
+
+async def _take_usage(chunks: AsyncIterator[ChatCompletionChunk], reading: "_Reading") -> None:
+    async def take() -> None:
+        async for chunk in chunks:
+            reading.take_usage(chunk)
+
+    rest = asyncio.create_task(take())
+    try:
+        await asyncio.wait([rest], timeout=_USAGE_SECONDS)
+    finally:
+        rest.cancel()
+        await asyncio.gather(rest, return_exceptions=True)
 
 
 class _Reading:
@@ -148,21 +177,33 @@ class _Reading:
         self._model = model
         self._step = step
         self._progress = progress
+        self._spent_before = (progress.prompt_tokens, progress.completion_tokens)
         self._pieces: list[str] = []
         self._bytes = 0
 
     def take(self, chunk: ChatCompletionChunk) -> None:
-        self._model = chunk.model or self._model
-        if chunk.usage:
-            self._progress.prompt_tokens += chunk.usage.prompt_tokens
-            self._progress.completion_tokens += chunk.usage.completion_tokens
+        self._model = foreign.text(chunk.model, _MODEL_CHARACTERS) or self._model
+        self.take_usage(chunk)
         for choice in (chunk.choices or [])[:1]:
-            self.finish_reason = choice.finish_reason or self.finish_reason
-            content = choice.delta.content or ""
-            # vLLM sends the thoughts of a reasoning model apart from its answer: paid, counted, not kept.
-            extra = choice.delta.model_extra or {}
-            thought = extra.get("reasoning") or extra.get("reasoning_content") or ""
-            self._count(content, thought if isinstance(thought, str) else "")
+            if choice.delta:
+                self._take_delta(choice.delta)
+            # Last: an answer that can't be taken has not finished.
+            self.finish_reason = foreign.text(choice.finish_reason, _FINISH_REASON_CHARACTERS)
+
+    def take_usage(self, chunk: ChatCompletionChunk) -> None:
+        """Of a call the last word counts: some servers tell in each chunk what it came to so far."""
+        prompt, completion = self._spent_before
+        if told := foreign.count(getattr(chunk.usage, "prompt_tokens", None)):
+            self._progress.prompt_tokens = prompt + told
+        if told := foreign.count(getattr(chunk.usage, "completion_tokens", None)):
+            self._progress.completion_tokens = completion + told
+
+    def _take_delta(self, delta: ChoiceDelta) -> None:
+        content = delta.content or ""
+        # vLLM sends the thoughts of a reasoning model apart from its answer: paid, counted, not kept.
+        extra = delta.model_extra or {}
+        thought = extra.get("reasoning") or extra.get("reasoning_content") or ""
+        self._count(content, thought if isinstance(thought, str) else "")
 
     def _count(self, content: str, thought: str) -> None:
         if not content and not thought:
@@ -177,8 +218,7 @@ class _Reading:
         self._pieces.append(content)
 
     def answer(self) -> Answer:
-        # A lone surrogate is legal in the server's JSON and in no UTF-8.
-        text = "".join(self._pieces).encode(errors="replace").decode()
+        text = foreign.text("".join(self._pieces), ANSWER_BYTES)
         if self.finish_reason == "length":
             hint = "the answer was cut at max_tokens; allow more tokens or ask for a shorter answer"
             raise Failure("Truncated", hint, text)

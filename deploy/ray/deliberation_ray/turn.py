@@ -48,10 +48,12 @@ class Turn:
         self._started_at: str | None = None
         self._progress = Progress()
         self._reason = ""
+        self._overran = False
         self._result: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
         self._prepare: Callable[[], ModelCall] | None = lambda: _model_call(spec, submit, traceparent)
         self._task: asyncio.Task[Answer] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def ended(self) -> bool:
@@ -61,11 +63,18 @@ class Turn:
         """From here on the turn runs by itself, whoever asked for it may go."""
         self._task = asyncio.create_task(self._run(call, pacing), name=self.submission_id)
         self._task.add_done_callback(lambda task: self._conclude(task, ended))
+        # Not wait_for, which before Python 3.12 drops an answer that comes in spite of a cancellation.
+        self._deadline = asyncio.get_running_loop().call_later(self.run_seconds, self._overrun)
 
     def cancel(self, reason: str) -> None:
         """Aborts the model call. A call that has just ended keeps its outcome."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None and not self._task.done() and not self._overran:
             self._reason = self._reason or reason or "stopped"
+            self._task.cancel()
+
+    def _overrun(self) -> None:
+        if self._task is not None and not self._reason:
+            self._overran = True
             self._task.cancel()
 
     async def settled(self, seconds: float) -> None:
@@ -75,12 +84,6 @@ class Turn:
             await asyncio.sleep(0)  # the done callback runs one round behind the task
 
     async def _run(self, call: Call, pacing: Pacing) -> Answer:
-        try:
-            return await asyncio.wait_for(self._call(call, pacing), self.run_seconds)
-        except asyncio.TimeoutError:
-            raise Failure("ModelTimeout", f"no complete answer within {self.run_seconds:g} s") from None
-
-    async def _call(self, call: Call, pacing: Pacing) -> Answer:
         await pacing.take()
         assert self._prepare is not None
         self.state, self._started_at = "running", rfc3339()
@@ -90,7 +93,10 @@ class Turn:
 
     def _conclude(self, task: "asyncio.Task[Answer]", ended: Callable[["Turn"], None]) -> None:
         # A task that is cancelled before its first step never enters its coroutine: only this callback sees it end.
-        if task.cancelled():
+        if task.cancelled() and self._overran:
+            timeout = Failure("ModelTimeout", f"no complete answer within {self.run_seconds:g} s")
+            self._fail("failed", timeout.kind, timeout.message, timeout.retryable)
+        elif task.cancelled():
             self._fail("cancelled", "Cancelled", self._reason or "stopped", retryable=False)
         elif (error := task.exception()) is None:
             self._complete(task.result())
@@ -99,6 +105,8 @@ class Turn:
         else:
             self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
         self._prepare = None  # the prompt is no longer needed
+        if self._deadline is not None:
+            self._deadline.cancel()
         ended(self)
         self._wake()
 

@@ -1,0 +1,61 @@
+"""A model server that streams the very events it was told, however odd, and then ends as it was told."""
+
+import asyncio
+import json
+from types import TracebackType
+from typing import Any, Literal
+
+End = Literal["done", "cut", "silence"]
+
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def piece(content: Any, **choice: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": None, **choice}]}
+
+
+def finish(reason: Any = "stop", **event: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": reason}], **event}
+
+
+def usage(prompt: Any, completion: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}
+
+
+class RawModel:
+    """`told` is set when all events are sent, `left` when the client has closed the connection."""
+
+    def __init__(self, *events: Any, end: End = "done") -> None:
+        self._events = events
+        self._end = end
+        self.told = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def __aenter__(self) -> "RawModel":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        (length,) = (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(int(length.split(b":")[1]))
+        writer.write(HEADERS)
+        for event in self._events:
+            writer.write(_chunk(event if isinstance(event, str) else json.dumps(event)))
+        if self._end == "done":
+            writer.write(_chunk("[DONE]") + b"0\r\n\r\n")
+        await writer.drain()
+        self.told.set()
+        if self._end == "silence":
+            await reader.read()
+            self.left.set()
+        writer.close()
+
+
+def _chunk(data: str) -> bytes:
+    event = f"data: {data}\n\n".encode()
+    return b"%x\r\n%b\r\n" % (len(event), event)
