@@ -43,14 +43,18 @@ func (c *cli) connect(ctx context.Context) (server, error) {
 	case ctx.Err() != nil:
 		return server{}, ctx.Err()
 	case err != nil && dialling.Err() != nil:
-		return server{}, fmt.Errorf("temporal at %q does not answer within %s; set TEMPORAL_ADDRESS or --address",
+		return server{}, unusable("temporal at %q does not answer within %s; set TEMPORAL_ADDRESS or --address",
 			options.HostPort, connectWithin)
 	case err != nil:
 		why := strings.TrimPrefix(err.Error(), "failed reaching server: ")
-		return server{}, fmt.Errorf("temporal at %q can't be used: %s; set TEMPORAL_ADDRESS or --address", options.HostPort, why)
+		return server{}, unusable("temporal at %q can't be used: %s; set TEMPORAL_ADDRESS or --address", options.HostPort, why)
 	}
 	c.server.Client = connected
 	return c.server, nil
+}
+
+func unusable(format string, args ...any) error {
+	return &exit{code: exitTemporal, err: fmt.Errorf(format, args...)}
 }
 
 func (c *cli) disconnect() {

@@ -97,6 +97,14 @@ func (e ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) 
 	return e
 }
 
+// code is the exit code of a run that has no result.
+func (e ending) code() int {
+	if e.errorType == string(domain.InvalidRequest) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
 // words say how it ended.
 func (e ending) words() string {
 	switch e.errorType {

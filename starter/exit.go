@@ -15,6 +15,7 @@ const (
 	exitUsage       = 2 // bad usage, or a request that breaks a rule
 	exitNotFound    = 3
 	exitDifferent   = 4   // another request under this task id
+	exitTemporal    = 5   // Temporal can't be used
 	exitInterrupted = 130 // Ctrl-C; what was started goes on
 )
 
@@ -38,6 +39,20 @@ func misused(hint, format string, args ...any) error {
 	return &exit{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
 }
 
+// errorTypes name what an exit code stands for, to those that read JSON.
+var errorTypes = map[int]string{
+	exitFailed: "Failed", exitUsage: "BadUsage", exitNotFound: "NotFound", exitTemporal: "TemporalUnavailable",
+	exitInterrupted: "Interrupted",
+}
+
+// failed is the JSON of an error that no command has an answer of its own for.
+type failed struct {
+	Status    string `json:"status"`
+	ErrorType string `json:"error_type"`
+	Message   string `json:"message"`
+	Hint      string `json:"hint,omitempty"`
+}
+
 // ended is the exit of a command whose output has said everything.
 func ended(code int) error {
 	if code == exitDone {
@@ -58,27 +73,34 @@ func (c *cli) report(ctx context.Context, err error) int {
 	if known.err == nil {
 		return known.code
 	}
-	fmt.Fprintf(c.stderr, "starter: %s\n", printable(c.explained(known.err)))
+	message, ofTemporal := c.explained(known.err)
+	if ofTemporal {
+		known.code = exitTemporal
+	}
+	fmt.Fprintf(c.stderr, "starter: %s\n", printable(message))
 	if known.hint != "" {
 		fmt.Fprintf(c.stderr, "  %s\n", known.hint)
+	}
+	if c.json {
+		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // nobody is left to tell
 	}
 	return known.code
 }
 
-// explained says what to do about errors that Temporal gives without saying so.
-func (c *cli) explained(err error) string {
+// explained says what to do about errors that Temporal gives without saying so, and whether err is one.
+func (c *cli) explained(err error) (message string, ofTemporal bool) {
 	var noNamespace *serviceerror.NamespaceNotFound
 	var denied *serviceerror.PermissionDenied
 	switch {
 	case errors.As(err, &noNamespace):
 		return fmt.Sprintf("namespace %q does not exist at %q; set TEMPORAL_NAMESPACE or --namespace",
-			c.server.namespace, c.server.address)
+			c.server.namespace, c.server.address), true
 	case errors.As(err, &denied):
 		return fmt.Sprintf("temporal at %q refuses namespace %q: %s; set TEMPORAL_API_KEY or the TLS settings of the profile",
-			c.server.address, c.server.namespace, err)
+			c.server.address, c.server.namespace, err), true
 	case silent(err):
 		return fmt.Sprintf("temporal at %q does not answer: %s; set TEMPORAL_ADDRESS or --address",
-			c.server.address, err)
+			c.server.address, err), true
 	}
-	return err.Error()
+	return err.Error(), false
 }

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -37,5 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return c.report(ctx, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	c.json = c.json || slices.Contains(args, "--json") // also when a flag before it was at fault
+	return c.report(ctx, err)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -90,8 +91,18 @@ func faults(path, rule string, args ...any) error {
 // check says what is wrong with a request before anything is started. The rules and their words are the
 // workflow's; one more is Temporal's: what a request carries beside its fields must fit its message.
 func check(request workflows.Request) error {
-	if _, err := request.Normalise(); err != nil {
+	var broken domain.Faults
+	if _, err := request.Normalise(); err != nil && !errors.As(err, &broken) {
 		return err
+	}
+	// What the workers allow besides is their configuration; what nobody allows is known here.
+	fault := domain.AllowList{}.Check(named(request).VLLMURL)
+	known := slices.ContainsFunc(broken, func(f domain.Fault) bool { return f.Path == "vllm_url" || f.Path == "request" })
+	if fault != "" && !known {
+		broken.Add("vllm_url", "%s", fault)
+	}
+	if len(broken) > 0 {
+		return broken
 	}
 	sent, err := json.Marshal(request)
 	if err != nil {
@@ -110,24 +121,43 @@ var flagOf = map[string]string{
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
 }
 
+// localStack is how a shell gets the variables of `make up`, where nothing else names a model server.
+const localStack = "the local stack's: set -a; . .dev/stack/env; set +a"
+
 // refusal is the exit for a request that breaks rules; of one made of words it names the flags.
 func refusal(broken domain.Faults, fromWords bool) error {
-	var flags []string
-	for _, fault := range broken {
-		if flag, there := flagOf[fault.Path]; there && fromWords {
-			flags = append(flags, flag)
-		}
-	}
+	shown := slices.Clone(broken[:min(len(broken), domain.MaxFaults)])
 	hint := ""
-	if len(flags) > 0 {
-		hint = "set " + strings.Join(flags, ", ")
+	if fromWords {
+		hint = inFlags(shown)
 	}
-	lines := make([]string, 0, len(broken))
-	for _, fault := range broken[:min(len(broken), domain.MaxFaults)] {
+	lines := make([]string, 0, len(shown)+1)
+	for _, fault := range shown {
 		lines = append(lines, fault.String())
 	}
 	if hidden := len(broken) - len(lines); hidden > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", hidden))
 	}
 	return &exit{code: exitUsage, err: errors.New("the request breaks " + domain.Count(len(broken), "rule") + "\n  " + strings.Join(lines, "\n  ")), hint: hint}
+}
+
+// inFlags puts faults into the words of those who gave flags, and says which to set.
+func inFlags(faults domain.Faults) string {
+	var flags []string
+	more := ""
+	for i, fault := range faults {
+		flag, there := flagOf[fault.Path]
+		if !there {
+			continue
+		}
+		flags = append(flags, flag)
+		faults[i].Path, _, _ = strings.Cut(flag, " ")
+		if fault.Path == "vllm_url" || fault.Path == "vllm_model" {
+			more = "\n  " + localStack
+		}
+	}
+	if len(flags) == 0 {
+		return ""
+	}
+	return "set " + strings.Join(flags, ", ") + more
 }

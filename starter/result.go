@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -20,7 +21,7 @@ func (c *cli) resultCommand() *cobra.Command {
 		Long: `Show what a deliberation came to: the ranked proposals, or why there is none. No worker is needed.
 
 ID is a deliberation id, or a task id. Exit code 1 when it failed, was cancelled or terminated, or still
-runs; --wait waits for its end. Exit code 3: not found.`,
+runs; --wait waits for its end. Exit code 2 when its request breaks a rule, 3: not found.`,
 		Example: `  starter result deliberation-T-42
   starter result T-42 --json | jq .best_result.proposal
   starter result T-42 --wait`,
@@ -36,11 +37,7 @@ runs; --wait waits for its end. Exit code 3: not found.`,
 			case e.running():
 				return c.stillRunning(e)
 			}
-			end, err := c.server.ending(cmd.Context(), e)
-			if err != nil {
-				return err
-			}
-			return c.printEnding(e, end)
+			return c.outcome(cmd.Context(), e)
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the end, showing the progress")
@@ -72,6 +69,15 @@ func (c *cli) stillRunning(e execution) error {
 	return ended(exitFailed)
 }
 
+// outcome shows what a run that has ended came to.
+func (c *cli) outcome(ctx context.Context, e execution) error {
+	end, err := c.server.ending(ctx, e)
+	if err != nil {
+		return err
+	}
+	return c.printEnding(e, end)
+}
+
 // printEnding shows the outcome, and is the command's exit.
 func (c *cli) printEnding(e execution, end ending) error {
 	switch {
@@ -93,12 +99,12 @@ func (c *cli) printFailure(e execution, end ending) error {
 		if err := c.printJSON(answer); err != nil {
 			return err
 		}
-		return ended(exitFailed)
+		return ended(end.code())
 	}
 	fmt.Fprintf(c.stdout, "%s %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), printable(end.words())))
 	c.printFailures(answer.Failures)
 	c.printUsage(answer.Usage)
-	return ended(exitFailed)
+	return ended(end.code())
 }
 
 func (c *cli) printResult(result workflows.Result) {

@@ -31,7 +31,11 @@ A deliberation puts a task to a council of agents, each an LLM call on a Ray clu
 they propose. Temporal holds it: closing this program, or its machine, does not end it.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or a request that breaks a rule, 3 not found,
-4 another request under this task id, 130 interrupted (what was started goes on).
+4 another request under this task id, 5 Temporal can't be used, 130 interrupted (what was started
+goes on).
+
+With --json stdout has one JSON object, whatever comes of it: an error that no command has an answer of
+its own for is {"status":"error","error_type":…,"message":…}, and its words are on stderr as well.
 
 Temporal is found as the temporal CLI finds it: by its TOML profile and the TEMPORAL_* variables.`
 
@@ -47,7 +51,7 @@ func (c *cli) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout, nothing else")
+	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout, also for an error")
 	flags.BoolVar(&c.noColor, "no-color", os.Getenv("NO_COLOR") != "", "print without colours; also NO_COLOR")
 	flags.StringVar(&c.address, "address", "", "Temporal's address; also TEMPORAL_ADDRESS")
 	flags.StringVar(&c.namespace, "namespace", "", "Temporal namespace; also TEMPORAL_NAMESPACE")
@@ -69,8 +73,11 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 }
 
 func unknownFlag(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	if invalid, is := errors.AsType[*pflag.InvalidValueError](err); is {
+		return misused(seeHelp(cmd), "--%s %s, got %q", invalid.GetFlag().Name, wanted(invalid), invalid.GetValue())
+	}
+	unknown, is := errors.AsType[*pflag.NotExistError](err)
+	if !is {
 		return misused(seeHelp(cmd), "%w", err)
 	}
 	if shorthands := unknown.GetSpecifiedShortnames(); shorthands != "" {
@@ -82,6 +89,17 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	cmd.InheritedFlags().VisitAll(add)
 	name := unknown.GetSpecifiedName()
 	return misused(seeHelp(cmd), "unknown flag %q%s", "--"+name, nearest(name, "--", names))
+}
+
+// wanted says what a flag takes.
+func wanted(invalid *pflag.InvalidValueError) string {
+	switch invalid.GetFlag().Value.Type() {
+	case "int":
+		return "must be a whole number"
+	case "bool":
+		return "must be true or false"
+	}
+	return invalid.Unwrap().Error()
 }
 
 func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
@@ -106,8 +124,13 @@ func nearest(given, prefix string, known []string) string {
 
 // oneID is the argument of the commands that are about one deliberation.
 func oneID(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 || strings.TrimSpace(args[0]) == "" {
-		return misused(seeHelp(cmd), "%s takes one deliberation id, got %d arguments", cmd.Name(), len(args))
+	switch {
+	case len(args) == 0:
+		return misused(seeHelp(cmd), "%s takes a deliberation id or a task id", cmd.Name())
+	case len(args) > 1:
+		return misused(seeHelp(cmd), "%s takes one deliberation id, got %d", cmd.Name(), len(args))
+	case strings.TrimSpace(args[0]) == "":
+		return misused(seeHelp(cmd), "%s takes a deliberation id or a task id, got an empty one", cmd.Name())
 	}
 	return nil
 }

@@ -63,7 +63,21 @@ type submitted struct {
 	Message        string                    `json:"message"`
 }
 
+// refused is what it prints when nothing was started.
+type refused struct {
+	Status          domain.DeliberationStatus `json:"status"`
+	ErrorType       string                    `json:"error_type"`
+	DeliberationID  string                    `json:"deliberation_id"`
+	ExistingRunID   string                    `json:"existing_run_id,omitempty"`
+	DifferingFields []string                  `json:"differing_fields,omitempty"`
+	Message         string                    `json:"message"`
+}
+
+// differentRequest is the error type of a request whose task id stands for another one.
+const differentRequest = "DifferentRequest"
+
 func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
+	c.json = c.json || o.detach
 	request, err := o.request(args, cmd.Flags(), c.stdin)
 	if err == nil {
 		err = check(request)
@@ -72,7 +86,7 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 	fromWords := o.file == "" && request.TaskDescription != ""
 	switch {
 	case errors.As(err, &broken):
-		return c.refuse(request, broken, fromWords, o)
+		return c.refuse(request, broken, fromWords)
 	case err != nil:
 		return err
 	case fromWords:
@@ -85,12 +99,12 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 }
 
 // refuse ends a command whose request breaks rules; those that read its output get it as JSON.
-func (c *cli) refuse(request workflows.Request, broken domain.Faults, fromWords bool, o runOptions) error {
-	if !c.json && !o.detach {
+func (c *cli) refuse(request workflows.Request, broken domain.Faults, fromWords bool) error {
+	if !c.json {
 		return refusal(broken, fromWords)
 	}
-	answer := submitted{Status: domain.StatusFailed, Message: broken.Error()}
-	if task := taskOf(request); task != "" {
+	answer := refused{Status: domain.StatusFailed, ErrorType: string(domain.InvalidRequest), Message: broken.Error()}
+	if task := named(request).TaskID; task != "" {
 		answer.DeliberationID = workflows.WorkflowID(task)
 	}
 	if err := c.printJSON(answer); err != nil {
@@ -99,16 +113,19 @@ func (c *cli) refuse(request workflows.Request, broken domain.Faults, fromWords 
 	return ended(exitUsage)
 }
 
-// taskOf is the task id of a request that may be of any shape.
-func taskOf(request workflows.Request) string {
+// names are what a request that may be of any shape says of itself.
+type names struct {
+	TaskID  string `json:"task_id"`
+	VLLMURL string `json:"vllm_url"`
+}
+
+func named(request workflows.Request) names {
 	text, err := json.Marshal(request)
-	var named struct {
-		TaskID string `json:"task_id"`
+	var read names
+	if err != nil || json.Unmarshal(text, &read) != nil {
+		return names{}
 	}
-	if err != nil || json.Unmarshal(text, &named) != nil {
-		return ""
-	}
-	return named.TaskID
+	return read
 }
 
 // announce says what was filled in.
@@ -146,13 +163,13 @@ func (c *cli) start(ctx context.Context, request workflows.Request, o runOptions
 		return err
 	}
 	c.warnOfMissingWorkers(ctx, o.taskQueue)
-	id := workflows.WorkflowID(taskOf(request))
+	id := workflows.WorkflowID(named(request).TaskID)
 	started, err := workflows.Start(ctx, c.server.Client, request, workflows.StartOptions{TaskQueue: o.taskQueue, Rerun: o.rerun})
 	if ctx.Err() != nil {
 		return interrupted(id, "it may have been started")
 	}
 	if other, is := errors.AsType[*workflows.DifferentRequestError](err); is {
-		return c.different(other, o)
+		return c.different(other)
 	}
 	if err != nil {
 		return err
@@ -172,17 +189,21 @@ func (c *cli) start(ctx context.Context, request workflows.Request, o runOptions
 		return c.printJSON(submitted{Status: domain.StatusSubmitted, DeliberationID: id, RunID: e.runID, Message: message})
 	}
 	fmt.Fprintf(c.stderr, "%s %s (run %s)\n", printable(id), message, e.runID)
+	if !e.running() { // its progress is long over
+		return c.outcome(ctx, e)
+	}
 	return c.await(ctx, e)
 }
 
 // different is the exit when the task id stands for another request.
-func (c *cli) different(other *workflows.DifferentRequestError, o runOptions) error {
+func (c *cli) different(other *workflows.DifferentRequestError) error {
 	const hint = "--rerun starts it anew once it has ended; another task_id leaves it alone"
-	if !c.json && !o.detach {
+	if !c.json {
 		return &exit{code: exitDifferent, err: other, hint: hint}
 	}
-	answer := submitted{
-		Status: domain.StatusFailed, DeliberationID: other.DeliberationID, RunID: other.RunID, Message: other.Error() + "; " + hint,
+	answer := refused{
+		Status: domain.StatusFailed, ErrorType: differentRequest, DeliberationID: other.DeliberationID,
+		ExistingRunID: other.RunID, DifferingFields: other.Fields, Message: other.Error() + "; " + hint,
 	}
 	if err := c.printJSON(answer); err != nil {
 		return err

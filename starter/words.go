@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -119,7 +120,7 @@ func (s *seconds) Set(text string) error {
 	}
 	duration, err := time.ParseDuration(text)
 	if err != nil || duration%time.Second != 0 {
-		return fmt.Errorf("want whole seconds, for example 300 or 5m")
+		return errors.New("must be whole seconds, for example 300 or 5m")
 	}
 	s.value, s.set = int(duration/time.Second), true
 	return nil
