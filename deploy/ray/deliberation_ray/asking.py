@@ -1,10 +1,11 @@
 """What the gateway asks of the runners: one request, the right runners, one answer."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from deliberation_ray.pool import CONTROL_SECONDS, Gone, Pool
+from deliberation_ray.pool import CONTROL_SECONDS, Gone, Known, Pool
 from deliberation_ray.refusal import Refusal, runner_unavailable
 from deliberation_ray.wire import LONGEST_WAIT_SECONDS, Await, End, Handle, Submit
 
@@ -17,8 +18,10 @@ class Asking:
 
     async def submit(self, submit: Submit, traceparent: str) -> Plain:
         ids = [turn.submission_id for turn in submit.turns]
-        holders = await self._pool.known(ids)
-        name = next(iter(holders.values()), None) or self._pool.place(submit.deliberation)
+        known = await self._pool.known(ids)
+        if known.silent and not set(ids) <= set(known.holders):
+            raise known.silent
+        name = next(iter(known.holders.values()), None) or self._pool.place(submit.deliberation)
         try:
             answer = await self._pool.call(name, "submit", submit.model_dump(exclude_unset=True), traceparent)
         except Gone:
@@ -62,25 +65,28 @@ class Asking:
 
     async def end(self, method: str, body: End) -> list[Plain]:
         """Stops or forgets, wherever the turns are, and wherever a late submit of them would go."""
-        routes = await self._routes(body)
+        until = time.monotonic() + CONTROL_SECONDS
+        lost = [handle.submission_id for handle in body.turns if not handle.runner]
+        known = await self._pool.known(lost, seconds=CONTROL_SECONDS / 2) if lost else Known({})
+        routes = self._routes(body, known.holders)
         groups: dict[str, dict[str, float]] = {}
         for handle in body.turns:
             for name in routes[handle.submission_id]:
                 groups.setdefault(name, {})[handle.submission_id] = handle.run_seconds
-        asked = (self._end(name, method, ends, body) for name, ends in groups.items())
-        # Each is heard to the end before one that is unavailable makes the whole answer a refusal.
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        states: dict[tuple[str, str], Plain] = {}
-        for name, answer in zip(groups, answers, strict=True):
-            if isinstance(answer, BaseException):
-                raise answer
-            states.update({(name, state["submission_id"]): state for state in answer})
-        return [states[routes[handle.submission_id][0], handle.submission_id] for handle in body.turns]
+        left = until - time.monotonic()
+        # Each is heard to the end, whatever the others say.
+        answers = await asyncio.gather(*(self._end(name, method, ends, body, left) for name, ends in groups.items()))
+        told = dict(zip(groups, answers, strict=True))
+        endings = [_ending(handle, routes[handle.submission_id], told, known) for handle in body.turns]
+        silent = [ending for ending in endings if isinstance(ending, Refusal)]
+        # What has not been forgotten everywhere is to be forgotten again; a stop brings what there is.
+        if silent and (method == "forget" or len(silent) == len(endings)):
+            raise silent[0]
+        ids = (handle.submission_id for handle in body.turns)
+        return [_unheard(key) if isinstance(end, Refusal) else end for key, end in zip(ids, endings, strict=True)]
 
-    async def _routes(self, body: End) -> dict[str, list[str]]:
+    def _routes(self, body: End, holders: dict[str, str]) -> dict[str, list[str]]:
         """Per id the runners to tell; the first one's word is the answer."""
-        lost = [handle.submission_id for handle in body.turns if not handle.runner]
-        holders = await self._pool.known(lost) if lost else {}
         current = [self._pool.place(body.deliberation)] if body.deliberation else []
         routes = {}
         for handle in body.turns:
@@ -93,11 +99,16 @@ class Asking:
                 routes[handle.submission_id] = [named, *current]
         return routes
 
-    async def _end(self, name: str, method: str, ends: dict[str, float], body: End) -> list[Plain]:
+    async def _end(
+        self, name: str, method: str, ends: dict[str, float], body: End, seconds: float
+    ) -> dict[str, Plain] | Refusal:
         try:
-            return list(await self._pool.call(name, method, ends, body.deliberation, body.reason))
+            states = await self._pool.call(name, method, ends, body.deliberation, body.reason, seconds=seconds)
+            return {state["submission_id"]: state for state in states}
         except Gone:
-            return [_gone(key) for key in ends]
+            return {key: _gone(key) for key in ends}
+        except Refusal as refusal:
+            return refusal
 
     async def listing(self, owner: str) -> list[Plain]:
         names = [*self._pool.current, *self._pool.others]
@@ -129,8 +140,30 @@ def _ended(state: Plain) -> bool:
     return state["state"] not in ("queued", "running")
 
 
+def _ending(
+    handle: Handle, route: list[str], told: dict[str, dict[str, Plain] | Refusal], known: Known
+) -> Plain | Refusal:
+    """What became of a turn that was to end; the refusal of whoever may still run or start it."""
+    first, *heirs = (told[name] for name in route)
+    if isinstance(first, Refusal):
+        return first
+    state = first[handle.submission_id]
+    if state["state"] != "unknown":
+        return state
+    # The runner that said so refuses a late submit, as long as there is one.
+    unheard = [] if state["incarnation"] else [heir for heir in heirs if isinstance(heir, Refusal)]
+    if not handle.runner and handle.submission_id not in known.holders and known.silent:
+        unheard.append(known.silent)
+    return unheard[0] if unheard else state
+
+
+def _unheard(submission_id: str) -> Plain:
+    """Not seen to have ended, so it may run; nobody says so, so there is no incarnation."""
+    return {**_gone(submission_id), "state": "running"}
+
+
 def _gone(submission_id: str) -> Plain:
-    """No actor has that name any more; only then is the incarnation empty."""
+    """No actor has that name any more: `unknown` of no incarnation says only that."""
     return {
         "submission_id": submission_id,
         "incarnation": "",

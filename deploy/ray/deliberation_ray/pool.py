@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -14,7 +15,8 @@ from deliberation_ray.runner import Runner
 from deliberation_ray.settings import Settings
 
 NAMESPACE = "deliberation"
-CONTROL_SECONDS = 10.0
+# Callers give a stop 9 s: an answer that says less comes before their patience ends.
+CONTROL_SECONDS = 7.0
 _CONCURRENCY = 20_000
 
 _log = logging.getLogger("deliberation_ray.pool")
@@ -22,6 +24,14 @@ _log = logging.getLogger("deliberation_ray.pool")
 
 class Gone(Exception):  # noqa: N818 — an answer about a runner, not a defect
     """Ray knows no actor of that name: whatever it held no longer exists."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """id → the name of the runner that has it; and why one said nothing, which may have any of the others."""
+
+    holders: dict[str, str]
+    silent: Refusal | None = None
 
 
 class Pool:
@@ -59,18 +69,22 @@ class Pool:
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
         """Raises Gone, or a refusal when nothing can be said about the runner: it may or may not have heard."""
+        try:
+            return await asyncio.wait_for(self._call(name, method, args), seconds)
+        except (RayActorError, RaySystemError, GetTimeoutError, asyncio.TimeoutError) as error:
+            raise runner_unavailable(f"{name} does not answer: {type(error).__name__}") from error
+
+    async def _call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:
         dead: ActorHandle[Any] | None = None
         while True:
             handle = await self.find(name)
             if dead is not None and handle._actor_id == dead._actor_id:
                 raise Gone(name)
             try:
-                return await asyncio.wait_for(_answer(handle, method, args), seconds)
+                return await _answer(handle, method, args)
             except ActorDiedError:
                 # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again.
                 dead = self._handles.pop(name, None) or handle
-            except (RayActorError, RaySystemError, GetTimeoutError, asyncio.TimeoutError) as error:
-                raise runner_unavailable(f"{name} does not answer: {type(error).__name__}") from error
 
     async def find(self, name: str) -> "ActorHandle[Any]":
         if name not in self._handles:
@@ -82,19 +96,26 @@ class Pool:
                 raise runner_unavailable(f"cannot look up {name}: {type(error).__name__}") from error
         return self._handles[name]
 
-    async def known(self, ids: list[str]) -> dict[str, str]:
-        """Which of the ids a runner of another build has: id → its name."""
-        found: dict[str, str] = {}
-        answers = await asyncio.gather(*(self._known(name, ids) for name in self.others))
-        for name, held in zip(self.others, answers, strict=True):
-            found.update(dict.fromkeys(held, name))
-        return found
+    async def known(self, ids: list[str], seconds: float = CONTROL_SECONDS) -> Known:
+        """Which of the ids runners of other builds have."""
+        names = list(self.others)
+        answers = await asyncio.gather(*(self._known(name, ids, seconds) for name in names))
+        holders: dict[str, str] = {}
+        silent: Refusal | None = None
+        for name, held in zip(names, answers, strict=True):
+            if isinstance(held, Refusal):
+                silent = held
+            else:
+                holders.update(dict.fromkeys(held, name))
+        return Known(holders, silent)
 
-    async def _known(self, name: str, ids: list[str]) -> list[str]:
+    async def _known(self, name: str, ids: list[str], seconds: float) -> list[str] | Refusal:
         try:
-            return list(await self.call(name, "known", ids))
+            return list(await self.call(name, "known", ids, seconds=seconds))
         except Gone:
             return []
+        except Refusal as refusal:
+            return refusal
 
     async def look_around(self) -> None:
         """Learns which runners of other builds live."""

@@ -1,13 +1,14 @@
 """Which runners are asked, and whose word counts."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from submission import submit, turn
 
 from deliberation_ray.asking import Asking
-from deliberation_ray.pool import Gone, Pool
+from deliberation_ray.pool import CONTROL_SECONDS, Gone, Pool
 from deliberation_ray.refusal import Refusal, runner_unavailable
 from deliberation_ray.settings import Settings
 from deliberation_ray.wire import Await, End, Submit
@@ -22,21 +23,21 @@ class Runners(Pool):
         super().__init__("ff", Settings(runners=2))
         self.others = [OLD]
         self.asked: list[tuple[str, str]] = []
+        self.given: list[tuple[str, float]] = []
         self.has: dict[str, list[str]] = {}
         self.broken: dict[str, Exception] = {}
         self.ended: set[str] = set()
         self.news = asyncio.Event()
 
-    async def call(self, name: str, method: str, *args: Any, seconds: float = 0) -> Any:
-        self.asked.append((name, method))
+    async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
+        if method != "known":
+            self.asked.append((name, method))
+        self.given.append((method, seconds))
         if name in self.broken:
             raise self.broken[name]
+        if method == "known":
+            return [key for key in args[0] if key in self.has.get(name, [])]
         return await getattr(self, f"_{method}")(name, *args)
-
-    async def _known(self, name: str, ids: list[str]) -> list[str]:  # type: ignore[override]
-        if name in self.broken:
-            return [] if isinstance(self.broken[name], Gone) else await self.call(name, "known")
-        return [key for key in ids if key in self.has.get(name, [])]
 
     async def _submit(self, name: str, body: dict[str, Any], traceparent: str) -> dict[str, Any]:
         return {"incarnation": name, "turns": []}
@@ -52,6 +53,9 @@ class Runners(Pool):
     async def _stop(self, name: str, ends: dict[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
         known = self.has.get(name, [])
         return [{**self._state(name, key), "state": "cancelled" if key in known else "unknown"} for key in ends]
+
+    async def _forget(self, name: str, ends: dict[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
+        return await self._stop(name, ends, deliberation, reason)
 
 
 @pytest.fixture
@@ -146,9 +150,70 @@ async def test_the_end_of_an_older_turn_is_remembered_by_the_current_build(askin
     assert (runners.place("d"), "stop") in runners.asked
 
 
-async def test_one_silent_runner_makes_an_end_a_refusal_after_all_have_heard(asking: Asking, runners: Runners) -> None:
+async def test_a_stop_tells_what_is_known_beside_a_silent_runner(asking: Asking, runners: Runners) -> None:
+    first, second = runners.current
+    runners.broken[first] = runner_unavailable("restarting")
+    runners.has[second] = ["t2"]
+    unheard, cancelled = await asking.end("stop", end(t1=first, t2=second))
+    assert (unheard["submission_id"], unheard["state"], unheard["incarnation"]) == ("t1", "running", "")
+    assert (cancelled["state"], cancelled["incarnation"]) == ("cancelled", second)
+
+
+async def test_nothing_known_is_a_refusal(asking: Asking, runners: Runners) -> None:
+    first = runners.current[0]
+    runners.broken[first] = runner_unavailable("restarting")
+    with pytest.raises(Refusal):
+        await asking.end("stop", end(t1=first))
+
+
+async def test_a_forget_that_one_has_not_heard_is_to_be_repeated(asking: Asking, runners: Runners) -> None:
     first, second = runners.current
     runners.broken[first] = runner_unavailable("restarting")
     with pytest.raises(Refusal):
-        await asking.end("stop", end(t1=first, t2=second))
-    assert (second, "stop") in runners.asked
+        await asking.end("forget", end(t1=first, t2=second))
+    assert (second, "forget") in runners.asked
+
+
+async def test_a_silent_older_runner_may_run_what_the_others_do_not_know(asking: Asking, runners: Runners) -> None:
+    place = runners.place("d")
+    runners.broken[OLD] = runner_unavailable("silent")
+    runners.has[place] = ["t1"]
+    known, unheard, named = await asking.end("stop", end("d", t1="", t2="", t3=place))
+    assert (known["state"], known["incarnation"]) == ("cancelled", place)
+    assert (unheard["state"], unheard["incarnation"]) == ("running", "")
+    assert (named["state"], named["incarnation"]) == ("unknown", place)
+
+
+async def test_a_turn_that_is_gone_may_still_be_started_by_an_heir_that_has_not_heard(
+    asking: Asking, runners: Runners
+) -> None:
+    place = runners.place("d")
+    runners.broken[place] = runner_unavailable("restarting")
+    other = "runner/0a/1"
+    runners.has[other] = ["t2"]
+    runners.broken[OLD] = Gone(OLD)
+    unheard, cancelled = await asking.end("stop", end("d", t1=OLD, t2=other))
+    assert (unheard["state"], unheard["incarnation"]) == ("running", "")
+    assert (cancelled["state"], cancelled["incarnation"]) == ("cancelled", other)
+
+
+async def test_a_submit_goes_where_all_its_ids_are_whoever_else_is_silent(asking: Asking, runners: Runners) -> None:
+    holder = "runner/0b/0"
+    runners.others.append(holder)
+    runners.has[holder] = ["t1"]
+    runners.broken[OLD] = runner_unavailable("silent")
+    assert (await asking.submit(submitted("t1"), ""))["runner"] == holder
+    with pytest.raises(Refusal):
+        await asking.submit(submitted("t1", "t2"), "")
+
+
+async def test_a_stop_is_answered_before_its_caller_gives_up(
+    asking: Asking, runners: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller gives it 9 s, and each runner takes all the time that it is given."""
+    clock = SimpleNamespace(monotonic=lambda: sum(dict(runners.given).values()))
+    monkeypatch.setattr("deliberation_ray.asking.time", clock)
+    await asking.end("stop", end("d", t1=""))
+    given = dict(runners.given)
+    assert given["known"] + given["stop"] < 8
+    assert given["stop"] > 3
