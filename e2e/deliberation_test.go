@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
@@ -32,18 +33,15 @@ func requestOf(t *testing.T, council []workflows.Agent) workflows.Request {
 	t.Helper()
 	return workflows.Request{
 		TaskID: taskOf(t), TaskDescription: "Add rate limiting to the login API", Role: "DEV",
-		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: new(60)},
+		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: new(180)},
 		Agents:      council, VLLMURL: stack.ModelURL, VLLMModel: "canned/stand-in",
 	}
 }
 
-// thisRun sets the models of this run of the tests apart from those of an earlier one.
-var thisRun = time.Now().Unix()
-
-// modelOf names a model for the test, which scripts and counts it.
+// modelOf names a model for the test, which scripts and counts it: no earlier run of the test had it.
 func modelOf(t *testing.T, name string) string {
 	t.Helper()
-	return fmt.Sprintf("%s-%d/%s", queueOf(t), thisRun, name)
+	return taskOf(t) + "/" + name
 }
 
 // taskOf names a task that no earlier run of the test had.
@@ -60,10 +58,12 @@ func begin(t *testing.T, taskQueue string, request any) client.WorkflowRun {
 	}, workflows.DeliberationName, request)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("history of %s:\n%s", run.GetID(), strings.Join(eventTypes(run), "\n"))
-		}
 		_ = temporalClient.TerminateWorkflow(context.Background(), run.GetID(), run.GetRunID(), "the test is over")
+	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("history of %s:\n%s", run.GetID(), strings.Join(eventTypes(t, run), "\n"))
+		}
 	})
 	return run
 }
@@ -76,16 +76,14 @@ func result(t *testing.T, run client.WorkflowRun) workflows.Result {
 	return result
 }
 
-func status(t *testing.T, run client.WorkflowRun) workflows.Status {
-	t.Helper()
+func status(t require.TestingT, run client.WorkflowRun) workflows.Status {
 	var status workflows.Status
 	query(t, run, workflows.QueryStatus, &status)
 	return status
 }
 
-func query(t *testing.T, run client.WorkflowRun, name string, into any) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+func query(t require.TestingT, run client.WorkflowRun, name string, into any) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	answer, err := temporalClient.QueryWorkflow(ctx, run.GetID(), run.GetRunID(), name)
 	require.NoError(t, err)
@@ -93,22 +91,20 @@ func query(t *testing.T, run client.WorkflowRun, name string, into any) {
 }
 
 // history is all events of a run so far.
-func history(run client.WorkflowRun) []*historypb.HistoryEvent {
+func history(t require.TestingT, run client.WorkflowRun) []*historypb.HistoryEvent {
 	var events []*historypb.HistoryEvent
 	iterator := temporalClient.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for iterator.HasNext() {
 		event, err := iterator.Next()
-		if err != nil {
-			break
-		}
+		require.NoError(t, err)
 		events = append(events, event)
 	}
 	return events
 }
 
-func eventTypes(run client.WorkflowRun) []string {
+func eventTypes(t require.TestingT, run client.WorkflowRun) []string {
 	var types []string
-	for _, event := range history(run) {
+	for _, event := range history(t, run) {
 		line := fmt.Sprintf("%d %s", event.GetEventId(), event.GetEventType())
 		if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
 			line += " " + a.GetActivityType().GetName()
@@ -119,9 +115,9 @@ func eventTypes(run client.WorkflowRun) []string {
 }
 
 // scheduled counts the activities of a name that a run scheduled.
-func scheduled(run client.WorkflowRun, activity string) int {
+func scheduled(t require.TestingT, run client.WorkflowRun, activity string) int {
 	count := 0
-	for _, event := range history(run) {
+	for _, event := range history(t, run) {
 		if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activity {
 			count++
 		}
@@ -129,10 +125,52 @@ func scheduled(run client.WorkflowRun, activity string) int {
 	return count
 }
 
+// attempts are those with which the activities of a name ended.
+func attempts(t require.TestingT, run client.WorkflowRun, activity string) []int {
+	names := map[int64]string{}
+	var ended []int
+	for _, event := range history(t, run) {
+		names[event.GetEventId()] = event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()
+		if started := event.GetActivityTaskStartedEventAttributes(); names[started.GetScheduledEventId()] == activity {
+			ended = append(ended, int(started.GetAttempt()))
+		}
+	}
+	return ended
+}
+
+// lastly is the time of the last event of a type.
+func lastly(t *testing.T, run client.WorkflowRun, kind enumspb.EventType) time.Time {
+	t.Helper()
+	var at time.Time
+	for _, event := range history(t, run) {
+		if event.GetEventType() == kind {
+			at = event.GetEventTime().AsTime()
+		}
+	}
+	require.NotZero(t, at, "no %s", kind)
+	return at
+}
+
+// waitedFor waits until a worker waits for so many turns of a run.
+func waitedFor(t *testing.T, run client.WorkflowRun, turns int) {
+	t.Helper()
+	eventually(t, "a worker waits for the turns", func(c *assert.CollectT) {
+		described, err := temporalClient.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+		require.NoError(c, err)
+		waits := 0
+		for _, pending := range described.GetPendingActivities() {
+			if pending.GetActivityType().GetName() == workflows.AwaitTurn.Name() && pending.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED {
+				waits++
+			}
+		}
+		require.Equal(c, turns, waits)
+	})
+}
+
 // running waits until the model works on so many calls of the test.
 func running(t *testing.T, model string, open int) {
 	t.Helper()
-	eventually(t, 30*time.Second, fmt.Sprintf("%d open calls of %s", open, model), func() bool { return openCalls(t, model) == open })
+	eventually(t, "the model works on the calls", func(c *assert.CollectT) { require.Equal(c, open, openCalls(c, model)) })
 }
 
 func asJSON(t *testing.T, value any) string {

@@ -3,13 +3,14 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
@@ -33,8 +34,7 @@ func TestStartByTheTemporalCommandWithAnyWorkflowID(t *testing.T) {
 	require.Contains(t, ended.stdout, `"completed"`)
 
 	run := temporalClient.GetWorkflow(t.Context(), id, "")
-	shown := strings.Join(eventTypes(run), "\n")
-	require.True(t, containsAll(shown, "SubmitTurns", "AwaitTurn", "PublishEvents"), shown)
+	requireAll(t, strings.Join(eventTypes(t, run), "\n"), "SubmitTurns", "AwaitTurn", "PublishEvents")
 }
 
 func TestATypedRequestFromGo(t *testing.T) {
@@ -61,55 +61,63 @@ func TestATypedRequestFromGo(t *testing.T) {
 	require.Len(t, calls(t, model), 1)
 }
 
-func TestQueriesDuringAndAfter(t *testing.T) {
+func TestQueriesDuringARun(t *testing.T) {
 	queue := queueOf(t)
 	startWorker(t, queue)
-	model := modelOf(t, "slow")
-	script(t, model, slow(6))
+	model := modelOf(t, "hangs")
+	script(t, model, hangs())
 	run := begin(t, queue, requestOf(t, agents(model)))
 	running(t, model, 1)
-	eventually(t, 20*time.Second, "the agent is submitted, and only its poll is open", func() bool {
-		return status(t, run).Agents[0].State == domain.AgentSubmitted && onlyPolls(t, run)
+	eventually(t, "the agent is submitted, and only its poll is open", func(c *assert.CollectT) {
+		require.Equal(c, domain.AgentSubmitted, status(c, run).Agents[0].State)
+		requireOnlyPolls(c, run)
 	})
 
 	var first, second workflows.Job
 	query(t, run, workflows.QueryJob, &first)
-	tasks := workflowTasks(run)
+	tasks := workflowTasks(t, run)
 	require.Equal(t, "RUNNING", first.Status)
-	eventually(t, 10*time.Second, "the runtime grows", func() bool {
-		query(t, run, workflows.QueryJob, &second)
-		return second.Runtime != first.Runtime
+	eventually(t, "the runtime grows", func(c *assert.CollectT) {
+		query(c, run, workflows.QueryJob, &second)
+		require.NotEqual(c, first.Runtime, second.Runtime)
 	})
-	require.Equal(t, tasks, workflowTasks(run), "no workflow task was between")
-	eventually(t, 10*time.Second, "describe shows the poll's heartbeat", func() bool {
-		return containsAll(temporalCLI(t, "workflow", "describe", "--workflow-id", run.GetID(), "-o", "json").stdout, "AwaitTurn", "heartbeatDetails")
+	require.Equal(t, tasks, workflowTasks(t, run), "no workflow task was between")
+	eventually(t, "describe shows the poll's heartbeat", func(c *assert.CollectT) {
+		requireAll(c, temporalCLI(c, "workflow", "describe", "--workflow-id", run.GetID(), "-o", "json").stdout, "AwaitTurn", "heartbeatDetails")
 	})
+}
 
+func TestQueriesAfterARun(t *testing.T) {
+	queue := queueOf(t)
+	startWorker(t, queue)
+	model := modelOf(t, "good")
+	script(t, model, answers("0.5"))
+	run := begin(t, queue, requestOf(t, agents(model)))
 	require.Equal(t, 1, result(t, run).CompletedAgents)
+
 	after := status(t, run)
 	require.Equal(t, domain.StatusCompleted, after.Status)
 	require.NotNil(t, after.Result)
 	require.NotNil(t, after.ClosedAt)
-	query(t, run, workflows.QueryJob, &second)
-	require.Equal(t, "SUCCEEDED", second.Status)
+	var job workflows.Job
+	query(t, run, workflows.QueryJob, &job)
+	require.Equal(t, "SUCCEEDED", job.Status)
 }
 
-// onlyPolls is a run that waits for Ray and nothing else: no event is on its way to NATS.
-func onlyPolls(t *testing.T, run client.WorkflowRun) bool {
-	t.Helper()
-	described, err := temporalClient.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+// requireOnlyPolls checks that a run waits for Ray and nothing else: no event is on its way to NATS.
+func requireOnlyPolls(t require.TestingT, run client.WorkflowRun) {
+	described, err := temporalClient.DescribeWorkflowExecution(context.Background(), run.GetID(), run.GetRunID())
 	require.NoError(t, err)
+	require.NotEmpty(t, described.GetPendingActivities())
 	for _, pending := range described.GetPendingActivities() {
-		if pending.GetActivityType().GetName() != workflows.AwaitTurn.Name() {
-			return false
-		}
+		require.Equal(t, workflows.AwaitTurn.Name(), pending.GetActivityType().GetName())
 	}
-	return described.GetPendingWorkflowTask() == nil && len(described.GetPendingActivities()) > 0
+	require.Nil(t, described.GetPendingWorkflowTask())
 }
 
-func workflowTasks(run client.WorkflowRun) int {
+func workflowTasks(t require.TestingT, run client.WorkflowRun) int {
 	count := 0
-	for _, event := range history(run) {
+	for _, event := range history(t, run) {
 		if event.GetWorkflowTaskCompletedEventAttributes() != nil {
 			count++
 		}
@@ -121,7 +129,7 @@ func TestTerminatedIsSeenAsFailedWithTheReason(t *testing.T) {
 	queue := queueOf(t)
 	w := startWorker(t, queue)
 	model := modelOf(t, "hangs")
-	script(t, model, step{"hang": true})
+	script(t, model, hangs())
 	run := begin(t, queue, requestOf(t, agents(model)))
 	running(t, model, 1)
 	require.NoError(t, temporalClient.TerminateWorkflow(t.Context(), run.GetID(), run.GetRunID(), "enough of it"))
@@ -206,11 +214,8 @@ func TestModelServersThatMayNotBeNamed(t *testing.T) {
 	})
 }
 
-func containsAll(text string, parts ...string) bool {
+func requireAll(t require.TestingT, text string, parts ...string) {
 	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			return false
-		}
+		require.Contains(t, text, part)
 	}
-	return true
 }

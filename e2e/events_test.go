@@ -12,6 +12,7 @@ import (
 
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -27,15 +28,15 @@ type event struct {
 // events waits until a run has stored so many events, and returns all that it has stored.
 func events(t *testing.T, run client.WorkflowRun, atLeast int) []event {
 	t.Helper()
-	connection, err := natsgo.Connect(stack.NATSURL)
+	connection, err := natsgo.Connect(stack.NATSURL, natsgo.Timeout(patience))
 	require.NoError(t, err)
 	defer connection.Close()
 	js, err := jetstream.New(connection)
 	require.NoError(t, err)
 	var stored []event
-	eventually(t, 40*time.Second, "the run's events are stored", func() bool {
-		stored = storedEvents(t, js, run)
-		return len(stored) >= atLeast
+	eventually(t, "the run's events are stored", func(c *assert.CollectT) {
+		stored = storedEvents(c, js, run)
+		require.GreaterOrEqual(c, len(stored), atLeast, "%v", kinds(stored))
 	})
 	seen := map[string]bool{}
 	for _, e := range stored {
@@ -45,16 +46,13 @@ func events(t *testing.T, run client.WorkflowRun, atLeast int) []event {
 	return stored
 }
 
-func storedEvents(t *testing.T, js jetstream.JetStream, run client.WorkflowRun) []event {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+func storedEvents(t require.TestingT, js jetstream.JetStream, run client.WorkflowRun) []event {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{"deliberation.events." + strings.ReplaceAll(run.GetID(), "/", "*") + ".>"},
 	})
-	if err != nil {
-		return nil
-	}
+	require.NoError(t, err)
 	batch, err := consumer.FetchNoWait(100)
 	require.NoError(t, err)
 	var stored []event
@@ -90,12 +88,11 @@ type runner struct {
 	Kept int    `json:"kept"`
 }
 
-func askRay(t *testing.T, path string, into any) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stack.RayAppURL+path, http.NoBody)
+func askRay(t require.TestingT, path string, into any) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, stack.RayAppURL+path, http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+stack.RayToken)
-	response, err := http.DefaultClient.Do(request)
+	response, err := asking.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusOK, response.StatusCode)
@@ -103,12 +100,12 @@ func askRay(t *testing.T, path string, into any) {
 }
 
 // turnsOnRay are the turns of a deliberation that Ray still knows.
-func turnsOnRay(t *testing.T, deliberation string) []turn {
-	t.Helper()
+func turnsOnRay(t require.TestingT, deliberation string) []turn {
 	var answer struct {
 		Turns []turn `json:"turns"`
 	}
-	described, err := temporalClient.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: "default"})
+	described, err := temporalClient.WorkflowService().DescribeNamespace(context.Background(),
+		&workflowservice.DescribeNamespaceRequest{Namespace: "default"})
 	require.NoError(t, err)
 	askRay(t, "/v1/turns?owner="+described.GetNamespaceInfo().GetId(), &answer)
 	var ours []turn
@@ -120,8 +117,7 @@ func turnsOnRay(t *testing.T, deliberation string) []turn {
 	return ours
 }
 
-func runners(t *testing.T) []runner {
-	t.Helper()
+func runners(t require.TestingT) []runner {
 	var answer struct {
 		Runners []runner `json:"runners"`
 	}

@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +24,12 @@ type call struct {
 	Model     string `json:"model"`
 	Outcome   string `json:"outcome"`
 	Status    int    `json:"status"`
+
+	EndedAt time.Time `json:"ended_at"`
 }
+
+// asking is bounded, so that a call that hangs is one more try of eventually.
+var asking = &http.Client{Timeout: 30 * time.Second}
 
 // script makes the model behave.
 func script(t *testing.T, model string, steps ...step) {
@@ -32,16 +40,18 @@ func script(t *testing.T, model string, steps ...step) {
 		stack.ModelURL+"/control/script?model="+url.QueryEscape(model), bytes.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := asking.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Less(t, response.StatusCode, 300)
 }
 
 // calls are those that a model got so far.
-func calls(t *testing.T, model string) []call {
-	t.Helper()
-	response, err := http.Get(stack.ModelURL + "/control/calls?model=" + url.QueryEscape(model))
+func calls(t require.TestingT, model string) []call {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+		stack.ModelURL+"/control/calls?model="+url.QueryEscape(model), http.NoBody)
+	require.NoError(t, err)
+	response, err := asking.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var answer struct {
@@ -52,8 +62,7 @@ func calls(t *testing.T, model string) []call {
 }
 
 // openCalls are those that still run.
-func openCalls(t *testing.T, model string) int {
-	t.Helper()
+func openCalls(t require.TestingT, model string) int {
 	open := 0
 	for _, call := range calls(t, model) {
 		if call.Outcome == "open" {
@@ -66,4 +75,17 @@ func openCalls(t *testing.T, model string) int {
 // answers is a step that gives an answer with a score.
 func answers(score string) step {
 	return step{"text": `{"proposal":"do it","reasoning":"because","score":` + score + `}`}
+}
+
+// hangs is a step that lasts until the caller leaves.
+func hangs() step { return step{"hang": true} }
+
+// slow is a step whose answer takes long enough to kill something meanwhile.
+func slow(seconds float64) step {
+	return step{"delay_seconds": seconds, "text": `{"proposal":"do it","reasoning":"because","score":0.5}`}
+}
+
+// hangsFirst are steps of which the first so many hang.
+func hangsFirst(count int, then step) []step {
+	return append(slices.Repeat([]step{hangs()}, count), then)
 }

@@ -8,18 +8,22 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+
+	"deliberation.io/deliberation/internal/freeport"
 )
+
+// patience is how long a test waits for what must come: events wait for up to a minute after NATS was away.
+const patience = 2 * time.Minute
 
 // stack is the running stack that the tests use: `make integration` starts it and says where it is.
 var stack struct {
@@ -96,18 +100,15 @@ type output struct {
 	code           int
 }
 
-func command(t *testing.T, name string, args ...string) output {
-	t.Helper()
-	return commandWith(t, nil, "", name, args...)
+func command(t require.TestingT, name string, args ...string) output {
+	return commandWith(t, nil, name, args...)
 }
 
-func commandWith(t *testing.T, environ []string, stdin, name string, args ...string) output {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+func commandWith(t require.TestingT, environ []string, name string, args ...string) output {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(append(os.Environ(), "TEMPORAL_ADDRESS="+stack.TemporalAddress), environ...)
-	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -118,26 +119,21 @@ func commandWith(t *testing.T, environ []string, stdin, name string, args ...str
 	return output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-func starter(t *testing.T, args ...string) output {
-	t.Helper()
+func starter(t require.TestingT, args ...string) output {
 	return command(t, filepath.Join(built, "starter"), args...)
 }
 
-func temporalCLI(t *testing.T, args ...string) output {
-	t.Helper()
+func temporalCLI(t require.TestingT, args ...string) output {
 	return command(t, "../bin/temporal", append(args, "--address", stack.TemporalAddress)...)
 }
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", freeport.Find(t))
 }
 
 // eventually waits for what only time brings: a state of another process.
-func eventually(t *testing.T, within time.Duration, what string, holds func() bool) {
+func eventually(t *testing.T, what string, holds func(c *assert.CollectT)) {
 	t.Helper()
-	require.Eventually(t, holds, within, 50*time.Millisecond, what)
+	require.EventuallyWithT(t, holds, patience, 50*time.Millisecond, what)
 }

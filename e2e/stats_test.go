@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -17,7 +19,7 @@ import (
 
 // TestStatisticsCountEveryEnding runs in a namespace of its own: the statistics are a namespace's.
 func TestStatisticsCountEveryEnding(t *testing.T) {
-	const namespace = "e2e-stats"
+	namespace := fmt.Sprintf("e2e-stats-%d", time.Now().UnixNano()) // the database outlives the tests
 	newNamespace(t, namespace)
 	everywhere := temporalClient
 	ours, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: namespace, Logger: quiet{}})
@@ -29,32 +31,31 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 	})
 	queue := queueOf(t)
 	startWorker(t, queue, "TEMPORAL_NAMESPACE="+namespace)
-	good, refused, hangs := modelOf(t, "good"), modelOf(t, "refused"), modelOf(t, "hangs")
+	good, refused, endless := modelOf(t, "good"), modelOf(t, "refused"), modelOf(t, "hangs")
 	script(t, good, answers("0.5"))
 	script(t, refused, step{"status": 404})
-	script(t, hangs, step{"hang": true})
+	script(t, endless, hangs())
 
 	for range 3 {
 		result(t, begin(t, queue, requestOf(t, agents(good))))
 	}
 	failure(t, begin(t, queue, requestOf(t, agents(refused))))
-	cancelled := begin(t, queue, requestOf(t, agents(hangs)))
-	active := begin(t, queue, requestOf(t, agents(hangs)))
-	running(t, hangs, 2)
+	cancelled := begin(t, queue, requestOf(t, agents(endless)))
+	active := begin(t, queue, requestOf(t, agents(endless)))
+	running(t, endless, 2)
 	require.NoError(t, ours.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
 	require.Error(t, cancelled.Get(t.Context(), nil))
 
 	var stats workflows.Stats
-	eventually(t, 30*time.Second, "the counts are right once visibility has them", func() bool {
-		shown := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, "", built+"/starter", "stats", "--refresh", "--json")
-		return shown.code == 0 && json.Unmarshal([]byte(shown.stdout), &stats) == nil && stats.Total == 6 && stats.Completed == 3
+	eventually(t, "the counts are right once visibility has them", func(c *assert.CollectT) {
+		shown := commandWith(c, []string{"TEMPORAL_NAMESPACE=" + namespace}, built+"/starter", "stats", "--refresh", "--json")
+		require.Zero(c, shown.code, shown.stderr)
+		require.NoError(c, json.Unmarshal([]byte(shown.stdout), &stats))
+		require.Equal(c, []int64{6, 3, 1, 1, 1}, []int64{stats.Total, stats.Completed, stats.Failed, stats.Cancelled, stats.Active})
 	})
-	require.Equal(t, int64(1), stats.Failed)
-	require.Equal(t, int64(1), stats.Cancelled)
-	require.Equal(t, int64(1), stats.Active)
 	require.Positive(t, stats.AverageMS)
 
-	jobs := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, "", built+"/starter", "jobs", "--json")
+	jobs := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, built+"/starter", "jobs", "--json")
 	require.Zero(t, jobs.code, jobs.stderr)
 	var listed workflows.ActiveJobs
 	require.NoError(t, json.Unmarshal([]byte(jobs.stdout), &listed))
@@ -72,8 +73,8 @@ func newNamespace(t *testing.T, name string) {
 		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	})
 	require.NoError(t, err)
-	eventually(t, 30*time.Second, "the namespace is known", func() bool {
+	eventually(t, "the namespace is known", func(c *assert.CollectT) {
 		_, err := admin.Describe(t.Context(), name)
-		return err == nil
+		require.NoError(c, err)
 	})
 }

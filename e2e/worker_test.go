@@ -10,8 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,13 +42,11 @@ func startWorker(t *testing.T, taskQueue string, settings ...string) *worker {
 			t.Logf("worker log:\n%s", tail(string(text), 40))
 		}
 	})
-	eventually(t, 30*time.Second, "worker is ready", func() bool {
-		response, err := http.Get("http://" + address + "/readyz")
-		if err != nil {
-			return false
-		}
+	eventually(t, "worker is ready", func(c *assert.CollectT) {
+		response, err := asking.Get("http://" + address + "/readyz")
+		require.NoError(c, err)
 		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		require.Equal(c, http.StatusOK, response.StatusCode)
 	})
 	return w
 }
