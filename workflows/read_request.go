@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -28,10 +29,13 @@ func readRequest(text []byte) (domain.RequestSpec, *reading) {
 		r.Add("request", "no input was given; it takes one JSON object")
 		return spec, r
 	}
-	if !json.Valid(text) {
-		r.Add("request", "is not JSON")
+	if fault := noJSON(text); fault != "" {
+		r.Add("request", "is not JSON: %s", fault)
 		return spec, r
 	}
+	tokens := json.NewDecoder(bytes.NewReader(text))
+	tokens.UseNumber() // any number that JSON has; the fields know their own
+	_ = r.repeated("", tokens)
 	var agents []json.RawMessage
 	r.object("", text,
 		field{"task_id", r.text(&spec.TaskID)},
