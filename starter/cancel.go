@@ -51,6 +51,13 @@ func (c *cli) cancel(ctx context.Context, e execution, reason string) error {
 			return err
 		}
 	}
+	if already {
+		end, err := c.server.ending(ctx, e)
+		if err != nil {
+			return err
+		}
+		return c.printCancelled(e, end, already)
+	}
 	waiting, stop := context.WithTimeout(ctx, cancelWithin)
 	defer stop()
 	t, err := c.follow(waiting, e)
@@ -69,7 +76,7 @@ func (c *cli) cancel(ctx context.Context, e execution, reason string) error {
 	if err != nil {
 		return err
 	}
-	return c.printCancelled(e, end, already)
+	return c.printCancelled(e, end, false)
 }
 
 // requestCancel is the client's own, which takes no reason, with one.

@@ -27,14 +27,16 @@ type surroundings struct{}
 func (surroundings) Settings() domain.Settings { return domain.Settings{Cluster: "local"} }
 
 // registerCanned binds the steps to outcomes that the task's description asks for:
-// "full": Ray has no room; "slow": the turns run until they are stopped; "brief": for two seconds;
+// "full": Ray has no room; "slow": the turns run until they are stopped; "held": until they are released;
 // "away": Ray doesn't answer. An agent whose id has "fail" in it fails for good.
-func registerCanned(w worker.Worker) {
+func registerCanned(w worker.Worker, released <-chan struct{}) {
 	named := func(name string, do any) {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 	}
 	named(workflows.SubmitTurns.Name(), cannedSubmit)
-	named(workflows.AwaitTurn.Name(), cannedAwait)
+	named(workflows.AwaitTurn.Name(), func(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+		return cannedAwait(ctx, in, released)
+	})
 	named(workflows.StopTurns.Name(), cannedStop)
 	named(workflows.CountDeliberations.Name(), cannedCount)
 }
@@ -43,7 +45,7 @@ func cannedSubmit(ctx context.Context, in workflows.SubmitTurnsInput) (workflows
 	description := in.Request.Domain().TaskDescription()
 	if strings.Contains(description, "full") {
 		progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Refusal: "no room: 2 of 2 turns run", Since: time.Now()}
-		return workflows.SubmitTurnsResult{}, beat(ctx, time.Hour, progress)
+		return workflows.SubmitTurnsResult{}, beat(ctx, nil, progress)
 	}
 	var handles []workflows.Handle
 	for i, turn := range in.Turns {
@@ -58,7 +60,7 @@ func cannedSubmit(ctx context.Context, in workflows.SubmitTurnsInput) (workflows
 	return workflows.SubmitTurnsResult{Handles: handles}, nil
 }
 
-func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput, released <-chan struct{}) (workflows.TurnOutcome, error) {
 	scene, seat, _ := strings.Cut(in.Handle.Runner, "/")
 	progress := workflows.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: time.Now(), Tokens: 7}
 	switch scene {
@@ -67,9 +69,9 @@ func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput) (workflows.Tu
 	case "away":
 		return workflows.TurnOutcome{}, errors.New("connection refused by the gateway")
 	case "slow":
-		return workflows.TurnOutcome{}, beat(ctx, time.Hour, progress)
-	case "brief":
-		if err := beat(ctx, 2*time.Second, progress); err != nil {
+		return workflows.TurnOutcome{}, beat(ctx, nil, progress)
+	case "held":
+		if err := beat(ctx, released, progress); err != nil {
 			return workflows.TurnOutcome{}, err
 		}
 	}
@@ -80,9 +82,8 @@ func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput) (workflows.Tu
 	}, nil
 }
 
-// beat sends heartbeats for a while, or until the step is stopped.
-func beat(ctx context.Context, during time.Duration, progress any) error {
-	over := time.After(during)
+// beat sends heartbeats until it is over or the step is stopped.
+func beat(ctx context.Context, over <-chan struct{}, progress any) error {
 	for {
 		activity.RecordHeartbeat(ctx, progress)
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -113,7 +114,11 @@ func (e ending) words() string {
 	case string(domain.Cancelled), typeTerminated, typeTimedOut: // the message begins with it
 		return e.message
 	}
-	return fmt.Sprintf("%s: %s: %s", e.status, e.errorType, e.message)
+	message := e.message
+	if len(e.details.Failures) > 0 { // they are listed below it
+		message, _, _ = strings.Cut(message, "; "+e.details.Failures[0].AgentID+": ")
+	}
+	return fmt.Sprintf("%s: %s: %s", e.status, e.errorType, message)
 }
 
 func because(what, reason string) string {

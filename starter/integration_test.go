@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 
 	"deliberation.io/deliberation/workflows"
 )
+
+// patience is how long a test waits for what must come.
+const patience = 2 * time.Minute
 
 // TestLive is what the command line does with a Temporal server, and a worker that registers the
 // workflows and canned steps: neither Ray nor NATS is needed.
@@ -47,7 +51,8 @@ func TestLive(t *testing.T) {
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"exits": exits, "stop-worker": stopWorker, "start-worker": startWorker, "terminate": terminate,
-				"start-by-hand": startByHand, "start-stats": startStats, "eventually": eventually, "cut-off": cutOff, "restore": restore,
+				"start-by-hand": startByHand, "start-stats": startStats, "eventually": eventually, "release": release,
+				"cut-off": cutOff, "restore": restore,
 			},
 		})
 	})
@@ -55,19 +60,21 @@ func TestLive(t *testing.T) {
 
 // stage is what a script plays on: its own task queue, with its own worker, behind its own wire.
 type stage struct {
-	client client.Client
-	queue  string
-	wire   *wire
-	stop   func()
+	client   client.Client
+	queue    string
+	wire     *wire
+	released chan struct{}
+	stop     func()
 }
 
 func setUp(env *testscript.Env, c client.Client, address string) error {
-	s := &stage{client: c, queue: "queue-" + filepath.Base(env.WorkDir), wire: newWire(address)}
-	if err := s.wire.open("127.0.0.1:0"); err != nil {
+	w, err := newWire(address)
+	if err != nil {
 		return err
 	}
+	s := &stage{client: c, queue: "queue-" + filepath.Base(env.WorkDir), wire: w, released: make(chan struct{})}
 	env.Values["stage"] = s
-	env.Setenv("TEMPORAL_ADDRESS", s.wire.address)
+	env.Setenv("TEMPORAL_ADDRESS", s.wire.listener.Addr().String())
 	env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none")
 	env.Setenv("DELIBERATION_TASK_QUEUE", s.queue)
 	env.Setenv("DELIBERATION_VLLM_URL", "http://model:8000")
@@ -76,7 +83,7 @@ func setUp(env *testscript.Env, c client.Client, address string) error {
 		if s.stop != nil {
 			s.stop()
 		}
-		s.wire.cut()
+		s.wire.close()
 	})
 	return s.work()
 }
@@ -90,9 +97,9 @@ func (s *stage) work() error {
 		s.stop = nil
 	}
 	for _, queue := range []string{s.queue, workflows.SubmitQueue(s.queue), workflows.WaitQueue(s.queue)} {
-		w := worker.New(s.client, queue, worker.Options{})
+		w := worker.New(s.client, queue, worker.Options{DeadlockDetectionTimeout: patience})
 		workflows.Register(w, surroundings{})
-		registerCanned(w)
+		registerCanned(w, s.released)
 		if err := w.Start(); err != nil {
 			return err
 		}
@@ -103,7 +110,7 @@ func (s *stage) work() error {
 
 // polled waits until the server knows of the workers: a start before that rightly warns of their absence.
 func (s *stage) polled() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for queue, kind := range map[string]enumspb.TaskQueueType{
 		s.queue:                        enumspb.TASK_QUEUE_TYPE_WORKFLOW,
@@ -153,70 +160,88 @@ func startStats(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 }
 
-// eventually TEXT PROGRAM ARGS... runs a program until its output has the text.
-func eventually(ts *testscript.TestScript, _ bool, args []string) {
+// release lets the turns that are held go on to their end.
+func release(ts *testscript.TestScript, _ bool, _ []string) { close(on(ts).released) }
+
+// eventually TEXT PROGRAM ARGS... runs a program until its output has the text, or with ! until it hasn't.
+func eventually(ts *testscript.TestScript, without bool, args []string) {
 	last := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		_ = ts.Exec(args[1], args[2:]...) // its exit code may be any until then
 		last = ts.ReadFile("stdout") + ts.ReadFile("stderr")
-		if matches(args[0], last) {
+		if matches(args[0], last) != without {
 			return
 		}
 	}
-	ts.Fatalf("%q never had %q; the last output was %s", args[1:], args[0], last)
+	ts.Fatalf("%q: it never was so that %q is in its output: %t; the last one was %s", args[1:], args[0], !without, last)
 }
 
 // cutOff takes Temporal away from the starter, and restore gives it back; the worker keeps it.
 func cutOff(ts *testscript.TestScript, _ bool, _ []string) { on(ts).wire.cut() }
 
-func restore(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(on(ts).wire.open(on(ts).wire.address))
-}
+func restore(ts *testscript.TestScript, _ bool, _ []string) { on(ts).wire.restore() }
 
-// wire is a connection to Temporal that can be cut.
+// wire is a connection to Temporal that can be cut. Its listener stays meanwhile, and so its port.
 type wire struct {
 	to       string
-	address  string
 	listener net.Listener
-	ends     chan net.Conn
+
+	mu   sync.Mutex
+	away bool
+	ends []net.Conn
 }
 
-func newWire(to string) *wire { return &wire{to: to, ends: make(chan net.Conn, 1000)} }
-
-func (w *wire) open(address string) error {
-	listener, err := net.Listen("tcp", address)
+func newWire(to string) (*wire, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.listener, w.address = listener, listener.Addr().String()
+	w := &wire{to: to, listener: listener}
 	go func() {
 		for {
 			near, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", w.to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			w.ends <- near
-			w.ends <- far
-			go func() { _, _ = io.Copy(far, near); far.Close() }()
-			go func() { _, _ = io.Copy(near, far); near.Close() }()
+			w.connect(near)
 		}
 	}()
-	return nil
+	return w, nil
+}
+
+func (w *wire) connect(near net.Conn) {
+	far, err := net.Dial("tcp", w.to)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil || w.away {
+		near.Close()
+		if far != nil {
+			far.Close()
+		}
+		return
+	}
+	w.ends = append(w.ends, near, far)
+	go func() { _, _ = io.Copy(far, near); far.Close() }()
+	go func() { _, _ = io.Copy(near, far); near.Close() }()
 }
 
 func (w *wire) cut() {
-	w.listener.Close()
-	for {
-		select {
-		case end := <-w.ends:
-			end.Close()
-		default:
-			return
-		}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = true
+	for _, end := range w.ends {
+		end.Close()
 	}
+	w.ends = nil
+}
+
+func (w *wire) restore() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = false
+}
+
+func (w *wire) close() {
+	w.listener.Close()
+	w.cut()
 }

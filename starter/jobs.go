@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -14,7 +15,10 @@ func (c *cli) jobsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "jobs",
 		Short: "List the deliberations that run",
-		Long:  `List the deliberations that run, the newest first, and for how long they have.`,
+		Long: `List the deliberations that run, the newest first, and for how long they have.
+
+They are counted now. Where that takes too long the last count is shown, a minute old at most; a line
+says when it was.`,
 		Example: `  starter jobs
   starter jobs --json | jq -r '.jobs[].submission_id'`,
 		Args: noArguments,
@@ -22,8 +26,7 @@ func (c *cli) jobsCommand() *cobra.Command {
 			if err := c.connectToStats(cmd.Context()); err != nil {
 				return err
 			}
-			var active workflows.ActiveJobs
-			err := c.server.askStats(cmd.Context(), workflows.QueryActiveJobs, &active)
+			active, err := c.activeJobs(cmd.Context())
 			switch {
 			case err != nil:
 				return err
@@ -34,6 +37,20 @@ func (c *cli) jobsCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// activeJobs asks for the last count first: that also tells, soon, whether anybody is there to count.
+func (c *cli) activeJobs(ctx context.Context) (workflows.ActiveJobs, error) {
+	var last, active workflows.ActiveJobs
+	if err := c.server.askStats(ctx, workflows.QueryActiveJobs, &last); err != nil {
+		return last, err
+	}
+	if err := c.server.refresh(ctx, &workflows.Stats{}); err != nil {
+		c.warn("not counted now, so this is the last count: %s", err)
+		return last, ctx.Err()
+	}
+	err := c.server.askStats(ctx, workflows.QueryActiveJobs, &active)
+	return active, err
 }
 
 func (c *cli) printJobs(active workflows.ActiveJobs) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 const (
 	quietMost  = 10 * time.Second // between two lines
 	agentsMost = 20               // lines of the live block
+	reasonMost = 80               // characters of why there is another attempt
 )
 
 // progress shows a run on stderr: as a block that is drawn again on a terminal, else a line per change.
@@ -58,6 +60,9 @@ func (p *progress) agents(v view) {
 		return
 	}
 	for _, agent := range v.Agents {
+		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
+			agent.Trouble = "" // the line about the whole council tells it
+		}
 		if agent.Attempt > 0 { // before that there is nothing to say of it
 			p.once("agent "+agent.AgentID, agentLine(agent))
 		}
@@ -67,7 +72,10 @@ func (p *progress) agents(v view) {
 // tell writes what has changed, and after a while that nothing has.
 func (p *progress) tell(v view) {
 	if v.WaitingFor != "" {
-		p.once("waiting for", "waiting for "+inline(v.WaitingFor))
+		// By its words: causes that take turns are told once each.
+		p.once("waiting for "+v.WaitingFor, "waiting for "+inline(v.WaitingFor))
+	} else {
+		maps.DeleteFunc(p.said, func(about, _ string) bool { return strings.HasPrefix(about, "waiting for ") })
 	}
 	p.agents(v)
 	if time.Since(p.spoke) >= quietMost {
@@ -91,6 +99,9 @@ func agentLine(agent agentView) string {
 	line := fmt.Sprintf("%s · %s · %s", inline(agent.AgentID), inline(agent.Role), agent.State)
 	if agent.Attempt > 0 {
 		line += fmt.Sprintf(" · attempt %d", agent.Attempt)
+	}
+	if agent.After != "" {
+		line += " · after " + text.Snip(inline(agent.After), reasonMost, "…")
 	}
 	if agent.Trouble != "" {
 		line += " · " + inline(agent.Trouble)

@@ -103,7 +103,7 @@ func (c *cli) printFailure(e execution, end ending) error {
 	}
 	fmt.Fprintf(c.stdout, "%s %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), printable(end.words())))
 	c.printFailures(answer.Failures)
-	c.printUsage(answer.Usage)
+	c.printUsage(answer.Usage, attempts(nil, answer.Failures))
 	return ended(end.code())
 }
 
@@ -128,7 +128,7 @@ func (c *cli) printResult(result workflows.Result) {
 	if result.BestResult != nil {
 		c.printBest(*result.BestResult)
 	}
-	c.printUsage(result.Usage)
+	c.printUsage(result.Usage, attempts(result.Results, result.Failures))
 }
 
 func (c *cli) printFailures(failures []workflows.AgentFailure) {
@@ -142,12 +142,34 @@ func (c *cli) printFailures(failures []workflows.AgentFailure) {
 	}
 }
 
-func (c *cli) printUsage(usage workflows.TotalUsage) {
+// attempts is how many turns had the time to call a model.
+func attempts(results []workflows.AgentResult, failures []workflows.AgentFailure) int {
+	tried := 0
+	for _, result := range results {
+		tried += result.Attempts
+	}
+	for _, failure := range failures {
+		tried += failure.Attempts
+		switch failure.ErrorType { //nolint:exhaustive // those whose last turn may have made no call, and wasn't lost
+		case domain.StillRunning, domain.URLNotAllowed, domain.RayDenied, domain.TurnRejected, domain.DeadlineExceeded:
+			tried--
+		}
+	}
+	return tried
+}
+
+func (c *cli) printUsage(usage workflows.TotalUsage, attempts int) {
 	if usage == (workflows.TotalUsage{}) {
 		return
 	}
 	fmt.Fprintf(c.stdout, "\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",
 		domain.Count(usage.LLMCalls, "model call"), usage.PromptTokens, usage.CompletionTokens, usage.WastedTokens)
+	switch lost := attempts - usage.LLMCalls; {
+	case lost == 1:
+		fmt.Fprintln(c.stdout, "1 attempt was lost with its runner; its cost is unknown")
+	case lost > 1:
+		fmt.Fprintf(c.stdout, "%d attempts were lost with their runner; their cost is unknown\n", lost)
+	}
 }
 
 func milliseconds(ms int64) string {

@@ -84,10 +84,18 @@ func (c *cli) printAgents(agents []agentView) {
 		}
 		t.AppendRow([]any{
 			inline(agent.AgentID), inline(agent.Role), inline(agent.Model), agent.State, agent.Attempt, tokens,
-			opening(agent.Trouble, 1, 60),
+			opening(remark(agent), 1, 60),
 		})
 	}
 	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())
+}
+
+// remark is why an agent doesn't get on, or why it tries again.
+func remark(agent agentView) string {
+	if agent.Trouble == "" && agent.After != "" {
+		return "after " + agent.After
+	}
+	return agent.Trouble
 }
 
 func (c *cli) printBest(best workflows.AgentResult) {

@@ -23,6 +23,7 @@ type timeline struct {
 	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
 	failures map[string]int // of each agent
 	losses   map[string]int
+	last     map[string]pastTurn // of each agent
 
 	started   time.Time
 	begun     bool // a worker has taken it
@@ -31,11 +32,18 @@ type timeline struct {
 	closing   *historypb.HistoryEvent
 }
 
+// pastTurn is what an agent's turn came to.
+type pastTurn struct {
+	attempt int
+	reason  string // of one that came to nothing
+	tokens  int
+}
+
 func newTimeline() *timeline {
 	return &timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
 		planned:  map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
-		failures: map[string]int{}, losses: map[string]int{}, phase: "opening",
+		failures: map[string]int{}, losses: map[string]int{}, last: map[string]pastTurn{}, phase: "opening",
 	}
 }
 
@@ -145,14 +153,17 @@ func (t *timeline) came(id domain.TurnID, outcome domain.Outcome) {
 	if !known {
 		return
 	}
-	agent := turn.Agent().ID()
+	agent, reason := turn.Agent().ID(), ""
 	switch outcome.Kind {
 	case domain.OutcomeFailed:
 		t.failures[agent]++
+		reason = because(string(outcome.Failure.Kind()), outcome.Failure.Message())
 	case domain.OutcomeLost, domain.OutcomeUnreachable:
 		t.losses[agent]++
+		reason = because(string(outcome.Kind), outcome.Reason)
 	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning:
 	}
+	t.last[agent] = pastTurn{attempt: turn.Number(), reason: reason, tokens: outcome.Usage.CompletionTokens}
 	t.council = t.council.Complete(turn, outcome)
 	if failure, over := t.council.Next(outcome, t.failures[agent], t.losses[agent]); over {
 		t.council = t.council.Fail(turn, failure)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -30,7 +32,14 @@ type agentView struct {
 	workflows.AgentStatus
 	Tokens  int    `json:"tokens,omitempty"`
 	Trouble string `json:"trouble,omitempty"` // why its turn isn't seen to get on
+	After   string `json:"after,omitempty"`   // why the attempt before came to nothing
 }
+
+// States of agents that were at work when their run was ended.
+const (
+	agentCancelled domain.AgentState = "cancelled"
+	agentUnknown   domain.AgentState = "unknown" // ended from outside: nobody was asked
+)
 
 // view puts together what is known of an execution.
 func (s server) view(ctx context.Context, e execution) (view, error) {
@@ -116,15 +125,46 @@ func closedView(e execution, t *timeline) (view, error) {
 		failed[failure.AgentID] = true
 	}
 	for i := range status.Agents {
-		if agent := &status.Agents[i]; failed[agent.AgentID] && agent.State != domain.AgentCompleted {
-			agent.State = domain.AgentFailed
-		}
+		agent := &status.Agents[i]
+		agent.State = stateAtEnd(agent.State, failed[agent.AgentID], end.status)
 	}
-	return viewOf(e, status), nil
+	v := viewOf(e, status)
+	v.account(t)
+	return v, nil
 }
 
-// merge adds what the pending activities' heartbeats and failures tell.
+// stateAtEnd is where an agent of a run that is over stands: nothing is at work any more.
+func stateAtEnd(state domain.AgentState, failed bool, run domain.DeliberationStatus) domain.AgentState {
+	switch {
+	case state == domain.AgentCompleted || state == domain.AgentFailed:
+		return state
+	case failed:
+		return domain.AgentFailed
+	case run == domain.StatusCancelled:
+		return agentCancelled
+	}
+	return agentUnknown
+}
+
+// account adds what the history tells of the turns that have ended.
+func (v *view) account(t *timeline) {
+	for i := range v.Agents {
+		agent := &v.Agents[i]
+		last := t.last[agent.AgentID]
+		switch agent.State {
+		case domain.AgentWaiting, domain.AgentSubmitted:
+			if agent.Attempt > last.attempt {
+				agent.After = last.reason
+			}
+		default:
+			agent.Tokens = last.tokens
+		}
+	}
+}
+
+// merge adds what the history and the pending activities' heartbeats and failures tell.
 func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
+	v.account(t)
 	for _, activity := range pending {
 		trouble := activity.GetLastFailure().GetMessage()
 		switch activity.GetActivityType().GetName() {
@@ -140,6 +180,7 @@ func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
 			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, trouble)
 		}
 	}
+	v.waits()
 }
 
 func heartbeat(details *commonpb.Payloads, into any) bool {
@@ -155,10 +196,24 @@ func (v *view) queued(cluster, trouble string) {
 func (v *view) polled(turn domain.TurnID, tokens int, trouble string) {
 	for i := range v.Agents {
 		if agent := &v.Agents[i]; agent.SubmissionID == string(turn) && agent.State == domain.AgentSubmitted {
-			agent.Tokens, agent.Trouble = tokens, trouble
-			if trouble != "" && v.WaitingFor == "" {
-				v.WaitingFor = because(first(agent.Cluster, "Ray"), trouble)
-			}
+			agent.Tokens, agent.Trouble = tokens, cause(turn, trouble)
 		}
 	}
+}
+
+// waits says what the turns wait for: the first agent's trouble, in the council's own order.
+func (v *view) waits() {
+	for _, agent := range v.Agents {
+		if agent.Trouble != "" && v.WaitingFor == "" {
+			v.WaitingFor = because(first(agent.Cluster, "Ray"), agent.Trouble)
+		}
+	}
+}
+
+// ownPort is the near end of a connection: another one each time.
+var ownPort = regexp.MustCompile(`(read|write) tcp \S+->`)
+
+// cause is trouble without what is different for each turn and each try.
+func cause(turn domain.TurnID, trouble string) string {
+	return ownPort.ReplaceAllString(strings.ReplaceAll(trouble, " "+string(turn), ""), "$1 tcp ")
 }
