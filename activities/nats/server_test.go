@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 )
 
 const (
-	patience = 10 * time.Second
+	patience = time.Minute
 	often    = 10 * time.Millisecond
 )
 
@@ -50,14 +49,6 @@ func stop(srv *server.Server) {
 	srv.WaitForShutdown()
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 func connect(t *testing.T, config nats.Config) *nats.Publisher {
 	t.Helper()
 	publisher, err := nats.Connect(config)
@@ -69,7 +60,7 @@ func connect(t *testing.T, config nats.Config) *nats.Publisher {
 // operator is somebody with another connection to the same server.
 func operator(t *testing.T, url string) jetstream.JetStream {
 	t.Helper()
-	conn, err := natsgo.Connect(url, natsgo.MaxReconnects(-1), natsgo.ReconnectWait(often))
+	conn, err := natsgo.Connect(url, natsgo.Timeout(patience), natsgo.MaxReconnects(-1), natsgo.ReconnectWait(often))
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
@@ -141,14 +132,20 @@ func requireNotStored(t *testing.T, err error) {
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-// silence is a plain subscriber, which hides from the server that no stream takes a subject.
-func silence(t *testing.T, url, subject string) *natsgo.Subscription {
+// silence is a plain subscriber, which hides from the server that no stream takes a subject; heard is
+// how many messages came to it so far.
+func silence(t *testing.T, url, subject string) (heard func() int) {
 	t.Helper()
-	conn, err := natsgo.Connect(url)
+	conn, err := natsgo.Connect(url, natsgo.Timeout(patience))
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
 	subscription, err := conn.SubscribeSync(subject)
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
-	return subscription
+	return func() int {
+		require.NoError(t, conn.Flush()) // the answer comes behind every message that is on its way
+		messages, _, err := subscription.Pending()
+		require.NoError(t, err)
+		return messages
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/freeport"
 )
 
 func TestStreams_AreMadeWhereThereAreNone(t *testing.T) {
@@ -91,7 +92,7 @@ func TestStreams_AreMadeAgainWhenDeleted(t *testing.T) {
 
 func TestStreams_AreWaitedForWhileTheServerHasNoJetStream(t *testing.T) {
 	t.Parallel()
-	opts := options(t, func(o *server.Options) { o.JetStream, o.Port = false, freePort(t) })
+	opts := options(t, func(o *server.Options) { o.JetStream, o.Port = false, freeport.Find(t) })
 	srv := serve(t, opts)
 	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
 	begun := time.Now()
@@ -128,7 +129,7 @@ func TestStreams_NeedNoPermissionWhenTheyExist(t *testing.T) {
 	require.NoError(t, err)
 	begun := time.Now()
 	require.NoError(t, publisher.Publish(t.Context(), append(run(), news(5, domain.EventStreamStart))))
-	require.Less(t, time.Since(begun), 2*time.Second, "what may not be published to tokens must not hold up the rest")
+	require.Less(t, time.Since(begun), 5*time.Second, "what may not be published to tokens must not hold up the rest")
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, js, "MINE"))
 }
 
