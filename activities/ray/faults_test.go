@@ -2,6 +2,7 @@ package ray_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/freeport"
 )
 
 // faults are what a network does to calls. Downstream is what the app answers: it has done the work.
@@ -23,11 +25,14 @@ var faults = []struct {
 	{"reset behind the work", `{"type": "reset_peer", "stream": "downstream", "attributes": {"timeout": 0}}`, "connection reset"},
 	{"answer cut in its body", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 210}}`, "in the middle of an answer"},
 	{"answer cut in its head", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 20}}`, "connection"},
-	{"answer swallowed", `{"type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`, "no answer within 1s"},
-	{"request swallowed", `{"type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`, "no answer within 1s"},
+	{"answer swallowed", `{"type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`, swallowed},
+	{"request swallowed", `{"type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`, swallowed},
 	{"request cut", `{"type": "limit_data", "stream": "upstream", "attributes": {"bytes": 300}}`, ""},
 	{"reset before the work", `{"type": "reset_peer", "stream": "upstream", "attributes": {"timeout": 0}}`, "connection"},
 }
+
+// swallowed is what is said of a fault that only the call's own time ends.
+const swallowed = "no answer within 1s"
 
 func runFaults(t *testing.T, open func(*testing.T) world) {
 	t.Helper()
@@ -46,8 +51,14 @@ func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
 	t.Helper()
 	c, wire := throughProxy(t, w)
 	c.script(t, c.model, hangs())
-	c.Hurry(time.Second)
-	wire.add(t, toxic)
+	c.Hurry(patience)
+	poison := func() {
+		wire.add(t, toxic)
+		if says == swallowed {
+			c.Hurry(time.Second)
+		}
+	}
+	poison()
 	_, err := c.Submit(t.Context(), c.submission)
 	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
 	require.ErrorContains(t, err, says)
@@ -57,8 +68,7 @@ func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
 	c.Hurry(patience)
 	handle := c.submit(t)[0]
 	c.called(t)
-	wire.add(t, toxic)
-	c.Hurry(time.Second)
+	poison()
 	seen, err := c.Await(t.Context(), handle, 0)
 	require.NoError(t, err)
 	require.Contains(t, seen.Unreachable, c.Name()+": ")
@@ -112,7 +122,7 @@ func throughProxy(t *testing.T, w world) (council, wire) {
 	address, err := url.Parse(config.URL)
 	require.NoError(t, err)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", address.Host)
+	proxy := toxiproxy.NewProxy(server, t.Name(), fmt.Sprintf("127.0.0.1:%d", freeport.Find(t)), address.Host)
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
 	address.Host = proxy.Listen

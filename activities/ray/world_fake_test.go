@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
@@ -50,7 +52,7 @@ func (s standIn) hold(_ *testing.T, model string, then reply) func() {
 	return sync.OnceFunc(func() { close(gate) })
 }
 
-func (s standIn) calls(_ *testing.T, id domain.TurnID) int { return s.app.ModelCalls(id) }
+func (s standIn) calls(_ require.TestingT, id domain.TurnID) int { return s.app.ModelCalls(id) }
 
 func (s standIn) fill(*testing.T, council) { s.app.Full(true) }
 

@@ -83,8 +83,7 @@ func (a app) hold(t *testing.T, model string, then reply) func() {
 	return func() {}
 }
 
-func (a app) calls(t *testing.T, id domain.TurnID) int {
-	t.Helper()
+func (a app) calls(t require.TestingT, id domain.TurnID) int {
 	var log struct {
 		Calls []struct {
 			RequestID domain.TurnID `json:"request_id"`
@@ -100,11 +99,12 @@ func (a app) calls(t *testing.T, id domain.TurnID) int {
 	return count
 }
 
-func (a app) control(t *testing.T, method, path string, body any) []byte {
-	t.Helper()
+func (a app) control(t require.TestingT, method, path string, body any) []byte {
 	encoded, err := json.Marshal(body)
 	require.NoError(t, err)
-	request, err := http.NewRequestWithContext(t.Context(), method, a.model+path, bytes.NewReader(encoded))
+	within, cancel := context.WithTimeout(context.Background(), patience/4)
+	defer cancel()
+	request, err := http.NewRequestWithContext(within, method, a.model+path, bytes.NewReader(encoded))
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/activities/ray"
@@ -15,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // world is a Ray app with a scripted model behind it: the stand-in of raytest, or a real one.
 type world interface {
@@ -25,7 +26,7 @@ type world interface {
 	script(t *testing.T, model string, replies ...reply)
 	// hold makes the model's calls last until release is called, at the latest.
 	hold(t *testing.T, model string, then reply) (release func())
-	calls(t *testing.T, id domain.TurnID) int
+	calls(t require.TestingT, id domain.TurnID) int
 	// fill makes the app refuse new turns of the council.
 	fill(t *testing.T, c council)
 	// restart kills the runner behind the handle, which comes back as another incarnation.
@@ -146,7 +147,9 @@ func (c council) stop(t *testing.T, handles ...domain.Handle) []domain.Observati
 // called waits until the model was called for the first turn.
 func (c council) called(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return c.calls(t, c.id()) > 0 }, patience, 10*time.Millisecond)
+	require.EventuallyWithT(t, func(collect *assert.CollectT) {
+		require.Positive(collect, c.calls(collect, c.id()))
+	}, patience, 10*time.Millisecond)
 }
 
 func kindOf(t *testing.T, err error) domain.ErrorKind {
