@@ -48,11 +48,11 @@ class Pool:
         """Rendezvous hashing: every gateway names the same runner, without asking any."""
         return max(self.current, key=lambda name: hashlib.sha256(f"{name}|{deliberation}".encode()).digest())
 
-    async def create(self, name: str) -> None:
+    async def create(self, name: str, generation: float) -> None:
         """Gets the actor of that name or creates it; several gateways may do so at once."""
-        self._handles[name] = await asyncio.to_thread(self._create, name)
+        self._handles[name] = await asyncio.to_thread(self._create, name, generation)
 
-    def _create(self, name: str) -> "ActorHandle[Any]":
+    def _create(self, name: str, generation: float) -> "ActorHandle[Any]":
         actor: Any = ray.remote(Runner)
         handle: ActorHandle[Any] = actor.options(
             name=name,
@@ -64,7 +64,7 @@ class Pool:
             max_concurrency=_CONCURRENCY,
             num_cpus=self._settings.runner_cpus,
             scheduling_strategy="SPREAD",
-        ).remote(name, self._settings)
+        ).remote(name, self._settings, generation)
         return handle
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
@@ -127,8 +127,8 @@ class Pool:
         try:
             return dict(await self.call(name, "info", seconds=CONTROL_SECONDS / 2))
         except (Gone, Refusal):
-            nothing = {"in_flight": 0, "kept": 0, "capacity": 0, "draining": False, "pid": 0, "node": ""}
-            return {"name": name, "incarnation": "", **nothing}
+            nothing = {"in_flight": 0, "kept": 0, "capacity": 0, "draining": False, "generation": 0.0}
+            return {"name": name, "incarnation": "", **nothing, "pid": 0, "node": ""}
 
 
 async def _answer(handle: "ActorHandle[Any]", method: str, args: tuple[Any, ...]) -> Any:

@@ -36,13 +36,14 @@ def _allow_many_connections() -> None:
 class Runner:
     """Ray cancels a method when its caller goes away: whatever must be finished is a task of the runner's own."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, generation: float = 0.0) -> None:
         _allow_many_connections()
         self._name = name
         self._incarnation = uuid.uuid4().hex
         node_address: Any = ray.util.get_node_ip_address
         self._node = str(node_address())
         self._turns = Turns(Model(settings.vllm_allow, settings.vllm_keys).answer, settings.runner_capacity)
+        self._turns.generation = generation
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def submit(self, submit: Plain, traceparent: str = "") -> Plain:
@@ -77,16 +78,17 @@ class Runner:
             "kept": self._turns.held - in_flight,
             "capacity": self._turns.capacity,
             "draining": self._turns.draining,
+            "generation": self._turns.generation,
             "pid": os.getpid(),
             "node": self._node,
         }
 
-    async def drain(self) -> list[Plain] | None:
+    async def drain(self, generation: float | None = None) -> list[Plain] | None:
         """None while a turn is running or kept; then the tombstones, to be buried elsewhere before it may leave."""
-        return self._turns.drain()
+        return self._turns.drain(generation)
 
-    async def resume(self) -> None:
-        self._turns.resume()
+    async def resume(self, generation: float | None = None) -> None:
+        self._turns.resume(generation)
 
     async def bury(self, tombstones: list[Plain]) -> None:
         self._turns.bury(tombstones)

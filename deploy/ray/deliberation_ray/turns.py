@@ -22,6 +22,7 @@ class Turns:
     def __init__(self, call: Call, capacity: int) -> None:
         self.capacity = capacity
         self.draining = False
+        self.generation = 0.0
         self._call = call
         self._turns: dict[str, Turn] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -132,13 +133,25 @@ class Turns:
     def listing(self, owner: str) -> list[dict[str, Any]]:
         return [turn.listing() for turn in self._turns.values() if turn.owner == owner]
 
-    def drain(self) -> list[dict[str, Any]] | None:
+    def drain(self, generation: float | None = None) -> list[dict[str, Any]] | None:
         """Takes nothing new from here on. Empty, it answers its tombstones, which must outlive it."""
+        if not self._heeds(generation):
+            return None
         self.draining = True
         return None if self._turns else self._tombstones.plain()
 
-    def resume(self) -> None:
-        self.draining = False
+    def resume(self, generation: float | None = None) -> None:
+        if self._heeds(generation):
+            self.draining = False
+
+    def _heeds(self, generation: float | None) -> bool:
+        """During a redeploy two generations of gateways speak, and the older one has no say any more."""
+        if generation is None:  # a gateway of a release that had no generations
+            return True
+        if generation < self.generation:
+            return False
+        self.generation = generation
+        return True
 
     def bury(self, stones: Iterable[Mapping[str, Any]]) -> None:
         """Takes over the tombstones of a runner that leaves."""
