@@ -11,6 +11,9 @@ from deliberation_ray.cluster import Cluster
 _PERIOD_SECONDS = 2.0
 # Serve heals a replica or a proxy by itself, given time; redeploying it meanwhile would only start it over.
 _PATIENCE_SECONDS = 30.0
+# An application that Serve calls well, and that doesn't answer, is rather overloaded than broken.
+_LONG_PATIENCE_SECONDS = 600.0
+_WELL_BY_SERVE = ("RUNNING", "DEPLOYING")
 
 
 def run(cluster: Cluster) -> int:
@@ -50,10 +53,16 @@ def _keep(cluster: Cluster) -> NoReturn:
         status = cluster.status()
         if status == "RUNNING" and cluster.answers():
             well_at = time.monotonic()
-        elif not status or time.monotonic() - well_at > _PATIENCE_SECONDS:
+        elif time.monotonic() - well_at >= _patience(status):
             print(f"the application is {status or 'gone'}: deploying it again", flush=True)
             cluster.deploy(anew=True)
             well_at = time.monotonic()
+
+
+def _patience(status: str) -> float:
+    if not status:
+        return 0.0
+    return _LONG_PATIENCE_SECONDS if status in _WELL_BY_SERVE else _PATIENCE_SECONDS
 
 
 def _leave_with_ray(cluster: Cluster) -> None:
