@@ -66,15 +66,16 @@ def test_stop_closes_the_connection_and_returns_what_had_completed(app: App, sta
     stand_in.until_called(name, 2)
     began = time.monotonic()
     completed, cancelled = app.stop(*handles(first), *handles(second))
-    assert time.monotonic() - began < 1
+    # One sample on a busy machine; test_ray_scale measures.
+    assert time.monotonic() - began < 3
     assert (completed["state"], completed["result"]["text"]) == ("completed", "done")
     assert (cancelled["state"], cancelled["error"]["type"]) == ("cancelled", "Cancelled")
-    process.until(lambda: stand_in.calls(name)[1]["outcome"] == "disconnected", "the model notices", seconds=1)
+    process.until(lambda: stand_in.calls(name)[1]["outcome"] == "disconnected", "the model notices", seconds=5)
 
 
 def test_run_seconds_and_keep_seconds(app: App, stand_in: StandIn, name: str) -> None:
     stand_in.script(name, {"hang": True})
-    answer = app.submit(turn(url=stand_in.url, model=name, run_seconds=0.5, keep_seconds=1))
+    answer = app.submit(turn(url=stand_in.url, model=name, run_seconds=0.5, keep_seconds=5))
     (state,) = app.wait(*handles(answer))
     assert (state["state"], state["error"]["type"]) == ("failed", "ModelTimeout")
     stand_in.until_outcome(name, "disconnected")
