@@ -1,4 +1,4 @@
-"""The canned answers: the same messages always get the same one, and each says that it is canned."""
+"""The canned answers: the same request always gets the same one, and each says that it is canned."""
 
 import hashlib
 import json
@@ -20,9 +20,9 @@ _REASONINGS = (
 )
 
 
-def answer(messages: Any, response_format: str | None) -> str:
-    """JSON where JSON was asked for, else prose."""
-    digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).digest()
+def answer(messages: Any, response_format: str | None, request_id: str) -> str:
+    """JSON where JSON was asked for, else prose; the id lets a council differ whose agents are asked the same."""
+    digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
     score = round(0.55 + 0.40 * digest[2] / 255, 2)

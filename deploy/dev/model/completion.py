@@ -117,7 +117,7 @@ class Completion:
             return "x" * self._step.repeat_bytes
         if self._step.text is not None:
             return self._step.text
-        return canned.answer(self._asked.messages, self._asked.response_format)
+        return canned.answer(self._asked.messages, self._asked.response_format, self._call.request_id)
 
     def _pieces(self) -> list[str]:
         text = self._text()

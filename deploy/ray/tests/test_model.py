@@ -1,6 +1,7 @@
 """The model call against the stand-in, over real sockets."""
 
 import asyncio
+import json
 import socket
 
 import process
@@ -23,8 +24,10 @@ class Calling:
         self._url = stand_in.url
         self._name = name
 
-    async def answer(self, url: str = "", **parameters: object) -> Answer:
-        call = ModelCall(new_id(), url or self._url, self._name, [{"role": "user", "content": "?"}], parameters)
+    async def answer(self, url: str = "", submission_id: str = "", **parameters: object) -> Answer:
+        call = ModelCall(
+            submission_id or new_id(), url or self._url, self._name, [{"role": "user", "content": "?"}], parameters
+        )
         return await self.model.answer(call, self.progress)
 
     async def failure(self, url: str = "", **parameters: object) -> Failure:
@@ -46,6 +49,13 @@ async def test_an_answer_with_its_cost(calling: Calling) -> None:
     assert calling.progress.usage()["prompt_tokens"] > 0
     assert calling.progress.first_token_ms > 0
     assert calling.progress.characters == len(answer.text)
+
+
+async def test_each_request_has_a_canned_answer_of_its_own(calling: Calling) -> None:
+    answers = {key: (await calling.answer(submission_id=key, response_format=SCHEMA)).text for key in "abcdef"}
+    assert len({json.loads(text)["score"] for text in answers.values()}) > 3
+    assert len({json.loads(text)["proposal"] for text in answers.values()}) > 1
+    assert (await calling.answer(submission_id="a", response_format=SCHEMA)).text == answers["a"]
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
