@@ -2,8 +2,8 @@ package main
 
 import (
 	"net"
-	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"deliberation.io/deliberation/activities/ray"
@@ -73,49 +73,18 @@ func (c *config) rayConfig(of cluster) ray.Config {
 	return ray.Config{Name: of.name, URL: of.url, Token: c.RayToken, MaxIdleConnections: c.WaitSlots}
 }
 
-func (c *config) checkNATS(found *faults) {
-	for address := range strings.SplitSeq(c.NATSURL, ",") {
-		if c.NATSURL != "" && withoutUser(address) == "" {
-			found.add("NATS_URL", "must be nats://host:port, or several by commas") // not quoted: it may hold a password
-		}
-	}
-	checkFile(found, "NATS_CREDS", c.NATSCreds)
-	checkFile(found, "NATS_CA", c.NATSCA)
-}
-
 func checkAddress(found *faults, variable, address string) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	if !hostPort(address) {
 		found.add(variable, "must be host:port, got %s", domain.Quote(address))
 	}
 }
 
-func checkFile(found *faults, variable, path string) {
-	if path == "" {
-		return
-	}
-	if _, err := os.ReadFile(path); err != nil {
-		found.add(variable, "%w", err)
-	}
+func hostPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && isPort(port)
 }
 
-// withoutUsers is servers' addresses as they may be shown: a user may be a token.
-func withoutUsers(addresses string) string {
-	var shown []string
-	for address := range strings.SplitSeq(addresses, ",") {
-		shown = append(shown, withoutUser(address))
-	}
-	return strings.Join(shown, ",")
-}
-
-// withoutUser is empty when the address isn't one.
-func withoutUser(address string) string {
-	address = strings.TrimSpace(address)
-	if !strings.Contains(address, "://") {
-		address = "nats://" + address // as the client reads it
-	}
-	parsed, err := url.Parse(address)
-	if err != nil || parsed.Hostname() == "" {
-		return ""
-	}
-	return parsed.Scheme + "://" + parsed.Host
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }

@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// clusters is name=url,… in order of preference.
+// clusters is name=url,… in order of preference. More than one is read, and refused by a rule of its own.
 type clusters []cluster
 
 type cluster struct{ name, url string }
@@ -19,7 +19,7 @@ func (c *clusters) UnmarshalText(text []byte) error {
 	for item := range strings.SplitSeq(string(text), ",") {
 		name, address, named := strings.Cut(strings.TrimSpace(item), "=")
 		if !named || name == "" || strings.Contains(name, "/") { // a URL without a name, with a query
-			return errors.New("want name=url, for example local=http://127.0.0.1:8000/deliberation; several by commas")
+			return errors.New("want name=url, for example local=http://127.0.0.1:8000/deliberation")
 		}
 		if slices.ContainsFunc(*c, func(known cluster) bool { return known.name == name }) {
 			return fmt.Errorf("cluster %s is named twice", domain.Quote(name))

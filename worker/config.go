@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
 )
 
 // config is what the worker reads from its environment, beside Temporal's own TEMPORAL_* variables.
@@ -49,10 +47,10 @@ func readConfig(environ []string) (config, []string, error) {
 	switch {
 	case errors.As(err, &several):
 		for _, each := range several.Errors {
-			found.parsing(each)
+			found.parsing(each, variables)
 		}
 	case err != nil:
-		found.parsing(err)
+		found.parsing(err, variables)
 	}
 	read.check(&found)
 	return read, unknown(variables), errors.Join(found.all...)
@@ -76,7 +74,7 @@ func (f *faults) add(variable, format string, args ...any) {
 }
 
 // parsing takes over the parser's fault, which knows a field where a person knows a variable.
-func (f *faults) parsing(err error) {
+func (f *faults) parsing(err error, variables map[string]string) {
 	var unset env.VarIsNotSetError
 	var empty env.EmptyVarError
 	var unreadable env.ParseError
@@ -86,10 +84,29 @@ func (f *faults) parsing(err error) {
 	case errors.As(err, &empty):
 		f.add(empty.Key, "cannot be empty")
 	case errors.As(err, &unreadable):
-		f.add(variableOf(unreadable.Name), "%w", unreadable.Err)
+		variable := variableOf(unreadable.Name)
+		f.add(variable, "%w", wanted(unreadable, variables[variable]))
 	default:
 		f.all = append(f.all, err)
 	}
+}
+
+// wanted says what a variable takes; the parser's words are about Go.
+func wanted(unreadable env.ParseError, value string) error {
+	what := ""
+	switch unreadable.Type {
+	case reflect.TypeFor[int]():
+		what = "a whole number"
+	case reflect.TypeFor[bool]():
+		what = "true or false"
+	case reflect.TypeFor[time.Duration]():
+		what = "a time with its unit, for example 60s"
+	case reflect.TypeFor[slog.Level]():
+		what = "DEBUG, INFO, WARN or ERROR"
+	default:
+		return unreadable.Err
+	}
+	return fmt.Errorf("must be %s, got %s", what, domain.Quote(value))
 }
 
 func variableOf(fieldName string) string {
@@ -99,18 +116,4 @@ func variableOf(fieldName string) string {
 	}
 	variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
 	return variable
-}
-
-func (c *config) print(out io.Writer) {
-	for _, cluster := range c.RayClusters {
-		fmt.Fprintf(out, "Ray cluster %s: %s\n", cluster.name, cluster.url)
-	}
-	fmt.Fprintf(out, "Task queues: %s, %s, %s\n",
-		c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
-	events := "none (NATS_URL is not set)"
-	if c.NATSURL != "" {
-		events = withoutUsers(c.NATSURL)
-	}
-	fmt.Fprintf(out, "Events: %s\n", events)
-	fmt.Fprintln(out, "The configuration is right.")
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/pem"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +43,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 		"DELIBERATION_RAY_CLUSTERS= gpu = x", needed, // the later one counts
 		"DELIBERATION_RAY_TOKEN=secret", "DELIBERATION_RAY_GRACE=90s", "DELIBERATION_TASK_QUEUE=q",
 		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
-		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, "c"), "NATS_CA=" + written(t, "a"), "DELIBERATION_NATS_PREFIX=p",
+		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, credentials), "NATS_CA=" + written(t, authority(t)), "DELIBERATION_NATS_PREFIX=p",
 		"DELIBERATION_METRICS_ADDR=:1", "DELIBERATION_HEALTH_ADDR=:2", "DELIBERATION_LOG_LEVEL=debug",
 		"DELIBERATION_LOG_FORMAT=json", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false", "PATH=/bin", "DELIBERATION_RUNNERS=3",
 	})
@@ -59,6 +61,25 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	}, read)
 }
 
+// credentials are of the form that nsc writes. Nobody knows this user.
+const credentials = `-----BEGIN NATS USER JWT-----
+e30.e30.c2lnbmVk
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+SUADFL5HPSH33OG4NNCFMRNOZA4NXINKUHOMTJ7FZCFPBYDCCADTMKWZ6E
+------END USER NKEY SEED------
+`
+
+// authority is a certificate in PEM.
+func authority(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
 func written(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
@@ -69,7 +90,7 @@ func written(t *testing.T, text string) string {
 func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 	for name, c := range map[string]struct{ variable, want string }{
 		"no cluster":              {"DELIBERATION_RAY_CLUSTERS=", "DELIBERATION_RAY_CLUSTERS: cannot be empty"},
-		"a cluster of no name":    {"DELIBERATION_RAY_CLUSTERS=http://ray:8000/x?y=z", "DELIBERATION_RAY_CLUSTERS: want name=url"},
+		"a cluster of no name":    {"DELIBERATION_RAY_CLUSTERS=http://ray:8000/x?y=z", "DELIBERATION_RAY_CLUSTERS: want name=url, for example local=http://127.0.0.1:8000/deliberation"},
 		"a list that goes on":     {"DELIBERATION_RAY_CLUSTERS=local=http://ray:8000,", "DELIBERATION_RAY_CLUSTERS: want name=url"},
 		"a cluster of no URL":     {"DELIBERATION_RAY_CLUSTERS=local=ray:8000", "DELIBERATION_RAY_CLUSTERS: ray cluster local: the URL must be absolute"},
 		"a URL with a user":       {"DELIBERATION_RAY_CLUSTERS=local=http://u:hunter2@ray:8000", "must not carry a user"},
@@ -78,20 +99,27 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"a token of two lines":    {"DELIBERATION_RAY_TOKEN=hunter2\nhunter2", "DELIBERATION_RAY_TOKEN: ray cluster local: the token has characters"},
 		"no token file":           {"DELIBERATION_RAY_TOKEN_FILE=/nowhere/token", "DELIBERATION_RAY_TOKEN_FILE: open /nowhere/token: no such file"},
 		"a negative grace":        {"DELIBERATION_RAY_GRACE=-1s", "DELIBERATION_RAY_GRACE: cannot be negative"},
-		"a grace of no unit":      {"DELIBERATION_RAY_GRACE=60", "DELIBERATION_RAY_GRACE: unable to parse duration"},
+		"a grace of no unit":      {"DELIBERATION_RAY_GRACE=60", "DELIBERATION_RAY_GRACE: must be a time with its unit, for example 60s, got \"60\""},
 		"a queue of no name":      {"DELIBERATION_TASK_QUEUE= ", "DELIBERATION_TASK_QUEUE: cannot be empty"},
-		"slots in words":          {"DELIBERATION_WAIT_SLOTS=many", `DELIBERATION_WAIT_SLOTS: strconv.ParseInt: parsing "many"`},
+		"slots in words":          {"DELIBERATION_WAIT_SLOTS=many", `DELIBERATION_WAIT_SLOTS: must be a whole number, got "many"`},
 		"no slots":                {"DELIBERATION_SUBMIT_SLOTS=0", "DELIBERATION_SUBMIT_SLOTS: must be at least 1, got 0"},
 		"a pattern that is a URL": {"DELIBERATION_VLLM_ALLOW=vllm,http://vllm", `DELIBERATION_VLLM_ALLOW: "http://vllm": must be a host`},
 		"an empty pattern":        {"DELIBERATION_VLLM_ALLOW=,", `DELIBERATION_VLLM_ALLOW: "": must be a host`},
 		"no NATS server":          {"NATS_URL=nats://u:hunter2%@nats", "NATS_URL: must be nats://host:port"},
+		"no port of NATS":         {"NATS_URL=nats://h:99999", "NATS_URL: must be nats://host:port"},
+		"another protocol":        {"NATS_URL=nats://h,http://foo", "NATS_URL: must be nats://host:port"},
+		"no protocol at all":      {"NATS_URL=foo://bar", "NATS_URL: must be nats://host:port"},
+		"colons for a server":     {"NATS_URL=:::", "NATS_URL: must be nats://host:port"},
+		"a file of no secret":     {"NATS_CREDS=main.go", "NATS_CREDS: the file holds no credentials"},
+		"a file of no PEM":        {"NATS_CA=main.go", "NATS_CA: the file holds no certificate in PEM"},
+		"no port to listen on":    {"DELIBERATION_HEALTH_ADDR=:99999", `DELIBERATION_HEALTH_ADDR: must be host:port, got ":99999"`},
 		"no credentials file":     {"NATS_CREDS=/nowhere/creds", "NATS_CREDS: open /nowhere/creds"},
 		"no authorities file":     {"NATS_CA=/nowhere/ca", "NATS_CA: open /nowhere/ca"},
 		"a port alone":            {"DELIBERATION_HEALTH_ADDR=9464", `DELIBERATION_HEALTH_ADDR: must be host:port, got "9464"`},
 		"another port alone":      {"DELIBERATION_METRICS_ADDR=9464", `DELIBERATION_METRICS_ADDR: must be host:port, got "9464"`},
-		"a level of no log":       {"DELIBERATION_LOG_LEVEL=loud", `DELIBERATION_LOG_LEVEL: slog: level string "loud"`},
+		"a level of no log":       {"DELIBERATION_LOG_LEVEL=loud", `DELIBERATION_LOG_LEVEL: must be DEBUG, INFO, WARN or ERROR, got "loud"`},
 		"a format of no log":      {"DELIBERATION_LOG_FORMAT=xml", `DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`},
-		"neither true nor false":  {"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=maybe", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES: strconv.ParseBool"},
+		"neither true nor false":  {"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=maybe", `DELIBERATION_REGISTER_SEARCH_ATTRIBUTES: must be true or false, got "maybe"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readConfig([]string{needed, c.variable})
@@ -108,7 +136,7 @@ func TestReadConfig_TellsAllFaultsAtOnce(t *testing.T) {
 
 	require.Equal(t, []string{
 		"DELIBERATION_RAY_CLUSTERS: is required",
-		`DELIBERATION_WAIT_SLOTS: strconv.ParseInt: parsing "x": invalid syntax`,
+		`DELIBERATION_WAIT_SLOTS: must be a whole number, got "x"`,
 		"DELIBERATION_SUBMIT_SLOTS: must be at least 1, got -1",
 		`DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`,
 	}, strings.Split(err.Error(), "\n"))

@@ -28,16 +28,33 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) //nolint:gocritic // stop only restores signals
 }
 
+const about = `worker runs deliberations: their workflows, and the activities that bring the agents' turns to Ray.
+
+It is configured by its environment. One variable is required:
+
+  DELIBERATION_RAY_CLUSTERS=name=url   for example local=http://127.0.0.1:8000/deliberation
+
+Temporal is found as the temporal CLI finds it: by its TOML profile and the TEMPORAL_* variables.
+docs/configuration.md lists all of them. SIGTERM ends it in an orderly way.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+
+`
+
 // run returns the exit code: 0 done, 1 failed, 2 bad usage or configuration.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard)
 	check := flags.Bool("check-config", false, "check the configuration and exit")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, about)
+			flags.SetOutput(stdout)
+			flags.PrintDefaults()
 			return exitDone
 		}
+		fmt.Fprintf(stderr, "worker: %s; see worker --help\n", err)
 		return exitMisuse
 	}
 	switch {
@@ -59,7 +76,8 @@ func checkConfig(environ []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		warnings = append(strings.Split(err.Error(), "\n"), warnings...)
 	}
-	if _, err := temporalOptions(environ); err != nil {
+	temporal, err := temporalOptions(environ)
+	if err != nil {
 		warnings = append(warnings, err.Error())
 	}
 	for _, warning := range warnings {
@@ -68,7 +86,7 @@ func checkConfig(environ []string, stdout, stderr io.Writer) int {
 	if len(warnings) > 0 {
 		return exitMisuse
 	}
-	configuration.print(stdout)
+	configuration.print(stdout, temporal)
 	return exitDone
 }
 

@@ -31,15 +31,18 @@ func TestRun_PrintsItsVersion(t *testing.T) {
 }
 
 func TestRun_ExplainsItself(t *testing.T) {
-	code, _, stderr := runWith(t, nil, "--help")
+	code, stdout, stderr := runWith(t, nil, "--help")
 
 	require.Equal(t, 0, code)
-	require.Contains(t, stderr, "-check-config")
+	require.Empty(t, stderr)
+	for _, part := range []string{"worker runs deliberations", "DELIBERATION_RAY_CLUSTERS=name=url", "docs/configuration.md", "-check-config"} {
+		require.Contains(t, stdout, part)
+	}
 }
 
 func TestRun_RefusesBadUsage(t *testing.T) {
 	for name, c := range map[string]struct{ arg, want string }{
-		"a flag that isn't there": {"--verbose", "flag provided but not defined: -verbose"},
+		"a flag that isn't there": {"--verbose", "worker: flag provided but not defined: -verbose; see worker --help"},
 		"an argument":             {"start", `takes no arguments, got "start"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,13 +57,21 @@ func TestRun_RefusesBadUsage(t *testing.T) {
 
 func TestRun_CheckConfigShowsWhatItReadWithoutItsSecrets(t *testing.T) {
 	code, stdout, stderr := runWith(t, []string{
-		needed, "DELIBERATION_RAY_TOKEN=hunter2", "NATS_URL=nats://me:hunter2@nats:4222, hunter2@nats2:4222,nats3",
+		needed, "DELIBERATION_RAY_TOKEN=hunter2", "TEMPORAL_API_KEY=hunter2", "NATS_URL=nats://me:hunter2@nats:4222, hunter2@nats2:4222,nats3",
 	}, "--check-config")
 
 	require.Equal(t, 0, code, stderr)
-	require.Equal(t, `Ray cluster local: http://ray:8000/deliberation
+	require.Equal(t, `Temporal: localhost:7233, namespace default, with API key, with TLS
+Ray cluster local: http://ray:8000/deliberation, with token
+Ray may be away: 1m0s, with one cluster until the deadline
 Task queues: deliberations, deliberations-submit, deliberations-wait
-Events: nats://nats:4222,nats://nats2:4222,nats://nats3
+Slots: 64 to submit, 10000 to wait
+Model servers: every host, but never link-local and cloud metadata addresses
+Events: nats://nats:4222,nats://nats2:4222,nats://nats3, prefix deliberation, without credentials, without authorities of its own
+Health: 127.0.0.1:9464
+Metrics: 127.0.0.1:9464
+Log: INFO, text
+Missing search attributes: registered
 The configuration is right.
 `, stdout)
 	require.Empty(t, stderr)
@@ -85,6 +96,34 @@ func TestRun_CheckConfigTellsFaultsAndWarningsTogether(t *testing.T) {
 	require.Contains(t, lines[1], "worker: DELIBERATION_SUBMIT_SLOT: unknown variable; did you mean DELIBERATION_SUBMIT_SLOTS?")
 	require.Contains(t, lines[2], "worker: DELIBERATION_WAIT_SLOTZ: unknown variable; did you mean DELIBERATION_WAIT_SLOTS?")
 	require.Contains(t, lines[3], "worker: temporal configuration (TEMPORAL_*): ")
+}
+
+func TestRun_CheckConfigRefusesWhatCannotWork(t *testing.T) {
+	for variable, want := range map[string]string{
+		"TEMPORAL_ADDRESS=foo:bar:baz":   `TEMPORAL_ADDRESS (or the profile's address): must be host:port, got "foo:bar:baz"`,
+		"TEMPORAL_ADDRESS=foo:70000":     `must be host:port, got "foo:70000"`,
+		"TEMPORAL_ADRESS=elsewhere:7233": "TEMPORAL_ADRESS: unknown variable; did you mean TEMPORAL_ADDRESS?",
+		"NATS_URLS=nats://nats":          "NATS_URLS: unknown variable; did you mean NATS_URL?",
+	} {
+		t.Run(variable, func(t *testing.T) {
+			code, stdout, stderr := runWith(t, []string{needed, variable}, "--check-config")
+
+			require.Equal(t, 2, code)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, want)
+		})
+	}
+}
+
+// What a neighbour's names are like is nothing to warn of.
+func TestRun_CheckConfigLeavesOthersVariablesAlone(t *testing.T) {
+	code, _, stderr := runWith(t, []string{
+		needed, "TEMPORAL_PORT=7233", "TEMPORAL_UI_PORT=8233", "NATS_PORT=tcp://10.0.0.1:4222", "NATS_SERVICE_HOST=10.0.0.1",
+		"TEMPORAL_FRONTEND_SERVICE_PORT=7233", "TEMPORAL_GRPC_META_X=y", "TEMPORAL_ADDRESS=dns:///temporal:7233",
+	}, "--check-config")
+
+	require.Equal(t, 0, code, stderr)
+	require.Empty(t, stderr)
 }
 
 func TestRun_EndsWithTwoOnABadConfiguration(t *testing.T) {

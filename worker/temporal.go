@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -13,6 +14,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"deliberation.io/deliberation/domain"
 )
 
 // variables are an environment as envconfig looks into it.
@@ -33,6 +36,13 @@ func temporalOptions(environ []string) (client.Options, error) {
 	}
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
+	}
+	if options.HostPort == "" {
+		options.HostPort = client.DefaultHostPort
+	}
+	// What has a scheme is for gRPC's resolvers, which know more of them than this.
+	if !strings.Contains(options.HostPort, ":///") && !hostPort(options.HostPort) {
+		return options, fmt.Errorf("TEMPORAL_ADDRESS (or the profile's address): must be host:port, got %s", domain.Quote(options.HostPort))
 	}
 	return options, nil
 }

@@ -31,22 +31,56 @@ func unknown(variables map[string]string) []string {
 	}
 	var warnings []string
 	for name := range variables {
-		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) {
-			warnings = append(warnings, name+": unknown variable"+suggestion(name, known))
+		hint := ""
+		if strings.HasPrefix(name, ours) {
+			hint = suggestion(name, known)
+		} else if hint = nearMiss(name, known); hint == "" {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			warnings = append(warnings, name+": unknown variable"+hint)
 		}
 	}
 	slices.Sort(warnings)
 	return warnings
 }
 
-// suggestion compares without the prefix, which NATS_URL doesn't have; what is too far off is none.
-func suggestion(name string, known []string) string {
-	distance := func(to string) int {
-		return levenshtein.ComputeDistance(strings.TrimPrefix(to, ours), strings.TrimPrefix(name, ours))
+// temporals are the variables that Temporal's own configuration reads.
+var temporals = []string{
+	"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE",
+	"TEMPORAL_CLIENT_AUTHORITY", "TEMPORAL_TLS", "TEMPORAL_TLS_SERVER_NAME", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION",
+	"TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA", "TEMPORAL_TLS_CLIENT_KEY_PATH",
+	"TEMPORAL_TLS_CLIENT_KEY_DATA", "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_SERVER_CA_CERT_DATA",
+	"TEMPORAL_CODEC_ENDPOINT", "TEMPORAL_CODEC_AUTH",
+}
+
+// nearMiss suggests what a variable of Temporal or NATS may have been meant for. Their names aren't ours
+// alone, so that one which is like none of those that are read is nothing to speak of.
+func nearMiss(name string, known []string) string {
+	for _, prefix := range []string{"TEMPORAL_", "NATS_"} {
+		var candidates []string
+		for _, candidate := range slices.Concat(known, temporals) {
+			if strings.HasPrefix(candidate, prefix) {
+				candidates = append(candidates, candidate)
+			}
+		}
+		if strings.HasPrefix(name, prefix) && !slices.Contains(candidates, name) {
+			return nearest(prefix, name, candidates)
+		}
 	}
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
-	if distance(nearest) > len(strings.TrimPrefix(name, ours))/3 {
+	return ""
+}
+
+// suggestion compares without the prefix, which NATS_URL doesn't have; what is too far off is none.
+func suggestion(name string, known []string) string { return nearest(ours, name, known) }
+
+func nearest(prefix, name string, known []string) string {
+	distance := func(to string) int {
+		return levenshtein.ComputeDistance(strings.TrimPrefix(to, prefix), strings.TrimPrefix(name, prefix))
+	}
+	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(best) > len(strings.TrimPrefix(name, prefix))/3 {
 		return ""
 	}
-	return "; did you mean " + nearest + "?"
+	return "; did you mean " + best + "?"
 }
