@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
@@ -60,6 +63,14 @@ func TestProgressTellsACauseOnceAndWithoutTheTurn(t *testing.T) {
 	v.WaitingFor = "local: poll: refused"
 	p.show(v)
 	require.Equal(t, "waiting for local: poll: refused\n", out.String())
+}
+
+func TestAWorkerThatDiedIsSaidInWords(t *testing.T) {
+	silence := &failurepb.Failure{Message: "activity Heartbeat timeout", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{
+		TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{TimeoutType: enumspb.TIMEOUT_TYPE_HEARTBEAT},
+	}}
+	require.Equal(t, "its worker fell silent; another one takes it over", troubleOf(&workflowpb.PendingActivityInfo{LastFailure: silence}))
+	require.Equal(t, "no", troubleOf(&workflowpb.PendingActivityInfo{LastFailure: &failurepb.Failure{Message: "no"}}))
 }
 
 func TestProgressSaysWhyThereIsAnotherAttempt(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/domain"
@@ -151,13 +152,12 @@ func (v *view) account(t *timeline) {
 	for i := range v.Agents {
 		agent := &v.Agents[i]
 		last := t.last[agent.AgentID]
-		switch agent.State {
-		case domain.AgentWaiting, domain.AgentSubmitted:
-			if agent.Attempt > last.attempt {
-				agent.After = last.reason
-			}
-		default:
+		atWork := agent.State == domain.AgentWaiting || agent.State == domain.AgentSubmitted
+		switch {
+		case !atWork:
 			agent.Tokens = last.tokens
+		case agent.Attempt > last.attempt:
+			agent.After = last.reason
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (v *view) account(t *timeline) {
 func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
 	v.account(t)
 	for _, activity := range pending {
-		trouble := activity.GetLastFailure().GetMessage()
+		trouble := troubleOf(activity)
 		switch activity.GetActivityType().GetName() {
 		case workflows.SubmitTurns.Name():
 			var progress workflows.SubmitProgress
@@ -181,6 +181,15 @@ func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
 		}
 	}
 	v.waits()
+}
+
+// troubleOf is why the activity is tried again; that of a worker that died is Temporal's own words.
+func troubleOf(activity *workflowpb.PendingActivityInfo) string {
+	failure := activity.GetLastFailure()
+	if failure.GetTimeoutFailureInfo().GetTimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT {
+		return "its worker fell silent; another one takes it over"
+	}
+	return failure.GetMessage()
 }
 
 func heartbeat(details *commonpb.Payloads, into any) bool {
