@@ -7,7 +7,7 @@ RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo up down status logs test unit integration pytest check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration pytest check fmt histories
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,14 +15,17 @@ help: ## what there is
 build: ## bin/worker and bin/starter
 	go build -ldflags "-X main.version=$(VERSION)" -o bin/ ./worker ./starter
 
-demo: up ## one deliberation, then one that survives two kills; VLLM_URL=… VLLM_MODEL=… for a real model
+demo: up ## one deliberation, then one that survives two kills; VLLM_URL=… for a model server of yours
 	@$(VENV)/python deploy/dev/demo.py
 
-up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model and the worker
+up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model (or VLLM_URL=…) and the worker
 	@$(STACK) up
 
-down: ## end all of it
+down: ## end all of it; history and events stay for the next up
 	@$(STACK) down
+
+clean: ## end all of it and remove its data; tools stay
+	@$(STACK) clean
 
 status: ## what runs
 	@$(STACK) status
@@ -34,6 +37,7 @@ unit: ## all that needs nothing running, in a minute
 	@$(STACK) prepare venv
 	go test $(RACE) -shuffle=on ./...
 	cd deploy/ray && $(VENV)/pytest -q -m "not ray"
+	cd deploy/dev && $(VENV)/python -m pytest -q -p no:asyncio tests
 
 test: unit pytest integration ## everything, with a real Ray, Temporal and NATS on free ports of their own
 

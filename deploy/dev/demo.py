@@ -31,14 +31,11 @@ class Demo:
         layout = Layout.at(self.home)
         self.known = json.loads(layout.record.read_text())
         self.environment = {**os.environ, **_variables(layout.env)}
-        self.canned = not os.environ.get("VLLM_URL")
+        self.canned = not self.known["vllm_url"]
 
     def play(self) -> None:
         self.first_act()
-        if self.canned:
-            self.second_act()
-        else:
-            say("\nThe second act counts calls, which only the stand-in tells: unset VLLM_URL to see it.")
+        self.second_act()
         self.farewell()
 
     def first_act(self) -> None:
@@ -52,13 +49,16 @@ class Demo:
 
     def second_act(self) -> None:
         say("\n── 2. The same, while the worker and a runner are killed with SIGKILL in mid-turn ──\n")
-        model = f"canned/slow-{_stamp()}"
-        self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
+        say("(a dead worker is noticed 30 s after its last heartbeat; then its turns are polled again)\n")
+        model = self.known["vllm_model"]
+        if self.canned:
+            model = f"canned/slow-{_stamp()}"
+            self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
         task = f"Find why the nightly import loses rows, {_stamp()}"
         command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model]
         started = time.monotonic()
         with subprocess.Popen(command, env=self.environment, cwd=ROOT) as running:
-            self._wait_for_calls(model, AGENTS)
+            self._wait_for_turns(model, running)
             worker = self._kill_worker()
             runner = self._kill_runner()
             killed = time.monotonic()
@@ -68,14 +68,21 @@ class Demo:
         self._receipt(model, worker, runner, killed, started)
 
     def _receipt(self, model: str, worker: int, runner: tuple[str, int], killed: float, started: float) -> None:
+        say("\n── receipt ──")
+        say(f"  killed          worker (pid {worker}), {runner[0]} (pid {runner[1]}), both with SIGKILL")
+        now = time.monotonic()
+        say(f"  recovered in    {now - killed:.1f} s after the kill, {now - started:.1f} s in all")
+        if self.canned:
+            self._count_calls(model)
+        else:
+            say("  model calls     only the stand-in counts them: unset VLLM_URL to see that none is paid for twice")
+
+    def _count_calls(self, model: str) -> None:
         calls = self._calls(model)
         ids = [call["request_id"] for call in calls]
         answered = [call for call in calls if call["outcome"] == "completed"]
         lost = [call for call in calls if call["outcome"] != "completed"]
-        say("\n── receipt ──")
-        say(f"  killed          worker (pid {worker}), {runner[0]} (pid {runner[1]}), both with SIGKILL")
-        now, again = time.monotonic(), len(ids) - len(set(ids))
-        say(f"  recovered in    {now - killed:.1f} s after the kill, {now - started:.1f} s in all")
+        again = len(ids) - len(set(ids))
         say(f"  model calls     {AGENTS} needed, {len(calls)} made: {len(lost)} died with their runner unanswered")
         say(f"  paid twice      {len(answered) - AGENTS} answers; {again} turns called twice (by X-Request-Id)")
         if len(answered) != AGENTS or again:
@@ -107,19 +114,31 @@ class Demo:
 
     def _kill_runner(self) -> tuple[str, int]:
         """The runner that has the turns: a deliberation lives on one."""
-        info = self._get(f"{self.known['ray_app_url']}/v1/info", token=self.known["ray_token"])
-        busy = max(info["runners"], key=lambda runner: runner["in_flight"])
+        busy = max(self._runners(), key=lambda runner: runner["in_flight"])
         os.kill(busy["pid"], signal.SIGKILL)
         return busy["name"], busy["pid"]
 
-    def _wait_for_calls(self, model: str, wanted: int) -> None:
+    def _runners(self) -> list[dict]:
+        return self._get(f"{self.known['ray_app_url']}/v1/info", token=self.known["ray_token"])["runners"]
+
+    def _wait_for_turns(self, model: str, running: subprocess.Popen) -> None:
+        """Until the turns are with the model: the stand-in tells that, of any other one the runner does."""
         until = time.monotonic() + PATIENCE_SECONDS
-        while sum(call["outcome"] == "open" for call in self._calls(model)) < wanted:
+        while self._in_mid_turn(model) < AGENTS:
+            if running.poll() is not None:
+                raise Failed(
+                    "the deliberation ended before anything could be killed: the model is too quick for this act"
+                )
             if time.monotonic() > until:
                 raise Failed(
-                    f"the model has had no {wanted} calls within {PATIENCE_SECONDS} s; `make status` tells what runs"
+                    f"no {AGENTS} turns have been in flight within {PATIENCE_SECONDS} s; `make status` tells what runs"
                 )
             time.sleep(0.1)
+
+    def _in_mid_turn(self, model: str) -> int:
+        if self.canned:
+            return sum(call["outcome"] == "open" for call in self._calls(model))
+        return max(runner["in_flight"] for runner in self._runners())
 
     def _calls(self, model: str) -> list[dict[str, str]]:
         query = urllib.parse.urlencode({"model": model})

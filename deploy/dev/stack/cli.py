@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
-from stack import ports, preflight, prepare, processes
+from stack import model, ports, preflight, prepare, processes
 from stack.console import Failed, say, took
 from stack.layout import ROOT, VENV, VENV_PYTHON, Layout
 from stack.programs import NAMES
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("up", _up, "start what is missing, and wait until it answers", choice)
     command("down", _down, "end everything, and see that nothing stays")
+    command("clean", _clean, "end everything, and remove its data: history, events, logs")
     command("status", _status, "what runs").add_argument("--json", action="store_true")
     logs = command("logs", _logs, "the logs, of all programs or of one; follows them on a terminal")
     logs.add_argument("program", nargs="?", choices=NAMES)
@@ -70,7 +72,7 @@ def _up(arguments: argparse.Namespace) -> int:
     layout, wanted = Layout.at(arguments.home), _wanted(arguments)
     if not arguments.prepared_since:
         say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
-        _check([*preflight.tools(), *_taken_ports(layout, wanted, arguments.free_ports)])
+        _check([*preflight.tools(), *model.choose(), *_taken_ports(layout, wanted, arguments.free_ports)])
         prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
     _enter_environment("--prepared-since", str(started))
     from stack.report import farewell
@@ -89,6 +91,18 @@ def _down(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     found = Stack(Layout.at(arguments.home)).down()
     say(f"down in {took(started)}, nothing left running" if found else "nothing was running")
+    return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    layout = Layout.at(arguments.home)
+    if VENV_PYTHON.exists():
+        _down(arguments)
+    elif processes.belonging(layout):
+        raise Failed(f"a stack runs, and its Python environment {VENV} is gone: end it first")
+    there = layout.home.exists()
+    shutil.rmtree(layout.home, ignore_errors=True)
+    say(f"{os.path.relpath(layout.home, ROOT)} removed" if there else "there was no data")
     return 0
 
 
@@ -131,8 +145,20 @@ def _logs(arguments: argparse.Namespace) -> int:
     present = [str(file) for file in files if file.exists()]
     if not present:
         raise Failed(f"no logs in {layout.logs}")
-    follow = ["-F"] if sys.stdout.isatty() else []
+    running = bool(processes.belonging(layout))
+    if not running:
+        print("no stack is running; these are the logs of the last one", file=sys.stderr, flush=True)
+    if arguments.program and not layout.log(arguments.program).stat().st_size:
+        print(f"the log is empty: {_silence(arguments.program, layout)}", file=sys.stderr, flush=True)
+    follow = ["-F"] if running and sys.stdout.isatty() else []
     os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *present])
+
+
+def _silence(program: str, layout: Layout) -> str:
+    if program != "model":
+        return f"{program} has had nothing to say"
+    port = Record.load(layout).ports.get("model", "…")
+    return f"the stand-in writes of trouble only; its calls are at http://{ports.HOST}:{port}/control/calls"
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -171,7 +197,8 @@ def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[st
     if processes.belonging(layout):
         return []
     record = Record.load(layout)
-    return preflight.taken(ports.choose(record.ports, (), record.free_ports or free_ports), wanted)
+    chosen = ports.choose(record.ports, (), record.free_ports or free_ports)
+    return [*preflight.equal(chosen, wanted), *preflight.taken(chosen, wanted)]
 
 
 def _check(problems: list[str]) -> None:

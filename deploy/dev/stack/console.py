@@ -26,11 +26,13 @@ def took(since: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def tail(path: Path, lines: int = 15) -> str:
-    """The end of a log, indented; reads its last 64 KiB only."""
+def tail(path: Path, lines: int = 15, since: int = 0) -> str:
+    """The end of a log, indented; reads its last 64 KiB only, and nothing from before `since`."""
     try:
         with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - 65536))
+            size = path.stat().st_size
+            # A log that is shorter than it was has been rotated.
+            log.seek(max(since if since <= size else 0, size - 65536))
             text = log.read().decode(errors="replace")
     except OSError:
         return "    (no log yet)"

@@ -30,10 +30,27 @@ def taken(chosen: Mapping[str, int], programs: Iterable[str]) -> list[str]:
         port = chosen[name]
         if known.program in programs and not ports.is_free(port):
             problems.append(
-                f"port {port} for {name.replace('_', ' ')} is taken by {ports.listener(port)}: "
+                f"port {port} for {_spoken(name)} is taken by {ports.listener(port)}: "
                 f"end that, or choose another port with {known.variable}=…"
             )
     return problems
+
+
+def equal(chosen: Mapping[str, int], programs: Iterable[str]) -> list[str]:
+    """Ports of these programs that meet each other."""
+    programs, owners, problems = set(programs), {}, []
+    for name in (name for name in chosen if ports.owner_program(name) in programs):
+        span = ports.span(name, chosen[name])
+        if others := {owners[port] for port in span if port in owners}:
+            variables = " or ".join(f"{ports.KNOWN[one].variable}=…" for one in (*others, name) if one in ports.KNOWN)
+            both = f"{_spoken(name)} and for {_spoken(others.pop())} too"
+            problems.append(f"port {chosen[name]} can't be for {both}: change one with {variables}")
+        owners.update(dict.fromkeys(span, name))
+    return problems
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _missing() -> list[str]:

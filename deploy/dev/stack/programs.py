@@ -153,12 +153,15 @@ def _ray_app(record: Record) -> Program:
 
 
 def _model(record: Record) -> Program:
-    port = record.ports["model"]
+    port, stand_in = record.ports["model"], f"http://{HOST}:{record.ports['model']}"
+    where = f"{stand_in} (a stand-in: its answers are CANNED)"
+    if record.vllm_url:
+        where = f"{record.vllm_url}, {record.vllm_model} (not of this stack)"
     return Program(
         name="model",
         command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port)],
-        where=f"http://{HOST}:{port} (a stand-in: its answers are CANNED)",
-        ready=lambda: readiness.answers(f"http://{HOST}:{port}/healthz"),
+        where=where,
+        ready=lambda: readiness.answers(f"{stand_in}/healthz"),
         hint="VLLM_URL=… VLLM_MODEL=… uses a model of yours instead",
         environment={"PYTHONUNBUFFERED": "1"},
     )

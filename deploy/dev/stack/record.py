@@ -14,6 +14,7 @@ from stack.layout import Layout
 from stack.ports import HOST
 
 NAMESPACE = "default"
+STAND_IN_MODEL = "canned/stand-in"
 
 
 @dataclass
@@ -25,6 +26,9 @@ class Record:
     free_ports: bool = False
     wanted: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
+    # Another model server than the stand-in; empty: the stand-in.
+    vllm_url: str = ""
+    vllm_model: str = ""
 
     @classmethod
     def load(cls, layout: Layout) -> Record:
@@ -32,7 +36,8 @@ class Record:
             kept = json.loads(layout.record.read_text())
         except (OSError, ValueError):
             return cls(layout, {})
-        return cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"])
+        server, model = kept.get("vllm_url", ""), kept.get("vllm_model", "") if kept.get("vllm_url") else ""
+        return cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"], server, model)
 
     def urls(self) -> dict[str, str]:
         ports = self.ports
@@ -42,7 +47,7 @@ class Record:
             "nats_url": f"nats://{HOST}:{ports['nats']}",
             "ray_dashboard": f"http://{HOST}:{ports['ray_dashboard']}",
             "ray_app_url": f"http://{HOST}:{ports['ray_app']}/deliberation",
-            "model_url": os.environ.get("VLLM_URL") or f"http://{HOST}:{ports['model']}",
+            "model_url": self.vllm_url or f"http://{HOST}:{ports['model']}",
             "worker_url": f"http://{HOST}:{ports['worker']}",
             "ray_address": f"{HOST}:{ports['ray_gcs']}",
         }
@@ -73,7 +78,7 @@ class Record:
         """What a request needs besides: the model, ours unless the user names one."""
         return {
             "DELIBERATION_VLLM_URL": self.urls()["model_url"],
-            "DELIBERATION_VLLM_MODEL": os.environ.get("VLLM_MODEL") or "canned/stand-in",
+            "DELIBERATION_VLLM_MODEL": self.vllm_model or STAND_IN_MODEL,
         }
 
     def save(self) -> None:
@@ -84,6 +89,7 @@ class Record:
             "ports": self.ports,
             **self.urls(),
             "namespace": NAMESPACE,
+            "vllm_url": self.vllm_url,
             "vllm_model": self.model()["DELIBERATION_VLLM_MODEL"],
             "ray_token": self.token(),
             "pids": self.pids,

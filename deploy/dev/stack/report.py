@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from stack import processes
 from stack.console import say
 from stack.layout import ROOT, Layout
 from stack.programs import all_programs
@@ -27,17 +28,20 @@ def farewell(layout: Layout) -> str:
         "worker": f"worker's metrics  {urls['worker_url']}/metrics",
     }
     lines = [line for program, line in pages.items() if program in record.wanted]
-    lines.append(f"model             {urls['model_url']}")
+    lines.append(f"model             {urls['model_url']}, {record.model()['DELIBERATION_VLLM_MODEL']}")
     lines.append(f"for your shell    set -a; . {os.path.relpath(layout.home, ROOT)}/env; set +a")
     return "\n".join(f"  {line}" for line in lines)
 
 
 def status(layout: Layout, as_json: bool) -> int:
-    """0: all that is wanted answers; 1: something doesn't; 3: no stack is running."""
+    """0: all that is wanted answers; 1: something doesn't, or nobody supervises it; 3: no stack is running."""
     record, states = Record.load(layout), Supervisor(layout).states()
     if not states:
-        say(json.dumps({"running": False, "programs": {}}) if as_json else "no stack is running")
-        return NOT_RUNNING
+        left, words = len(processes.belonging(layout)), "no stack is running"
+        if left:
+            words = f"the supervisor is dead, {left} processes are left: make down (or make up)"
+        say(json.dumps({"running": False, "programs": {}, "left": left}) if as_json else words)
+        return 1 if left else NOT_RUNNING
     everything = all_programs(record)
     with ThreadPoolExecutor() as pool:
         asked = {

@@ -26,6 +26,7 @@ class Stack:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.supervisor = Supervisor(layout)
+        self._begun: dict[str, int] = {}  # how long each log was when its program was started
 
     def up(self, wanted: list[str], free_ports: bool) -> None:
         """Starts what is missing and returns when all that is wanted answers."""
@@ -36,7 +37,7 @@ class Stack:
             running = self.supervisor.running()
             missing = [name for name in wanted if name not in running]
             record = self._record(wanted, free_ports, running)
-            if problems := preflight.taken(record.ports, missing):
+            if problems := [*preflight.equal(record.ports, record.wanted), *preflight.taken(record.ports, missing)]:
                 raise Failed("\n".join(problems))
             record.save()
             all_of_them = programs.all_programs(record)
@@ -64,7 +65,7 @@ class Stack:
     def start(self, name: str) -> None:
         record = self._running_record()
         program = programs.all_programs(record)[name]
-        self.supervisor.start([name])
+        self._begin([name])
         self._await({name: program}, started=[name])
         self._remember_pids(record)
 
@@ -87,7 +88,13 @@ class Stack:
             self.supervisor.launch()
         else:
             self.supervisor.adopt()
-        self.supervisor.start(missing)
+        self._begin(missing)
+
+    def _begin(self, names: Iterable[str]) -> None:
+        for name in names:
+            log = self.layout.log(name)
+            self._begun[name] = log.stat().st_size if log.exists() else 0
+        self.supervisor.start(names)
 
     def _await(self, wanted: dict[str, Program], started: Iterable[str]) -> None:
         begun = said = time.monotonic()
@@ -113,7 +120,8 @@ class Stack:
         for name in gone or waiting:
             what = "doesn't stay up" if name in gone else f"doesn't answer after {READY_SECONDS} s"
             log = self.layout.log(name)
-            parts.append(f"{name} {what}; the end of {log}:\n{tail(log)}\n  what to do: {waiting[name].hint}")
+            end = tail(log, since=self._begun.get(name, 0))
+            parts.append(f"{name} {what}; the end of {log}:\n{end}\n  what to do: {waiting[name].hint}")
         raise Failed("\n".join([*parts, "the rest keeps running; the same command tries again, `down` ends it all"]))
 
     def _record(self, wanted: list[str], free_ports: bool, running: set[str]) -> Record:
@@ -122,6 +130,7 @@ class Stack:
         record.free_ports = record.free_ports or free_ports
         record.wanted = [name for name in programs.NAMES if name in wanted or name in running]
         record.ports = ports.choose(record.ports, running, record.free_ports)
+        record.vllm_url, record.vllm_model = os.environ.get("VLLM_URL", ""), os.environ.get("VLLM_MODEL", "")
         return record
 
     def _running_record(self) -> Record:

@@ -1,0 +1,133 @@
+"""What the local stack finds out before it starts anything, and what it says."""
+
+import http.server
+import json
+import threading
+
+import pytest
+
+from stack import model, preflight
+from stack.console import tail
+from stack.layout import Layout
+from stack.record import STAND_IN_MODEL, Record
+from stack.report import status
+
+PROGRAMS = ("temporal", "nats", "ray")
+
+
+@pytest.mark.parametrize(
+    ("ports", "want"),
+    [
+        ({"temporal": 7233, "nats": 4222}, []),
+        (
+            {"temporal": 7233, "nats": 7233},
+            ["port 7233 can't be for nats and for temporal too: change one with TEMPORAL_PORT=… or NATS_PORT=…"],
+        ),
+        (
+            {"nats": 25100, "ray_workers": 25000},
+            ["port 25000 can't be for ray workers and for nats too: change one with NATS_PORT=…"],
+        ),
+        ({"nats": 8001, "model": 8001}, []),  # no model is started
+    ],
+)
+def test_two_programs_never_share_a_port(ports, want):
+    assert preflight.equal(ports, PROGRAMS) == want
+
+
+@pytest.fixture
+def server():
+    """A model server whose answer to GET …/models is set by the test."""
+    answer = {"code": 200, "body": b""}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answer["code"] if self.path == "/v1/models" else 404)
+            self.end_headers()
+            self.wfile.write(answer["body"])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
+        answer["url"] = f"http://127.0.0.1:{listening.server_port}"
+        yield answer
+        listening.shutdown()
+
+
+def lists(*models):
+    return json.dumps({"data": [{"id": name} for name in models]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "body", "problem", "used"),
+    [
+        ("", 200, lists("qwen"), "", "qwen"),
+        ("", 200, lists("qwen", "llama"), "serves qwen, llama: name one", ""),
+        ("", 401, b"", "serves none that it tells: name one", ""),
+        ("llama", 401, b"", "", "llama"),
+        ("llama", 200, lists("qwen"), "", "llama"),
+        ("", 500, b"", "HTTP Error 500", ""),
+        ("", 200, b"<html>", "can't be read", ""),
+        ("", 200, b"[]", "the answer is no list of models", ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/v1", "/v1/"])
+def test_a_model_server_is_asked_for_its_models(server, monkeypatch, path, given, code, body, problem, used):
+    server.update(code=code, body=body)
+    monkeypatch.setenv("VLLM_URL", server["url"] + path)
+    monkeypatch.setenv("VLLM_MODEL", given)
+
+    problems = model.choose()
+
+    assert bool(problems) == bool(problem)
+    assert problem in "".join(problems)
+    assert model.os.environ["VLLM_MODEL"] == used
+
+
+def test_a_model_server_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("VLLM_URL", "http://127.0.0.1:1")
+    assert "VLLM_URL: http://127.0.0.1:1/v1/models can't be read: " in model.choose()[0]
+
+
+def test_a_model_needs_its_server(monkeypatch):
+    monkeypatch.delenv("VLLM_URL", raising=False)
+    monkeypatch.setenv("VLLM_MODEL", "qwen")
+    assert model.choose() == ["VLLM_MODEL=qwen needs VLLM_URL, the server that has it"]
+
+
+def test_the_model_in_use_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
+    ports = dict.fromkeys(
+        ("temporal", "temporal_ui", "nats", "ray_dashboard", "ray_app", "model", "worker", "ray_gcs"), 1
+    )
+    record = Record(Layout(tmp_path), ports, vllm_url="http://vllm:8000", vllm_model="qwen")
+    record.save()
+    assert Record.load(record.layout).model() == {
+        "DELIBERATION_VLLM_URL": "http://vllm:8000",
+        "DELIBERATION_VLLM_MODEL": "qwen",
+    }
+
+    record.vllm_url = record.vllm_model = ""
+    record.save()
+    assert Record.load(record.layout).model()["DELIBERATION_VLLM_MODEL"] == STAND_IN_MODEL
+
+
+def test_a_logs_end_is_of_this_run(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    size = log.stat().st_size
+    log.write_text("old\nnew\n")
+    assert tail(log, since=size) == "    new"
+    log.write_text("n\n")  # rotated
+    assert tail(log, since=size) == "    n"
+
+
+def test_a_dead_supervisor_is_not_a_stack_that_is_down(tmp_path, monkeypatch, capsys):
+    assert status(Layout(tmp_path), as_json=False) == 3
+    monkeypatch.setattr("stack.processes.belonging", lambda _: {7: "ray", 8: "nats"})
+    assert status(Layout(tmp_path), as_json=False) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "no stack is running",
+        "the supervisor is dead, 2 processes are left: make down (or make up)",
+    ]
