@@ -89,6 +89,11 @@ func TestAGoodRequestIsGood(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
+func TestTheShippedRequestIsGood(t *testing.T) {
+	code, _, stderr := called(t, "", "run", "-f", "../deploy/dev/request.json", "--dry-run")
+	require.Equal(t, exitDone, code, stderr)
+}
+
 func TestARefusalNamesAtMostFiftyFaults(t *testing.T) {
 	text := with(`{"agent_id":"a"}`, strings.TrimSuffix(strings.Repeat(`{"agent_id":""},`, 60), ","))
 	_, _, stderr := called(t, text, "run", "-f", "-")

@@ -94,6 +94,7 @@ class Demo:
         say("  the list        bin/temporal workflow list --query \"WorkflowType='Deliberation'\"")
         say("  how one stands  bin/starter status ID        bin/temporal workflow query --workflow-id ID --type status")
         say("  statistics      bin/starter stats            bin/starter jobs")
+        say("                  (ID is deliberation-<task_id>, as above)")
         say(f'  your own task   set -a; . {self.home}/env; set +a; bin/starter run "…" --role DEV --agents 3')
         say("  the end         make down")
 

@@ -22,7 +22,8 @@ def choose() -> list[str]:
     try:
         served = _served(url)
     except (OSError, http.client.HTTPException, ValueError) as failure:
-        cause = f"VLLM_URL: {_models(url)} can't be read: {failure}"
+        why = getattr(failure, "reason", failure)
+        cause = f"VLLM_URL: {_models(url)} can't be read: {why}"
         return [f"{cause}; start the model server, or unset VLLM_URL for the stand-in"]
     if model:
         if served and model not in served:

@@ -67,7 +67,7 @@ def lists(*models):
         ("", 401, b"", "serves none that it tells: name one", ""),
         ("llama", 401, b"", "", "llama"),
         ("llama", 200, lists("qwen"), "", "llama"),
-        ("", 500, b"", "HTTP Error 500", ""),
+        ("", 500, b"", "Internal Server Error", ""),
         ("", 200, b"<html>", "can't be read", ""),
         ("", 200, b"[]", "the answer is no list of models", ""),
     ],
