@@ -69,5 +69,6 @@ def _table(rows: dict[str, dict]) -> str:
     for name, row in rows.items():
         answers = "yes" if row["ready"] else "no" if row["wanted"] else "-"
         up = f"{row['uptime_seconds']} s" if row["pid"] else "-"
-        lines.append(f"{name:<10}{row['state']:<11}{answers:<9}{row['pid'] or '-':<9}{up:<10}{row['where']}")
+        state = row["state"] if row["wanted"] or row["pid"] else "-"
+        lines.append(f"{name:<10}{state:<11}{answers:<9}{row['pid'] or '-':<9}{up:<10}{row['where']}")
     return "\n".join(lines)
