@@ -101,8 +101,8 @@ func TestDeadlineAlone(t *testing.T) {
 	kind, details := failure(t, run)
 	require.Equal(t, domain.DeadlineExceeded, kind)
 	require.Equal(t, domain.StillRunning, details.Failures[0].ErrorType)
-	deadline := lastly(t, run, enumspb.EVENT_TYPE_TIMER_FIRED)
-	late := lastly(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED).Sub(deadline)
+	deadline := timeOf(t, run, enumspb.EVENT_TYPE_TIMER_FIRED)
+	late := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED).Sub(deadline)
 	require.Less(t, late, 3*time.Second, "it ends within 3 s of its deadline while Ray answers")
 	require.Len(t, calls(t, model), 1)
 	running(t, model, 0)
@@ -136,7 +136,7 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, temporalClient.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
 
 	running(t, model, 0)
-	cancelled := lastly(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+	cancelled := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
 	for _, call := range calls(t, model) {
 		require.WithinDuration(t, cancelled, call.EndedAt, 2*time.Second, "nothing runs at the model 2 s after the cancel")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,17 +139,13 @@ func attempts(t require.TestingT, run client.WorkflowRun, activity string) []int
 	return ended
 }
 
-// lastly is the time of the last event of a type.
-func lastly(t *testing.T, run client.WorkflowRun, kind enumspb.EventType) time.Time {
+// timeOf is the time of the first event of a type.
+func timeOf(t *testing.T, run client.WorkflowRun, kind enumspb.EventType) time.Time {
 	t.Helper()
-	var at time.Time
-	for _, event := range history(t, run) {
-		if event.GetEventType() == kind {
-			at = event.GetEventTime().AsTime()
-		}
-	}
-	require.NotZero(t, at, "no %s", kind)
-	return at
+	events := history(t, run)
+	first := slices.IndexFunc(events, func(event *historypb.HistoryEvent) bool { return event.GetEventType() == kind })
+	require.GreaterOrEqual(t, first, 0, "no %s", kind)
+	return events[first].GetEventTime().AsTime()
 }
 
 // waitedFor waits until a worker waits for so many turns of a run.
