@@ -21,13 +21,14 @@ type fakeRay struct {
 	stopped   []domain.StopOrder
 	forgotten []domain.StopOrder
 
-	refusals []error // for the submits in order; then there is room
-	hasty    bool    // a poll is answered at once, whatever the turn does
-	hangs    bool    // a submit isn't answered before its context ends
-	awaitErr error
-	stopErr  error
-	deaf     map[domain.TurnID]bool // turns that don't stop
-	silent   map[domain.TurnID]bool // turns that a stop's answer leaves out
+	refusals  []error // for the submits in order; then there is room
+	hasty     bool    // a poll is answered at once, whatever the turn does
+	hangs     bool    // a submit isn't answered before its context ends
+	awaitErr  error
+	stopErr   error
+	stopTakes time.Duration
+	deaf      map[domain.TurnID]bool // turns that don't stop
+	silent    map[domain.TurnID]bool // turns that a stop's answer leaves out
 }
 
 func newFakeRay() *fakeRay {
@@ -92,6 +93,7 @@ func (f *fakeRay) Await(ctx context.Context, handle domain.Handle, wait time.Dur
 }
 
 func (f *fakeRay) Stop(_ context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+	time.Sleep(f.stopTakes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stopped = append(f.stopped, order)

@@ -4,33 +4,96 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
 )
 
-// publishEvents stores events in order. A repetition publishes all of them again, under the same ids.
+const (
+	// publishesAtOnce keeps a JetStream that doesn't answer from taking every slot beside the stops.
+	publishesAtOnce = 200
+	// publishGroup is how many events are stored before that is noted: a retry goes on behind them.
+	publishGroup = 4
+	// publishSpare is what an attempt leaves of its time, so that its end is told and its notes are kept.
+	publishSpare = 2 * time.Second
+)
+
+// publishEvents stores events in order. A repetition goes on behind those that are known to be stored,
+// and publishes the others again under the same ids.
 func (s set) publishEvents(ctx context.Context, in workflows.PublishEventsInput) (workflows.PublishEventsResult, error) {
+	var none workflows.PublishEventsResult
 	if s.Publisher == nil {
-		return workflows.PublishEventsResult{}, &domain.Error{
-			Kind: domain.KindPublish, Op: "publish", Err: errors.New("this worker has no NATS_URL"),
+		return none, notPublished("this worker has no NATS_URL", 0)
+	}
+	select {
+	case s.publishing <- struct{}{}:
+		defer func() { <-s.publishing }()
+	default:
+		return none, notPublished("too many wait for JetStream at once", 5*time.Second)
+	}
+	events, err := eventsOf(in)
+	if err != nil {
+		return none, err
+	}
+	limited, cancel := withSpare(ctx)
+	defer cancel()
+	stored := 0
+	resume(ctx, &stored)
+	for stored = min(stored, len(events)); stored < len(events); {
+		group := nextGroup(events[stored:])
+		if err := s.Publisher.Publish(limited, group); err != nil {
+			if limited.Err() != nil && ctx.Err() == nil {
+				err = notPublished("JetStream takes long: "+domain.Count(stored, "event")+" stored so far", 0)
+			}
+			return none, err
+		}
+		stored += len(group)
+		activity.RecordHeartbeat(ctx, stored)
+	}
+	return workflows.PublishEventsResult{Stored: stored}, nil
+}
+
+func notPublished(why string, after time.Duration) error {
+	return &domain.Error{Kind: domain.KindPublish, Op: "publish", RetryAfter: after, Err: errors.New(why)}
+}
+
+func withSpare(ctx context.Context) (context.Context, context.CancelFunc) {
+	if until, limited := ctx.Deadline(); limited {
+		return context.WithDeadline(ctx, until.Add(-publishSpare))
+	}
+	return context.WithCancel(ctx)
+}
+
+// nextGroup is the next few events; best-effort ones cost little and come along.
+func nextGroup(events []domain.Event) []domain.Event {
+	counted := 0
+	for i, event := range events {
+		if !event.Kind.BestEffort() {
+			counted++
+		}
+		if counted > publishGroup {
+			return events[:i]
 		}
 	}
+	return events
+}
+
+func eventsOf(in workflows.PublishEventsInput) ([]domain.Event, error) {
 	events := make([]domain.Event, 0, len(in.Events))
 	for _, record := range in.Events {
 		data, err := eventData(record, in.TaskDescription)
 		if err != nil {
-			return workflows.PublishEventsResult{}, err
+			return nil, err
 		}
 		events = append(events, domain.Event{
 			ID: record.ID, Kind: record.Kind, DeliberationID: record.DeliberationID,
 			AgentID: record.AgentID, At: record.At, Data: data,
 		})
 	}
-	if err := s.Publisher.Publish(ctx, events); err != nil {
-		return workflows.PublishEventsResult{}, err
-	}
-	return workflows.PublishEventsResult{Stored: len(events)}, nil
+	return events, nil
 }
 
 // eventData puts the task's description back into the events that show it: it travels once a batch.

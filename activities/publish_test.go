@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,6 +49,42 @@ func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *t
 	require.Equal(t, "dev-1", stream.AgentID)
 	require.JSONEq(t, `{"task_description":"Add <rate> limiting","role":"DEV","status":"streaming","model":"m",
 		"deliberation_id":"d","agent_id":"dev-1"}`, string(stream.Data))
+}
+
+func manyEvents(stored, offered int) workflows.PublishEventsInput {
+	var in workflows.PublishEventsInput
+	for i := range offered {
+		in.Events = append(in.Events, workflows.EventRecord{ID: fmt.Sprintf("offer-%d", i), Kind: domain.EventStreamStart, Data: []byte(`{}`)})
+	}
+	for i := range stored {
+		in.Events = append(in.Events, workflows.EventRecord{ID: fmt.Sprintf("event-%d", i), Kind: domain.EventAgentCompleted, Data: []byte(`{}`)})
+	}
+	return in
+}
+
+func TestPublishEvents_GoesOnBehindWhatAnEarlierTryStored(t *testing.T) {
+	w := newWorld(t)
+	events := &fakeEvents{}
+	w.with.Publisher, w.before = events, 8
+
+	out, err := tryPublish(w, manyEvents(10, 0))
+
+	require.NoError(t, err)
+	require.Equal(t, 10, out.Stored)
+	require.Len(t, events.stored, 2)
+	require.Equal(t, "event-8", events.stored[0].ID)
+}
+
+func TestPublishEvents_NotesWhatIsStoredAndOffersWhatCostsNothingTogether(t *testing.T) {
+	w := newWorld(t)
+	events := &fakeEvents{}
+	w.with.Publisher = events
+
+	_, err := tryPublish(w, manyEvents(9, 64))
+
+	require.NoError(t, err)
+	require.Len(t, events.stored, 73)
+	require.Equal(t, []any{68, 72, 73}, w.beats.recorded)
 }
 
 func TestPublishEvents_LeavesThemToAWorkerThatHasNATS(t *testing.T) {

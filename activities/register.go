@@ -43,11 +43,15 @@ const (
 )
 
 // set is the activities with what they work with.
-type set struct{ Dependencies }
+type set struct {
+	Dependencies
+
+	publishing chan struct{}
+}
 
 // Register makes workers run the activities.
 func Register(on Workers, with Dependencies) {
-	s := set{with}
+	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce)}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
 	bind(on.Main, workflows.StopTurns, s.stopTurns)

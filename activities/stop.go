@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -45,14 +46,24 @@ func (s set) stop(ctx context.Context, in workflows.StopTurnsInput, handles []do
 	}
 	for _, handle := range handles {
 		outcome, err := stopped(handle, byTurn, in.AnswerBytes)
-		if err != nil {
+		if err != nil && !lastTry(ctx) {
 			return err
+		}
+		if err != nil { // one turn that isn't seen to end doesn't hide what became of the others
+			activity.GetLogger(ctx).Warn("turn not seen to stop; run_seconds ends it on Ray", keyDeliberation, in.DeliberationID,
+				keyTurn, string(handle.TurnID), "error", err)
+			continue
 		}
 		into[handle.TurnID] = workflows.TurnOutcomeOf(outcome)
 		activity.GetLogger(ctx).Info("turn stopped", keyDeliberation, in.DeliberationID,
 			keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind))
 	}
 	return nil
+}
+
+// lastTry tells that Temporal has no time for a further attempt as long as this one.
+func lastTry(ctx context.Context) bool {
+	return time.Since(activity.GetInfo(ctx).ScheduledTime) > workflows.StopTries
 }
 
 // stopped is what became of a turn; an error when Ray doesn't say that it has ended.

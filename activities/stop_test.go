@@ -3,6 +3,8 @@ package activities_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -105,6 +107,22 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 			require.Empty(t, w.ray.forgotten)
 		})
 	}
+}
+
+func TestStopTurns_TellsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		runs(w.ray, "t2")
+		w.ray.becomes(completed("t1", `{"proposal":"in time","score":0.5}`))
+		w.ray.deaf["t2"] = true
+		w.ray.stopTakes = workflows.StopTries + time.Second
+
+		out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2")})
+
+		require.NoError(t, err)
+		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
+		require.NotContains(t, out.Outcomes, domain.TurnID("t2"), "nobody saw it end")
+	})
 }
 
 func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {

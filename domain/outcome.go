@@ -56,9 +56,9 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	if done.Usage != (Usage{}) {
 		o.Usage = done.Usage
 	}
-	o.Metadata["finish_reason"] = done.FinishReason
+	o.Metadata["finish_reason"] = label(done.FinishReason)
 	if done.ResponseFormat != "" {
-		o.Metadata["response_format"] = done.ResponseFormat
+		o.Metadata["response_format"] = label(done.ResponseFormat)
 	}
 	answer, usable := ReadAnswer(done.Text, decode)
 	if !usable {
@@ -74,6 +74,12 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	}
 	o.Kind, o.Answer = OutcomeCompleted, fitted
 	return o
+}
+
+// label bounds a word of the model server's: only the answer itself may be long.
+func label(word string) string {
+	cut, _ := CutEncoded(word, 64)
+	return cut
 }
 
 // MetadataCopy is the outcome's metadata, the caller's to change.

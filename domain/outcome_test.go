@@ -101,3 +101,14 @@ func TestOutcomesAlwaysHaveAKindAndBounds(t *testing.T) {
 		require.Equal(t, "local", outcome.Metadata["cluster"])
 	})
 }
+
+func TestAModelServersWordsAreBounded(t *testing.T) {
+	long := strings.Repeat("<", 3_000_000)
+	outcome := domain.OutcomeOf(domain.Handle{TurnID: "t1"}, domain.Observation{
+		State:      domain.RayCompleted,
+		Completion: domain.Completion{Text: `{"proposal":"p"}`, FinishReason: long, ResponseFormat: long},
+	}, decodeJSON, 1000)
+	for name, value := range outcome.Metadata {
+		require.LessOrEqual(t, domain.EncodedSize(value), 64, name)
+	}
+}

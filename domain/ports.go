@@ -15,8 +15,8 @@ type RayCluster interface {
 	// can't be reached is an [Observation], not an error: the error is the context's.
 	Await(ctx context.Context, handle Handle, wait time.Duration) (Observation, error)
 
-	// Stop returns once no model call of these turns runs any more, with the final state of each:
-	// those that had completed come with their result.
+	// Stop returns once no model call of these turns runs any more, or it can't wait longer, with the
+	// state of each: those that had completed come with their result.
 	Stop(ctx context.Context, order StopOrder) ([]Observation, error)
 
 	// Forget drops outcomes whose results are safe elsewhere. A late submit of such a turn starts nothing.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -46,14 +47,14 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		}
 		with.dependencies.Publisher = with.publisher
 	}
+	present, settling := searchAttributes(ctx, temporal, namespace, c.Register, log)
 	settings := domain.Settings{
-		Cluster: c.RayClusters[0].name, Events: c.NATSURL != "", Allow: c.allow,
-		Attributes: searchAttributes(ctx, temporal, namespace, c.Register, log),
+		Cluster: c.RayClusters[0].name, Events: c.NATSURL != "", Allow: c.allow, Attributes: present,
 	}
 	if len(c.RayClusters) > 1 { // with one cluster there is nowhere else to go before the deadline
 		settings.Grace = c.RayGrace
 	}
-	with.environment = environment{settings}
+	with.environment = environment{settings: settings, settling: settling, settled: time.Now().Add(settleAfter)}
 	return with, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -56,10 +57,20 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 }
 
 // environment is what every deliberation's Opening records.
-type environment struct{ settings domain.Settings }
+type environment struct {
+	settings domain.Settings
+	settling []string // search attributes that were just registered,
+	settled  time.Time
+}
 
 // Settings does no I/O: it is read in a workflow task.
-func (e environment) Settings() domain.Settings { return e.settings }
+func (e environment) Settings() domain.Settings {
+	settings := e.settings
+	if time.Now().After(e.settled) {
+		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
+	}
+	return settings
+}
 
 // startStatistics makes sure that the one DeliberationStats of the namespace runs.
 func startStatistics(ctx context.Context, c client.Client, taskQueue string, log *slog.Logger) {

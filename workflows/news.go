@@ -101,7 +101,7 @@ func (n *news) finish(ctx workflow.Context) {
 		return
 	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:        outboxID(n.deliberationID, n.runID),
+		WorkflowID:        outboxID(n.deliberationID, n.recordedRun(ctx)),
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "events of " + n.deliberationID,
 	}), DeliberationOutboxName, left)
@@ -109,6 +109,19 @@ func (n *news) finish(ctx workflow.Context) {
 	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("outbox not started; events are lost", "error", err)
 	}
+}
+
+// recordedRun is the id of the run that history records: a reset replays it under an id of its own, and
+// must find the child that was started.
+func (n *news) recordedRun(ctx workflow.Context) string {
+	if workflow.GetVersion(ctx, "outbox-run", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return n.runID
+	}
+	recorded := n.runID
+	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return n.runID }).Get(&recorded); err != nil {
+		workflow.GetLogger(ctx).Error("run id not recorded", "error", err)
+	}
+	return recorded
 }
 
 // left are the events that must not be dropped, in order. Where they are too large together the last

@@ -18,6 +18,7 @@ type work struct {
 	ended    bool // nothing of the turn runs on Ray any more
 	failures int
 	losses   int
+	buried   int      // attempts that had been stopped before they came
 	adrift   []placed // earlier turns that nobody has seen to end
 	finished []Handle // outcomes that are in history and may be forgotten on Ray
 }
@@ -62,10 +63,11 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 	}
 }
 
-// await waits for the agent's turn. A turn that Ray refused as stopped before it came is lost.
+// await waits for the agent's turn. One that Ray refused as stopped before it came, as after a reset of a
+// run that had ended, costs nothing: the next attempt is other work.
 func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, error) {
 	if w.handle.Runner == "" {
-		return domain.Outcome{Kind: domain.OutcomeLost, Reason: "it had been stopped before it came"}, nil
+		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, nil
 	}
 	in := AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.opening.GraceSeconds}
 	outcome, err := AwaitTurn.call(ctx, d.remaining(ctx)+safety, summary("poll", w.turn), in).get(ctx)
@@ -83,7 +85,9 @@ func (d *deliberation) take(w *work, p placed, outcome domain.Outcome) {
 		w.failures++
 	case domain.OutcomeLost:
 		w.losses++
-	case domain.OutcomeCompleted, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning:
+	case domain.OutcomeCancelled:
+		w.buried++
+	case domain.OutcomeCompleted, domain.OutcomeUnreachable, domain.OutcomeRunning:
 	}
 	d.council = d.council.Complete(p.turn, outcome)
 }
@@ -93,7 +97,7 @@ func (d *deliberation) take(w *work, p placed, outcome domain.Outcome) {
 func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.FailureKind) bool {
 	next := w.turn.Attempt(w.turn.Number() + 1).After(failed)
 	delay := workflow.TimerOptions{Summary: summary("retry", next)}
-	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures)), delay).Get(ctx, nil); err != nil {
+	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
 		return false
 	}
 	w.adrift = w.running()

@@ -27,6 +27,28 @@ func TestReplay_EveryHistoryOfTheWorldStillRuns(t *testing.T) {
 	}
 }
 
+// TestReplay_AResetRunsUnderAnotherRunID replays histories as a reset does: what a run records must not
+// name the run. Of the two that do, one is from before the outbox's id was taken from history.
+func TestReplay_AResetRunsUnderAnotherRunID(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
+	require.NoError(t, err)
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name == "left_to_outbox.json" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			replayer := worker.NewWorkflowReplayer()
+			workflows.Register(replayer, broken{})
+			history := recorded(t, file)
+			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(quiet{}, history, worker.ReplayWorkflowHistoryOptions{
+				OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: "01900000-0000-7000-8000-000000000000"},
+			}))
+		})
+	}
+}
+
 func recorded(t *testing.T, file string) *historypb.History {
 	t.Helper()
 	text, err := os.ReadFile(file)

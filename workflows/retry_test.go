@@ -140,7 +140,21 @@ func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 	require.InDelta(t, delays, waited.Seconds(), 0.2*delays+0.5)
 }
 
-func TestDeliberation_TurnsThatWereStoppedBeforeTheyCameAreLost(t *testing.T) {
+func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testing.T) {
+	s := newStage(t)
+	request := retries(council(1), 0)
+	for attempt := range 6 { // as a reset meets the attempts of the run before it
+		s.ray.refuses = append(s.ray.refuses, turnID(t, s, request, "agent-1", attempt+1))
+	}
+
+	result, err := s.run(request)
+
+	require.NoError(t, err)
+	require.Equal(t, 7, result.BestResult.Attempts)
+	require.Equal(t, 1, result.Usage.LLMCalls)
+}
+
+func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) {
 	s := newStage(t)
 	request := council(2)
 	first := turnID(t, s, request, "agent-2", 1)

@@ -19,7 +19,7 @@ var (
 	}
 	// StopTurns ends turns on Ray and tells what became of each, or forgets turns that have ended.
 	StopTurns = Step[StopTurnsInput, StopTurnsResult]{
-		name: "StopTurns", queue: same, attempt: stopWithin / 2, retry: every(250*time.Millisecond, 2*time.Second),
+		name: "StopTurns", queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
 	}
 	// PublishEvents stores events in NATS, in order.
 	PublishEvents = Step[PublishEventsInput, PublishEventsResult]{
@@ -43,6 +43,8 @@ const (
 	safety = 60 * time.Second
 	// stopWithin bounds the stop of turns: a Ray that is away must not hold up the end of a run.
 	stopWithin = 20 * time.Second
+	// StopTries is how long a stop is repeated until all turns are seen to end; then what is known counts.
+	StopTries = stopWithin / 2
 	// forgetWithin bounds a courtesy: what isn't forgotten goes by itself after keep_seconds.
 	forgetWithin = 3 * time.Second
 	// runMargin lets the workflow's deadline come before the runner's own, which is for runs that were

@@ -227,9 +227,19 @@ func TestStopAsksAgainWhileATurnIsEnding(t *testing.T) {
 func TestStopNeverCallsRunningStopped(t *testing.T) {
 	client := answering(t, 200, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
 	client.Hurry(1200 * time.Millisecond)
-	_, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
-	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
-	require.EqualError(t, err, "stop on local: 1 turn still ending")
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
+	require.NoError(t, err)
+	require.Equal(t, domain.RayRunning, seen[0].State)
+}
+
+func TestATurnThatDoesNotReadHidesNoOther(t *testing.T) {
+	client := answering(t, 200, `{"turns":[
+		{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"{}","usage":{"prompt_tokens":1e25}}},
+		{"submission_id":"t2","state":"completed","incarnation":"i1","result":{"text":"good","finish_reason":"stop"}}]}`)
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}}})
+	require.NoError(t, err)
+	require.Contains(t, seen[0].Unreachable, "prompt_tokens")
+	require.Equal(t, "good", seen[1].Completion.Text)
 }
 
 func TestManyTurnsAreEndedInSeveralRequests(t *testing.T) {

@@ -1,6 +1,7 @@
 package ray
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -43,6 +44,19 @@ type stateAnswer struct {
 	} `json:"progress"`
 	Result *resultAnswer  `json:"result"`
 	Error  *failureAnswer `json:"error"`
+
+	unreadable error
+}
+
+// UnmarshalJSON keeps a turn that doesn't read as one from hiding its siblings in the same answer.
+func (s *stateAnswer) UnmarshalJSON(text []byte) error {
+	type fields stateAnswer
+	err := json.Unmarshal(text, (*fields)(s)) // what fits is decoded, the turn's id with it
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		s.unreadable, err = fmt.Errorf("answered 200 with a turn whose %s can't be read", mistyped.Field), nil
+	}
+	return err
 }
 
 type resultAnswer struct {
@@ -95,6 +109,9 @@ func (a statesAnswer) inOrder(handles []domain.Handle) ([]stateAnswer, error) {
 // observation is what the state says; an error when it contradicts itself, so that half an answer is
 // never taken for a verdict.
 func (s stateAnswer) observation() (domain.Observation, error) {
+	if s.unreadable != nil {
+		return domain.Observation{}, s.unreadable
+	}
 	if s.Incarnation == nil {
 		return domain.Observation{}, errors.New("answered 200 with a turn of no incarnation")
 	}
