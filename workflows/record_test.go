@@ -10,12 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -49,6 +52,7 @@ func newWorld(t *testing.T, name string) *world {
 	c, err := client.Dial(client.Options{HostPort: address, Identity: "recorder", Logger: quiet{}})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	registered.Do(func() { register(t, c) })
 	w := &world{
 		T: t, client: c, queue: name, ray: newFakeRay(pace{}), nats: &fakeNATS{ids: map[string]bool{}}, counts: &fakeVisibility{},
 		settings: domain.Settings{Cluster: "local", Events: true, Attributes: allAttributes()},
@@ -61,6 +65,25 @@ func newWorld(t *testing.T, name string) *world {
 		t.Cleanup(runs.Stop)
 	}
 	return w
+}
+
+var registered sync.Once
+
+// register gives the namespace the search attributes. Nothing tells when each part of the server knows
+// them, and an upsert before that is recorded as a failed task.
+func register(t *testing.T, c client.Client) {
+	t.Helper()
+	types := map[string]enumspb.IndexedValueType{}
+	for _, key := range workflows.Attributes() {
+		types[key.GetName()] = key.GetValueType()
+	}
+	request := &operatorservice.AddSearchAttributesRequest{Namespace: client.DefaultNamespace, SearchAttributes: types}
+	_, err := c.OperatorService().AddSearchAttributes(t.Context(), request)
+	var there *serviceerror.AlreadyExists
+	if !errors.As(err, &there) {
+		require.NoError(t, err)
+		time.Sleep(15 * time.Second)
+	}
 }
 
 func (w *world) start(name string, input ...any) client.WorkflowRun {
