@@ -79,8 +79,7 @@ func register(t *testing.T, c client.Client) {
 	}
 	request := &operatorservice.AddSearchAttributesRequest{Namespace: client.DefaultNamespace, SearchAttributes: types}
 	_, err := c.OperatorService().AddSearchAttributes(t.Context(), request)
-	var there *serviceerror.AlreadyExists
-	if !errors.As(err, &there) {
+	if _, there := errors.AsType[*serviceerror.AlreadyExists](err); !there {
 		require.NoError(t, err)
 		time.Sleep(15 * time.Second)
 	}

@@ -3,6 +3,7 @@ package ray_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -226,10 +227,28 @@ func TestStopAsksAgainWhileATurnIsEnding(t *testing.T) {
 
 func TestStopNeverCallsRunningStopped(t *testing.T) {
 	client := answering(t, 200, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
-	client.Hurry(1200 * time.Millisecond)
+	client.Hurry(3 * time.Second)
 	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
 	require.NoError(t, err)
 	require.Equal(t, domain.RayRunning, seen[0].State)
+}
+
+func TestAStopThatIsHeldUpTellsWhatItKnows(t *testing.T) {
+	asked := 0
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		if asked > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, `{"turns":[
+			{"submission_id":"t1","state":"running","incarnation":""},
+			{"submission_id":"t2","state":"completed","incarnation":"i1","result":{"text":"good"}}]}`)
+	})
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}}})
+	require.NoError(t, err)
+	require.Equal(t, 2, asked)
+	require.Equal(t, "good", seen[1].Completion.Text)
 }
 
 func TestATurnThatDoesNotReadHidesNoOther(t *testing.T) {

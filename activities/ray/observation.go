@@ -52,8 +52,7 @@ type stateAnswer struct {
 func (s *stateAnswer) UnmarshalJSON(text []byte) error {
 	type fields stateAnswer
 	err := json.Unmarshal(text, (*fields)(s)) // what fits is decoded, the turn's id with it
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		s.unreadable, err = fmt.Errorf("answered 200 with a turn whose %s can't be read", mistyped.Field), nil
 	}
 	return err

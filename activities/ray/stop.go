@@ -49,12 +49,17 @@ func (c *Client) stop(ctx context.Context, order domain.StopOrder, handles []dom
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
 		body: endBodyOf(order, handles), limit: min(longAnswer, shortAnswer+int64(len(handles))*turnAnswer),
 	}
+	var before []domain.Observation
 	for {
 		ask.within = time.Until(until)
 		seen, err := c.observe(ctx, ask, handles)
-		if err != nil {
+		switch {
+		case err != nil && before != nil && ctx.Err() == nil:
+			return before, nil // what one runner held up was known of the others
+		case err != nil:
 			return nil, err
 		}
+		before = seen
 		if stillRunning(seen) == 0 || time.Until(until) < time.Second {
 			return seen, nil
 		}
