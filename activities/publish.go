@@ -51,6 +51,7 @@ func (s set) publishEvents(ctx context.Context, in workflows.PublishEventsInput)
 			return none, err
 		}
 		stored += len(group)
+		activity.GetMetricsHandler(ctx).Counter(MetricEvents).Inc(int64(len(group)))
 		activity.RecordHeartbeat(ctx, stored)
 	}
 	return workflows.PublishEventsResult{Stored: stored}, nil

@@ -121,7 +121,7 @@ func sameTurns(wanted []workflows.TurnRef, derived []domain.Turn) error {
 // cluster finds a cluster by name. One that isn't configured here may be on another worker.
 func (s set) cluster(name string) (domain.RayCluster, error) {
 	if cluster, configured := s.Clusters[name]; configured {
-		return cluster, nil
+		return measured{RayCluster: cluster, name: name}, nil
 	}
 	return nil, &domain.Error{
 		Kind: domain.KindNoCluster, Op: "choose cluster " + domain.Quote(name), RetryAfter: refusedMost,

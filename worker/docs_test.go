@@ -9,6 +9,9 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/workflows"
 )
 
 // documented is the table under a heading of docs/configuration.md: defaults by variable.
@@ -90,4 +93,16 @@ func TestElsewhere_IsWhatTheOtherProgramsRead(t *testing.T) {
 	slices.Sort(others)
 
 	require.Equal(t, others, slices.Sorted(slices.Values(elsewhere)))
+}
+
+func TestDocs_NameEveryMetric(t *testing.T) {
+	text, err := os.ReadFile("../docs/metrics.md")
+	require.NoError(t, err)
+	for _, name := range []string{
+		workflows.MetricDeliberations, workflows.MetricDeliberationDuration, workflows.MetricTurns, workflows.MetricTurnDuration,
+		workflows.MetricTokens, workflows.MetricWastedTokens, workflows.MetricDeferredEvents,
+		activities.MetricEvents, activities.MetricRayLatency, activities.MetricFirstToken,
+	} {
+		require.Regexp(t, "`"+name+"(_seconds)?`", string(text))
+	}
 }

@@ -16,11 +16,18 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
+// seconds are bounds for what takes from a millisecond to an hour; OpenTelemetry's own are milliseconds.
+var seconds = metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram}, metric.Stream{
+	Aggregation: metric.AggregationExplicitBucketHistogram{
+		Boundaries: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 80, 160, 300, 600, 1800, 3600},
+	},
+})
+
 func metricsHandler(registry *prometheus.Registry) (client.MetricsHandler, error) {
 	reader, err := exporter.New(exporter.WithRegisterer(registry))
 	if err != nil {
 		return nil, err
 	}
-	meter := metric.NewMeterProvider(metric.WithReader(reader)).Meter("deliberation")
+	meter := metric.NewMeterProvider(metric.WithReader(reader), metric.WithView(seconds)).Meter("deliberation")
 	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter}), nil
 }

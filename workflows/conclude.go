@@ -15,7 +15,9 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.close(ctx, domain.StatusFailed)
 	d.failure = strings.Join(faults, "; ")
 	workflow.SetCurrentDetails(ctx, "**InvalidRequest**\n\n- "+strings.Join(faults, "\n- "))
-	return failed(domain.InvalidRequest, d.failure)
+	err := failed(domain.InvalidRequest, d.failure)
+	d.measureEnd(ctx, err)
+	return err
 }
 
 // stopRest ends what may still run on Ray, also of agents that were given up. Turns that had completed
@@ -48,7 +50,7 @@ func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult
 	for _, w := range d.work {
 		for _, p := range w.running() {
 			if outcome, known := stopped.Outcomes[p.turn.ID()]; known {
-				d.take(w, p, outcome.Domain())
+				d.take(ctx, w, p, outcome.Domain())
 				d.announceCompleted(ctx, w)
 			}
 		}
@@ -70,6 +72,7 @@ func whyUnfinished(why end) domain.TurnFailure {
 func (d *deliberation) conclude(ctx workflow.Context, why end) (Result, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the outbox too
 	result, err := d.outcome(ctx, why)
+	d.measureEnd(ctx, err)
 	if shown := d.showEnd(ctx, err); shown != nil {
 		return Result{}, shown
 	}

@@ -100,6 +100,7 @@ func (n *news) finish(ctx workflow.Context) {
 	if len(left.Events) == 0 {
 		return
 	}
+	workflow.GetMetricsHandler(ctx).Counter(MetricDeferredEvents).Inc(int64(len(left.Events)))
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:        outboxID(n.deliberationID, n.recordedRun(ctx)),
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,

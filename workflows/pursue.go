@@ -48,7 +48,7 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			d.giveUp(ctx, w, failureOf(err))
 			return
 		}
-		d.take(w, placed{w.turn, w.handle}, outcome)
+		d.take(ctx, w, placed{w.turn, w.handle}, outcome)
 		if outcome.Kind == domain.OutcomeCompleted {
 			d.announceAgent(ctx, w)
 			return
@@ -75,7 +75,8 @@ func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, err
 }
 
 // take notes what a turn came to.
-func (d *deliberation) take(w *work, p placed, outcome domain.Outcome) {
+func (d *deliberation) take(ctx workflow.Context, w *work, p placed, outcome domain.Outcome) {
+	measureTurn(ctx, p.turn, p.handle.Cluster, outcome)
 	w.ended = outcome.Kind != domain.OutcomeUnreachable && outcome.Kind != domain.OutcomeRunning
 	if outcome.Kind == domain.OutcomeCompleted || outcome.Kind == domain.OutcomeFailed {
 		w.finished = append(w.finished, p.handle)

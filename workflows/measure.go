@@ -1,0 +1,55 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Names of the metrics that deliberations count, beside the SDK's. A replay counts nothing again, and no
+// label is an id.
+const (
+	MetricDeliberations        = "deliberations"                // by outcome
+	MetricDeliberationDuration = "deliberation_duration"        // by outcome, in seconds
+	MetricTurns                = "deliberation_turns"           // by phase, cluster, outcome
+	MetricTurnDuration         = "deliberation_turn_duration"   // by phase, cluster, of completed ones, in seconds
+	MetricTokens               = "deliberation_tokens"          // by phase, model, kind: prompt, completion
+	MetricWastedTokens         = "deliberation_wasted_tokens"   // of attempts that gave no result
+	MetricDeferredEvents       = "deliberation_deferred_events" // left to the outbox
+)
+
+const labelOutcome = "outcome"
+
+// measureTurn counts what a turn came to.
+func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome domain.Outcome) {
+	came := string(outcome.Kind)
+	if outcome.Kind == domain.OutcomeFailed {
+		came = string(outcome.Failure.Kind())
+	}
+	phase := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"phase": string(turn.Phase())})
+	where := phase.WithTags(map[string]string{"cluster": cluster})
+	where.WithTags(map[string]string{labelOutcome: came}).Counter(MetricTurns).Inc(1)
+	if outcome.Kind == domain.OutcomeCompleted {
+		where.Timer(MetricTurnDuration).Record(outcome.Duration)
+	}
+	tokens := func(kind string, n int) {
+		phase.WithTags(map[string]string{"model": turn.Agent().Model(), "kind": kind}).Counter(MetricTokens).Inc(int64(n))
+	}
+	tokens("prompt", outcome.Usage.PromptTokens)
+	tokens("completion", outcome.Usage.CompletionTokens)
+}
+
+// measureEnd counts how the run ended.
+func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
+	came := string(d.status)
+	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		came = application.Type()
+	}
+	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
+	ended.Counter(MetricDeliberations).Inc(1)
+	ended.Timer(MetricDeliberationDuration).Record(d.closed.Sub(d.started))
+	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(totalUsageOf(d.council).WastedTokens))
+}
