@@ -17,8 +17,9 @@ import (
 
 // worker is a worker process.
 type worker struct {
-	cmd *exec.Cmd
-	log string
+	cmd     *exec.Cmd
+	log     string
+	address string // of its probes and metrics
 }
 
 // startWorker runs a worker on a task queue of its own, so that tests don't meet. Settings replace the
@@ -28,7 +29,7 @@ func startWorker(t *testing.T, taskQueue string, settings ...string) *worker {
 	address := freeAddress(t)
 	log, err := os.CreateTemp(t.TempDir(), "worker*.log")
 	require.NoError(t, err)
-	w := &worker{cmd: exec.Command(filepath.Join(built, "worker")), log: log.Name()}
+	w := &worker{cmd: exec.Command(filepath.Join(built, "worker")), log: log.Name(), address: address}
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	w.cmd.Env = append(append(os.Environ(), "DELIBERATION_TASK_QUEUE="+taskQueue,
 		"DELIBERATION_HEALTH_ADDR="+address, "DELIBERATION_METRICS_ADDR="+address), settings...)

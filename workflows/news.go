@@ -90,7 +90,8 @@ func (n *news) finish(ctx workflow.Context) {
 	if n == nil {
 		return
 	}
-	stored, err := workflow.AwaitWithTimeout(ctx, newsWithin, func() bool { return len(n.unsent) == 0 })
+	wait := workflow.AwaitOptions{Timeout: newsWithin, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
+	stored, err := workflow.AwaitWithOptions(ctx, wait, func() bool { return len(n.unsent) == 0 })
 	if err == nil && stored {
 		n.stop()
 		return
