@@ -25,6 +25,8 @@ type call struct {
 	Outcome   string `json:"outcome"`
 	Status    int    `json:"status"`
 
+	Traceparent string `json:"traceparent"`
+
 	EndedAt time.Time `json:"ended_at"`
 }
 

@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"deliberation.io/deliberation/internal/tracing"
 )
 
 // connectWithin bounds the wait for a Temporal that isn't there.
@@ -36,6 +38,10 @@ func (c *cli) connect(ctx context.Context) (server, error) {
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are returned, and reported once
 	c.server = server{address: options.HostPort, namespace: options.Namespace}
 
+	if c.traces, err = tracing.New(ctx, "deliberation-starter", version, func(error) {}); err != nil {
+		return server{}, misused("see the OTEL_EXPORTER_OTLP_* variables", "tracing: %w", err)
+	}
+	options.Interceptors = c.traces.Interceptors
 	dialling, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
 	connected, err := client.DialContext(dialling, options)
@@ -61,6 +67,12 @@ func (c *cli) disconnect() {
 	if c.server.Client != nil {
 		c.server.Close()
 	}
+	if c.traces == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = c.traces.Close(ctx) // spans that are lost are no fault of the command
 }
 
 // silent tells an error that means that Temporal may answer if it is asked again.

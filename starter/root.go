@@ -9,6 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"deliberation.io/deliberation/internal/tracing"
 )
 
 // cli is one call of the program: its streams, its global flags, its connection.
@@ -23,6 +25,7 @@ type cli struct {
 	profile   string
 
 	server server
+	traces *tracing.Tracing
 }
 
 const about = `starter starts deliberations and shows how they stand.

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/tracing"
 	"deliberation.io/deliberation/workflows"
 )
 
@@ -23,6 +24,12 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	}
 	defer stopProbes()
 
+	traces, err := tracing.New(ctx, "deliberation-worker", version, func(err error) { log.Warn("spans not sent", "error", err) })
+	if err != nil {
+		return err
+	}
+	defer flush(traces, log)
+	options.Interceptors = traces.Interceptors
 	temporal, err := dial(ctx, options, metrics, log)
 	if err != nil {
 		return err
@@ -54,6 +61,15 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	workers.stop()
 	log.Info("worker stopped; its waits are handed over", "took", time.Since(begun).String())
 	return err
+}
+
+// flush gives the last spans a moment; a collector that is away must not hold up the end.
+func flush(traces *tracing.Tracing, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := traces.Close(ctx); err != nil {
+		log.Warn("last spans not sent", "error", err)
+	}
 }
 
 // environment is what every deliberation's Opening records.

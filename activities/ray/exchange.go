@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"deliberation.io/deliberation/domain"
 )
 
@@ -107,6 +109,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	// A key without a value isn't sent. It tells the transport that a POST may be repeated when the
 	// server has closed a kept connection: turn ids make every call of ours idempotent.
 	request.Header["Idempotency-Key"] = []string{}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "deliberation")
 	if k.body != nil {

@@ -22,6 +22,7 @@ class Call:
     ended_at: str | None = None
     outcome: Outcome = "open"
     status: int | None = None
+    traceparent: str = ""
 
     def end(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -32,8 +33,8 @@ class Calls:
     def __init__(self) -> None:
         self._calls: deque[Call] = deque(maxlen=_LIMIT)
 
-    def open(self, request_id: str, model: str, response_format: str | None) -> Call:
-        call = Call(request_id, model, response_format, _now())
+    def open(self, request_id: str, model: str, response_format: str | None, traceparent: str = "") -> Call:
+        call = Call(request_id, model, response_format, _now(), traceparent=traceparent)
         self._calls.append(call)
         return call
 

@@ -36,7 +36,12 @@ class StandIn:
 
     async def complete(self, request: Request, send: Send) -> Completion:
         asked = Asked.of(await request.json())
-        call = self._calls.open(request.headers.get("x-request-id", ""), asked.model, asked.response_format)
+        call = self._calls.open(
+            request.headers.get("x-request-id", ""),
+            asked.model,
+            asked.response_format,
+            request.headers.get("traceparent", ""),
+        )
         return Completion(asked, self._scripts.next(asked.model), call, self._delay, send)
 
     async def _healthz(self, _: Request) -> Response:
