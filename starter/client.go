@@ -63,15 +63,10 @@ func unusable(format string, args ...any) error {
 	return &exit{code: exitTemporal, err: fmt.Errorf(format, args...)}
 }
 
-func (c *cli) disconnect() {
+func (c *cli) disconnect(ctx context.Context) {
 	if c.server.Client != nil {
 		c.server.Close()
 	}
-	if c.traces == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
 	_ = c.traces.Close(ctx) // spans that are lost are no fault of the command
 }
 

@@ -32,7 +32,7 @@ func main() {
 // run returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr}
-	defer c.disconnect()
+	defer c.disconnect(ctx)
 	root := c.root() //nolint:contextcheck // commands get the context from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -28,7 +28,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	defer flush(traces, log)
+	defer flush(ctx, traces, log)
 	options.Interceptors = traces.Interceptors
 	temporal, err := dial(ctx, options, metrics, log)
 	if err != nil {
@@ -63,10 +63,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	return err
 }
 
-// flush gives the last spans a moment; a collector that is away must not hold up the end.
-func flush(traces *tracing.Tracing, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
+func flush(ctx context.Context, traces *tracing.Tracing, log *slog.Logger) {
 	if err := traces.Close(ctx); err != nil {
 		log.Warn("last spans not sent", "error", err)
 	}

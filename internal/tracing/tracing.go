@@ -4,6 +4,7 @@ package tracing
 import (
 	"context"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -49,10 +50,12 @@ func New(ctx context.Context, service, version string, report func(error)) (*Tra
 	return &Tracing{Interceptors: []interceptor.ClientInterceptor{traces}, provider: provider}, nil
 }
 
-// Close sends what is left, as long as the context lasts.
+// Close sends what is left, also when the context is over: a collector that is away holds nobody up.
 func (t *Tracing) Close(ctx context.Context) error {
-	if t.provider == nil {
+	if t == nil || t.provider == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
 	return t.provider.Shutdown(ctx)
 }
