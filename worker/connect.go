@@ -58,6 +58,14 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 	return with, nil
 }
 
+func (w *connected) leftovers(log *slog.Logger) leftovers {
+	clusters := map[string]holder{}
+	for name, cluster := range w.rays {
+		clusters[name] = cluster
+	}
+	return leftovers{runs: w.temporal, clusters: clusters, owner: w.dependencies.Owner, log: log}
+}
+
 func (w *connected) close() {
 	if w.publisher != nil {
 		w.publisher.Close()

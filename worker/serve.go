@@ -47,6 +47,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 		return err
 	}
 	startStatistics(ctx, temporal, c.TaskQueue, log)
+	go with.leftovers(log).watch(ctx)
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
 		"ray_cluster", c.RayClusters[0].name, "events", c.NATSURL != "", "version", version)
