@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -22,6 +23,13 @@ type ExecutionStats struct {
 	active     int64
 	endings    map[Ending]int64
 	executions []time.Duration // of the completed, unordered
+	figures    *ExecutionFigures
+}
+
+// ExecutionFigures stand for execution times that are too many to be kept.
+type ExecutionFigures struct {
+	AverageMS     float64
+	PercentilesMS map[float64]float64 // by the share of the completed that stay within
 }
 
 // StatsSpec is what [ExecutionStats] are made of.
@@ -32,7 +40,8 @@ type StatsSpec struct {
 	Cancelled  int64
 	TimedOut   int64
 	Terminated int64
-	Executions []time.Duration // of the completed
+	Executions []time.Duration   // of the completed
+	Figures    *ExecutionFigures // in place of Executions; nil: those are all there is
 }
 
 // NewExecutionStats checks that nothing is negative; the error is [Faults].
@@ -60,6 +69,9 @@ func NewExecutionStats(spec StatsSpec) (ExecutionStats, error) {
 			break
 		}
 	}
+	if spec.Figures != nil && len(spec.Executions) > 0 {
+		faults.Add("average_execution_time_ms", "has execution times and figures that stand for them")
+	}
 	if err := faults.OrNil(); err != nil {
 		return ExecutionStats{}, err
 	}
@@ -70,7 +82,15 @@ func NewExecutionStats(spec StatsSpec) (ExecutionStats, error) {
 			EndedTimedOut: spec.TimedOut, EndedTerminated: spec.Terminated,
 		},
 		executions: slices.Clone(spec.Executions),
+		figures:    spec.Figures.clone(),
 	}, nil
+}
+
+func (f *ExecutionFigures) clone() *ExecutionFigures {
+	if f == nil {
+		return nil
+	}
+	return &ExecutionFigures{AverageMS: f.AverageMS, PercentilesMS: maps.Clone(f.PercentilesMS)}
 }
 
 // Record counts a run that ended after so long.
@@ -79,8 +99,14 @@ func (s ExecutionStats) Record(ending Ending, execution time.Duration) Execution
 	for known, count := range s.endings { //workflowcheck:ignore // sums, in whatever order
 		counted[known] += count
 	}
+	before := float64(s.Completed())
 	s.endings = counted
-	if ending == EndedCompleted {
+	switch {
+	case ending != EndedCompleted:
+	case s.figures != nil: // one more moves an average that is known; percentiles stay until they are taken anew
+		s.figures = s.figures.clone()
+		s.figures.AverageMS += (float64(max(0, execution))/float64(time.Millisecond) - s.figures.AverageMS) / (before + 1)
+	default:
 		s.executions = append(slices.Clip(s.executions), max(0, execution)) // never into another copy's array
 	}
 	return s
@@ -117,6 +143,9 @@ func (s ExecutionStats) Terminated() int64 { return s.endings[EndedTerminated] }
 
 // AverageExecutionTimeMS is over the completed, in milliseconds; 0 when there is none.
 func (s ExecutionStats) AverageExecutionTimeMS() float64 {
+	if s.figures != nil {
+		return s.figures.AverageMS
+	}
 	if len(s.executions) == 0 {
 		return 0
 	}
@@ -128,8 +157,11 @@ func (s ExecutionStats) AverageExecutionTimeMS() float64 {
 }
 
 // PercentileMS is the execution time in milliseconds that share of the completed stay within, by the
-// nearest rank; 0 when there is none.
+// nearest rank; 0 when there is none, or when figures stand for them that don't have this one.
 func (s ExecutionStats) PercentileMS(share float64) float64 {
+	if s.figures != nil {
+		return s.figures.PercentilesMS[share]
+	}
 	if len(s.executions) == 0 {
 		return 0
 	}

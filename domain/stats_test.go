@@ -126,3 +126,25 @@ func TestTheAverageOfManyLongRunsDoesNotOverflow(t *testing.T) {
 	require.NoError(t, err)
 	require.InEpsilon(t, float64(century.Milliseconds()), stats.AverageExecutionTimeMS(), 1e-9)
 }
+
+func TestFiguresStandForExecutionTimes(t *testing.T) {
+	figures := &domain.ExecutionFigures{AverageMS: 2000, PercentilesMS: map[float64]float64{0.5: 1500}}
+	stats, err := domain.NewExecutionStats(domain.StatsSpec{Completed: 3, Figures: figures})
+	require.NoError(t, err)
+	figures.AverageMS, figures.PercentilesMS[0.5] = 1, 1
+
+	more := stats.Record(domain.EndedCompleted, 6*time.Second).Record(domain.EndedFailed, time.Hour)
+
+	require.InDelta(t, 2000, stats.AverageExecutionTimeMS(), 0)
+	require.InDelta(t, 1500, stats.PercentileMS(0.5), 0)
+	require.Zero(t, stats.PercentileMS(0.95), "nobody knows it")
+	require.InDelta(t, 3000, more.AverageExecutionTimeMS(), 1e-9)
+	require.Equal(t, int64(4), more.Completed())
+}
+
+func TestFiguresAndExecutionTimesExcludeEachOther(t *testing.T) {
+	_, err := domain.NewExecutionStats(domain.StatsSpec{
+		Completed: 1, Executions: []time.Duration{time.Second}, Figures: &domain.ExecutionFigures{AverageMS: 1000},
+	})
+	require.ErrorContains(t, err, "average_execution_time_ms")
+}
