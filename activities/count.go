@@ -2,13 +2,12 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 
@@ -17,83 +16,111 @@ import (
 )
 
 const (
-	pageSize   = 1000 // the server's maximum
-	mostActive = 500  // running jobs that are listed; all are counted
-	spare      = 500  // more of them are read, since some end while the others are listed
+	mostActive = 500       // running jobs that are listed; all are counted
+	spare      = 500       // more of them are read, since some end while the others are listed
+	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 each. A query's answer shows one twice
 )
+
+const deliberations = "WorkflowType='" + workflows.DeliberationName + "' AND "
 
 // countDeliberations reads visibility: what runs first, then what has ended, so that a run which ends in
 // between is in the second list and is taken out of the first. A run is never in neither.
-func (s set) countDeliberations(ctx context.Context, _ workflows.CountInput) (workflows.CountResult, error) {
-	asOf := time.Now().UTC()
-	running := map[string]bool{}
-	jobs := []workflows.ActiveJob{}
-	err := s.list(ctx, "Running", func(run *workflowpb.WorkflowExecutionInfo) {
-		running[run.GetExecution().GetRunId()] = true
-		if len(jobs) < mostActive+spare {
-			jobs = append(jobs, activeJob(run))
+func (s set) countDeliberations(ctx context.Context, in workflows.CountInput) (workflows.CountResult, error) {
+	var none workflows.CountResult
+	asOf := activity.GetInfo(ctx).StartedTime.UTC() // the server's clock, as that of a run's end
+	roll, err := newRolling(in.RollUp, asOf)
+	if err != nil {
+		return none, err
+	}
+	open := running{runs: map[uint64]struct{}{}}
+	// Not by status: a paused run is one that goes on, and servers that know no pause refuse the word.
+	err = s.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
+		for _, run := range page {
+			if !roll.has(run) {
+				open.add(run)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return none, err
+	}
+	err = s.list(ctx, "ended", roll.query(), func(page []*workflowpb.WorkflowExecutionInfo) error {
+		for _, run := range page {
+			if ended(run) {
+				delete(open.runs, hashOf(run))
+			}
+		}
+		return s.roll(ctx, roll, page)
+	})
+	if err != nil {
+		return none, err
+	}
+	return roll.result(open, asOf)
+}
+
+// running is what runs: all of it by hash, and the newest to be listed.
+type running struct {
+	runs map[uint64]struct{}
+	jobs []workflows.ActiveJob
+	hash []uint64 // of the jobs
+	size int
+}
+
+func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
+	hash := hashOf(run)
+	if _, twice := r.runs[hash]; twice {
+		return
+	}
+	r.runs[hash] = struct{}{}
+	if len(r.jobs) == mostActive+spare {
+		return
+	}
+	job := activeJob(run)
+	if size := encodedSize(job); r.size+size <= 2*jobsBytes {
+		r.jobs, r.hash, r.size = append(r.jobs, job), append(r.hash, hash), r.size+size
+	}
+}
+
+// newest are those that still run, as many as a payload holds.
+func (r *running) newest() []workflows.ActiveJob {
+	newest, size := []workflows.ActiveJob{}, 0
+	for i, job := range r.jobs {
+		_, runs := r.runs[r.hash[i]]
+		size += encodedSize(job)
+		if size > jobsBytes || len(newest) == mostActive {
+			break
+		}
+		if !runs {
+			size -= encodedSize(job)
+			continue
+		}
+		newest = append(newest, job)
+	}
+	return slices.Clip(newest)
+}
+
+func encodedSize(job workflows.ActiveJob) int {
+	encoded, err := json.Marshal(job)
+	if err != nil { // a time that JSON has no form for
+		return jobsBytes
+	}
+	return len(encoded) + 1
+}
+
+func (r *rolling) result(open running, asOf time.Time) (workflows.CountResult, error) {
+	rolled, err := r.state()
+	if err != nil {
+		return workflows.CountResult{}, fmt.Errorf("roll up: %w", err)
+	}
+	stats, err := domain.NewExecutionStats(domain.StatsSpec{
+		Active: int64(len(open.runs)), Completed: rolled.Completed, Failed: rolled.Failed, Cancelled: rolled.Cancelled,
+		TimedOut: rolled.TimedOut, Terminated: rolled.Terminated, Figures: r.figures(),
 	})
 	if err != nil {
 		return workflows.CountResult{}, err
 	}
-	var ended domain.StatsSpec
-	for _, status := range []string{"Completed", "Failed", "Canceled", "Terminated", "TimedOut"} {
-		err := s.list(ctx, status, func(run *workflowpb.WorkflowExecutionInfo) {
-			delete(running, run.GetExecution().GetRunId())
-			tally(&ended, run)
-		})
-		if err != nil {
-			return workflows.CountResult{}, err
-		}
-	}
-	jobs = slices.DeleteFunc(jobs, func(job workflows.ActiveJob) bool { return !running[job.RunID] })
-	ended.Active = int64(len(running))
-	stats, err := domain.NewExecutionStats(ended)
-	if err != nil {
-		return workflows.CountResult{}, err
-	}
-	return workflows.CountResult{Stats: workflows.StatsOf(stats, asOf), Jobs: jobs[:min(len(jobs), mostActive)], AsOf: asOf}, nil
-}
-
-func tally(into *domain.StatsSpec, run *workflowpb.WorkflowExecutionInfo) {
-	switch run.GetStatus() {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		into.Completed++
-		// Two hosts' clocks: one run that ended before it began must not end the count.
-		took := max(0, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
-		into.Executions = append(into.Executions, took)
-	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
-		into.Failed++
-	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		into.Cancelled++
-	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
-		into.Terminated++
-	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
-		into.TimedOut++
-	default: // running again, or continued: not an end
-	}
-}
-
-func (s set) list(ctx context.Context, status string, each func(*workflowpb.WorkflowExecutionInfo)) error {
-	request := &workflowservice.ListWorkflowExecutionsRequest{
-		PageSize: pageSize,
-		Query:    fmt.Sprintf("WorkflowType='%s' AND ExecutionStatus='%s'", workflows.DeliberationName, status),
-	}
-	for {
-		activity.RecordHeartbeat(ctx, status)
-		page, err := s.Temporal.ListWorkflow(ctx, request)
-		if err != nil {
-			return err
-		}
-		for _, run := range page.GetExecutions() {
-			each(run)
-		}
-		if len(page.GetNextPageToken()) == 0 {
-			return nil
-		}
-		request.NextPageToken = page.GetNextPageToken()
-	}
+	return workflows.CountResult{Stats: workflows.StatsOf(stats, asOf), Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
 }
 
 func activeJob(run *workflowpb.WorkflowExecutionInfo) workflows.ActiveJob {

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
@@ -47,11 +48,12 @@ type set struct {
 	Dependencies
 
 	publishing chan struct{}
+	pace       *rate.Limiter // of pages read from visibility
 }
 
 // Register makes workers run the activities.
 func Register(on Workers, with Dependencies) {
-	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce)}
+	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), pace: newPace()}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
 	bind(on.Main, workflows.StopTurns, s.stopTurns)

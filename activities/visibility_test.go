@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/workflows"
@@ -22,9 +26,18 @@ type fakeVisibility struct {
 	runs    []*workflowpb.WorkflowExecutionInfo
 	page    int // runs on one
 	queries []string
-	before  func(status string) // what happens just before the first page of a list
-	err     error
+	before  func(list string) // what happens just before the first page of a list
+	says    []error           // in place of the next pages
+	err     error             // in place of every page
+	reset   map[string]bool   // runs that a reset terminated, by id
+	deleted map[string]bool   // runs without a history
+	looked  int               // at histories
 }
+
+const (
+	whatRuns  = "running"
+	whatEnded = "ended"
+)
 
 var statusOf = map[string]enumspb.WorkflowExecutionStatus{
 	"Running": enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, "Completed": enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
@@ -36,20 +49,25 @@ func (f *fakeVisibility) ListWorkflow(_ context.Context, in *workflowservice.Lis
 	if f.err != nil {
 		return nil, f.err
 	}
-	var kind, status string
-	if _, err := fmt.Sscanf(in.GetQuery(), "WorkflowType=%s AND ExecutionStatus=%s", &kind, &status); err != nil {
+	if len(f.says) > 0 {
+		err := f.says[0]
+		f.says = f.says[1:]
 		return nil, err
 	}
-	status = status[1 : len(status)-1]
+	list, since, err := parsed(in.GetQuery())
+	if err != nil {
+		return nil, err
+	}
 	if len(in.GetNextPageToken()) == 0 {
 		f.queries = append(f.queries, in.GetQuery())
 		if f.before != nil {
-			f.before(status)
+			f.before(list)
 		}
 	}
 	var found []*workflowpb.WorkflowExecutionInfo
 	for _, run := range slices.Backward(f.runs) {
-		if run.GetStatus() == statusOf[status] {
+		open := run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
+		if open == (list == whatRuns) && (open || !run.GetCloseTime().AsTime().Before(since)) {
 			found = append(found, run)
 		}
 	}
@@ -60,6 +78,34 @@ func (f *fakeVisibility) ListWorkflow(_ context.Context, in *workflowservice.Lis
 		response.NextPageToken = []byte(strconv.Itoa(to))
 	}
 	return response, nil
+}
+
+// parsed understands what a server would; time.Time{} is no bound.
+func parsed(query string) (list string, since time.Time, err error) {
+	conditions := strings.Split(query, " AND ")
+	if conditions[0] != "WorkflowType='Deliberation'" {
+		return "", since, fmt.Errorf("of whom? %s", query)
+	}
+	list = map[string]string{"CloseTime IS NULL": whatRuns, "CloseTime IS NOT NULL": whatEnded}[conditions[1]]
+	if bound := conditions[2:]; len(bound) > 0 {
+		at, _ := strings.CutPrefix(bound[0], "CloseTime >= '")
+		since, err = time.Parse(time.RFC3339Nano, strings.TrimSuffix(at, "'"))
+	}
+	return list, since, err
+}
+
+func (f *fakeVisibility) GetWorkflowHistory(_ context.Context, _, id string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	f.looked++
+	if f.deleted[id] {
+		return &pastEvents{err: serviceerror.NewNotFound("no history")}
+	}
+	by := "somebody"
+	if f.reset[id] {
+		by = "history-resetter"
+	}
+	return &pastEvents{events: []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+		WorkflowExecutionTerminatedEventAttributes: &historypb.WorkflowExecutionTerminatedEventAttributes{Identity: by},
+	}}}}
 }
 
 var dawn = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

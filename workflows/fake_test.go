@@ -237,11 +237,13 @@ type fakeVisibility struct {
 	mu     sync.Mutex
 	says   []reply[workflows.CountResult]
 	counts int
+	asked  []workflows.CountInput
 }
 
-func (f *fakeVisibility) CountDeliberations(ctx context.Context, _ workflows.CountInput) (workflows.CountResult, error) {
+func (f *fakeVisibility) CountDeliberations(ctx context.Context, in workflows.CountInput) (workflows.CountResult, error) {
 	f.mu.Lock()
 	f.counts++
+	f.asked = append(f.asked, in)
 	said := f.says[min(f.counts, len(f.says))-1]
 	f.mu.Unlock()
 	return hold(ctx, f.pace, said, nothing)

@@ -53,6 +53,7 @@ func wire(t *testing.T) map[string]any {
 	counted := workflows.CountResult{Stats: stats, AsOf: at, Jobs: []workflows.ActiveJob{{
 		WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: at,
 	}}}
+	rolled := rolledUp(at)
 	return map[string]any{
 		"request_normalised": &normalised,
 		"opening": &workflows.Opening{
@@ -83,7 +84,7 @@ func wire(t *testing.T) map[string]any {
 		"job":         &job,
 		"stats":       &stats,
 		"active_jobs": &workflows.ActiveJobs{Jobs: []workflows.Job{job}, Total: 1, AsOf: at},
-		"stats_state": &workflows.StatsState{Since: at, Last: counted},
+		"stats_state": &workflows.StatsState{Since: at, Last: counted, RollUp: rolled},
 		"submit_turns_input": &workflows.SubmitTurnsInput{
 			DeliberationID: deliberationID, OriginalRunID: "r", Request: &normalised, Cluster: "local",
 			Turns: []workflows.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
@@ -101,8 +102,8 @@ func wire(t *testing.T) map[string]any {
 		"publish_events_input":  &workflows.PublishEventsInput{TaskDescription: "Add rate limiting", Events: []workflows.EventRecord{record}},
 		"publish_events_result": &workflows.PublishEventsResult{Stored: 1},
 		"outbox_input":          &workflows.OutboxInput{Events: []workflows.EventRecord{record}},
-		"count_input":           &workflows.CountInput{},
-		"count_result":          &counted,
+		"count_input":           &workflows.CountInput{RollUp: rolled},
+		"count_result":          &workflows.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},
 		"submit_progress":       &workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
 		"await_progress":        &workflows.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
 		"event_started": &workflows.StartedEvent{
@@ -128,6 +129,13 @@ func wire(t *testing.T) map[string]any {
 			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusFailed, ErrorType: domain.DeliberationFailed,
 			Message: "0 of 2 agents gave a proposal, 1 needed", Failures: []workflows.AgentFailure{failed}, ExecutionTimeMS: 1000,
 		},
+	}
+}
+
+func rolledUp(at time.Time) workflows.RollUp {
+	return workflows.RollUp{
+		Watermark: at, RereadFrom: at.Add(-5 * time.Minute), Completed: 2, Failed: 1, Cancelled: 1, TimedOut: 1, Terminated: 1,
+		ExecutionUS: 4_000_000, Histogram: "HISTFAAAABp4nJNpmSzMwMAgzMjAwMAM", Seen: []workflows.SeenRuns{{Since: at, Hashes: []byte("\x01234567\xff")}},
 	}
 }
 
@@ -157,6 +165,10 @@ func TestPayloads_AreWhatIsOutInTheWorld(t *testing.T) {
 }
 
 func TestPayloads_ReadWhatOtherVersionsWrote(t *testing.T) {
+	var state workflows.StatsState
+	require.NoError(t, json.Unmarshal([]byte(`{"since":"2026-03-01T12:00:00Z","last":{"stats":{},"jobs":[],"as_of":"2026-03-01T12:00:00Z"}}`), &state))
+	require.Zero(t, state.RollUp)
+	require.NotContains(t, encode(t, state), "roll_up", "and older ones read what has none")
 	var request workflows.NormalisedRequest
 	require.NoError(t, json.Unmarshal([]byte(`{"task_id":"T","agents":[{"agent_id":"a","born":1}],"later":true}`), &request))
 	require.JSONEq(t, `{"task_id":"T","task_description":"","role":"","constraints":{"story_id":"","plan_id":"",

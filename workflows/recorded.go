@@ -56,3 +56,33 @@ func FirstSubmitted(ctx context.Context, from History, run workflow.Execution) (
 	}
 	return NormalisedRequest{}, fmt.Errorf("the history of %s has no %s with a request", run.ID, SubmitTurns.name)
 }
+
+// LastStats is what a run of DeliberationStats had come to: from its history, so it needs no worker.
+func LastStats(ctx context.Context, from History, run workflow.Execution) (StatsState, error) {
+	read := converter.GetDefaultDataConverter()
+	var state StatsState
+	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return StatsState{}, err
+		}
+		if started := event.GetWorkflowExecutionStartedEventAttributes(); len(started.GetInput().GetPayloads()) > 0 {
+			if err := read.FromPayloads(started.GetInput(), &state); err != nil {
+				return StatsState{}, err
+			}
+		}
+		if state.Since.IsZero() { // the first event's time; what follows has it
+			state.Since = event.GetEventTime().AsTime()
+		}
+		// It runs one activity only.
+		if ended := event.GetActivityTaskCompletedEventAttributes(); ended != nil {
+			var counted CountResult
+			if err := read.FromPayloads(ended.GetResult(), &counted); err != nil {
+				return StatsState{}, err
+			}
+			state.take(counted)
+		}
+	}
+	return state, nil
+}

@@ -32,35 +32,13 @@ type ActiveJobs struct {
 	AsOf  time.Time `json:"as_of"`
 }
 
-// CountInput asks for a count; it has no parts yet.
-type CountInput struct{}
-
-// CountResult is what visibility holds at the moment.
-type CountResult struct {
-	Stats Stats       `json:"stats"`
-	Jobs  []ActiveJob `json:"jobs"`
-	AsOf  time.Time   `json:"as_of"`
-}
-
-// ActiveJob is a running deliberation.
-type ActiveJob struct {
-	WorkflowID string    `json:"workflow_id"`
-	RunID      string    `json:"run_id"`
-	TaskID     string    `json:"task_id"`
-	Role       string    `json:"role"`
-	Start      time.Time `json:"start"`
-}
-
-// StatsState goes from one run of DeliberationStats to the next.
-type StatsState struct {
-	Since time.Time   `json:"since"` // of the chain's first run
-	Last  CountResult `json:"last"`
-}
-
 const (
 	countBusy   = 15 * time.Second // between counts while anything runs
 	countIdle   = time.Minute      // while nothing does
 	countWithin = 5 * time.Minute
+	// countFirst is for the first count, which reads all that visibility still holds: at the pace that is
+	// good for other readers, ten million runs.
+	countFirst = time.Hour
 )
 
 // statistics is the run of DeliberationStats.
@@ -71,7 +49,8 @@ type statistics struct {
 	failed    error
 }
 
-// DeliberationStats keeps the statistics and the list of running jobs, counted from visibility.
+// DeliberationStats keeps the statistics and the list of running jobs, counted from visibility: what runs, anew each
+// time, and what has ended once and for all, so that it stays counted when visibility has forgotten it.
 func (s stories) DeliberationStats(ctx workflow.Context, state StatsState) error {
 	k := &statistics{state: state}
 	if k.state.Since.IsZero() {
@@ -130,12 +109,16 @@ func (k *statistics) answer(ctx workflow.Context) error {
 // fails leaves the last one standing, and tells those who asked for it.
 func (k *statistics) count(ctx workflow.Context) error {
 	serving := k.requested
-	counted, err := CountDeliberations.call(ctx, countWithin, "count deliberations", CountInput{}).get(ctx)
+	within := countWithin
+	if k.state.RollUp.Watermark.IsZero() {
+		within = countFirst
+	}
+	counted, err := CountDeliberations.call(ctx, within, "count deliberations", CountInput{RollUp: k.state.RollUp}).get(ctx)
 	if temporal.IsCanceledError(err) {
 		return err
 	}
 	if err == nil {
-		k.state.Last = counted
+		k.state.take(counted)
 	} else {
 		workflow.GetLogger(ctx).Warn("deliberations not counted", "error", err)
 	}

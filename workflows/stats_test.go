@@ -17,7 +17,7 @@ import (
 
 func counted(total, active int64) reply[workflows.CountResult] {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	result := workflows.CountResult{AsOf: at, Stats: workflows.Stats{Total: total, Active: active, Completed: total - active}}
+	result := workflows.CountResult{AsOf: at, RollUp: rolledUp(at), Stats: workflows.Stats{Total: total, Active: active, Completed: total - active}}
 	for range active {
 		result.Jobs = append(result.Jobs, workflows.ActiveJob{
 			WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: time.Now().Add(-185 * time.Second),
@@ -105,7 +105,7 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 	s := newStage(t)
 	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0).in(time.Second)}
 	var stats, jobs string
-	s.at(time.Millisecond, func() {
+	s.at(time.Second/2, func() {
 		stats = encode(t, ask[workflows.Stats](s, workflows.QueryStats))
 		jobs = encode(t, ask[workflows.ActiveJobs](s, workflows.QueryActiveJobs))
 	})

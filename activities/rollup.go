@@ -1,0 +1,224 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/activity"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+const (
+	// reread is how late visibility may learn of a run's end.
+	reread = 5 * time.Minute
+	// seenMost bounds what a payload carries of the runs that were seen: beyond, less is read again.
+	seenMost = 90_000
+	// The histogram of execution times: 1 ms to 60 days, each within 1 %, in 3 KB at most.
+	longest   = int64(60 * 24 * time.Hour / time.Millisecond)
+	precision = 2
+	// resetter is who terminates a run when it is reset. A server's own code knows it by that.
+	resetter = "history-resetter"
+)
+
+// rolling is a roll-up while runs are added.
+type rolling struct {
+	sum    workflows.RollUp
+	floor  time.Time // what ended before is out of sight
+	keep   time.Time // what ended from here on will be read again
+	seen   map[uint64]time.Time
+	before map[uint64]struct{} // of the page before: a list that changes may repeat runs
+	times  *hdrhistogram.Histogram
+}
+
+func newRolling(from workflows.RollUp, now time.Time) (*rolling, error) {
+	r := &rolling{
+		sum: from, floor: from.RereadFrom, seen: map[uint64]time.Time{},
+		times: hdrhistogram.New(1, longest, precision),
+	}
+	if from.Histogram != "" {
+		times, err := hdrhistogram.Decode([]byte(from.Histogram))
+		if err != nil {
+			return nil, fmt.Errorf("histogram of execution times: %w", err)
+		}
+		r.times.Merge(times)
+	}
+	for _, runs := range from.Seen {
+		for rest := runs.Hashes; len(rest) >= 8; rest = rest[8:] {
+			r.seen[binary.BigEndian.Uint64(rest)] = runs.Since
+		}
+	}
+	if now.After(r.sum.Watermark) {
+		r.sum.Watermark = now
+	}
+	r.keep = r.sum.Watermark.Add(-reread).Truncate(workflows.SeenWithin)
+	if r.keep.Before(r.floor) {
+		r.keep = r.floor
+	}
+	r.sum.RereadFrom, r.sum.Seen = r.keep, nil
+	return r, nil
+}
+
+// query has no upper end: what ends while the list is read is taken too. Without IS NOT NULL a server on
+// SQL lists what runs too, as if it ended at the end of all days.
+func (r *rolling) query() string {
+	query := deliberations + "CloseTime IS NOT NULL"
+	if !r.floor.IsZero() {
+		query += " AND CloseTime >= '" + r.floor.UTC().Format(time.RFC3339Nano) + "'"
+	}
+	return query
+}
+
+func hashOf(run *workflowpb.WorkflowExecutionInfo) uint64 {
+	sum := sha256.Sum256([]byte(run.GetExecution().GetRunId()))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+func (r *rolling) has(run *workflowpb.WorkflowExecutionInfo) bool {
+	_, known := r.seen[hashOf(run)]
+	return known
+}
+
+// roll adds a page of runs that have ended.
+func (s set) roll(ctx context.Context, into *rolling, page []*workflowpb.WorkflowExecutionInfo) error {
+	here := make(map[uint64]struct{}, len(page))
+	for _, run := range page {
+		hash := hashOf(run)
+		_, repeated := into.before[hash]
+		_, twice := here[hash]
+		here[hash] = struct{}{}
+		if !ended(run) || repeated || twice || into.has(run) || run.GetCloseTime().AsTime().Before(into.floor) {
+			continue
+		}
+		reset, err := s.reset(ctx, run)
+		if err != nil {
+			return err
+		}
+		if !reset { // it goes on in another run, which counts
+			into.add(run)
+		}
+		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.keep) {
+			into.seen[hash] = closed.Truncate(workflows.SeenWithin)
+		}
+	}
+	into.before = here
+	return nil
+}
+
+func ended(run *workflowpb.WorkflowExecutionInfo) bool {
+	switch run.GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return true
+	default: // it runs, is paused, or was continued
+		return false
+	}
+}
+
+// reset tells whether a run was terminated because it was reset. Visibility doesn't say; its last event does.
+func (s set) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (bool, error) {
+	if run.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+		return false, nil
+	}
+	activity.RecordHeartbeat(ctx, "terminated")
+	events := s.Temporal.GetWorkflowHistory(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId(),
+		false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	by := ""
+	for events.HasNext() {
+		event, err := events.Next()
+		var deleted *serviceerror.NotFound
+		switch {
+		case errors.As(err, &deleted): // since it was listed; nobody can tell any more
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		by = event.GetWorkflowExecutionTerminatedEventAttributes().GetIdentity()
+	}
+	return by == resetter, nil
+}
+
+func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {
+	switch run.GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		r.sum.Completed++
+		// Two hosts' clocks: one run that ended before it began must not end the count.
+		took := max(0, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
+		r.sum.ExecutionUS += took.Microseconds()
+		_ = r.times.RecordValue(min(took.Milliseconds(), longest)) // within its range by then
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		r.sum.Failed++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		r.sum.Cancelled++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		r.sum.Terminated++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		r.sum.TimedOut++
+	default: // no end
+	}
+}
+
+// state is what the next count goes on from.
+func (r *rolling) state() (workflows.RollUp, error) {
+	state := r.sum
+	histogram, err := r.times.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return state, err
+	}
+	state.Histogram = string(histogram)
+	byTime := map[time.Time][]uint64{}
+	for hash, since := range r.seen {
+		if since = since.UTC(); !since.Before(r.keep) {
+			byTime[since] = append(byTime[since], hash)
+		}
+	}
+	for since, hashes := range byTime {
+		slices.Sort(hashes)
+		runs := workflows.SeenRuns{Since: since, Hashes: make([]byte, 0, 8*len(hashes))}
+		for _, hash := range hashes {
+			runs.Hashes = binary.BigEndian.AppendUint64(runs.Hashes, hash)
+		}
+		state.Seen = append(state.Seen, runs)
+	}
+	slices.SortFunc(state.Seen, func(a, b workflows.SeenRuns) int { return a.Since.Compare(b.Since) })
+	forgetBeyond(&state, seenMost)
+	return state, nil
+}
+
+// forgetBeyond reads less again where more runs end in five minutes than a payload has room for.
+func forgetBeyond(state *workflows.RollUp, most int) {
+	known := 0
+	for _, runs := range state.Seen {
+		known += len(runs.Hashes) / 8
+	}
+	for known > most {
+		next := state.Seen[0].Since.Add(workflows.SeenWithin)
+		if next.After(state.Watermark) { // what ends now must be known in any case
+			return
+		}
+		known -= len(state.Seen[0].Hashes) / 8
+		state.Seen, state.RereadFrom = state.Seen[1:], next
+	}
+}
+
+func (r *rolling) figures() *domain.ExecutionFigures {
+	figures := &domain.ExecutionFigures{PercentilesMS: map[float64]float64{}}
+	if r.sum.Completed > 0 {
+		figures.AverageMS = float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed)
+		for _, share := range []float64{0.5, 0.95} {
+			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * share))
+		}
+	}
+	return figures
+}

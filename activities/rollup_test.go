@@ -1,0 +1,251 @@
+package activities_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/workflows"
+)
+
+// tryCountFrom counts as any worker would: all that goes from count to count is what is rolled up.
+func tryCountFrom(t *testing.T, visibility activities.Temporal, from workflows.RollUp) workflows.CountResult {
+	t.Helper()
+	w := newWorld(t)
+	w.with.Temporal = visibility
+	out, err := try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{RollUp: from})
+	require.NoError(t, err)
+	return out
+}
+
+func endings(stats workflows.Stats) []int64 {
+	return []int64{stats.Total, stats.Completed, stats.Failed, stats.Cancelled, stats.TimedOut, stats.Terminated}
+}
+
+func TestRollUp_KeepsWhatVisibilityForgets(t *testing.T) {
+	visibility := &fakeVisibility{page: 3}
+	for n, status := range []string{"Completed", "Completed", "Failed", "Canceled", "TimedOut", "Terminated"} {
+		ends(visibility.starts(n), status, time.Duration(n+1)*time.Second)
+	}
+	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	visibility.runs = nil
+
+	second := tryCountFrom(t, visibility, first.RollUp)
+
+	require.Equal(t, []int64{6, 2, 3, 1, 1, 1}, endings(first.Stats))
+	require.Equal(t, endings(first.Stats), endings(second.Stats))
+	require.InDelta(t, 1500, second.Stats.AverageMS, 0)
+	require.InEpsilon(t, 2000, second.Stats.P95MS, 0.01)
+}
+
+func TestRollUp_ReadsAgainOnlyTheLastFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		visibility := &fakeVisibility{page: 3}
+		first := tryCountFrom(t, visibility, workflows.RollUp{})
+		time.Sleep(time.Hour)
+		second := tryCountFrom(t, visibility, first.RollUp)
+
+		require.Equal(t, first.AsOf, first.RollUp.Watermark)
+		require.Equal(t, first.AsOf.Add(-5*time.Minute), first.RollUp.RereadFrom)
+		require.Equal(t, first.AsOf.Add(time.Hour), second.RollUp.Watermark)
+		require.Contains(t, visibility.queries[1], " AND CloseTime IS NOT NULL")
+		require.NotContains(t, visibility.queries[1], ">=", "all that there is")
+		require.Contains(t, visibility.queries[3], "CloseTime >= '1999-12-31T23:55:00Z'")
+	})
+}
+
+func TestRollUp_AClockThatGoesBackTakesNothingBack(t *testing.T) {
+	visibility := &fakeVisibility{page: 3}
+	later := time.Now().Add(time.Minute).UTC()
+
+	out := tryCountFrom(t, visibility, workflows.RollUp{Watermark: later, RereadFrom: later.Add(-time.Second), Completed: 3})
+
+	require.Equal(t, later, out.RollUp.Watermark)
+	require.Equal(t, later.Add(-time.Second), out.RollUp.RereadFrom)
+	require.Equal(t, int64(3), out.Stats.Completed)
+}
+
+func TestRollUp_ARunThatWasResetIsTheOneThatGoesOn(t *testing.T) {
+	visibility := &fakeVisibility{page: 3, reset: map[string]bool{"run-1": true}, deleted: map[string]bool{"run-2": true}}
+	for n := range 4 {
+		ends(visibility.starts(n), "Terminated", time.Since(dawn))
+	}
+	visibility.starts(4)
+
+	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	second := tryCountFrom(t, visibility, first.RollUp)
+
+	require.Equal(t, []int64{4, 0, 3, 0, 0, 3}, endings(first.Stats))
+	require.Equal(t, endings(first.Stats), endings(second.Stats))
+	require.Equal(t, 4, visibility.looked, "none is looked at twice")
+}
+
+func TestRollUp_APausedRunIsActive(t *testing.T) {
+	visibility := &fakeVisibility{page: 3}
+	visibility.starts(1).Status = enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
+
+	out := tryCountFrom(t, visibility, workflows.RollUp{})
+
+	require.Equal(t, int64(1), out.Stats.Active)
+	require.Len(t, out.Jobs, 1)
+}
+
+func TestRollUp_WhatHasEndedIsNotActiveThoughAnIndexStillSaysSo(t *testing.T) {
+	visibility := &fakeVisibility{page: 3}
+	ends(visibility.starts(1), "Completed", time.Since(dawn))
+	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	visibility.runs = nil
+	visibility.starts(1)
+
+	second := tryCountFrom(t, visibility, first.RollUp)
+
+	require.Equal(t, int64(1), second.Stats.Total)
+	require.Zero(t, second.Stats.Active)
+}
+
+func TestRollUp_WaitsForAServerThatIsTooBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		visibility := &fakeVisibility{page: 3}
+		ends(visibility.starts(1), "Completed", time.Second)
+		for range 5 {
+			visibility.says = append(visibility.says, serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "slow down"))
+		}
+
+		require.Equal(t, int64(1), tryCountFrom(t, visibility, workflows.RollUp{}).Stats.Completed)
+	})
+}
+
+// many generates runs page by page, and tells how many pages anybody still holds.
+type many struct {
+	*fakeVisibility
+	t          *testing.T
+	ended      int
+	closed     func(n int) time.Time
+	pages      []weak.Pointer[workflowpb.WorkflowExecutionInfo]
+	held, most int
+}
+
+func (m *many) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	list, since, err := parsed(in.GetQuery())
+	require.NoError(m.t, err)
+	if list == whatRuns {
+		return m.fakeVisibility.ListWorkflow(ctx, in)
+	}
+	m.most = max(m.most, int(in.GetPageSize()))
+	from := 0
+	_, _ = fmt.Sscan(string(in.GetNextPageToken()), &from)
+	page := &workflowservice.ListWorkflowExecutionsResponse{}
+	for n := from; n < min(m.ended, from+int(in.GetPageSize())); n++ {
+		generated := (&fakeVisibility{}).starts(n)
+		generated.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		generated.CloseTime = fresh(generated.GetCloseTime())
+		at := m.closed(n)
+		generated.CloseTime.Seconds = at.Unix()
+		generated.StartTime.Seconds = at.Unix() - int64(n%100+1)
+		if !at.Before(since) {
+			page.Executions = append(page.Executions, generated)
+		}
+	}
+	if from+int(in.GetPageSize()) < m.ended {
+		page.NextPageToken = []byte(fmt.Sprint(from + int(in.GetPageSize())))
+	}
+	if len(page.GetExecutions()) > 0 {
+		m.pages = append(m.pages, weak.Make(page.GetExecutions()[0]))
+	}
+	if len(m.pages)%20 == 0 {
+		m.held = max(m.held, m.inMemory())
+	}
+	return page, nil
+}
+
+func (m *many) inMemory() (pages int) {
+	runtime.GC()
+	for _, page := range m.pages {
+		if page.Value() != nil {
+			pages++
+		}
+	}
+	return pages
+}
+
+func TestRollUp_HoldsOnePageOfAHundredThousandRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, visibility := newCounted(t)
+		all := &many{fakeVisibility: visibility, t: t, ended: 100_000, closed: func(n int) time.Time {
+			return time.Now().Add(-time.Hour - time.Duration(n)*time.Second)
+		}}
+		w.with.Temporal = all
+		begin := time.Now()
+
+		out, err := tryCount(w)
+
+		require.NoError(t, err)
+		require.Equal(t, int64(100_000), out.Stats.Completed)
+		require.InDelta(t, 50_500, out.Stats.AverageMS, 0)
+		require.InEpsilon(t, 50_000, out.Stats.P50MS, 0.01)
+		require.InEpsilon(t, 95_000, out.Stats.P95MS, 0.01)
+		require.Equal(t, 1000, all.most)
+		require.LessOrEqual(t, all.held, 2, "pages in memory: this one and the one before")
+		require.Empty(t, out.RollUp.Seen, "what nobody reads again needn't be known")
+		require.Less(t, len(encoded(t, out)), 4<<10)
+		require.Greater(t, time.Since(begin), 15*time.Second, "others ask visibility too")
+	})
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// payloadMost is what Temporal refuses.
+const payloadMost = 2 << 20
+
+func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, visibility := newCounted(t)
+		visibility.page = 1000
+		for n := range 3000 {
+			visibility.starts(n).Execution.WorkflowId = strings.Repeat("\x01<", 498) + fmt.Sprintf("%04d", n)
+		}
+		begin := time.Now()
+		all := &many{fakeVisibility: visibility, t: t, ended: 150_000, closed: func(n int) time.Time {
+			return begin.Add(-time.Duration(n) * 2 * time.Millisecond) // 500 a second
+		}}
+		w.with.Temporal = all
+		for n := range all.ended { // ids of the running are others
+			if n < 3000 {
+				visibility.runs[n].Execution.RunId = fmt.Sprintf("open-%d", n)
+			}
+		}
+
+		first, err := tryCount(w)
+		require.NoError(t, err)
+		second, err := try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{RollUp: first.RollUp})
+		require.NoError(t, err)
+
+		require.Equal(t, int64(3000), first.Stats.Active)
+		require.NotEmpty(t, first.Jobs)
+		require.Equal(t, int64(150_000), first.Stats.Completed)
+		require.Equal(t, first.Stats.Completed, second.Stats.Completed, "what is known no more isn't read again")
+		require.True(t, second.RollUp.RereadFrom.After(begin.Add(-4*time.Minute)))
+		for _, out := range []workflows.CountResult{first, second} {
+			require.Less(t, len(encoded(t, out)), payloadMost*9/10)
+			require.Less(t, len(encoded(t, workflows.StatsState{Last: out})), payloadMost*9/10)
+		}
+	})
+}

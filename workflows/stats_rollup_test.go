@@ -1,0 +1,103 @@
+package workflows_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
+	s := newStage(t)
+	before := rolledUp(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	first, without := counted(1, 1), counted(2, 1)
+	without.out.RollUp = workflows.RollUp{} // an older worker counted
+	s.visibility.says = []reply[workflows.CountResult]{first, {err: fatal("Lost")}, without}
+
+	next := s.statistics(workflows.StatsState{RollUp: before}, 40*time.Second)
+
+	require.Equal(t, before, s.visibility.asked[0].RollUp)
+	for _, asked := range s.visibility.asked[1:] {
+		require.Equal(t, first.out.RollUp, asked.RollUp, "a result counts, and nothing else does")
+	}
+	require.Equal(t, first.out.RollUp, next.RollUp)
+	require.Equal(t, int64(2), next.Last.Stats.Total)
+	require.Zero(t, next.Last.RollUp, "the state carries it once")
+}
+
+func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
+	for name, test := range map[string]struct {
+		state workflows.StatsState
+		most  time.Duration
+	}{
+		"the first":               {workflows.StatsState{}, time.Hour},
+		"the first of an old run": {workflows.StatsState{Since: time.Unix(1, 0), Last: workflows.CountResult{AsOf: time.Unix(2, 0)}}, time.Hour},
+		"another":                 {workflows.StatsState{RollUp: rolledUp(time.Unix(1, 0))}, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+			var within time.Duration
+			s.started = func(info *activity.Info) { within = cmp.Or(within, info.ScheduleToCloseTimeout) }
+			s.statistics(test.state, time.Second)
+			require.Equal(t, test.most, within)
+		})
+	}
+}
+
+func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
+	history := recorded(t, filepath.Join("testdata", "histories", "stats_continued.json"))
+	events := history.GetEvents()
+	for name, test := range map[string]struct {
+		events []*historypb.HistoryEvent
+		total  int64
+	}{
+		"counted":         {events, 3},
+		"not yet counted": {events[:8], 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, err := workflows.LastStats(t.Context(), &pastRun{events: test.events}, workflow.Execution{ID: workflows.StatsID})
+			require.NoError(t, err)
+			require.Equal(t, events[0].GetEventTime().AsTime(), state.Since)
+			require.Equal(t, test.total, state.Last.Stats.Total)
+			require.Len(t, state.Last.Jobs, int(min(1, test.total)))
+		})
+	}
+}
+
+func TestLastStats_TellsThatAHistoryIsGone(t *testing.T) {
+	_, err := workflows.LastStats(t.Context(), &pastRun{err: errors.New("gone")}, workflow.Execution{ID: workflows.StatsID})
+	require.ErrorContains(t, err, "gone")
+}
+
+// pastRun is a run's history.
+type pastRun struct {
+	events []*historypb.HistoryEvent
+	err    error
+}
+
+func (p *pastRun) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return p
+}
+
+func (p *pastRun) HasNext() bool { return p.err != nil || len(p.events) > 0 }
+
+func (p *pastRun) Next() (*historypb.HistoryEvent, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	next := p.events[0]
+	p.events = p.events[1:]
+	return next, nil
+}
