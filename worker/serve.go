@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/tracing"
-	"deliberation.io/deliberation/workflows"
 )
 
 // serve runs the worker until the context ends, then hands its waits over to other workers.
@@ -46,7 +45,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	if err := workers.start(); err != nil {
 		return err
 	}
-	startStatistics(ctx, temporal, c.TaskQueue, log)
+	defer meanwhile(ctx, statistics{client: temporal, taskQueue: c.TaskQueue, log: log}.keep)()
 	go with.leftovers(log).watch(ctx)
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
@@ -70,6 +69,18 @@ func flush(ctx context.Context, traces *tracing.Tracing, log *slog.Logger) {
 	}
 }
 
+// meanwhile runs something in the background until the context ends or what it returns is called, which
+// waits for it.
+func meanwhile(ctx context.Context, do func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { do(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
 // environment is what every deliberation's Opening records.
 type environment struct {
 	settings domain.Settings
@@ -84,16 +95,4 @@ func (e environment) Settings() domain.Settings {
 		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
 	}
 	return settings
-}
-
-// startStatistics makes sure that the one DeliberationStats of the namespace runs.
-func startStatistics(ctx context.Context, c client.Client, taskQueue string, log *slog.Logger) {
-	_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.StatsID, TaskQueue: taskQueue, StaticSummary: "statistics of all deliberations",
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}, workflows.DeliberationStatsName, workflows.StatsState{})
-	if err != nil {
-		log.Warn("statistics not started; deliberations run without", "error", err)
-	}
 }
