@@ -1,0 +1,91 @@
+//go:build integration
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	temporalworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/workflows"
+)
+
+// TestStatisticsOfATerminationAndOfAReset takes a stand-in for the workflow: what matters is what
+// visibility and history say of it.
+func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
+	namespace, queue := fmt.Sprintf("e2e-reset-%d", time.Now().UnixNano()), "resets"
+	newNamespace(t, namespace)
+	c, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: namespace, Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	counting := temporalworker.New(c, queue, temporalworker.Options{DisableRegistrationAliasing: true})
+	workflows.Register(standIn{counting}, nil)
+	activities.Register(activities.Workers{Main: counting, Submit: counting, Wait: counting}, activities.Dependencies{Temporal: c})
+	require.NoError(t, counting.Start())
+	t.Cleanup(counting.Stop)
+
+	starts := func(id, name string, in ...any) client.WorkflowRun {
+		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, name, in...)
+		require.NoError(t, err)
+		return run
+	}
+	reset, terminated := starts("reset", workflows.DeliberationName), starts("terminated", workflows.DeliberationName)
+	for _, run := range []client.WorkflowRun{reset, terminated} {
+		eventually(t, "it waits", func(c2 *assert.CollectT) {
+			described, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
+			require.NoError(c2, err)
+			require.Greater(c2, described.GetWorkflowExecutionInfo().GetHistoryLength(), int64(3))
+		})
+	}
+	_, err = c.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "reset", RunId: reset.GetRunID()},
+		Reason: "a better day", WorkflowTaskFinishEventId: 4, RequestId: "once",
+	})
+	require.NoError(t, err)
+	require.NoError(t, c.TerminateWorkflow(t.Context(), "terminated", "", "enough"))
+	starts(workflows.StatsID, workflows.DeliberationStatsName, workflows.StatsState{})
+
+	visible := func(c2 require.TestingT) int64 {
+		seen, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: "WorkflowType='Deliberation' AND ExecutionStatus='Terminated'",
+		})
+		require.NoError(c2, err)
+		return seen.GetCount()
+	}
+	eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
+	for pass := range 3 { // the second count reads the same again, the third what retention has left
+		if pass == 2 {
+			_, err := c.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+				Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "terminated"},
+			})
+			require.NoError(t, err)
+			eventually(t, "it is deleted", func(c2 *assert.CollectT) { require.Equal(c2, int64(1), visible(c2)) })
+		}
+		handle, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		require.NoError(t, err)
+		var stats workflows.Stats
+		require.NoError(t, handle.Get(t.Context(), &stats))
+		require.Equal(t, []int64{2, 1, 1, 1}, []int64{stats.Total, stats.Active, stats.Failed, stats.Terminated})
+	}
+}
+
+// standIn registers a workflow that waits in place of the deliberation.
+type standIn struct{ temporalworker.Worker }
+
+func (s standIn) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
+	if options.Name == workflows.DeliberationName {
+		w = func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Hour) }
+	}
+	s.Worker.RegisterWorkflowWithOptions(w, options)
+}
