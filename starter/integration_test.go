@@ -54,7 +54,8 @@ func TestLive(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"exits": exits, "stop-worker": stopWorker, "start-worker": startWorker, "terminate": terminate,
 				"start-by-hand": startByHand, "start-stats": startStats, "eventually": eventually, "release": release,
-				"cut-off": cutOff, "restore": restore, "bare-namespace": bareNamespace,
+				"cut-off": cutOff, "restore": restore, "bare-namespace": bareNamespace, "ray-and-model": rayAndModel,
+				"nats-server": natsServer,
 			},
 		})
 	})
