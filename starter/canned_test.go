@@ -21,10 +21,16 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile("(?m)" + pattern).MatchString(text)
 }
 
-// surroundings are what deliberations open with: one cluster, no events, any model server.
+// surroundings are what deliberations open with: one cluster, no events, any model server, all attributes.
 type surroundings struct{}
 
-func (surroundings) Settings() domain.Settings { return domain.Settings{Cluster: "local"} }
+func (surroundings) Settings() domain.Settings {
+	settings := domain.Settings{Cluster: "local"}
+	for _, key := range workflows.Attributes() {
+		settings.Attributes = append(settings.Attributes, key.GetName())
+	}
+	return settings
+}
 
 // registerCanned binds the steps to outcomes that the task's description asks for:
 // "full": Ray has no room; "slow": the turns run until they are stopped; "held": until they are released;

@@ -26,18 +26,25 @@ type server struct {
 	namespace string
 }
 
-// connect finds Temporal as the temporal CLI does.
-func (c *cli) connect(ctx context.Context) (server, error) {
+// configure finds Temporal as the temporal CLI does.
+func (c *cli) configure() (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileProfile: c.profile})
 	if err != nil {
-		return server{}, misused("the profile comes from TEMPORAL_PROFILE or --profile, its file from TEMPORAL_CONFIG_FILE",
+		return options, misused("the profile comes from TEMPORAL_PROFILE or --profile, its file from TEMPORAL_CONFIG_FILE",
 			"configuration of temporal: %w", err)
 	}
 	options.HostPort = first(c.address, options.HostPort, client.DefaultHostPort)
 	options.Namespace = first(c.namespace, options.Namespace, client.DefaultNamespace)
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are returned, and reported once
 	c.server = server{address: options.HostPort, namespace: options.Namespace}
+	return options, nil
+}
 
+func (c *cli) connect(ctx context.Context) (server, error) {
+	options, err := c.configure()
+	if err != nil {
+		return server{}, err
+	}
 	if c.traces, err = tracing.New(ctx, "deliberation-starter", version, func(error) {}); err != nil {
 		return server{}, misused("see the OTEL_EXPORTER_OTLP_* variables", "tracing: %w", err)
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
@@ -65,19 +63,15 @@ func (s server) find(ctx context.Context, id string) (execution, error) {
 // findTask looks for a task whose deliberation was started under an id of another's choice: the one that
 // runs, else the one that ended last. A namespace without the search attribute has no such list.
 func (s server) findTask(ctx context.Context, taskID string) (execution, error) {
-	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(taskID)
-	listed, err := s.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: s.namespace, PageSize: 1,
-		Query: fmt.Sprintf("WorkflowType='%s' AND %s='%s'", workflows.DeliberationName, workflows.AttributeTaskID.GetName(), quoted),
-	})
-	switch {
-	case err != nil && silent(err):
-		return execution{}, err
-	case err != nil || len(listed.GetExecutions()) == 0:
-		return execution{}, &notFoundError{taskID}
+	for found, err := range s.list(ctx, deliberations().is(workflows.AttributeTaskID.GetName(), taskID), 1) {
+		switch {
+		case err == nil:
+			return s.describe(ctx, found.id, found.runID)
+		case silent(err):
+			return execution{}, err
+		}
 	}
-	found := listed.GetExecutions()[0].GetExecution()
-	return s.describe(ctx, found.GetWorkflowId(), found.GetRunId())
+	return execution{}, &notFoundError{taskID}
 }
 
 func (s server) describe(ctx context.Context, id, runID string) (execution, error) {

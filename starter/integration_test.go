@@ -16,10 +16,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"deliberation.io/deliberation/workflows"
 )
@@ -36,7 +38,7 @@ func TestLive(t *testing.T) {
 	}
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
 		ClientOptions: &client.Options{Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))},
-		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard,
+		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard, ExtraArgs: attributes(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() }) // the process ends with the test anyway
@@ -52,10 +54,20 @@ func TestLive(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"exits": exits, "stop-worker": stopWorker, "start-worker": startWorker, "terminate": terminate,
 				"start-by-hand": startByHand, "start-stats": startStats, "eventually": eventually, "release": release,
-				"cut-off": cutOff, "restore": restore,
+				"cut-off": cutOff, "restore": restore, "bare-namespace": bareNamespace, "ray-and-model": rayAndModel,
+				"nats-server": natsServer,
 			},
 		})
 	})
+}
+
+// attributes are flags that give the namespace its search attributes.
+func attributes() []string {
+	var flags []string
+	for _, key := range workflows.Attributes() {
+		flags = append(flags, "--search-attribute", key.GetName()+"="+key.GetValueType().String())
+	}
+	return flags
 }
 
 // stage is what a script plays on: its own task queue, with its own worker, behind its own wire.
@@ -157,6 +169,14 @@ func startByHand(ts *testscript.TestScript, _ bool, args []string) {
 func startStats(ts *testscript.TestScript, _ bool, _ []string) {
 	options := client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: on(ts).queue}
 	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, workflows.DeliberationStatsName, workflows.StatsState{})
+	ts.Check(err)
+}
+
+// bareNamespace NAME makes a namespace without search attributes.
+func bareNamespace(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := on(ts).client.WorkflowService().RegisterNamespace(context.Background(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: args[0], WorkflowExecutionRetentionPeriod: durationpb.New(48 * time.Hour),
+	})
 	ts.Check(err)
 }
 

@@ -12,17 +12,26 @@ import (
 )
 
 func (c *cli) jobsCommand() *cobra.Command {
-	return &cobra.Command{
+	watch := false
+	cmd := &cobra.Command{
 		Use:   "jobs",
 		Short: "List the deliberations that run",
 		Long: `List the deliberations that run, the newest first, and for how long they have.
 
 They are counted now. Where that takes too long the last count is shown, a minute old at most; a line
-says when it was.`,
+says when it was.
+
+--watch looks every two seconds, at the newest 20: their agents, and the tokens that heartbeats tell. It
+needs no worker, and is drawn in place on a terminal. Ctrl-C ends it, exit code 0. With --json each look
+is an object on a line.`,
 		Example: `  starter jobs
+  starter jobs --watch
   starter jobs --json | jq -r '.jobs[].submission_id'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if watch {
+				return c.watch(cmd.Context())
+			}
 			if err := c.connectToStats(cmd.Context()); err != nil {
 				return err
 			}
@@ -37,6 +46,8 @@ says when it was.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "look every two seconds, until Ctrl-C")
+	return cmd
 }
 
 // activeJobs asks for the last count first: that also tells, soon, whether anybody is there to count.

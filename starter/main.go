@@ -1,12 +1,12 @@
 // Command starter starts deliberations and shows how they stand. It talks to Temporal only: what it
 // shows of a run comes from its history, from the heartbeats of its activities and from its queries, so
-// most of it needs no worker, and none of it needs Ray or NATS.
+// most of it needs no worker, and none of it needs Ray or NATS. Only doctor looks at these, from outside.
 //
 // # Find your way
 //
 // root.go is the command tree; each command has a file of its name. words.go makes a request of words.
 // find.go, timeline.go and ending.go read a run; view.go puts together what is known of it; follow.go
-// waits for its end.
+// waits for its end. visibility.go lists runs. doctor.go puts together what its neighbours, doctor_*.go, see.
 package main
 
 import (

@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bigrequest": bigRequest, "exits": exits, "silence": silence,
+			"ray-and-model": rayAndModel, "nats-server": natsServer,
 		},
 	})
 }

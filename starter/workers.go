@@ -18,24 +18,38 @@ const pollsWithin = 90 * time.Second
 func (c *cli) warnOfMissingWorkers(ctx context.Context, taskQueue string) {
 	asking, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	for _, queue := range []struct {
-		name string
-		kind enumspb.TaskQueueType
-	}{
-		{taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW},
-		{workflows.SubmitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
-		{workflows.WaitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
-	} {
-		described, err := c.server.DescribeTaskQueue(asking, queue.name, queue.kind)
-		if err != nil {
-			continue
-		}
-		polled := false
-		for _, poller := range described.GetPollers() {
-			polled = polled || time.Since(poller.GetLastAccessTime().AsTime()) < pollsWithin
-		}
-		if !polled {
+	for _, queue := range queues(taskQueue) {
+		if polled, err := c.server.pollers(asking, queue); err == nil && polled == 0 {
 			c.warn("no worker polls task queue %q; the deliberation waits until one does", queue.name)
 		}
 	}
+}
+
+// queue is a task queue that workers must poll.
+type queue struct {
+	name string
+	kind enumspb.TaskQueueType
+}
+
+func queues(taskQueue string) []queue {
+	return []queue{
+		{taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW},
+		{workflows.SubmitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+		{workflows.WaitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+	}
+}
+
+// pollers is how many live workers poll a queue.
+func (s server) pollers(ctx context.Context, of queue) (int, error) {
+	described, err := s.DescribeTaskQueue(ctx, of.name, of.kind)
+	if err != nil {
+		return 0, err
+	}
+	polled := 0
+	for _, poller := range described.GetPollers() {
+		if time.Since(poller.GetLastAccessTime().AsTime()) < pollsWithin {
+			polled++
+		}
+	}
+	return polled, nil
 }

@@ -11,24 +11,6 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Search attributes: what lists are filtered by. The namespace may lack them; what it lacks isn't
-// upserted, because an unknown one would hang the workflow.
-var (
-	AttributeRole    = temporal.NewSearchAttributeKeyKeyword("DeliberationRole")
-	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")
-	AttributeStoryID = temporal.NewSearchAttributeKeyKeyword("DeliberationStoryId")
-	AttributePlanID  = temporal.NewSearchAttributeKeyKeyword("DeliberationPlanId")
-	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("DeliberationPhase")
-	AttributeScore   = temporal.NewSearchAttributeKeyFloat64("DeliberationScore")
-)
-
-// Attributes are all search attributes.
-func Attributes() []temporal.SearchAttributeKey {
-	return []temporal.SearchAttributeKey{
-		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributePhase, AttributeScore,
-	}
-}
-
 // Memo keys: what lists show of a deliberation without asking anybody.
 const (
 	MemoTaskID  = "task_id"

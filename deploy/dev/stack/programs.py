@@ -10,7 +10,7 @@ from pathlib import Path
 from stack import readiness
 from stack.layout import BIN, ROOT, VENV, VENV_PYTHON
 from stack.ports import HOST, RAY_WORKER_PORTS, RAY_WORKERS
-from stack.record import Record
+from stack.record import STAND_IN_MODEL, Record
 
 STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
 # Turns wait for a model and compute nothing: the figure is Ray's bookkeeping, so it needn't be the machine's.
@@ -159,7 +159,7 @@ def _model(record: Record) -> Program:
         where = f"{record.vllm_url}, {record.vllm_model} (not of this stack)"
     return Program(
         name="model",
-        command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port)],
+        command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port), "--model", STAND_IN_MODEL],
         where=where,
         ready=lambda: readiness.answers(f"{stand_in}/healthz"),
         hint="VLLM_URL=… VLLM_MODEL=… uses a model of yours instead",

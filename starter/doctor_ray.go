@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"deliberation.io/deliberation/domain"
+)
+
+const (
+	rayAPI     = 1       // the version of the app's API that the workers speak
+	answerMost = 1 << 20 // of what is read of an answer
+)
+
+// rayInfo is what of the app's own account is shown.
+type rayInfo struct {
+	APIVersion int    `json:"api_version"`
+	Build      string `json:"build"`
+	RayVersion string `json:"ray_version"`
+	InFlight   int    `json:"in_flight"`
+	Capacity   int    `json:"capacity"`
+	Runners    []struct {
+		Name        string `json:"name"`
+		Incarnation string `json:"incarnation"`
+		Draining    bool   `json:"draining"`
+	} `json:"runners"`
+}
+
+// checkRay looks at the Ray app of each cluster that the variable names.
+func checkRay(ctx context.Context) []checked {
+	const variable = "DELIBERATION_RAY_CLUSTERS"
+	clusters := os.Getenv(variable)
+	if clusters == "" {
+		return []checked{skipped("ray", "%s is not set here", variable)}
+	}
+	token, err := rayToken()
+	if err != nil {
+		return []checked{broken("ray", "worker --check-config", "%s", err)}
+	}
+	var checks []checked
+	for cluster := range strings.SplitSeq(clusters, ",") {
+		name, address, named := strings.Cut(strings.TrimSpace(cluster), "=")
+		parsed, err := url.Parse(address)
+		if !named || err != nil || parsed.Hostname() == "" {
+			// Not quoted: it may hold a password.
+			checks = append(checks, broken("ray", "worker --check-config", "%s must be name=url", variable))
+			continue
+		}
+		checks = append(checks, checkRayApp(ctx, "ray "+name, strings.TrimSuffix(parsed.String(), "/"), parsed.Redacted(), token))
+	}
+	return checks
+}
+
+func rayToken() (string, error) {
+	file := os.Getenv("DELIBERATION_RAY_TOKEN_FILE")
+	if token := os.Getenv("DELIBERATION_RAY_TOKEN"); token != "" || file == "" {
+		return token, nil
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the operator's own
+	return strings.TrimSpace(string(text)), err
+}
+
+func checkRayApp(ctx context.Context, name, address, shown, token string) checked {
+	const deploy = "deploy the app: serve run deliberation_ray.app:app --name deliberation --route-prefix /deliberation (locally: make up)"
+	var health struct {
+		Status string `json:"status"`
+	}
+	if status, err := get(ctx, address+"/healthz", "", &health); err != nil || status != http.StatusOK || health.Status == "" {
+		return broken(name, deploy, "%s/healthz: %s", shown, answered(status, err, "not the app's answer"))
+	}
+	var info rayInfo
+	status, err := get(ctx, address+"/v1/info", token, &info)
+	switch {
+	case status == http.StatusUnauthorized && token == "":
+		return broken(name, "set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", "%s asks for a token", shown)
+	case status == http.StatusUnauthorized:
+		return broken(name, "set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", "%s refuses the token", shown)
+	case err != nil || status != http.StatusOK:
+		return broken(name, deploy, "%s/v1/info: %s", shown, answered(status, err, ""))
+	case info.APIVersion != rayAPI:
+		return broken(name, "deploy the app of this version: "+deploy, "%s speaks API version %d, workers %d", shown, info.APIVersion, rayAPI)
+	}
+	return info.judge(name, shown)
+}
+
+// judge tells runners that don't answer, and what else the app says of itself.
+func (i rayInfo) judge(name, shown string) checked {
+	up, draining := 0, 0
+	var silent []string
+	for _, runner := range i.Runners {
+		switch {
+		case runner.Incarnation == "":
+			silent = append(silent, runner.Name)
+		case runner.Draining:
+			draining++
+		default:
+			up++
+		}
+	}
+	const look = "look at Ray's dashboard, or: ray list actors --filter class_name=Runner"
+	switch {
+	case up == 0:
+		return broken(name, look, "%s: no runner takes turns, of %d", shown, len(i.Runners))
+	case len(silent) > 0:
+		return broken(name, look, "%s: no answer from %s", shown, strings.Join(silent, ", "))
+	}
+	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, token accepted, %s, %d of %d turns", shown, i.APIVersion, i.Build, i.RayVersion,
+		domain.Count(up, "runner"), i.InFlight, i.Capacity)
+	if draining > 0 {
+		seen += fmt.Sprintf(", %d draining", draining)
+	}
+	return well(name, "%s", seen)
+}
+
+// answered says what came instead of what was asked for.
+func answered(status int, err error, otherwise string) string {
+	switch {
+	case status != 0 && status != http.StatusOK:
+		return fmt.Sprintf("answered %d", status)
+	case err != nil:
+		return err.Error()
+	}
+	return otherwise
+}
+
+// get reads JSON from an address, within bounds of time and size. A redirect isn't followed: it would take the
+// token elsewhere. Errors don't quote the address, which may hold a password.
+func get(ctx context.Context, address, token string, into any) (int, error) {
+	asking, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(asking, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return 0, errors.New("not an address")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		if asking.Err() != nil {
+			return 0, fmt.Errorf("no answer within %s", lookWithin)
+		}
+		if failed, is := errors.AsType[*url.Error](err); is {
+			err = failed.Err
+		}
+		return 0, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return response.StatusCode, nil
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, answerMost)).Decode(into); err != nil {
+		return response.StatusCode, errors.New("answered 200 with something else than the JSON that was asked for")
+	}
+	return response.StatusCode, nil
+}

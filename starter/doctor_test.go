@@ -1,0 +1,61 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const rayAccount = `{"api_version":1,"build":"b17","ray_version":"2.52.0","in_flight":3,"capacity":10000,"open_waits":0,"runners":[
+	{"name":"runner/b17/0","incarnation":"i0","draining":false},{"name":"runner/b16/0","incarnation":"i1","draining":true}]}`
+
+// rayAndModel puts up a Ray app that wants the token "secret", and a model server that has "canned", and
+// names them in this script's variables.
+func rayAndModel(ts *testscript.TestScript, _ bool, _ []string) {
+	mux := http.NewServeMux()
+	say := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
+	}
+	mux.HandleFunc("GET /app/healthz", say(`{"status":"ok"}`))
+	mux.HandleFunc("GET /app/v1/info", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			http.Error(w, `{"error":{"type":"unauthorized"}}`, http.StatusUnauthorized)
+			return
+		}
+		say(rayAccount)(w, r)
+	})
+	mux.HandleFunc("GET /page/healthz", say("<html>"))
+	mux.HandleFunc("GET /away/healthz", http.RedirectHandler("/app/healthz", http.StatusFound).ServeHTTP)
+	mux.HandleFunc("GET /v1/models", say(`{"data":[{"id":"canned"}]}`))
+	mux.HandleFunc("GET /locked/v1/models", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	running := httptest.NewServer(mux)
+	ts.Defer(running.Close)
+	ts.Setenv("AT", running.URL)
+	ts.Setenv("DELIBERATION_RAY_CLUSTERS", "local="+running.URL+"/app")
+	ts.Setenv("DELIBERATION_RAY_TOKEN", "secret")
+	ts.Setenv("DELIBERATION_VLLM_URL", running.URL+"/v1")
+	ts.Setenv("DELIBERATION_VLLM_MODEL", "canned")
+}
+
+// natsServer puts up a NATS that has the stream of events, and names it in this script's variables.
+func natsServer(ts *testscript.TestScript, _ bool, _ []string) {
+	running, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: ts.MkAbs("nats"), NoLog: true, NoSigs: true})
+	ts.Check(err)
+	running.Start()
+	ts.Defer(running.Shutdown)
+	if !running.ReadyForConnections(10 * time.Second) {
+		ts.Fatalf("nats isn't ready")
+	}
+	connection, err := nats.Connect(running.ClientURL())
+	ts.Check(err)
+	defer connection.Close()
+	js, err := connection.JetStream()
+	ts.Check(err)
+	_, err = js.AddStream(&nats.StreamConfig{Name: "DELIBERATION_EVENTS", Subjects: []string{"deliberation.events.>"}})
+	ts.Check(err)
+	ts.Setenv("NATS_URL", running.ClientURL())
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+func payloads(t *testing.T, values map[string]any) map[string]*commonpb.Payload {
+	t.Helper()
+	encoded := map[string]*commonpb.Payload{}
+	for name, value := range values {
+		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+		require.NoError(t, err)
+		encoded[name] = payload
+	}
+	return encoded
+}
+
+func TestAListSaysWhatTheMemoKnowsWhereAttributesAreMissing(t *testing.T) {
+	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	info := &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: "d", RunId: "r"}, Status: enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+		StartTime: timestamppb.New(begun), CloseTime: timestamppb.New(begun.Add(1500 * time.Millisecond)),
+		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{workflows.MemoTaskID: "T-1", workflows.MemoRole: "DEV", workflows.MemoScore: 0.25})},
+	}
+	line := listedOf(listedExecution(info))
+	require.Equal(t, "T-1 DEV timed_out", line.TaskID+" "+line.Role+" "+line.Status)
+	require.InDelta(t, 0.25, *line.Score, 0)
+	require.EqualValues(t, 1500, line.TookMS)
+
+	info.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: payloads(t, map[string]any{"DeliberationRole": "QA", "DeliberationScore": 0.5})}
+	line = listedOf(listedExecution(info))
+	require.Equal(t, "QA", line.Role)
+	require.InDelta(t, 0.5, *line.Score, 0)
+
+	info.Memo, info.SearchAttributes = nil, nil // refused before it had any
+	line = listedOf(listedExecution(info))
+	require.Empty(t, line.Role)
+	require.Nil(t, line.Score)
+}
+
+func TestAConditionQuotesItsValues(t *testing.T) {
+	from := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	require.Equal(t, `WorkflowType='Deliberation' AND DeliberationRole='a\' OR \\\'' AND StartTime>='2026-01-02T03:04:05Z'`,
+		deliberations().is("DeliberationRole", `a' OR \'`).is("DeliberationTaskId", "").from("StartTime", from).from("CloseTime", time.Time{}).String())
+}
+
+func TestPeriods(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
+		var p period
+		require.NoError(t, p.Set(text))
+		require.Equal(t, want, p.Duration)
+	}
+	for _, text := range []string{"", "d", "7", "-1d", "0h", "1.5d", "999999d", "9999999999999w"} {
+		require.Error(t, new(period).Set(text), text)
+	}
+	require.Equal(t, []string{"7d", "1h30m0s", ""}, []string{(&period{168 * time.Hour}).String(), (&period{90 * time.Minute}).String(), new(period).String()})
+}

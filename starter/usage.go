@@ -1,0 +1,230 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"golang.org/x/sync/errgroup"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// readersMost is how many runs are read at the same time.
+const readersMost = 8
+
+// What usage is added up by.
+var usageGroups = []string{"role", "model", "team"}
+
+// usageOptions are the flags of usage.
+type usageOptions struct {
+	since period
+	by    string
+}
+
+func (c *cli) usageCommand() *cobra.Command {
+	o := usageOptions{since: period{7 * longUnits["d"]}}
+	cmd := &cobra.Command{
+		Use:   "usage",
+		Short: "Add up the model calls and tokens of completed deliberations",
+		Long: `Add up the model calls and tokens of the deliberations that completed in a time, from their results.
+
+Prompt and completion tokens are those of every attempt that was paid; wasted ones went into answers that
+don't count. The team is constraints.metadata.team of the request. The wasted tokens of a council aren't
+known by model, so councils of several models are a group of their own. What failed, was cancelled or is
+older than the namespace's retention isn't in it.`,
+		Example: `  starter usage
+  starter usage --since 24h --by model
+  starter usage --since 7d --by team --json | jq '.groups[]'`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(usageGroups, o.by) {
+				return misused(seeHelp(cmd), "--by must be one of %s, got %q", strings.Join(usageGroups, ", "), o.by)
+			}
+			return c.usage(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().Var(&o.since, "since", "those that completed since, for example 24h or 7d")
+	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by "+strings.Join(usageGroups, ", "))
+	complete(cmd, "since", "24h", "7d", "30d")
+	complete(cmd, "by", usageGroups...)
+	return cmd
+}
+
+// accounts is the answer of usage.
+type accounts struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+	Groups []account `json:"groups"`
+	Total  account   `json:"total"`
+	Unread int       `json:"unread"` // gone before they were read
+}
+
+type account struct {
+	Name          string `json:"name"`
+	Deliberations int    `json:"deliberations"`
+	workflows.TotalUsage
+}
+
+func (a *account) add(usage workflows.TotalUsage) {
+	a.Deliberations++
+	a.LLMCalls += usage.LLMCalls
+	a.PromptTokens += usage.PromptTokens
+	a.CompletionTokens += usage.CompletionTokens
+	a.WastedTokens += usage.WastedTokens
+}
+
+func (c *cli) usage(ctx context.Context, o usageOptions) error {
+	s, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := c.accounts(ctx, s, o)
+	switch {
+	case err != nil:
+		return err
+	case c.json:
+		return c.printJSON(answer)
+	}
+	c.printAccounts(answer)
+	return nil
+}
+
+// ledger is accounts that several readers add to.
+type ledger struct {
+	mu     sync.Mutex
+	groups map[string]*account
+	answer accounts
+}
+
+func (l *ledger) add(group string, usage workflows.TotalUsage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.groups[group] == nil {
+		l.groups[group] = &account{Name: group}
+	}
+	l.groups[group].add(usage)
+	l.answer.Total.add(usage)
+}
+
+func (l *ledger) miss() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answer.Unread++
+}
+
+// accounts are the groups, the one with the most tokens first.
+func (l *ledger) accounts() accounts {
+	for _, group := range l.groups {
+		l.answer.Groups = append(l.answer.Groups, *group)
+	}
+	slices.SortFunc(l.answer.Groups, func(a, b account) int {
+		return cmp.Or(cmp.Compare(b.PromptTokens+b.CompletionTokens, a.PromptTokens+a.CompletionTokens), cmp.Compare(a.Name, b.Name))
+	})
+	return l.answer
+}
+
+// accounts reads the runs' results, some at a time.
+func (c *cli) accounts(ctx context.Context, s server, o usageOptions) (accounts, error) {
+	kept := ledger{groups: map[string]*account{}, answer: accounts{
+		Since: o.since.start(), By: o.by, Groups: []account{}, Total: account{Name: "total"},
+	}}
+	count := c.newCounter(true, func(done int) string { return "read " + domain.Count(done, "deliberation") })
+	defer count.clear()
+	readers, reading := errgroup.WithContext(ctx)
+	readers.SetLimit(readersMost)
+	completed := deliberations().is("ExecutionStatus", "Completed").from("CloseTime", kept.answer.Since)
+	var unlisted error
+	for e, err := range s.list(reading, completed, pageMost) {
+		if err != nil {
+			unlisted = err
+			break
+		}
+		readers.Go(func() error {
+			defer count.add(1)
+			return s.account(reading, e, o.by, &kept)
+		})
+	}
+	if err := readers.Wait(); err != nil { // which also ends the list
+		return accounts{}, err
+	}
+	return kept.accounts(), unlisted
+}
+
+// account adds a run to the accounts.
+func (s server) account(ctx context.Context, e execution, by string, kept *ledger) error {
+	group, usage, err := s.spent(ctx, e, by)
+	var gone *serviceerror.NotFound
+	switch {
+	case errors.As(err, &gone): // its retention ended in the meantime
+		kept.miss()
+		return nil
+	case err != nil:
+		return err
+	}
+	kept.add(group, usage)
+	return nil
+}
+
+// spent is what a run cost, and whom it belongs to.
+func (s server) spent(ctx context.Context, e execution, by string) (string, workflows.TotalUsage, error) {
+	end, err := s.ending(ctx, e)
+	if err != nil {
+		return "", workflows.TotalUsage{}, err
+	}
+	group := e.about(workflows.AttributeRole, workflows.MemoRole)
+	if by != "role" || group == "" {
+		request, err := workflows.Recorded(ctx, s.Client, e.id, e.runID)
+		if err != nil {
+			return "", workflows.TotalUsage{}, err
+		}
+		group = groupOf(request, by)
+	}
+	return group, end.result.Usage, nil
+}
+
+// groupOf is what a request is accounted to; empty when it doesn't say.
+func groupOf(request workflows.Request, by string) string {
+	normalised, err := request.Normalise()
+	if err != nil { // it was legal once, or it wouldn't have completed
+		return ""
+	}
+	asked := normalised.Domain()
+	switch by {
+	case "role":
+		return asked.Role()
+	case "team":
+		return asked.Constraints().Metadata()["team"]
+	}
+	var models []string
+	for _, agent := range asked.Agents() {
+		models = append(models, agent.Model())
+	}
+	slices.Sort(models)
+	return strings.Join(slices.Compact(models), ", ")
+}
+
+func (c *cli) printAccounts(answer accounts) {
+	fmt.Fprintf(c.stdout, "%s completed since %s\n", domain.Count(answer.Total.Deliberations, "deliberation"), when(&answer.Since))
+	if answer.Unread > 0 {
+		c.warn("%s ended their retention before they were read", domain.Count(answer.Unread, "deliberation"))
+	}
+	if len(answer.Groups) == 0 {
+		return
+	}
+	t := newTable(answer.By, "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
+	for _, line := range append(slices.Clone(answer.Groups), answer.Total) {
+		t.AppendRow([]any{
+			inline(first(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
+		})
+	}
+	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())
+}
