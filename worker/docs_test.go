@@ -100,7 +100,7 @@ func TestDocs_NameEveryMetric(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range []string{
 		workflows.MetricDeliberations, workflows.MetricDeliberationDuration, workflows.MetricTurns, workflows.MetricTurnDuration,
-		workflows.MetricTokens, workflows.MetricWastedTokens, workflows.MetricDeferredEvents,
+		workflows.MetricTokens, workflows.MetricWastedTokens, workflows.MetricDeferredEvents, workflows.MetricStatsCountedAt,
 		activities.MetricEvents, activities.MetricRayLatency, activities.MetricFirstToken,
 	} {
 		require.Regexp(t, "`"+name+"(_seconds)?`", string(text))

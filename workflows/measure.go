@@ -12,13 +12,14 @@ import (
 // Names of the metrics that deliberations count, beside the SDK's. A replay counts nothing again, and no
 // label is an id.
 const (
-	MetricDeliberations        = "deliberations"                // by outcome
-	MetricDeliberationDuration = "deliberation_duration"        // by outcome, in seconds
-	MetricTurns                = "deliberation_turns"           // by phase, cluster, outcome
-	MetricTurnDuration         = "deliberation_turn_duration"   // by phase, cluster, of completed ones, in seconds
-	MetricTokens               = "deliberation_tokens"          // by phase, model, kind: prompt, completion
-	MetricWastedTokens         = "deliberation_wasted_tokens"   // of attempts that gave no result
-	MetricDeferredEvents       = "deliberation_deferred_events" // left to the outbox
+	MetricDeliberations        = "deliberations"                 // by outcome
+	MetricDeliberationDuration = "deliberation_duration"         // by outcome, in seconds
+	MetricTurns                = "deliberation_turns"            // by phase, cluster, outcome
+	MetricTurnDuration         = "deliberation_turn_duration"    // by phase, cluster, of completed ones, in seconds
+	MetricTokens               = "deliberation_tokens"           // by phase, model, kind: prompt, completion
+	MetricWastedTokens         = "deliberation_wasted_tokens"    // of attempts that gave no result
+	MetricStatsCountedAt       = "deliberation_stats_counted_at" // Unix time of the last count that worked
+	MetricDeferredEvents       = "deliberation_deferred_events"  // left to the outbox
 )
 
 const labelOutcome = "outcome"

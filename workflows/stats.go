@@ -119,6 +119,7 @@ func (k *statistics) count(ctx workflow.Context) error {
 	}
 	if err == nil {
 		k.state.take(counted)
+		workflow.GetMetricsHandler(ctx).Gauge(MetricStatsCountedAt).Update(float64(counted.AsOf.Unix()))
 	} else {
 		workflow.GetLogger(ctx).Warn("deliberations not counted", "error", err)
 	}
