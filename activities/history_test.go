@@ -2,7 +2,10 @@ package activities_test
 
 import (
 	"context"
+	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
@@ -17,14 +20,19 @@ import (
 type pastSubmits struct {
 	activities.Temporal
 
-	inputs []workflows.SubmitTurnsInput
-	err    error
+	inputs  []workflows.SubmitTurnsInput
+	err     error
+	written converter.DataConverter // nil: the SDK's default
 }
 
 func (p *pastSubmits) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	events := []*historypb.HistoryEvent{{}} // one of another kind comes first
 	for _, in := range p.inputs {
-		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
+		written := p.written
+		if written == nil {
+			written = converter.GetDefaultDataConverter()
+		}
+		payloads, err := written.ToPayloads(in)
 		if err != nil {
 			panic(err)
 		}
@@ -51,4 +59,17 @@ func (p *pastEvents) Next() (*historypb.HistoryEvent, error) {
 	next := p.events[0]
 	p.events = p.events[1:]
 	return next, nil
+}
+
+func TestSubmitTurns_ReadsARequestThatTheWorkersClientEncodes(t *testing.T) {
+	w := newWorld(t)
+	zipped := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true}))
+	in := submission(t, time.Minute)
+	w.with.Temporal, w.with.DataConverter = &pastSubmits{inputs: []workflows.SubmitTurnsInput{in}, written: zipped}, zipped
+	in.Request = nil
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Len(t, out.Handles, 2)
 }

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/domain"
@@ -35,6 +36,8 @@ type Dependencies struct {
 	Publisher domain.EventPublisher        // nil: no events are wanted
 	Temporal  Temporal
 	Owner     string // the namespace's id; turns on Ray carry it
+	// DataConverter is that of the workers' client, for what is read of histories; nil: the SDK's default.
+	DataConverter converter.DataConverter
 }
 
 // Keys of the log lines; no line carries text of a prompt or an answer.
@@ -53,6 +56,9 @@ type set struct {
 
 // Register makes workers run the activities.
 func Register(on Workers, with Dependencies) {
+	if with.DataConverter == nil {
+		with.DataConverter = converter.GetDefaultDataConverter()
+	}
 	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), pace: newPace()}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)

@@ -98,7 +98,7 @@ func (s set) request(ctx context.Context, in workflows.SubmitTurnsInput) (domain
 	if in.Request != nil {
 		return in.Request.Domain(), nil
 	}
-	first, err := workflows.FirstSubmitted(ctx, s.Temporal, activity.GetInfo(ctx).WorkflowExecution)
+	first, err := workflows.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution)
 	return first.Domain(), err
 }
 

@@ -34,8 +34,9 @@ func Recorded(ctx context.Context, from History, id, runID string) (Request, err
 	return request, err
 }
 
-// FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns.
-func FirstSubmitted(ctx context.Context, from History, run workflow.Execution) (NormalisedRequest, error) {
+// FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns,
+// read as the workflow's workers write it.
+func FirstSubmitted(ctx context.Context, from History, read converter.DataConverter, run workflow.Execution) (NormalisedRequest, error) {
 	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
@@ -47,7 +48,7 @@ func FirstSubmitted(ctx context.Context, from History, run workflow.Execution) (
 			continue
 		}
 		var in SubmitTurnsInput
-		if err := converter.GetDefaultDataConverter().FromPayloads(scheduled.GetInput(), &in); err != nil {
+		if err := read.FromPayloads(scheduled.GetInput(), &in); err != nil {
 			return NormalisedRequest{}, err
 		}
 		if in.Request != nil {
