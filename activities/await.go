@@ -21,15 +21,15 @@ const (
 // on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
 // retry, which frees the slot in between and shows the reason to people.
 func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
-	cluster, err := s.cluster(in.Handle.Cluster)
+	handle := in.Handle.Domain()
+	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted", LastAnswerAt: activity.GetInfo(ctx).ScheduledTime}
+	resume(ctx, &progress)
+	cluster, err := s.cluster(handle.Cluster)
 	if err != nil {
-		return workflows.TurnOutcome{}, err
+		return s.unreached(in, progress, err)
 	}
 	working, stop := untilStopped(ctx)
 	defer stop()
-	handle := in.Handle.Domain()
-	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
-	resume(ctx, &progress)
 	for hold := firstPoll; ; hold = longPoll {
 		asked := time.Now()
 		seen, err := cluster.Await(working, handle, hold)
@@ -46,13 +46,29 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 		case domain.OutcomeUnreachable:
-			return workflows.TurnOutcome{}, &domain.Error{
+			return s.unreached(in, progress, &domain.Error{
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
-			}
+			})
 		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
 				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
 			return workflows.TurnOutcomeOf(outcome), nil
 		}
 	}
+}
+
+// unreached is what an unanswered poll comes to: an error, after which the same turn is polled again; or,
+// when its cluster has been away for longer than its grace while another one has room, an outcome.
+func (s set) unreached(in workflows.AwaitTurnInput, progress workflows.AwaitProgress, why error) (workflows.TurnOutcome, error) {
+	if !s.gone(in.Handle.Cluster, in.GraceSeconds, progress.LastAnswerAt) {
+		return workflows.TurnOutcome{}, why
+	}
+	return workflows.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
+}
+
+// gone tells that a cluster hasn't taken or told what it should for longer than its grace, and that there
+// is a better one. Without a better one, waiting on is all that can be done.
+func (s set) gone(cluster string, graceSeconds int, since time.Time) bool {
+	grace := time.Duration(graceSeconds) * time.Second
+	return grace > 0 && time.Since(since) > grace && domain.Elsewhere(s.States(), cluster)
 }

@@ -36,6 +36,8 @@ type Dependencies struct {
 	Publisher domain.EventPublisher        // nil: no events are wanted
 	Temporal  Temporal
 	Owner     string // the namespace's id; turns on Ray carry it
+	// States is what this worker last heard of its clusters; nil: there is no choice between them.
+	States func() []domain.ClusterState
 	// DataConverter is that of the workers' client, for what is read of histories; nil: the SDK's default.
 	DataConverter converter.DataConverter
 }
@@ -58,6 +60,9 @@ type set struct {
 func Register(on Workers, with Dependencies) {
 	if with.DataConverter == nil {
 		with.DataConverter = converter.GetDefaultDataConverter()
+	}
+	if with.States == nil {
+		with.States = func() []domain.ClusterState { return nil }
 	}
 	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), pace: newPace()}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)

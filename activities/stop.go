@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -11,54 +12,79 @@ import (
 	"deliberation.io/deliberation/workflows"
 )
 
-// stopTurns stops turns on Ray, verifies it, and returns what became of each; or forgets turns.
+// stopTurns stops turns on Ray, verifies it, and returns what became of each; or forgets turns. Clusters
+// are asked at the same time: one that is away must not use up the others' time.
 func (s set) stopTurns(ctx context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
-	result := workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{}}
-	for _, handles := range byCluster(in.Stop) {
-		if err := s.stop(ctx, in, handles, result.Outcomes); err != nil {
-			return workflows.StopTurnsResult{}, err
-		}
+	var none workflows.StopTurnsResult
+	outcomes, err := s.stopAll(ctx, in)
+	if err != nil && (len(outcomes) == 0 || in.UntilSeen || !lastTry(ctx)) {
+		return none, err
 	}
-	for _, handles := range byCluster(in.Forget) {
+	if err != nil { // what isn't seen to end doesn't hide what became of the others
+		activity.GetLogger(ctx).Warn("turns not seen to stop; run_seconds ends them on Ray", keyDeliberation, in.DeliberationID, "error", err)
+	}
+	err = together(byCluster(in.Forget), func(handles []domain.Handle) error {
 		cluster, err := s.cluster(handles[0].Cluster)
 		if err != nil {
-			return workflows.StopTurnsResult{}, err
+			return err
 		}
-		if err := cluster.Forget(ctx, s.order(in, handles)); err != nil {
-			return workflows.StopTurnsResult{}, err
-		}
+		return cluster.Forget(ctx, s.order(in, handles))
+	})
+	if err != nil {
+		return none, err
 	}
-	return result, nil
+	return workflows.StopTurnsResult{Outcomes: outcomes}, nil
 }
 
-func (s set) stop(ctx context.Context, in workflows.StopTurnsInput, handles []domain.Handle, into map[domain.TurnID]workflows.TurnOutcome) error {
-	cluster, err := s.cluster(handles[0].Cluster)
-	if err != nil {
-		return err
+// stopAll brings what became of the turns, and why nothing is known of the others.
+func (s set) stopAll(ctx context.Context, in workflows.StopTurnsInput) (map[domain.TurnID]workflows.TurnOutcome, error) {
+	outcomes := map[domain.TurnID]workflows.TurnOutcome{}
+	var noting sync.Mutex
+	err := together(byCluster(in.Stop), func(handles []domain.Handle) error {
+		cluster, err := s.cluster(handles[0].Cluster)
+		if err != nil {
+			return err
+		}
+		seen, err := cluster.Stop(ctx, s.order(in, handles))
+		if err != nil {
+			return err
+		}
+		noting.Lock()
+		defer noting.Unlock()
+		return note(ctx, in, handles, seen, outcomes)
+	})
+	return outcomes, err
+}
+
+// together does the same for each group at the same time.
+func together(groups [][]domain.Handle, do func([]domain.Handle) error) error {
+	faults := make([]error, len(groups))
+	var doing sync.WaitGroup
+	for i, group := range groups {
+		doing.Go(func() { faults[i] = do(group) })
 	}
-	seen, err := cluster.Stop(ctx, s.order(in, handles))
-	if err != nil {
-		return err
-	}
+	doing.Wait()
+	return errors.Join(faults...)
+}
+
+// note adds what was seen of turns that have ended; the error is about those that weren't seen to.
+func note(ctx context.Context, in workflows.StopTurnsInput, handles []domain.Handle, seen []domain.Observation, into map[domain.TurnID]workflows.TurnOutcome) error {
 	byTurn := make(map[domain.TurnID]domain.Observation, len(seen))
 	for _, observation := range seen {
 		byTurn[observation.TurnID] = observation
 	}
+	var unseen error
 	for _, handle := range handles {
 		outcome, err := stopped(handle, byTurn, in.AnswerBytes)
-		if err != nil && !lastTry(ctx) {
-			return err
-		}
-		if err != nil { // one turn that isn't seen to end doesn't hide what became of the others
-			activity.GetLogger(ctx).Warn("turn not seen to stop; run_seconds ends it on Ray", keyDeliberation, in.DeliberationID,
-				keyTurn, string(handle.TurnID), "error", err)
+		if err != nil {
+			unseen = errors.Join(unseen, err)
 			continue
 		}
 		into[handle.TurnID] = workflows.TurnOutcomeOf(outcome)
 		activity.GetLogger(ctx).Info("turn stopped", keyDeliberation, in.DeliberationID,
 			keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind))
 	}
-	return nil
+	return unseen
 }
 
 // lastTry tells that Temporal has no time for a further attempt as long as this one.

@@ -24,8 +24,15 @@ const (
 // turns that were accepted while the answer was lost are attached to.
 func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
 	var none workflows.SubmitTurnsResult
+	progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
+	resume(ctx, &progress)
 	cluster, err := s.cluster(in.Cluster)
 	if err != nil {
+		progress.Refusal = bounded(err.Error())
+		activity.RecordHeartbeat(ctx, progress)
+		if over, done := s.giveUp(in, progress, 0); done && over.Elsewhere {
+			return over, nil
+		}
 		return none, err
 	}
 	submission, err := s.submission(ctx, in)
@@ -34,8 +41,6 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 	}
 	working, stop := untilStopped(ctx)
 	defer stop()
-	progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
-	resume(ctx, &progress)
 	pace := backoff.NewExponentialBackOff()
 	for {
 		accepted, err := submitOnce(working, cluster, submission)
@@ -51,13 +56,20 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 		progress.Refusal = reasonOf(refusal)
 		activity.RecordHeartbeat(ctx, progress)
 		pause := min(max(pace.NextBackOff(), refusal.RetryAfter), refusedMost)
-		if time.Now().Add(pause).After(in.GiveUpAt) {
-			return workflows.SubmitTurnsResult{Refusal: progress.Refusal}, nil
+		if over, done := s.giveUp(in, progress, pause); done {
+			return over, nil
 		}
 		if err := wait(working, pause); err != nil {
 			return none, stoppedBy(ctx, working, err)
 		}
 	}
+}
+
+// giveUp tells that there is no use in waiting for room here: the time is over, or there is room elsewhere.
+func (s set) giveUp(in workflows.SubmitTurnsInput, progress workflows.SubmitProgress, pause time.Duration) (workflows.SubmitTurnsResult, bool) {
+	late := time.Now().Add(pause).After(in.GiveUpAt)
+	elsewhere := !late && s.gone(in.Cluster, in.GraceSeconds, progress.Since)
+	return workflows.SubmitTurnsResult{Refusal: progress.Refusal, Elsewhere: elsewhere}, late || elsewhere
 }
 
 func submitOnce(ctx context.Context, cluster domain.RayCluster, submission domain.Submission) (domain.Acceptance, error) {

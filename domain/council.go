@@ -103,6 +103,13 @@ func (c Council) completedBy(agentID string) (TurnID, bool) {
 	return "", false
 }
 
+// Waste counts what a turn cost whose answer doesn't count any more.
+func (c Council) Waste(usage Usage) Council {
+	c.paid = c.paid.Plus(usage)
+	c.wasted += usage.Tokens()
+	return c
+}
+
 // Fail gives the turn's agent up, unless it has its proposal.
 func (c Council) Fail(turn Turn, failure TurnFailure) Council {
 	return c.with(turn, func(seat *Seat) {

@@ -38,9 +38,9 @@ type Environment interface {
 
 // Settings is what a deliberation needs to know of its surroundings, read once at its beginning.
 type Settings struct {
-	Cluster    string        // where its turns go
-	Grace      time.Duration // how long the cluster may be away; 0 = until the deadline
-	Attributes []string      // the search attributes that the namespace has
-	Events     bool          // whether events are published
-	Allow      AllowList     // which model servers may be named
+	Clusters   []ClusterState // in order of preference
+	Grace      time.Duration  // how long a cluster may be away before its turns go to another one
+	Attributes []string       // the search attributes that the namespace has
+	Events     bool           // whether events are published
+	Allow      AllowList      // which model servers may be named
 }

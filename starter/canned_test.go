@@ -25,7 +25,7 @@ func matches(pattern, text string) bool {
 type surroundings struct{}
 
 func (surroundings) Settings() domain.Settings {
-	settings := domain.Settings{Cluster: "local"}
+	settings := domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}}
 	for _, key := range workflows.Attributes() {
 		settings.Attributes = append(settings.Attributes, key.GetName())
 	}

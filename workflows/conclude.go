@@ -28,6 +28,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 	if why.unfinished() {
 		d.show(ctx, phaseStopping)
 	}
+	left := d.stopLeft(ctx)
 	in := StopTurnsInput{DeliberationID: d.key.WorkflowID, Reason: string(why)}
 	for _, w := range d.work {
 		for _, p := range w.running() {
@@ -43,6 +44,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 		}
 		d.takeStopped(ctx, stopped)
 	}
+	left()
 	d.council = d.council.FailRest(whyUnfinished(why))
 }
 

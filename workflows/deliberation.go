@@ -19,7 +19,8 @@ func (s stories) Deliberation(ctx workflow.Context, request Request) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	if err := d.open(ctx, s.environment, request); err != nil {
+	d.environment = s.environment
+	if err := d.open(ctx, request); err != nil {
 		return Result{}, err
 	}
 
@@ -35,16 +36,20 @@ type deliberation struct {
 	runID   string
 	started time.Time
 
-	opening Opening
-	request domain.DeliberationRequest
-	council domain.Council
-	work    []*work
-	news    *news
+	environment domain.Environment // to be asked by what records the answer only
+	opening     Opening
+	request     domain.DeliberationRequest
+	council     domain.Council
+	cluster     string // where the next attempts go
+	work        []*work
+	abandoned   []placed // on clusters that were gone
+	news        *news
 
 	status     domain.DeliberationStatus
 	phase      string
 	waitingFor string
 	refusal    string // the last one that the queue heard
+	submitted  bool
 	accepted   bool
 	deadline   time.Time
 	closed     time.Time
@@ -75,12 +80,12 @@ func begin(ctx workflow.Context) (*deliberation, error) {
 }
 
 // open reads the request and the surroundings, once.
-func (d *deliberation) open(ctx workflow.Context, environment domain.Environment, request Request) error {
-	opening, err := open(ctx, environment, request)
+func (d *deliberation) open(ctx workflow.Context, request Request) error {
+	opening, err := open(ctx, d.environment, request)
 	if err != nil {
 		return err
 	}
-	d.opening = opening
+	d.opening, d.cluster = opening, opening.Cluster
 	if len(opening.Faults) > 0 {
 		return d.refuse(ctx, opening.Faults)
 	}
@@ -115,6 +120,7 @@ func (d *deliberation) deliberate(ctx workflow.Context) end {
 	working, stop := workflow.WithCancel(ctx)
 	defer stop()
 
+	workflow.Go(working, d.stopAbandoned)
 	if end, ended := d.submitAll(working); ended {
 		return end
 	}
@@ -136,9 +142,12 @@ func (d *deliberation) deliberate(ctx workflow.Context) end {
 // submitAll puts all agents' first turns to Ray in one request: the deliberation lives on one runner.
 func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 	d.show(ctx, phaseQueued)
-	d.waitingFor = d.opening.Cluster
-	patience := d.request.Constraints().QueueTimeout()
-	accepted, err := d.submit(ctx, d.work, patience, d.request.Constraints().Timeout())
+	giveUp := workflow.Now(ctx).Add(d.request.Constraints().QueueTimeout())
+	accepted, err := d.queue(ctx, giveUp)
+	for err == nil && accepted.Elsewhere {
+		d.moveAll(ctx)
+		accepted, err = d.queue(ctx, giveUp)
+	}
 	switch {
 	case temporal.IsCanceledError(err):
 		return endCancelled, true
@@ -157,8 +166,15 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 	return "", false
 }
 
+// queue waits for room on the cluster where the council is placed.
+func (d *deliberation) queue(ctx workflow.Context, giveUp time.Time) (SubmitTurnsResult, error) {
+	d.waitingFor = d.cluster
+	patience := max(time.Second, giveUp.Sub(workflow.Now(ctx)))
+	return d.submit(ctx, d.work, patience, d.request.Constraints().Timeout())
+}
+
 func (d *deliberation) refused(why string) {
-	d.refusal = d.opening.Cluster + ": " + why
+	d.refusal = d.cluster + ": " + why
 	d.waitingFor = d.refusal
 }
 

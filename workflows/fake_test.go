@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -71,6 +72,7 @@ type fakeRay struct {
 	agents  map[string]script
 	submit  []reply[workflows.SubmitTurnsResult] // for the calls in order, then every turn is accepted
 	refuses []domain.TurnID                      // turns that were stopped before they came
+	gone    func(cluster string) bool            // clusters that can't be asked to stop anything
 	stop    []reply[workflows.StopTurnsResult]   // for the calls in order, then every turn is stopped
 
 	submitted []workflows.SubmitTurnsInput
@@ -84,7 +86,7 @@ type fakeRay struct {
 
 func newFakeRay(p pace) *fakeRay {
 	return &fakeRay{
-		pace: p, agents: map[string]script{},
+		pace: p, agents: map[string]script{}, gone: func(string) bool { return false },
 		turns: map[domain.TurnID]workflows.TurnRef{}, ended: map[domain.TurnID]bool{},
 	}
 }
@@ -155,6 +157,9 @@ func (f *fakeRay) end(in workflows.StopTurnsInput) reply[workflows.StopTurnsResu
 	f.forgotten = append(f.forgotten, in.Forget...)
 	if len(in.Stop) == 0 {
 		return reply[workflows.StopTurnsResult]{}
+	}
+	if f.gone(in.Stop[0].Cluster) {
+		return reply[workflows.StopTurnsResult]{err: errors.New("connection refused")}
 	}
 	f.stopped = append(f.stopped, in)
 	said := reply[workflows.StopTurnsResult]{}

@@ -19,6 +19,7 @@ type Opening struct {
 	Attributes   []string           `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool               `json:"events,omitempty"`
 	Cluster      string             `json:"cluster,omitempty"`
+	Clusters     []string           `json:"clusters,omitempty"` // where it may go besides; none: it stays
 	GraceSeconds int                `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
 }
 
@@ -51,9 +52,22 @@ func newOpening(environment domain.Environment, request Request) (opening Openin
 		AnswerBytes:  domain.AnswerMaximum(len(normalised.spec.Agents)),
 		Attributes:   settings.Attributes,
 		Events:       settings.Events,
-		Cluster:      settings.Cluster,
+		Cluster:      domain.Place(settings.Clusters),
+		Clusters:     choices(settings.Clusters),
 		GraceSeconds: seconds(settings.Grace),
 	}
+}
+
+// choices are the clusters' names where there is a choice.
+func choices(clusters []domain.ClusterState) []string {
+	if len(clusters) < 2 {
+		return nil
+	}
+	names := make([]string, 0, len(clusters))
+	for _, cluster := range clusters {
+		names = append(names, cluster.Name)
+	}
+	return names
 }
 
 func refused(err error) Opening {

@@ -27,7 +27,7 @@ func FuzzOpening(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	environment := fixed{Cluster: "local", Grace: time.Second, Events: true}
+	environment := fixed{Clusters: []domain.ClusterState{{Name: "local"}}, Grace: time.Second, Events: true}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		opening := newOpening(environment, RequestText(text))
 		recorded, err := json.Marshal(opening)

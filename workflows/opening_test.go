@@ -89,7 +89,7 @@ func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
 	s.settings.Grace = 1500 * time.Millisecond
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true).in(time.Minute), answer("done", 0.5))
 	s.at(time.Second, func() {
-		s.settings.Cluster, s.settings.Events, s.settings.Grace = "another", false, 0
+		s.settings.Clusters, s.settings.Events, s.settings.Grace = []domain.ClusterState{{Name: "another"}}, false, 0
 		s.settings.Allow, _ = domain.NewAllowList([]string{"nowhere"})
 	})
 

@@ -15,7 +15,8 @@ import (
 type work struct {
 	turn     domain.Turn
 	handle   Handle
-	ended    bool // nothing of the turn runs on Ray any more
+	away     string // why the turn's cluster didn't take it; empty when it did
+	ended    bool   // nothing of the turn runs on Ray any more
 	failures int
 	losses   int
 	buried   int      // attempts that had been stopped before they came
@@ -57,6 +58,9 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			d.giveUp(ctx, w, failure)
 			return
 		}
+		if outcome.Kind == domain.OutcomeUnreachable {
+			d.leave(ctx, w.handle.Cluster)
+		}
 		if !d.again(ctx, w, outcome.Failure.Kind()) {
 			return
 		}
@@ -66,6 +70,9 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 // await waits for the agent's turn. One that Ray refused as stopped before it came, as after a reset of a
 // run that had ended, costs nothing: the next attempt is other work.
 func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, error) {
+	if w.away != "" {
+		return domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: w.away}, nil
+	}
 	if w.handle.Runner == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, nil
 	}
@@ -101,9 +108,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.Failur
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
 		return false
 	}
-	w.adrift = w.running()
-	w.turn, w.handle, w.ended = next, Handle{}, false
-	d.council = d.council.Submit(next, domain.Handle{})
+	d.next(w, next)
 	accepted, err := d.submit(ctx, []*work{w}, d.remaining(ctx), d.remaining(ctx))
 	switch {
 	case temporal.IsCanceledError(err):
@@ -113,7 +118,15 @@ func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.Failur
 		return false
 	}
 	d.showCouncil(ctx)
-	return accepted.Refusal == ""
+	return accepted.Refusal == "" || accepted.Elsewhere
+}
+
+// next makes another attempt the agent's turn; what may still run of the ones before is kept in mind.
+func (d *deliberation) next(w *work, turn domain.Turn) {
+	w.adrift = w.running()
+	d.abandon(w)
+	w.turn, w.handle, w.ended = turn, Handle{}, false
+	d.council = d.council.Submit(turn, domain.Handle{})
 }
 
 func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.TurnFailure) {
@@ -125,23 +138,28 @@ func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.Turn
 func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
 	in := SubmitTurnsInput{
 		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
-		Cluster: d.opening.Cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
-		GiveUpAt: workflow.Now(ctx).Add(patience),
+		Cluster: d.cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
+		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.opening.GraceSeconds,
 	}
-	if !d.accepted {
-		in.Request = d.opening.Request
+	if !d.submitted {
+		in.Request, d.submitted = d.opening.Request, true
 	}
 	for _, w := range turns {
 		in.Turns = append(in.Turns, TurnRef{
 			AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), Hint: w.turn.Hint(), TurnID: w.turn.ID(),
 		})
-		w.handle = Handle{TurnID: w.turn.ID(), Cluster: d.opening.Cluster}
+		w.handle, w.away = Handle{TurnID: w.turn.ID(), Cluster: d.cluster}, ""
 	}
 	title := fmt.Sprintf("submit · %s", domain.Count(len(turns), "turn"))
 	if len(turns) == 1 {
 		title = summary("submit", turns[0].turn)
 	}
 	accepted, err := SubmitTurns.call(ctx, patience+safety, title, in).get(ctx)
+	if accepted.Elsewhere {
+		for _, w := range turns {
+			w.away = accepted.Refusal
+		}
+	}
 	for _, handle := range accepted.Handles {
 		for _, w := range turns {
 			if w.turn.ID() == handle.TurnID {

@@ -55,7 +55,7 @@ func newWorld(t *testing.T, name string) *world {
 	registered.Do(func() { register(t, c) })
 	w := &world{
 		T: t, client: c, queue: name, ray: newFakeRay(pace{}), nats: &fakeNATS{ids: map[string]bool{}}, counts: &fakeVisibility{},
-		settings: domain.Settings{Cluster: "local", Events: true, Attributes: allAttributes()},
+		settings: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: allAttributes()},
 	}
 	for _, queue := range []string{name, workflows.SubmitQueue(name), workflows.WaitQueue(name)} {
 		runs := worker.New(c, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})

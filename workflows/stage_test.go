@@ -59,7 +59,7 @@ func newStage(t *testing.T) *stage {
 	s := &stage{
 		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},
 		visibility: &fakeVisibility{pace: p},
-		settings:   &domain.Settings{Cluster: "local", Events: true}, opening: nothing, started: func(*activity.Info) {},
+		settings:   &domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true}, opening: nothing, started: func(*activity.Info) {},
 	}
 	workflows.Register(env, s)
 	bind(env, s.ray, s.nats, s.visibility)

@@ -21,6 +21,10 @@ var (
 	StopTurns = Step[StopTurnsInput, StopTurnsResult]{
 		name: "StopTurns", queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
 	}
+	// stopWhenBack is StopTurns for a cluster that is gone: patient, and gentle.
+	stopWhenBack = Step[StopTurnsInput, StopTurnsResult]{
+		name: StopTurns.name, queue: same, attempt: StopTries, retry: every(2*time.Second, 20*time.Second),
+	}
 	// PublishEvents stores events in NATS, in order.
 	PublishEvents = Step[PublishEventsInput, PublishEventsResult]{
 		name: "PublishEvents", queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
@@ -45,6 +49,8 @@ const (
 	stopWithin = 20 * time.Second
 	// StopTries is how long a stop is repeated until all turns are seen to end; then what is known counts.
 	StopTries = stopWithin / 2
+	// leftWithin bounds the stop of turns on clusters that were gone: a result doesn't wait for those.
+	leftWithin = 3 * time.Second
 	// forgetWithin bounds a courtesy: what isn't forgotten goes by itself after keep_seconds.
 	forgetWithin = 3 * time.Second
 	// runMargin lets the workflow's deadline come before the runner's own, which is for runs that were

@@ -17,7 +17,8 @@ type SubmitTurnsInput struct {
 	Turns          []TurnRef          `json:"turns"`
 	RunSeconds     int                `json:"run_seconds"`
 	KeepSeconds    int                `json:"keep_seconds"`
-	GiveUpAt       time.Time          `json:"give_up_at"` // no room by then: the refusal is the result
+	GiveUpAt       time.Time          `json:"give_up_at"`              // no room by then: the refusal is the result
+	GraceSeconds   int                `json:"grace_seconds,omitempty"` // none for so long, but elsewhere: the same; 0 = never
 }
 
 // TurnRef names a turn of the request: its id is derived again where it is used, and must be the same.
@@ -33,6 +34,7 @@ type SubmitTurnsResult struct {
 	Handles   []Handle        `json:"handles,omitempty"`
 	Cancelled []domain.TurnID `json:"cancelled,omitempty"` // stopped before they came
 	Refusal   string          `json:"refusal,omitempty"`
+	Elsewhere bool            `json:"elsewhere,omitempty"` // refused, and another cluster has room
 }
 
 // Handle is where a turn lives on Ray.
@@ -55,7 +57,7 @@ type SubmitProgress struct {
 type AwaitTurnInput struct {
 	Handle       Handle `json:"handle"`
 	AnswerBytes  int    `json:"answer_bytes"`
-	GraceSeconds int    `json:"grace_seconds,omitempty"`
+	GraceSeconds int    `json:"grace_seconds,omitempty"` // away for so long, with room elsewhere: unreachable; 0 = never
 }
 
 // AwaitProgress is what a heartbeat of AwaitTurn says.
@@ -74,6 +76,7 @@ type StopTurnsInput struct {
 	Forget         []Handle `json:"forget,omitempty"`
 	AnswerBytes    int      `json:"answer_bytes,omitempty"`
 	Reason         string   `json:"reason,omitempty"`
+	UntilSeen      bool     `json:"until_seen,omitempty"` // tried until each is seen to have ended
 }
 
 // StopTurnsResult is what became of each stopped turn.

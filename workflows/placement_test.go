@@ -1,0 +1,172 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// twoClusters is a stage whose first cluster is gone as soon as it has taken the council.
+func twoClusters(t *testing.T) *stage {
+	t.Helper()
+	s := newStage(t)
+	s.settings.Grace = time.Minute
+	s.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+	s.at(time.Millisecond, func() { s.settings.Clusters[0].Up = false })
+	return s
+}
+
+func clustersOf(handles []workflows.Handle) map[string]int {
+	count := map[string]int{}
+	for _, handle := range handles {
+		count[handle.Cluster]++
+	}
+	return count
+}
+
+func TestPlacement_OpeningTakesTheFirstHealthyClusterWithRoom(t *testing.T) {
+	s := twoClusters(t)
+	s.settings.Clusters[0].Room = false
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.Equal(t, "b", s.ray.submitted[0].Cluster)
+	require.Equal(t, 60, s.ray.submitted[0].GraceSeconds)
+}
+
+func TestPlacement_TurnsOfAClusterThatIsGoneGoElsewhereAsNewAttempts(t *testing.T) {
+	s := twoClusters(t)
+	for _, agent := range []string{"agent-1", "agent-2"} {
+		s.ray.agents[agent] = replies(unreachable().in(time.Minute), answer("from b", 0.5))
+	}
+	s.ray.agents["agent-3"] = replies(answer("was done before", 0.9))
+
+	result, err := s.run(retries(council(3), 0))
+
+	require.NoError(t, err)
+	require.False(t, result.Degraded)
+	require.Equal(t, []int{1, 2, 2}, attemptsOf(result), "being placed elsewhere uses up no retry")
+	require.Equal(t, []string{"a", "b", "b"}, clustersOfInputs(s.ray.submitted))
+	require.Equal(t, "b", result.Results[1].Metadata["cluster"])
+}
+
+func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
+	s := twoClusters(t)
+	paid := answer("from a, too late", 1).out
+	for _, agent := range []string{"agent-1", "agent-2"} {
+		s.ray.agents[agent] = script{
+			{reply: unreachable().in(time.Minute), atStop: &paid},
+			{reply: answer("from b", 0.5).in(time.Minute)},
+		}
+	}
+	back := s.env.Now().Add(90 * time.Second)
+	s.ray.gone = func(cluster string) bool { return cluster == "a" && s.env.Now().Before(back) }
+
+	result, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.Equal(t, "from b", result.BestResult.Proposal, "what comes from there later doesn't count")
+	require.Equal(t, 4, result.Usage.LLMCalls)
+	require.Equal(t, 2*(paid.Usage.PromptTokens+paid.Usage.CompletionTokens), result.Usage.WastedTokens)
+	stopped := map[domain.TurnID]bool{}
+	for _, in := range s.ray.stopped {
+		require.True(t, in.UntilSeen, "while the run goes on")
+		require.Equal(t, len(in.Stop), clustersOf(in.Stop)["a"], "nothing else is stopped with it")
+		for _, handle := range in.Stop {
+			stopped[handle.TurnID] = true
+		}
+	}
+	require.Len(t, stopped, 2)
+}
+
+func TestPlacement_AResultDoesNotWaitForAClusterThatIsGone(t *testing.T) {
+	s := twoClusters(t)
+	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute), answer("from b", 0.5).in(time.Second))
+	s.ray.gone = func(cluster string) bool { return cluster == "a" }
+	begin := s.env.Now()
+
+	result, err := s.runBesidesRay(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, "from b", result.BestResult.Proposal)
+	require.Less(t, s.env.Now().Sub(begin), 67*time.Second, "the grace, a delay, the answer, three seconds for the stop")
+}
+
+func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
+	s := twoClusters(t)
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
+		{out: workflows.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
+	}
+
+	result, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, clustersOfInputs(s.ray.submitted))
+	require.Nil(t, s.ray.submitted[1].Request, "the request travels once")
+	require.Equal(t, []int{2, 2}, attemptsOf(result), "a may have taken the first ones")
+	require.Equal(t, map[string]int{"a": 2}, clustersOf(s.ray.stopped[0].Stop))
+}
+
+func TestPlacement_TheQueueTimeoutHoldsOverAllClusters(t *testing.T) {
+	s := twoClusters(t)
+	elsewhere := reply[workflows.SubmitTurnsResult]{
+		out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute,
+	}
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{elsewhere, elsewhere, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full"}, after: 30 * time.Second}}
+
+	_, err := s.run(queueTimeout(council(1), 150))
+
+	kind, message, _ := failed(t, err)
+	require.Equal(t, domain.DeadlineExceeded, kind)
+	require.Contains(t, message, "queued for 150 s")
+	require.WithinDuration(t, s.ray.submitted[0].GiveUpAt, s.ray.submitted[2].GiveUpAt, time.Second)
+}
+
+func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
+	s := twoClusters(t)
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("never asked", 1), answer("from b", 0.5))
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
+		{}, {out: workflows.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
+	}
+
+	result, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "a", "b"}, clustersOfInputs(s.ray.submitted))
+	require.Equal(t, "from b", result.BestResult.Proposal)
+	require.Equal(t, 3, result.BestResult.Attempts)
+}
+
+func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {
+	s := newStage(t)
+	s.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.5))
+	s.at(time.Millisecond, func() {
+		s.settings.Clusters = []domain.ClusterState{{Name: "local"}, {Name: "b", Up: true, Room: true}}
+	})
+
+	_, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"local", "local"}, clustersOfInputs(s.ray.submitted))
+}
+
+func clustersOfInputs(submitted []workflows.SubmitTurnsInput) []string {
+	clusters := make([]string, 0, len(submitted))
+	for _, in := range submitted {
+		clusters = append(clusters, in.Cluster)
+	}
+	return clusters
+}
+
+func attemptsOf(result workflows.Result) []int {
+	attempts := make([]int, 0, len(result.Results))
+	for _, agent := range result.Results {
+		attempts = append(attempts, agent.Attempts)
+	}
+	return attempts
+}
