@@ -23,6 +23,9 @@ type Config struct {
 	// stop must never queue behind waits.
 	MaxIdleConnections int
 
+	// Changed, if set, is told when the cluster is asked no more, or again, and why calls stayed unanswered.
+	Changed func(from, to BreakerState, why string)
+
 	// Wrap, if set, is put around the transport: that is where traces are injected.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -34,6 +37,8 @@ type Client struct {
 	token  string
 	http   *http.Client
 	within allowance
+
+	breaker *breaker
 }
 
 // allowance is how long calls may take. The app answers a wait after its time, or says that its runner
@@ -41,6 +46,7 @@ type Client struct {
 type allowance struct {
 	submit  time.Duration
 	control time.Duration // an activity gives stop and forget 10 s
+	probe   time.Duration
 	margin  time.Duration
 }
 
@@ -72,7 +78,8 @@ func New(config Config) (*Client, error) {
 			// The app never redirects: whoever does isn't the app, and must not be handed the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		within: allowance{submit: 30 * time.Second, control: 9 * time.Second, margin: 12 * time.Second},
+		within:  allowance{submit: 30 * time.Second, control: 9 * time.Second, probe: 5 * time.Second, margin: 12 * time.Second},
+		breaker: newBreaker(config.Name, config.Changed),
 	}, nil
 }
 
@@ -91,6 +98,9 @@ func parseBase(text string) (*url.URL, error) {
 
 // Name is the cluster's.
 func (c *Client) Name() string { return c.name }
+
+// Breaker tells whether the cluster is asked.
+func (c *Client) Breaker() BreakerState { return BreakerState(c.breaker.steps.State()) }
 
 // CloseIdleConnections closes what no call is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }

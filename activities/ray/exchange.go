@@ -59,6 +59,7 @@ type call struct {
 	body   any
 	within time.Duration
 	limit  int64
+	as     use
 }
 
 // unreadable is the error of a 200 that doesn't hold what was asked for.
@@ -68,6 +69,16 @@ func (k call) unreadable(err error) error {
 
 // ask decodes the app's answer to the call into answer. The error is the context's or a [*domain.Error].
 func (c *Client) ask(ctx context.Context, k call, answer any) error {
+	done, refused := c.breaker.admit(k.as)
+	if refused != nil {
+		return &domain.Error{Kind: domain.KindUnreachable, Op: k.op, Err: refused}
+	}
+	err := c.askNow(ctx, k, answer)
+	done(err)
+	return err
+}
+
+func (c *Client) askNow(ctx context.Context, k call, answer any) error {
 	limited, cancel := context.WithTimeout(ctx, k.within)
 	defer cancel()
 	request, err := c.request(limited, k)

@@ -46,7 +46,7 @@ type HeldTurn struct {
 
 // Info asks the app about itself. The error is the context's or a [*domain.Error].
 func (c *Client) Info(ctx context.Context) (Info, error) {
-	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.control, limit: shortAnswer}
+	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.probe, limit: shortAnswer, as: probing}
 	var info Info
 	if err := c.ask(ctx, ask, &info); err != nil {
 		return Info{}, err
@@ -61,7 +61,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 func (c *Client) Turns(ctx context.Context, owner string) ([]HeldTurn, error) {
 	ask := call{
 		op: "list turns on " + c.name, method: http.MethodGet, path: "/v1/turns",
-		query: url.Values{"owner": {owner}}.Encode(), within: c.within.control, limit: longAnswer,
+		query: url.Values{"owner": {owner}}.Encode(), within: c.within.control, limit: longAnswer, as: unguarded,
 	}
 	var answer struct {
 		Turns *[]HeldTurn `json:"turns"`

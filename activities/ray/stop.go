@@ -47,7 +47,7 @@ func (c *Client) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Obs
 func (c *Client) stop(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
 	ask := call{
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
-		body: endBodyOf(order, handles), limit: min(longAnswer, shortAnswer+int64(len(handles))*turnAnswer),
+		body: endBodyOf(order, handles), limit: min(longAnswer, shortAnswer+int64(len(handles))*turnAnswer), as: unguarded,
 	}
 	var before []domain.Observation
 	for {
@@ -87,7 +87,7 @@ func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
 	for handles := range slices.Chunk(order.Handles, perStop) {
 		ask := call{
 			op: "forget on " + c.name, method: http.MethodPost, path: "/v1/turns/forget",
-			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer,
+			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer, as: unguarded,
 		}
 		var answer statesAnswer
 		if err := c.ask(ctx, ask, &answer); err != nil {

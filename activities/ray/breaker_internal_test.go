@@ -1,0 +1,92 @@
+package ray
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+func silent(why string) error {
+	return &domain.Error{Kind: domain.KindUnreachable, Op: "submit to a", Err: errors.New(why)}
+}
+
+// ends makes so many calls that end alike.
+func (b *breaker) ends(t *testing.T, calls int, err error) {
+	t.Helper()
+	for range calls {
+		done, refused := b.admit(guarded)
+		require.NoError(t, refused)
+		done(err)
+	}
+}
+
+func TestBreaker_KeepsCallsFromAClusterThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		b := newBreaker("a", func(from, to BreakerState, why string) {
+			changes = append(changes, from.String()+" → "+to.String()+": "+why)
+		})
+		b.ends(t, tripAfter, silent("connection refused"))
+
+		_, refused := b.admit(guarded)
+		require.ErrorContains(t, refused, "connection refused", "people still read why")
+		_, refused = b.admit(probing)
+		require.Error(t, refused, "not even whether it is back")
+		done, refused := b.admit(unguarded)
+		require.NoError(t, refused, "a stop is tried in any case")
+		done(nil)
+
+		time.Sleep(openFor + time.Millisecond)
+		_, refused = b.admit(guarded)
+		require.Error(t, refused, "a probe goes first")
+		probe, refused := b.admit(probing)
+		require.NoError(t, refused)
+		_, refused = b.admit(probing)
+		require.Error(t, refused, "one at a time")
+		probe(silent("no answer within 5s"))
+		_, refused = b.admit(guarded)
+		require.ErrorContains(t, refused, "no answer within 5s")
+
+		time.Sleep(openFor + time.Millisecond)
+		probe, refused = b.admit(probing)
+		require.NoError(t, refused)
+		probe(nil)
+		b.ends(t, 1, nil)
+		require.Equal(t, []string{
+			"closed → open: connection refused", "open → half-open: connection refused", "half-open → open: no answer within 5s",
+			"open → half-open: no answer within 5s", "half-open → closed: no answer within 5s",
+		}, changes)
+	})
+}
+
+func TestBreaker_OnlySilenceCounts(t *testing.T) {
+	for name, err := range map[string]error{
+		"an answer":             nil,
+		"no room":               &domain.Error{Kind: domain.KindFull, Op: "submit", Err: errors.New("full")},
+		"a runner that is away": &domain.Error{Kind: domain.KindUnavailable, Op: "submit", Err: errors.New("503")},
+		"a refused token":       &domain.Error{Kind: domain.KindDenied, Op: "submit", Err: errors.New("401")},
+		"a caller that left":    context.Canceled,
+		"a caller's own time":   context.DeadlineExceeded,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBreaker("a", nil)
+			b.ends(t, 3*tripAfter, err)
+			require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+		})
+	}
+}
+
+func TestBreaker_AnAnswerInBetweenStartsTheCountAnew(t *testing.T) {
+	b := newBreaker("a", nil)
+	for range 3 {
+		b.ends(t, tripAfter-1, silent("reset"))
+		b.ends(t, 1, nil)
+	}
+	require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+}
