@@ -17,18 +17,18 @@ func TestPlace(t *testing.T) {
 		gone     []string
 		want     string
 	}{
-		"the first of those that do":            {[]domain.ClusterState{up("a"), up("b")}, nil, "a"},
-		"one that is down is passed over":       {[]domain.ClusterState{down("a"), up("b"), up("c")}, nil, "b"},
-		"one that is full is passed over":       {[]domain.ClusterState{full("a"), up("b")}, nil, "b"},
-		"a full one is better than none":        {[]domain.ClusterState{down("a"), full("b")}, nil, "b"},
-		"none answers: the first waits":         {[]domain.ClusterState{down("a"), down("b")}, nil, "a"},
-		"the only one, whatever it does":        {[]domain.ClusterState{down("a")}, nil, "a"},
-		"one that is gone comes last":           {[]domain.ClusterState{up("a"), down("b")}, []string{"a"}, "b"},
-		"one that is gone is better than none":  {[]domain.ClusterState{up("a")}, []string{"a"}, "a"},
-		"a cluster that was taken away":         {[]domain.ClusterState{up("b")}, []string{"a"}, "b"},
-		"there is none":                         {nil, nil, ""},
-		"of two that are gone, the first":       {[]domain.ClusterState{up("a"), up("b")}, []string{"b", "a"}, "a"},
-		"the first of several full ones":        {[]domain.ClusterState{full("a"), full("b")}, nil, "a"},
+		"the first of those that do":           {[]domain.ClusterState{up("a"), up("b")}, nil, "a"},
+		"one that is down is passed over":      {[]domain.ClusterState{down("a"), up("b"), up("c")}, nil, "b"},
+		"one that is full is passed over":      {[]domain.ClusterState{full("a"), up("b")}, nil, "b"},
+		"a full one is better than none":       {[]domain.ClusterState{down("a"), full("b")}, nil, "b"},
+		"none answers: the first waits":        {[]domain.ClusterState{down("a"), down("b")}, nil, "a"},
+		"the only one, whatever it does":       {[]domain.ClusterState{down("a")}, nil, "a"},
+		"one that is gone comes last":          {[]domain.ClusterState{up("a"), down("b")}, []string{"a"}, "b"},
+		"one that is gone is better than none": {[]domain.ClusterState{up("a")}, []string{"a"}, "a"},
+		"a cluster that was taken away":        {[]domain.ClusterState{up("b")}, []string{"a"}, "b"},
+		"there is none":                        {nil, nil, ""},
+		"of two that are gone, the first":      {[]domain.ClusterState{up("a"), up("b")}, []string{"b", "a"}, "a"},
+		"the first of several full ones":       {[]domain.ClusterState{full("a"), full("b")}, nil, "a"},
 		"a full one is better than a gone one": {[]domain.ClusterState{up("a"), full("b")}, []string{"a"}, "b"},
 	}
 	for name, test := range tests {

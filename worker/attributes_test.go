@@ -13,6 +13,7 @@ import (
 func TestEnvironment_UsesNewSearchAttributesWhenEveryHostKnowsThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := environment{
+			clusters: func() []domain.ClusterState { return nil },
 			settings: domain.Settings{Attributes: []string{"DeliberationRole"}},
 			settling: []string{"DeliberationScore"}, settled: time.Now().Add(settleAfter),
 		}

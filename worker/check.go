@@ -38,9 +38,6 @@ func (c *config) check(found *faults) {
 }
 
 func (c *config) checkRay(found *faults) {
-	if len(c.RayClusters) > 1 {
-		found.add("DELIBERATION_RAY_CLUSTERS", "more than one cluster is not supported yet; name one")
-	}
 	if c.RayGrace < 0 {
 		found.add("DELIBERATION_RAY_GRACE", "cannot be negative, got %s", c.RayGrace)
 	}

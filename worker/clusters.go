@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// clusters is name=url,… in order of preference. More than one is read, and refused by a rule of its own.
+// clusters is name=url,… in order of preference.
 type clusters []cluster
 
 type cluster struct{ name, url string }
@@ -27,4 +27,12 @@ func (c *clusters) UnmarshalText(text []byte) error {
 		*c = append(*c, cluster{name: name, url: strings.TrimSuffix(address, "/")})
 	}
 	return nil
+}
+
+func (c clusters) names() string {
+	names := make([]string, 0, len(c))
+	for _, each := range c {
+		names = append(names, each.name)
+	}
+	return strings.Join(names, ", ")
 }

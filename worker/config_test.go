@@ -95,7 +95,7 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"a cluster of no URL":     {"DELIBERATION_RAY_CLUSTERS=local=ray:8000", "DELIBERATION_RAY_CLUSTERS: ray cluster local: the URL must be absolute"},
 		"a URL with a user":       {"DELIBERATION_RAY_CLUSTERS=local=http://u:hunter2@ray:8000", "must not carry a user"},
 		"a name twice":            {"DELIBERATION_RAY_CLUSTERS=a=http://ray,a=http://ray", `DELIBERATION_RAY_CLUSTERS: cluster "a" is named twice`},
-		"two clusters":            {"DELIBERATION_RAY_CLUSTERS=a=http://ray,b=http://ray", "DELIBERATION_RAY_CLUSTERS: more than one cluster is not supported yet; name one"},
+		"two, one of no URL":      {"DELIBERATION_RAY_CLUSTERS=a=http://ray,b=ray", "DELIBERATION_RAY_CLUSTERS: ray cluster b: the URL must be absolute"},
 		"a token of two lines":    {"DELIBERATION_RAY_TOKEN=hunter2\nhunter2", "DELIBERATION_RAY_TOKEN: ray cluster local: the token has characters"},
 		"no token file":           {"DELIBERATION_RAY_TOKEN_FILE=/nowhere/token", "DELIBERATION_RAY_TOKEN_FILE: open /nowhere/token: no such file"},
 		"a negative grace":        {"DELIBERATION_RAY_GRACE=-1s", "DELIBERATION_RAY_GRACE: cannot be negative"},

@@ -18,6 +18,7 @@ type connected struct {
 	dependencies activities.Dependencies
 	environment  domain.Environment
 	rays         map[string]*ray.Client
+	fleet        fleet
 	publisher    *nats.Publisher
 	temporal     client.Client
 }
@@ -32,12 +33,17 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		Clusters: map[string]domain.RayCluster{}, Temporal: temporal, Owner: owner,
 	}}
 	for _, cluster := range c.RayClusters {
-		made, err := ray.New(c.rayConfig(cluster))
+		config := c.rayConfig(cluster)
+		config.Changed = told(log, cluster.name)
+		made, err := ray.New(config)
 		if err != nil {
 			return nil, err
 		}
 		with.rays[cluster.name], with.dependencies.Clusters[cluster.name] = made, made
+		with.fleet = append(with.fleet, &member{name: cluster.name, cluster: made})
 	}
+	with.dependencies.States = with.fleet.states
+	with.fleet.begin(ctx)
 	if c.NATSURL != "" {
 		with.publisher, err = nats.Connect(nats.Config{
 			URL: c.NATSURL, Creds: c.NATSCreds, CA: c.NATSCA, Prefix: c.NATSPrefix, Logger: log,
@@ -48,13 +54,13 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		with.dependencies.Publisher = with.publisher
 	}
 	present, settling := searchAttributes(ctx, temporal, namespace, c.Register, log)
-	settings := domain.Settings{
-		Cluster: c.RayClusters[0].name, Events: c.NATSURL != "", Allow: c.allow, Attributes: present,
-	}
+	settings := domain.Settings{Events: c.NATSURL != "", Allow: c.allow, Attributes: present}
 	if len(c.RayClusters) > 1 { // with one cluster there is nowhere else to go before the deadline
 		settings.Grace = c.RayGrace
 	}
-	with.environment = environment{settings: settings, settling: settling, settled: time.Now().Add(settleAfter)}
+	with.environment = environment{
+		settings: settings, clusters: with.fleet.states, settling: settling, settled: time.Now().Add(settleAfter),
+	}
 	return with, nil
 }
 
@@ -78,11 +84,9 @@ func (w *connected) addTo(probes *health) {
 		_, err := w.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}})
-	for name, cluster := range w.rays {
-		probes.watch(check{name: "ray:" + name, ask: func(ctx context.Context) error {
-			_, err := cluster.Info(ctx)
-			return err
-		}})
+	probes.show(w.fleet.views)
+	for _, each := range w.fleet {
+		probes.watch(check{name: "ray:" + each.name, ask: func(context.Context) error { return each.fault() }})
 	}
 	if w.publisher != nil {
 		probes.watch(check{name: "nats", ask: func(context.Context) error {

@@ -24,8 +24,9 @@ type health struct {
 	started atomic.Bool
 	fatal   atomic.Pointer[string]
 
-	mu     sync.Mutex
-	checks []check
+	mu       sync.Mutex
+	checks   []check
+	clusters func() []clusterView // nil before they are known
 }
 
 // check is one of the systems that a worker works with.
@@ -36,8 +37,9 @@ type check struct {
 }
 
 type readiness struct {
-	Ready   bool              `json:"ready"`
-	Details map[string]string `json:"details"`
+	Ready    bool              `json:"ready"`
+	Details  map[string]string `json:"details"`
+	Clusters []clusterView     `json:"clusters,omitempty"`
 }
 
 // watch makes a system part of the readiness answer. Probes may come before and meanwhile.
@@ -45,6 +47,13 @@ func (h *health) watch(c check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks = append(h.checks, c)
+}
+
+// show makes the clusters part of the readiness answer.
+func (h *health) show(clusters func() []clusterView) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clusters = clusters
 }
 
 // fail makes the worker one that should be replaced.
@@ -70,7 +79,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 // readiness asks all systems at the same time: one that hangs takes none of another's time.
 func (h *health) readiness(ctx context.Context) readiness {
 	h.mu.Lock()
-	checks := slices.Clip(h.checks)
+	checks, clusters := slices.Clip(h.checks), h.clusters
 	h.mu.Unlock()
 	faults := make([]error, len(checks))
 	var asking sync.WaitGroup
@@ -79,6 +88,9 @@ func (h *health) readiness(ctx context.Context) readiness {
 	}
 	asking.Wait()
 	answer := readiness{Ready: h.started.Load(), Details: map[string]string{}}
+	if clusters != nil {
+		answer.Clusters = clusters()
+	}
 	for i, check := range checks {
 		answer.Details[check.name] = "ok"
 		if faults[i] != nil {

@@ -63,7 +63,7 @@ func TestRun_CheckConfigShowsWhatItReadWithoutItsSecrets(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	require.Equal(t, `Temporal: localhost:7233, namespace default, with API key, with TLS
 Ray cluster local: http://ray:8000/deliberation, with token
-Ray may be away: 1m0s, with one cluster until the deadline
+Ray may be away: 1m0s, then turns go to another cluster; with one until the deadline
 Task queues: deliberations, deliberations-submit, deliberations-wait
 Slots: 64 to submit, 10000 to wait
 Model servers: every host, but never link-local and cloud metadata addresses

@@ -40,6 +40,8 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	}
 	defer with.close()
 	with.addTo(probes)
+	metrics.MustRegister(with.fleet)
+	defer meanwhile(ctx, with.fleet.keep)()
 
 	workers := newWorkers(temporal, c, with, probes)
 	if err := workers.start(); err != nil {
@@ -49,7 +51,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	go with.leftovers(log).watch(ctx)
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
-		"ray_cluster", c.RayClusters[0].name, "events", c.NATSURL != "", "version", version)
+		"ray_clusters", c.RayClusters.names(), "events", c.NATSURL != "", "version", version)
 
 	select {
 	case <-ctx.Done():
@@ -84,6 +86,7 @@ func meanwhile(ctx context.Context, do func(context.Context)) (end func()) {
 // environment is what every deliberation's Opening records.
 type environment struct {
 	settings domain.Settings
+	clusters func() []domain.ClusterState
 	settling []string // search attributes that were just registered,
 	settled  time.Time
 }
@@ -91,6 +94,7 @@ type environment struct {
 // Settings does no I/O: it is read in a workflow task.
 func (e environment) Settings() domain.Settings {
 	settings := e.settings
+	settings.Clusters = e.clusters()
 	if time.Now().After(e.settled) {
 		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
 	}

@@ -18,7 +18,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	for _, cluster := range c.RayClusters {
 		line("Ray cluster %s: %s, %s", cluster.name, cluster.url, with("token", c.RayToken != ""))
 	}
-	line("Ray may be away: %s, with one cluster until the deadline", c.RayGrace)
+	line("Ray may be away: %s, then turns go to another cluster; with one until the deadline", c.RayGrace)
 	line("Task queues: %s, %s, %s", c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
 	line("Slots: %d to submit, %d to wait", c.SubmitSlots, c.WaitSlots)
 	models := "every host"

@@ -19,7 +19,7 @@ type Opening struct {
 	Attributes   []string           `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool               `json:"events,omitempty"`
 	Cluster      string             `json:"cluster,omitempty"`
-	Clusters     []string           `json:"clusters,omitempty"` // where it may go besides; none: it stays
+	Clusters     []string           `json:"clusters,omitempty"`      // where it may go besides; none: it stays
 	GraceSeconds int                `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
 }
 

@@ -151,6 +151,30 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"lost_then_success": {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost(), answer("again", 0.7)) }},
 		"lost_repeatedly":   {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost()) }},
 		"out_of_reach":      {given: func(w *world) { w.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.7)) }},
+		"placed_elsewhere": {
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				both(w, replies(unreachable(), answer("from b", 0.7).in(2*time.Second)))
+			},
+		},
+		"placed_elsewhere_in_queue": {
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a"}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				elsewhere := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: elsewhere}, {out: elsewhere}}
+			},
+		},
+		"left_on_a_cluster_that_stays_away": {
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				w.ray.gone = func(cluster string) bool { return cluster == "a" }
+				w.ray.agents["agent-1"] = replies(unreachable(), answer("from b", 0.7).in(2*time.Second))
+			},
+			beyond: true,
+		},
 		"deadline_with_quorum": {
 			request: timeout(council(2), 2), given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
 		},

@@ -151,7 +151,7 @@ func TestRefusalsOfTheApp(t *testing.T) {
 
 			seen := awaited(t, client)
 			if test.want == domain.KindDenied {
-				require.Equal(t, "local: the Ray app refuses the token: set DELIBERATION_RAY_TOKEN to the app's", seen.Denied)
+				require.Equal(t, "local: the Ray app refuses the token: set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", seen.Denied)
 				return
 			}
 			require.Empty(t, seen.Denied)

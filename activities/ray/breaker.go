@@ -57,7 +57,9 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 		Timeout:      openFor,
 		ReadyToTrip:  func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= tripAfter },
 		IsSuccessful: func(err error) bool { return !unanswered(err) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) },
+		IsExcluded: func(err error) bool {
+			return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+		},
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if changed != nil {
 				changed(BreakerState(from), BreakerState(to), b.why())

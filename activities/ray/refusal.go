@@ -49,7 +49,7 @@ func (a answered) refusal(op string) error {
 	said := fmt.Sprintf("answered %d %s: %s", a.status, answer.Error.Type, answer.Error.Message)
 	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
 	if kind == domain.KindDenied {
-		refused.Err = fmt.Errorf("the Ray app refuses the token: set %s to the app's", tokenVariable)
+		refused.Err = fmt.Errorf("the Ray app refuses the token: set %[1]s or %[1]s_FILE to the app's", tokenVariable)
 	}
 	if kind == domain.KindFull || kind == domain.KindUnavailable {
 		refused.RetryAfter = retryAfter(a.retryAfter, time.Now())

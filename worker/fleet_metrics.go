@@ -1,0 +1,24 @@
+package main
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	breakerState = prometheus.NewDesc("deliberation_ray_breaker_state",
+		"Whether this worker asks the Ray cluster: 0 closed, it does; 1 half-open, by a probe; 2 open, it does not.", []string{"cluster"}, nil)
+	clusterRoom = prometheus.NewDesc("deliberation_ray_cluster_room",
+		"How many more turns the Ray cluster's runners take; 0 when it does not answer.", []string{"cluster"}, nil)
+)
+
+// Describe makes the fleet a Prometheus collector.
+func (f fleet) Describe(to chan<- *prometheus.Desc) {
+	to <- breakerState
+	to <- clusterRoom
+}
+
+// Collect tells each cluster's state at this moment.
+func (f fleet) Collect(to chan<- prometheus.Metric) {
+	for _, each := range f {
+		to <- prometheus.MustNewConstMetric(breakerState, prometheus.GaugeValue, float64(each.cluster.Breaker()), each.name)
+		to <- prometheus.MustNewConstMetric(clusterRoom, prometheus.GaugeValue, float64(each.room()), each.name)
+	}
+}
