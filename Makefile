@@ -50,7 +50,7 @@ integration: ## the Go tests against a whole stack
 	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 20m -p 1 ./e2e ./starter ./activities/ray'
+	  go test -tags=integration -count=1 -timeout 20m -p 1 ./e2e ./starter ./activities/ray ./worker'
 
 check: ## linters, replay safety, module hygiene, Python types
 	@$(STACK) prepare venv lint

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
@@ -27,8 +28,6 @@ const (
 	// The histogram of execution times: 1 ms to 60 days, each within 1 %, in 3 KB at most.
 	longest   = int64(60 * 24 * time.Hour / time.Millisecond)
 	precision = 2
-	// resetter is who terminates a run when it is reset. A server's own code knows it by that.
-	resetter = "history-resetter"
 )
 
 // rolling is a roll-up while runs are added.
@@ -132,21 +131,13 @@ func (s set) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (
 		return false, nil
 	}
 	activity.RecordHeartbeat(ctx, "terminated")
-	events := s.Temporal.GetWorkflowHistory(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId(),
-		false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
-	by := ""
-	for events.HasNext() {
-		event, err := events.Next()
-		var deleted *serviceerror.NotFound
-		switch {
-		case errors.As(err, &deleted): // since it was listed; nobody can tell any more
-			return false, nil
-		case err != nil:
-			return false, err
-		}
-		by = event.GetWorkflowExecutionTerminatedEventAttributes().GetIdentity()
+	outside, _, err := workflows.ReadOutsideEnd(ctx, s.Temporal, workflow.Execution{
+		ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
+	})
+	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // since it was listed; nobody can tell any more
+		return false, nil
 	}
-	return by == resetter, nil
+	return outside.Reset, err
 }
 
 func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {

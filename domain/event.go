@@ -36,3 +36,9 @@ type Event struct {
 func EventID(deliberationID, runID string, number int, kind EventKind) string {
 	return fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, number, kind)
 }
+
+// OutsideEventID is the id of the event that tells of a run's end from outside. It is the same whoever
+// tells it, and no run gives it: those are numbered.
+func OutsideEventID(deliberationID, runID string, kind EventKind) string {
+	return fmt.Sprintf("%s/%s/outside-%s", deliberationID, runID, kind)
+}

@@ -26,6 +26,8 @@ const (
 	DeadlineExceeded   FailureKind = "DeadlineExceeded"   // no result by the deadline
 	DeliberationFailed FailureKind = "DeliberationFailed" // too few proposals
 	Cancelled          FailureKind = "Cancelled"
+	Terminated         FailureKind = "Terminated" // ended from outside, by a person or by Temporal
+	TimedOut           FailureKind = "TimedOut"   // ended by a timeout that its caller gave to Temporal
 )
 
 // MaxMessage bounds a failure's text, in bytes of Go's JSON encoding.

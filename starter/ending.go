@@ -26,12 +26,6 @@ type ending struct {
 	at        time.Time
 }
 
-// Types of failures that Temporal itself knows; the others are the workflow's own.
-const (
-	typeTerminated = "Terminated"
-	typeTimedOut   = "TimedOut"
-)
-
 // ending reads how a closed run ended: from its last event, and for the reason of a cancellation from
 // the whole history.
 func (s server) ending(ctx context.Context, e execution) (ending, error) {
@@ -62,7 +56,10 @@ func (t *timeline) ending(id string) (ending, error) {
 // endingOf reads the event; cancelled is the reason that a cancellation was asked for with.
 func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {
 	end := ending{status: domain.StatusFailed, at: event.GetEventTime().AsTime()}
+	outside, fromOutside := workflows.EndFromOutside(event)
 	switch {
+	case fromOutside:
+		end.errorType, end.message = string(outside.Kind), outside.Message
 	case event.GetWorkflowExecutionCompletedEventAttributes() != nil:
 		end.status = domain.StatusCompleted
 		payloads := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
@@ -72,12 +69,6 @@ func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {
 	case event.GetWorkflowExecutionCanceledEventAttributes() != nil:
 		end.status, end.errorType = domain.StatusCancelled, string(domain.Cancelled)
 		end.message = because("cancelled", cancelled)
-	case event.GetWorkflowExecutionTerminatedEventAttributes() != nil:
-		terminated := event.GetWorkflowExecutionTerminatedEventAttributes()
-		end.errorType = typeTerminated
-		end.message = because("terminated by "+first(terminated.GetIdentity(), "somebody"), terminated.GetReason())
-	case event.GetWorkflowExecutionTimedOutEventAttributes() != nil:
-		end.errorType, end.message = typeTimedOut, "timed out: the run was longer than its workflow timeout"
 	default:
 		end.errorType, end.message = event.GetEventType().String(), "ended in a way that this version doesn't know"
 	}
@@ -111,7 +102,7 @@ func (e ending) words() string {
 	switch e.errorType {
 	case "":
 		return string(e.status)
-	case string(domain.Cancelled), typeTerminated, typeTimedOut: // the message begins with it
+	case string(domain.Cancelled), string(domain.Terminated), string(domain.TimedOut): // the message begins with it
 		return e.message
 	}
 	message := e.message

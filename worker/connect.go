@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/activities/nats"
@@ -64,12 +65,15 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 	return with, nil
 }
 
-func (w *connected) leftovers(log *slog.Logger) leftovers {
+func (w *connected) leftovers(taskQueue string, log *slog.Logger) leftovers {
 	clusters := map[string]holder{}
 	for name, cluster := range w.rays {
 		clusters[name] = cluster
 	}
-	return leftovers{runs: w.temporal, clusters: clusters, owner: w.dependencies.Owner, log: log}
+	return leftovers{
+		runs:     runs{temporal: w.temporal, taskQueue: taskQueue, events: w.publisher != nil},
+		clusters: clusters, owner: w.dependencies.Owner, age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: log,
+	}
 }
 
 func (w *connected) close() {

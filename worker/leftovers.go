@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
@@ -21,12 +21,13 @@ const (
 	leftoversEvery = 3 * time.Minute
 	// leftoversAge spares what is so young that Temporal may not tell of its run yet.
 	leftoversAge = 2 * time.Minute
+	// leftoversPace is how many deliberations a worker asks Temporal about in a second, in all clusters.
+	leftoversPace = 20
+	// leftoversAtOnce keeps a runner that doesn't answer from holding up those behind it.
+	leftoversAtOnce = 8
+	// leftoverWithin bounds what one deliberation may take.
+	leftoverWithin = 30 * time.Second
 )
-
-// runs tells how a workflow stands; a Temporal client does.
-type runs interface {
-	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
-}
 
 // holder lists and stops the turns of a cluster; a Ray client does.
 type holder interface {
@@ -40,19 +41,32 @@ type leftovers struct {
 	runs     runs
 	clusters map[string]holder
 	owner    string
+	age      time.Duration
+	pace     *rate.Limiter
 	log      *slog.Logger
 }
 
-// watch looks at once and then every few minutes, until the context ends.
+// leftover is the work of one deliberation on one cluster.
+type leftover struct {
+	deliberation string
+	taskID       string
+	handles      []domain.Handle
+}
+
+// watch looks at once and then every few minutes, until the context ends. No cluster waits for another.
 func (l leftovers) watch(ctx context.Context) {
 	tick := time.NewTicker(leftoversEvery)
 	defer tick.Stop()
 	for {
-		for _, name := range slices.Sorted(maps.Keys(l.clusters)) {
-			if err := l.sweep(ctx, name); err != nil && ctx.Err() == nil {
-				l.log.Debug("left-over work not looked for", "cluster", name, "error", err)
-			}
+		var sweeping sync.WaitGroup
+		for name := range l.clusters {
+			sweeping.Go(func() {
+				if err := l.sweep(ctx, name); err != nil && ctx.Err() == nil {
+					l.log.Warn("left-over work not ended; it is looked for again", "cluster", name, "error", err)
+				}
+			})
 		}
+		sweeping.Wait()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -61,43 +75,83 @@ func (l leftovers) watch(ctx context.Context) {
 	}
 }
 
+// sweep looks at all work of a cluster. What fails of one deliberation keeps no other from being looked at.
 func (l leftovers) sweep(ctx context.Context, cluster string) error {
 	held, err := l.clusters[cluster].Turns(ctx, l.owner)
 	if err != nil {
 		return err
 	}
-	running := map[string][]domain.Handle{} // by deliberation
-	for _, turn := range held {
-		old := turn.AgeSeconds > leftoversAge.Seconds()
-		if old && (turn.State == domain.RayQueued || turn.State == domain.RayRunning) {
-			running[turn.Deliberation] = append(running[turn.Deliberation], turn.Handle(cluster))
-		}
+	works := l.old(held, cluster)
+	failures := make([]error, len(works))
+	var looking errgroup.Group
+	looking.SetLimit(leftoversAtOnce)
+	for i, work := range works {
+		looking.Go(func() error {
+			failures[i] = l.end(ctx, cluster, work)
+			return nil
+		})
 	}
-	for _, deliberation := range slices.Sorted(maps.Keys(running)) {
-		open, err := l.open(ctx, deliberation)
-		switch {
-		case err != nil:
-			return err
-		case open:
-			continue
-		}
-		order := domain.StopOrder{Owner: l.owner, Deliberation: deliberation, Handles: running[deliberation], Reason: "no open run"}
-		if _, err := l.clusters[cluster].Stop(ctx, order); err != nil {
-			return err
-		}
-		l.log.Warn("left-over work stopped: its deliberation has no open run", "deliberation_id", deliberation,
-			"cluster", cluster, "turns", len(order.Handles))
+	_ = looking.Wait() // each has its own place above
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+	if len(failures) > 0 {
+		return fmt.Errorf("%d of %d deliberations: %w", len(failures), len(works), failures[0])
 	}
 	return nil
 }
 
-// open asks for the run itself: lists of runs lag behind.
-func (l leftovers) open(ctx context.Context, deliberation string) (bool, error) {
-	described, err := l.runs.DescribeWorkflowExecution(ctx, deliberation, "")
-	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
-		return false, nil
+// old is the work that isn't so young that its run may be unknown, by deliberation.
+func (l leftovers) old(held []ray.HeldTurn, cluster string) []leftover {
+	found := map[string]leftover{}
+	for _, turn := range held {
+		working := turn.State == domain.RayQueued || turn.State == domain.RayRunning
+		if working && turn.AgeSeconds > l.age.Seconds() {
+			work := leftover{deliberation: turn.Deliberation, taskID: turn.Labels["task_id"], handles: found[turn.Deliberation].handles}
+			work.handles = append(work.handles, turn.Handle(cluster))
+			found[turn.Deliberation] = work
+		}
 	}
-	status := described.GetWorkflowExecutionInfo().GetStatus()
-	closed := described.GetWorkflowExecutionInfo().GetCloseTime() != nil
-	return status != enumspb.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED && !closed, err
+	works := make([]leftover, 0, len(found))
+	for _, deliberation := range slices.Sorted(maps.Keys(found)) {
+		works = append(works, found[deliberation])
+	}
+	return works
+}
+
+// end ends work without an open run. The run's end is announced first, since nothing leads to a run whose
+// work was stopped. That takes Temporal, which has just answered, and not NATS.
+func (l leftovers) end(ctx context.Context, cluster string, work leftover) error {
+	if err := l.pace.Wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
+	defer cancel()
+	last, open, err := l.runs.last(ctx, work.deliberation)
+	if err != nil || open {
+		return err
+	}
+	if err := l.runs.announce(ctx, last, work.taskID); err != nil {
+		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
+	}
+	order := domain.StopOrder{Owner: l.owner, Deliberation: work.deliberation, Handles: work.handles, Reason: "no open run"}
+	seen, err := l.clusters[cluster].Stop(ctx, order)
+	if err != nil {
+		return err
+	}
+	if still := unended(seen); still > 0 {
+		return fmt.Errorf("%d of %d turns of %s not seen to stop", still, len(seen), domain.Quote(work.deliberation))
+	}
+	l.log.Warn("left-over work stopped: its deliberation has no open run", "deliberation_id", work.deliberation,
+		"cluster", cluster, "turns", len(work.handles))
+	return nil
+}
+
+// unended counts the turns that may run on.
+func unended(seen []domain.Observation) int {
+	still := 0
+	for _, turn := range seen {
+		if turn.State == domain.RayQueued || turn.State == domain.RayRunning || turn.Unreachable != "" || turn.Denied != "" {
+			still++
+		}
+	}
+	return still
 }

@@ -3,67 +3,83 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	historypb "go.temporal.io/api/history/v1"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
 )
 
-// fakeRuns knows how the runs of some workflow ids stand.
-type fakeRuns map[string]enumspb.WorkflowExecutionStatus
-
-var errAway = errors.New("temporal is away")
-
-func (f fakeRuns) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	status, there := f[id]
-	switch {
-	case id == "unreadable":
-		return nil, errAway
-	case !there:
-		return nil, serviceerror.NewNotFound("no such workflow")
-	}
-	info := &workflowpb.WorkflowExecutionInfo{Status: status}
-	if status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		info.CloseTime = timestamppb.Now()
-	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
-}
-
+// fakeHolder is a cluster.
 type fakeHolder struct {
-	held    []ray.HeldTurn
+	held     []ray.HeldTurn
+	away     error
+	hangs    string          // the deliberation whose runner doesn't answer
+	says     domain.RayState // of turns that were told to stop
+	happened func(what string)
+
+	mu      sync.Mutex
 	looks   int
 	stopped []domain.StopOrder
 }
 
 func (f *fakeHolder) Turns(context.Context, string) ([]ray.HeldTurn, error) {
 	f.looks++
-	return f.held, nil
+	return f.held, f.away
 }
 
-func (f *fakeHolder) Stop(_ context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+func (f *fakeHolder) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+	if order.Deliberation == f.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.stopped = append(f.stopped, order)
-	return nil, nil
+	if f.happened != nil {
+		f.happened("stopped")
+	}
+	seen := make([]domain.Observation, 0, len(order.Handles))
+	for _, handle := range order.Handles {
+		seen = append(seen, domain.Observation{TurnID: handle.TurnID, State: f.says})
+	}
+	return seen, nil
 }
+
+const old = 3 * time.Minute
 
 func heldTurn(deliberation, id string, state domain.RayState, age time.Duration) ray.HeldTurn {
 	return ray.HeldTurn{
 		TurnID: domain.TurnID(id), Deliberation: deliberation, State: state, Runner: "runner/a/0", Incarnation: "1",
-		AgeSeconds: age.Seconds(),
+		AgeSeconds: age.Seconds(), Labels: map[string]string{"task_id": "T of " + deliberation},
+	}
+}
+
+func stopOf(deliberation string, ids ...domain.TurnID) domain.StopOrder {
+	order := domain.StopOrder{Owner: "namespace-1", Deliberation: deliberation, Reason: "no open run"}
+	for _, id := range ids {
+		order.Handles = append(order.Handles, domain.Handle{TurnID: id, Cluster: "local", Runner: "runner/a/0", Incarnation: "1"})
+	}
+	return order
+}
+
+func sweeper(temporal *fakeRuns, clusters map[string]holder) leftovers {
+	return leftovers{
+		runs: runs{temporal: temporal, taskQueue: "q", events: true}, clusters: clusters, owner: "namespace-1",
+		age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: slog.New(slog.DiscardHandler),
 	}
 }
 
 func TestLeftovers_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
-	const old = 3 * time.Minute
 	app := &fakeHolder{held: []ray.HeldTurn{
 		heldTurn("terminated", "t1", domain.RayRunning, old),
 		heldTurn("terminated", "t2", domain.RayQueued, old),
@@ -71,42 +87,103 @@ func TestLeftovers_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
 		heldTurn("deleted", "t4", domain.RayRunning, old),
 		heldTurn("running", "t5", domain.RayRunning, old),
 		heldTurn("just begun", "t6", domain.RayRunning, time.Minute),
+		heldTurn("completed", "t7", domain.RayRunning, old),
 	}}
-	l := leftovers{
-		runs: fakeRuns{
-			"terminated": enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, "running": enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
-		},
-		clusters: map[string]holder{"local": app}, owner: "namespace-1", log: slog.New(slog.DiscardHandler),
-	}
+	temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{
+		"terminated": terminated("me", "enough"), "running": nil, "completed": bySelf(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED),
+	}}
 
-	require.NoError(t, l.sweep(t.Context(), "local"))
+	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
 
-	where := func(id domain.TurnID) domain.Handle {
-		return domain.Handle{TurnID: id, Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
-	}
-	require.Equal(t, []domain.StopOrder{
-		{Owner: "namespace-1", Deliberation: "deleted", Handles: []domain.Handle{where("t4")}, Reason: "no open run"},
-		{Owner: "namespace-1", Deliberation: "terminated", Handles: []domain.Handle{where("t1"), where("t2")}, Reason: "no open run"},
+	require.ElementsMatch(t, []domain.StopOrder{
+		stopOf("completed", "t7"), stopOf("deleted", "t4"), stopOf("terminated", "t1", "t2"),
 	}, app.stopped)
+	require.Len(t, temporal.announced, 1)
+	require.Contains(t, string(temporal.announced[0].Events[0].Data), `"task_id":"T of terminated"`)
 }
 
-func TestLeftovers_StopsNothingWhileTemporalDoesNotAnswer(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("unreadable", "t1", domain.RayRunning, time.Hour)}}
-	l := leftovers{runs: fakeRuns{}, clusters: map[string]holder{"local": app}, log: slog.New(slog.DiscardHandler)}
+// Else nobody would find the run again.
+func TestLeftovers_AnnouncesBeforeItStops(t *testing.T) {
+	var happened []string
+	note := func(what string) { happened = append(happened, what) }
+	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}, happened: note}
+	temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"terminated": terminated("me", "")}, happened: note}
+	l := sweeper(temporal, map[string]holder{"local": app})
 
+	temporal.refuse = errAway
 	require.ErrorIs(t, l.sweep(t.Context(), "local"), errAway)
-	require.Empty(t, app.stopped)
+	require.Empty(t, happened, "it is found again by its work")
+
+	temporal.refuse = nil
+	require.NoError(t, l.sweep(t.Context(), "local"))
+	require.Equal(t, []string{"announced", "stopped"}, happened)
 }
 
-func TestLeftovers_LooksAtOnceAndEveryFewMinutes(t *testing.T) {
+func TestLeftovers_WhatFailsOfOneKeepsNoOtherFromBeingStopped(t *testing.T) {
+	app := &fakeHolder{held: []ray.HeldTurn{
+		heldTurn("a", "t1", domain.RayRunning, old), heldTurn("unreadable", "t2", domain.RayRunning, old), heldTurn("z", "t3", domain.RayRunning, old),
+	}}
+	temporal := &fakeRuns{
+		last:  map[string]*historypb.HistoryEvent{"a": terminated("me", ""), "unreadable": terminated("me", ""), "z": terminated("me", "")},
+		fails: map[string]error{"unreadable": errAway},
+	}
+
+	err := sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local")
+
+	require.EqualError(t, err, "1 of 3 deliberations: temporal is away")
+	require.ElementsMatch(t, []domain.StopOrder{stopOf("a", "t1"), stopOf("z", "t3")}, app.stopped)
+}
+
+func TestLeftovers_TellsOfWhatIsNotSeenToStop(t *testing.T) {
+	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("deleted", "t1", domain.RayRunning, old)}, says: domain.RayRunning}
+
+	err := sweeper(&fakeRuns{}, map[string]holder{"local": app}).sweep(t.Context(), "local")
+
+	require.EqualError(t, err, `1 of 1 deliberations: 1 of 1 turns of "deleted" not seen to stop`)
+}
+
+func TestLeftovers_OfARunnerThatHangsHoldUpNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := &fakeHolder{}
-		l := leftovers{runs: fakeRuns{}, clusters: map[string]holder{"local": app}, log: slog.New(slog.DiscardHandler)}
+		app := &fakeHolder{hangs: "d-000"}
+		for i := range 40 {
+			app.held = append(app.held, heldTurn(fmt.Sprintf("d-%03d", i), "t", domain.RayRunning, old))
+		}
+		start := time.Now()
+
+		err := sweeper(&fakeRuns{}, map[string]holder{"local": app}).sweep(t.Context(), "local")
+
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Len(t, app.stopped, 39)
+		require.Less(t, time.Since(start), leftoverWithin+time.Second)
+	})
+}
+
+func TestLeftovers_AreManyAndTemporalIsSpared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, temporal := &fakeHolder{}, &fakeRuns{}
+		for i := range 1000 {
+			app.held = append(app.held, heldTurn(fmt.Sprintf("d-%03d", i), "t", domain.RayRunning, old))
+		}
+		start := time.Now()
+
+		require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+
+		require.Len(t, app.stopped, 1000)
+		require.Less(t, time.Since(start), time.Minute)
+		for i, at := range temporal.asked[leftoversPace:] {
+			require.GreaterOrEqual(t, at.Sub(temporal.asked[i]), time.Second)
+		}
+	})
+}
+
+func TestLeftovers_LooksAtOnceAndEveryFewMinutesAtEveryCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away, there := &fakeHolder{away: errors.New("connection refused")}, &fakeHolder{}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 
-		l.watch(ctx)
+		sweeper(&fakeRuns{}, map[string]holder{"a": away, "b": there}).watch(ctx)
 
-		require.Equal(t, 4, app.looks)
+		require.Equal(t, []int{4, 4}, []int{away.looks, there.looks})
 	})
 }

@@ -48,7 +48,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 		return err
 	}
 	defer meanwhile(ctx, statistics{client: temporal, taskQueue: c.TaskQueue, log: log}.keep)()
-	go with.leftovers(log).watch(ctx)
+	go with.leftovers(c.TaskQueue, log).watch(ctx)
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
 		"ray_clusters", c.RayClusters.names(), "events", c.NATSURL != "", "version", version)

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// runsClient is what is needed of Temporal to know of runs and to announce their ends.
+type runsClient interface {
+	workflows.History
+	workflows.Starter
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+}
+
+// runs are those of deliberations.
+type runs struct {
+	temporal  runsClient
+	taskQueue string // of the outboxes that announce
+	events    bool   // whether events are wanted
+}
+
+// last is a deliberation's latest run, and whether it is open; none when it was deleted. It asks for the
+// run itself: lists of runs lag behind.
+func (r runs) last(ctx context.Context, deliberation string) (last *workflowpb.WorkflowExecutionInfo, open bool, err error) {
+	described, err := r.temporal.DescribeWorkflowExecution(ctx, deliberation, "")
+	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted {
+		return nil, false, nil
+	}
+	last = described.GetWorkflowExecutionInfo()
+	return last, last.GetCloseTime() == nil, err
+}
+
+// announce publishes `failed` for a run that was ended from outside. One that ended by itself has told of
+// it, and one that was reset goes on in another.
+func (r runs) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {
+	status := run.GetStatus()
+	outside := status == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+	if !r.events || !outside {
+		return nil
+	}
+	execution := workflow.Execution{ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId()}
+	end, known, err := workflows.ReadOutsideEnd(ctx, r.temporal, execution)
+	if err != nil || !known || end.Reset {
+		return err
+	}
+	return workflows.AnnounceOutside(ctx, r.temporal, r.taskQueue, workflows.OutsideRun{
+		Execution: execution, TaskID: taskID, Started: run.GetStartTime().AsTime(), End: end,
+	})
+}
