@@ -61,7 +61,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.profile, "profile", "", "profile of Temporal's TOML file; also TEMPORAL_PROFILE")
 	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(c.runCommand(), c.batchCommand(), c.statusCommand(), c.resultCommand(), c.cancelCommand(), c.listCommand(),
-		c.jobsCommand(), c.statsCommand(), c.usageCommand(), c.setupCommand(), c.doctorCommand())
+		c.jobsCommand(), c.statsCommand(), c.usageCommand(), c.setupCommand(), c.clustersCommand(), c.doctorCommand())
 	return root
 }
 

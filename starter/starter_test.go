@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bigrequest": bigRequest, "exits": exits, "silence": silence,
-			"ray-and-model": rayAndModel, "nats-server": natsServer,
+			"ray-and-model": rayAndModel, "nats-server": natsServer, "worker-probe": workerProbe,
 		},
 	})
 }
