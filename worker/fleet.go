@@ -117,13 +117,12 @@ func (m *member) room() int {
 
 // told logs what a cluster's breaker does.
 func told(log *slog.Logger, cluster string) func(from, to ray.BreakerState, why string) {
-	return func(_, to ray.BreakerState, why string) {
-		switch to {
-		case ray.BreakerOpen:
+	return func(from, to ray.BreakerState, why string) {
+		switch {
+		case from == ray.BreakerClosed: // a probe that fails is no news
 			log.Warn("ray cluster does not answer; it is asked by one probe at a time", "cluster", cluster, "cause", why)
-		case ray.BreakerClosed:
+		case to == ray.BreakerClosed:
 			log.Info("ray cluster answers again", "cluster", cluster)
-		case ray.BreakerHalfOpen:
 		}
 	}
 }
