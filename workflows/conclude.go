@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -151,7 +152,7 @@ func (d *deliberation) result(why end) Result {
 
 // forget lets Ray drop the outcomes that are in history by now. Nil when there is none.
 func (d *deliberation) forget(ctx workflow.Context) func() error {
-	var finished []Handle
+	finished := slices.Clone(d.forgettable)
 	for _, w := range d.work {
 		finished = append(finished, w.finished...)
 	}

@@ -43,6 +43,7 @@ type deliberation struct {
 	cluster     string // where the next attempts go
 	work        []*work
 	abandoned   []placed // on clusters that were gone
+	forgettable []Handle // outcomes of these
 	news        *news
 
 	status     domain.DeliberationStatus

@@ -117,6 +117,7 @@ func (d *deliberation) waste(ctx workflow.Context, batch []placed, stopped StopT
 			came := outcome.Domain()
 			measureTurn(ctx, p.turn, p.handle.Cluster, came)
 			d.council = d.council.Waste(came.Usage)
+			d.forgettable = append(d.forgettable, p.handle)
 		}
 	}
 }

@@ -82,6 +82,7 @@ func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
 		}
 	}
 	require.Len(t, stopped, 2)
+	require.Equal(t, map[string]int{"a": 2, "b": 2}, clustersOf(s.ray.forgotten))
 }
 
 func TestPlacement_AResultDoesNotWaitForAClusterThatIsGone(t *testing.T) {
