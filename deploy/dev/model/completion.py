@@ -37,9 +37,10 @@ class Asked:
 
 
 class Completion:
-    def __init__(self, asked: Asked, step: Step, call: Call, delay: float, send: Send) -> None:
+    def __init__(self, asked: Asked, step: Step, gate: asyncio.Event, call: Call, delay: float, send: Send) -> None:
         self._asked = asked
         self._step = step
+        self._gate = gate
         self._call = call
         self._delay = delay
         self._send = send
@@ -63,6 +64,8 @@ class Completion:
         step = self._step
         if step.hang:
             await asyncio.Event().wait()
+        if step.hold:
+            await self._gate.wait()
         refusal = step.refusal(self._asked.response_format)
         if refusal or step.redirect or not self._asked.stream:
             await asyncio.sleep(step.delay_seconds or 0)

@@ -1,5 +1,6 @@
 """Scripts: what the stand-in does instead of answering, set by a test through the control API."""
 
+import asyncio
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +19,7 @@ class Step(BaseModel):
     text: str | None = None
     finish_reason: Literal["stop", "length", "content_filter", "abort"] | None = "stop"
     hang: bool = False
+    hold: bool = False
     reset_after_chunks: int | None = None
     reset_after_finish: bool = False
     repeat_bytes: int | None = None
@@ -44,15 +46,26 @@ class Scripts:
 
     def __init__(self) -> None:
         self._steps: dict[str, list[Step]] = {}
+        self._gates: dict[str, asyncio.Event] = {}
 
     def put(self, model: str, script: Script) -> None:
         self._steps[model] = list(script.steps)
+        self._gates[model] = asyncio.Event()
+
+    def release(self, model: str) -> None:
+        """Lets go on, for good, what a step holds: until then a test knows that all its calls are open."""
+        self.gate(model).set()
+
+    def gate(self, model: str) -> asyncio.Event:
+        return self._gates.setdefault(model, asyncio.Event())
 
     def delete(self, model: str | None) -> None:
         if model is None:
             self._steps.clear()
+            self._gates.clear()
         else:
             self._steps.pop(model, None)
+            self._gates.pop(model, None)
 
     def next(self, model: str) -> Step:
         steps = self._steps.get(model)

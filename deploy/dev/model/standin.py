@@ -28,6 +28,7 @@ class StandIn:
             routes=[
                 Route("/healthz", self._healthz),
                 Route("/control/script", self._script, methods=["PUT", "DELETE"]),
+                Route("/control/release", self._release, methods=["POST"]),
                 Route("/control/calls", self._log, methods=["GET", "DELETE"]),
                 *(Route(path + "/v1/models", self._models) for path in ("", "/{anything:path}")),
                 *(Route(path + "/v1/chat/completions", _Endpoint(self)) for path in ("", "/{anything:path}")),
@@ -42,7 +43,8 @@ class StandIn:
             asked.response_format,
             request.headers.get("traceparent", ""),
         )
-        return Completion(asked, self._scripts.next(asked.model), call, self._delay, send)
+        step, gate = self._scripts.next(asked.model), self._scripts.gate(asked.model)
+        return Completion(asked, step, gate, call, self._delay, send)
 
     async def _healthz(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -62,6 +64,10 @@ class StandIn:
                 self._scripts.put(model, Script.model_validate_json(await request.body()))
             except ValidationError as error:
                 return JSONResponse({"error": {"message": str(error)}}, 422)
+        return Response(status_code=204)
+
+    async def _release(self, request: Request) -> Response:
+        self._scripts.release(request.query_params.get("model", ""))
         return Response(status_code=204)
 
     async def _log(self, request: Request) -> Response:

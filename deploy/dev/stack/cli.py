@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--home", default=".dev/stack", help="where it lives, from the repository's root (%(default)s)")
     choice = argparse.ArgumentParser(add_help=False, parents=[common])
     choice.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
+    optional = ", ".join(ports.OPTIONAL)
+    choice.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"programs to start too: {optional}")
     choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, by commas")
     choice.add_argument("--prepared-since", type=float, default=0.0, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -164,7 +166,8 @@ def _silence(program: str, layout: Layout) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     layout = Layout.at(arguments.home)
     shared = ["--home", arguments.home]
-    choice = [*shared, "--without", arguments.without, *(["--free-ports"] if arguments.free_ports else [])]
+    choice = [*shared, "--with", arguments.also, "--without", arguments.without]
+    choice += ["--free-ports"] if arguments.free_ports else []
     script = [sys.executable, os.path.abspath(sys.argv[0])]
     try:
         up = subprocess.run([*script, "up", *choice], check=False)
@@ -184,12 +187,18 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> list[str]:
-    without = [name for name in arguments.without.split(",") if name]
-    if unknown := [name for name in without if name not in NAMES]:
-        raise Failed(f"--without {unknown[0]}: there is no such program; there are {', '.join(NAMES)}")
+    also, without = _names("--with", arguments.also), _names("--without", arguments.without)
+    without += [name for name in ports.OPTIONAL if name not in also]
     if os.environ.get("VLLM_URL"):
         without.append("model")
     return [name for name in NAMES if name not in without]
+
+
+def _names(option: str, text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    if unknown := [name for name in names if name not in NAMES]:
+        raise Failed(f"{option} {unknown[0]}: there is no such program; there are {', '.join(NAMES)}")
+    return names
 
 
 def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[str]:
@@ -197,7 +206,7 @@ def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[st
     if processes.belonging(layout):
         return []
     record = Record.load(layout)
-    chosen = ports.choose(record.ports, (), record.free_ports or free_ports)
+    chosen = ports.choose(record.ports, (), record.free_ports or free_ports, wanted)
     return [*preflight.equal(chosen, wanted), *preflight.taken(chosen, wanted)]
 
 

@@ -60,9 +60,8 @@ class Layout:
     def socket(self) -> Path:
         return self.short / "supervisor.sock"
 
-    @property
-    def ray_dir(self) -> Path:
-        return self.short / "ray"
+    def ray_dir(self, ray: str) -> Path:
+        return self.short / ray
 
     def log(self, program: str) -> Path:
         return self.logs / f"{program}.log"

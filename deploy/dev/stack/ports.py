@@ -27,21 +27,27 @@ KNOWN = {
     "nats": Known("nats", "NATS_PORT", 4222),
     "ray_dashboard": Known("ray", "RAY_DASHBOARD_PORT", 8265),
     "ray_app": Known("rayapp", "RAY_APP_PORT", 8000),
+    "ray2_dashboard": Known("ray2", "RAY2_DASHBOARD_PORT", 8266),
+    "ray2_app": Known("rayapp2", "RAY2_APP_PORT", 8002),
     "model": Known("model", "MODEL_PORT", 8001),
     "worker": Known("worker", "WORKER_PORT", 9464),
 }
+# A second Ray is for those who ask for it: it costs as much memory as all the rest together.
+OPTIONAL = ("ray2", "rayapp2")
+RAYS = ("ray", "ray2")
 RAY_INTERNAL = (
-    "ray_gcs",
-    "ray_agent",
-    "ray_agent_grpc",
-    "ray_metrics",
-    "ray_client",
-    "ray_node_manager",
-    "ray_object_manager",
-    "ray_runtime_env",
-    "ray_dashboard_metrics",
+    "gcs",
+    "agent",
+    "agent_grpc",
+    "metrics",
+    "client",
+    "node_manager",
+    "object_manager",
+    "runtime_env",
+    "dashboard_metrics",
 )
-RAY_WORKERS = "ray_workers"
+RAY_WORKERS = tuple(f"{ray}_workers" for ray in RAYS)
+NAMES = (*KNOWN, *(f"{ray}_{name}" for ray in RAYS for name in RAY_INTERNAL), *RAY_WORKERS)
 # A Ray worker that finds no free port in its range fails to start; idle ones and drivers take one each too.
 RAY_WORKER_PORTS = 200
 # Below the ephemeral range: an outgoing connection never takes one of these between two starts.
@@ -49,11 +55,11 @@ LOWEST, HIGHEST = 20000, 32000
 
 
 def owner_program(name: str) -> str:
-    return KNOWN[name].program if name in KNOWN else "ray"
+    return KNOWN[name].program if name in KNOWN else name.partition("_")[0]
 
 
 def span(name: str, port: int) -> range:
-    return range(port, port + (RAY_WORKER_PORTS if name == RAY_WORKERS else 1))
+    return range(port, port + (RAY_WORKER_PORTS if name in RAY_WORKERS else 1))
 
 
 def is_free(port: int) -> bool:
@@ -66,12 +72,17 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose(remembered: dict[str, int], running: Iterable[str], free_ports: bool) -> dict[str, int]:
-    """Ports for every program: a running one keeps its own, a picked one stays as long as it is free."""
-    running = set(running)
+def choose(
+    remembered: dict[str, int], running: Iterable[str], free_ports: bool, wanted: Iterable[str] = ()
+) -> dict[str, int]:
+    """Ports for every program, an optional one only once it was wanted: a running one keeps its own, a picked
+    one stays as long as it is free."""
+    running, wanted = set(running), set(wanted)
     chosen: dict[str, int] = {}
-    for name in (*KNOWN, *RAY_INTERNAL, RAY_WORKERS):
+    for name in NAMES:
         old = remembered.get(name)
+        if old is None and owner_program(name) in OPTIONAL and owner_program(name) not in wanted:
+            continue
         if old is not None and owner_program(name) in running:
             chosen[name] = old
         elif name in KNOWN and (KNOWN[name].variable in os.environ or not free_ports):

@@ -27,8 +27,7 @@ def taken(chosen: Mapping[str, int], programs: Iterable[str]) -> list[str]:
     programs = set(programs)
     problems = []
     for name, known in ports.KNOWN.items():
-        port = chosen[name]
-        if known.program in programs and not ports.is_free(port):
+        if known.program in programs and not ports.is_free(port := chosen[name]):
             problems.append(
                 f"port {port} for {_spoken(name)} is taken by {ports.listener(port)}: "
                 f"end that, or choose another port with {known.variable}=…"

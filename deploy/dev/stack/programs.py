@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack import readiness
 from stack.layout import BIN, ROOT, VENV, VENV_PYTHON
-from stack.ports import HOST, RAY_WORKER_PORTS, RAY_WORKERS
+from stack.ports import HOST, RAY_WORKER_PORTS
 from stack.record import STAND_IN_MODEL, Record
 
 STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
@@ -45,11 +45,14 @@ class Program:
 
 def all_programs(record: Record) -> dict[str, Program]:
     """Every program of the stack, in the order in which they are shown."""
-    made = [_temporal(record), _nats(record), _ray(record), _ray_app(record), _model(record), _worker(record)]
+    made = [_temporal(record), _nats(record), _ray(record), _ray_app(record)]
+    if "ray2_gcs" in record.ports and "ray2_app" in record.ports:
+        made += [_ray(record, "ray2"), _ray_app(record, "ray2", "rayapp2")]
+    made += [_model(record), _worker(record)]
     return {program.name: program for program in made}
 
 
-NAMES = ("temporal", "nats", "ray", "rayapp", "model", "worker")
+NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
 
 
 def _temporal(record: Record) -> Program:
@@ -78,24 +81,24 @@ def _nats(record: Record) -> Program:
     )
 
 
-def _ray_options(record: Record) -> list[str]:
+def _ray_options(record: Record, ray: str) -> list[str]:
     """Every port by name: a second Ray on the machine, ours or another, must not meet this one."""
     ports = record.ports
     options = {
         "node-ip-address": HOST,
-        "port": ports["ray_gcs"],
+        "port": ports[f"{ray}_gcs"],
         "dashboard-host": HOST,
-        "dashboard-port": ports["ray_dashboard"],
-        "dashboard-agent-listen-port": ports["ray_agent"],
-        "dashboard-agent-grpc-port": ports["ray_agent_grpc"],
-        "metrics-export-port": ports["ray_metrics"],
-        "ray-client-server-port": ports["ray_client"],
-        "node-manager-port": ports["ray_node_manager"],
-        "object-manager-port": ports["ray_object_manager"],
-        "runtime-env-agent-port": ports["ray_runtime_env"],
-        "min-worker-port": ports[RAY_WORKERS],
-        "max-worker-port": ports[RAY_WORKERS] + RAY_WORKER_PORTS - 1,
-        "temp-dir": record.layout.ray_dir,
+        "dashboard-port": ports[f"{ray}_dashboard"],
+        "dashboard-agent-listen-port": ports[f"{ray}_agent"],
+        "dashboard-agent-grpc-port": ports[f"{ray}_agent_grpc"],
+        "metrics-export-port": ports[f"{ray}_metrics"],
+        "ray-client-server-port": ports[f"{ray}_client"],
+        "node-manager-port": ports[f"{ray}_node_manager"],
+        "object-manager-port": ports[f"{ray}_object_manager"],
+        "runtime-env-agent-port": ports[f"{ray}_runtime_env"],
+        "min-worker-port": ports[f"{ray}_workers"],
+        "max-worker-port": ports[f"{ray}_workers"] + RAY_WORKER_PORTS - 1,
+        "temp-dir": record.layout.ray_dir(ray),
         "num-cpus": RAY_CPUS,
         "object-store-memory": RAY_OBJECT_STORE_BYTES,
         # Copies logs to drivers; ours reads none.
@@ -104,27 +107,27 @@ def _ray_options(record: Record) -> list[str]:
     return [f"--{option}={value}" for option, value in options.items()]
 
 
-def _ray(record: Record) -> Program:
+def _ray(record: Record, ray: str = "ray") -> Program:
     ports = record.ports
-    dashboard = record.urls()["ray_dashboard"]
-    node_health = f"http://{HOST}:{ports['ray_agent']}/api/local_raylet_healthz"
+    dashboard = record.urls()[f"{ray}_dashboard"]
+    node_health = f"http://{HOST}:{ports[f'{ray}_agent']}/api/local_raylet_healthz"
     return Program(
-        name="ray",
+        name=ray,
         command=[
             str(VENV / "bin" / "ray"),
             # The monitor is the autoscaler's: one node has nothing to scale.
             *("start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
-            *_ray_options(record),
+            *_ray_options(record, ray),
         ],
         where=f"dashboard {dashboard}",
         # The dashboard alone proves little: it is there half a minute before a node that fails to start.
         ready=lambda: readiness.answers(node_health) and readiness.answers(f"{dashboard}/api/version"),
-        hint=f"more is written in {record.layout.ray_dir}/session_latest/logs; it needs about 1 GB of memory",
+        hint=f"more is written in {record.layout.ray_dir(ray)}/session_latest/logs; it needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
             # A minute is too short for a dashboard that starts beside a compiler.
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
-            "DASHBOARD_METRIC_PORT": str(ports["ray_dashboard_metrics"]),
+            "DASHBOARD_METRIC_PORT": str(ports[f"{ray}_dashboard_metrics"]),
         },
         # `ray start` ends its processes in order, and asks the GCS meanwhile: for a minute, if that is gone already.
         stop_group=False,
@@ -136,15 +139,16 @@ def _ray_environment(record: Record) -> dict[str, str]:
     return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token(), "PYTHONUNBUFFERED": "1"}
 
 
-def _ray_app(record: Record) -> Program:
+def _ray_app(record: Record, ray: str = "ray", name: str = "rayapp") -> Program:
     urls = record.urls()
-    command = [str(VENV_PYTHON), "-m", "deliberation_ray.deploy", "--address", urls["ray_address"]]
-    command += ["--http-host", HOST, "--http-port", str(record.ports["ray_app"]), "--watch"]
+    url = urls[f"{ray}_app_url"]
+    command = [str(VENV_PYTHON), "-m", "deliberation_ray.deploy", "--address", urls[f"{ray}_address"]]
+    command += ["--http-host", HOST, "--http-port", str(record.ports[f"{ray}_app"]), "--watch"]
     return Program(
-        name="rayapp",
+        name=name,
         command=command,
-        where=urls["ray_app_url"],
-        ready=lambda: readiness.answers(f"{urls['ray_app_url']}/healthz"),
+        where=url,
+        ready=lambda: readiness.answers(f"{url}/healthz"),
         hint="see whether Ray is well: its dashboard, or the log of ray",
         environment=_ray_environment(record),
         # It starts beside Ray and may look for it before Ray is there.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.layout import Layout
-from stack.ports import HOST
+from stack.ports import HOST, RAYS
 
 NAMESPACE = "default"
 STAND_IN_MODEL = "canned/stand-in"
@@ -41,16 +41,18 @@ class Record:
 
     def urls(self) -> dict[str, str]:
         ports = self.ports
-        return {
+        known = {
             "temporal_address": f"{HOST}:{ports['temporal']}",
             "temporal_ui": f"http://{HOST}:{ports['temporal_ui']}",
             "nats_url": f"nats://{HOST}:{ports['nats']}",
-            "ray_dashboard": f"http://{HOST}:{ports['ray_dashboard']}",
-            "ray_app_url": f"http://{HOST}:{ports['ray_app']}/deliberation",
             "model_url": self.vllm_url or f"http://{HOST}:{ports['model']}",
             "worker_url": f"http://{HOST}:{ports['worker']}",
-            "ray_address": f"{HOST}:{ports['ray_gcs']}",
         }
+        for ray in (ray for ray in RAYS if f"{ray}_app" in ports):
+            known[f"{ray}_dashboard"] = f"http://{HOST}:{ports[f'{ray}_dashboard']}"
+            known[f"{ray}_app_url"] = f"http://{HOST}:{ports[f'{ray}_app']}/deliberation"
+            known[f"{ray}_address"] = f"{HOST}:{ports[f'{ray}_gcs']}"
+        return known
 
     def token(self) -> str:
         """The bearer token of the Ray app: the user's own, else one that is made once per stack."""

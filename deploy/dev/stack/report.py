@@ -25,6 +25,7 @@ def farewell(layout: Layout) -> str:
         "temporal": f"Temporal Web UI   {urls['temporal_ui']}",
         "ray": f"Ray dashboard     {urls['ray_dashboard']}",
         "rayapp": f"Ray app           {urls['ray_app_url']}",
+        "rayapp2": f"second Ray app    {urls.get('ray2_app_url')}",
         "worker": f"worker's metrics  {urls['worker_url']}/metrics",
     }
     lines = [line for program, line in pages.items() if program in record.wanted]

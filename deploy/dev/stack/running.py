@@ -63,20 +63,20 @@ class Stack:
         return found
 
     def start(self, name: str) -> None:
-        record = self._running_record()
+        record = self._running_record(name)
         program = programs.all_programs(record)[name]
         self._begin([name])
         self._await({name: program}, started=[name])
         self._remember_pids(record)
 
     def stop(self, name: str) -> None:
-        record = self._running_record()
+        record = self._running_record(name)
         self.supervisor.stop([name])
         self._remember_pids(record)
 
     def kill(self, name: str) -> list[int]:
         """SIGKILL; the supervisor starts the program again, as it would after any crash."""
-        self._running_record()
+        self._running_record(name)
         pid = self.supervisor.states()[name]["pid"]
         if not pid:
             raise Failed(f"{name} isn't running")
@@ -129,14 +129,17 @@ class Stack:
         self.layout.create()
         record.free_ports = record.free_ports or free_ports
         record.wanted = [name for name in programs.NAMES if name in wanted or name in running]
-        record.ports = ports.choose(record.ports, running, record.free_ports)
+        record.ports = ports.choose(record.ports, running, record.free_ports, wanted)
         record.vllm_url, record.vllm_model = os.environ.get("VLLM_URL", ""), os.environ.get("VLLM_MODEL", "")
         return record
 
-    def _running_record(self) -> Record:
+    def _running_record(self, name: str) -> Record:
         if not self.supervisor.alive():
             raise Failed(f"no stack is running in {self.layout.home}")
-        return Record.load(self.layout)
+        record = Record.load(self.layout)
+        if name not in programs.all_programs(record):
+            raise Failed(f"{name} isn't part of this stack: start it with `up --with {name}`")
+        return record
 
     def _remember_pids(self, record: Record) -> None:
         record.pids = {name: info["pid"] for name, info in self.supervisor.states().items() if info["pid"]}
@@ -152,7 +155,7 @@ class Stack:
         supervised = self.supervisor.alive()
         if supervised:
             # First those that use the others, so that they can say goodbye.
-            self.supervisor.stop(["worker", "rayapp"])
+            self.supervisor.stop(["worker", "rayapp", "rayapp2"])
             self.supervisor.stop(programs.NAMES)
             self.supervisor.shutdown()
         found = bool(processes.belonging(self.layout)) or supervised

@@ -78,7 +78,8 @@ class Supervisor:
 
     def stop(self, names: Iterable[str]) -> None:
         """Stops programs together and waits for all of them."""
-        names = list(names)
+        known = self.states()
+        names = [name for name in names if name in known]
         for name in names:
             self._tolerating(Faults.NOT_RUNNING, self._calls.stopProcess, name, False)
         while any(self.states().get(name, {}).get("pid") for name in names):

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from stack import model, preflight
-from stack.console import tail
+from stack import cli, model, ports, preflight, programs
+from stack.console import Failed, tail
 from stack.layout import Layout
 from stack.record import STAND_IN_MODEL, Record
 from stack.report import status
@@ -16,7 +16,7 @@ PROGRAMS = ("temporal", "nats", "ray")
 
 
 @pytest.mark.parametrize(
-    ("ports", "want"),
+    ("chosen", "want"),
     [
         ({"temporal": 7233, "nats": 4222}, []),
         (
@@ -30,8 +30,8 @@ PROGRAMS = ("temporal", "nats", "ray")
         ({"nats": 8001, "model": 8001}, []),  # no model is started
     ],
 )
-def test_two_programs_never_share_a_port(ports, want):
-    assert preflight.equal(ports, PROGRAMS) == want
+def test_two_programs_never_share_a_port(chosen, want):
+    assert preflight.equal(chosen, PROGRAMS) == want
 
 
 @pytest.fixture
@@ -98,10 +98,10 @@ def test_a_model_needs_its_server(monkeypatch):
 
 def test_the_model_in_use_is_remembered(tmp_path, monkeypatch):
     monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
-    ports = dict.fromkeys(
+    chosen = dict.fromkeys(
         ("temporal", "temporal_ui", "nats", "ray_dashboard", "ray_app", "model", "worker", "ray_gcs"), 1
     )
-    record = Record(Layout(tmp_path), ports, vllm_url="http://vllm:8000", vllm_model="qwen")
+    record = Record(Layout(tmp_path), chosen, vllm_url="http://vllm:8000", vllm_model="qwen")
     record.save()
     assert Record.load(record.layout).model() == {
         "DELIBERATION_VLLM_URL": "http://vllm:8000",
@@ -131,3 +131,32 @@ def test_a_dead_supervisor_is_not_a_stack_that_is_down(tmp_path, monkeypatch, ca
         "no stack is running",
         "the supervisor is dead, 2 processes are left: make down (or make up)",
     ]
+
+
+def test_a_second_ray_is_there_only_when_it_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
+    alone = Record(Layout(tmp_path), ports.choose({}, (), free_ports=True))
+    assert "ray2" not in programs.all_programs(alone)
+    assert "ray2_app_url" not in alone.urls()
+
+    both = Record(Layout(tmp_path), ports.choose(alone.ports, (), free_ports=True, wanted=programs.NAMES))
+    assert both.ports.items() >= alone.ports.items()
+    assert preflight.equal(both.ports, programs.NAMES) == []
+    ray, ray2 = (set(programs.all_programs(both)[name].command) for name in ("ray", "ray2"))
+    assert {option.split("=")[0] for option in ray ^ ray2} == {option.split("=")[0] for option in ray if own(option)}
+
+
+def own(option):
+    """Whether an option of Ray's is one that no two on a machine may share."""
+    return "port=" in option or option.startswith("--temp-dir=")
+
+
+def test_programs_are_wanted_by_name(monkeypatch):
+    monkeypatch.delenv("VLLM_URL", raising=False)
+    wanted = lambda *options: cli._wanted(cli._parser().parse_args(["up", *options]))  # noqa: E731
+    assert wanted() == ["temporal", "nats", "ray", "rayapp", "model", "worker"]
+    assert wanted("--with", "ray2,rayapp2", "--without", "worker,nats") == [
+        "temporal", "ray", "rayapp", "ray2", "rayapp2", "model",
+    ]  # fmt: skip
+    with pytest.raises(Failed, match="--with ray3: there is no such program"):
+        wanted("--with", "ray3")
