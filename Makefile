@@ -7,7 +7,7 @@ RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo up down clean status logs test unit integration pytest check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration pytest chaos soak check fmt histories
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,7 +50,17 @@ integration: ## the Go tests against a whole stack
 	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 20m -p 1 ./e2e ./starter ./activities/ray ./worker'
+	  go test -tags=integration -count=1 -timeout 20m -p 1 -parallel 8 ./e2e ./starter ./activities/ray ./worker'
+
+chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=… repeats a run
+	$(STACK) run --home .dev/chaos --free-ports --with ray2,rayapp2 --without worker -- \
+	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e \
+	    -matrix -seed $(or $(SEED),0) -slower $(or $(SLOWER),1) -table $(CURDIR)/.dev/chaos.md; \
+	  status=$$?; cat .dev/chaos.md; exit $$status
+
+soak: ## 200 deliberations in flight for 10 minutes (FOR=…), with faults by chance; SEED=… repeats a run
+	$(STACK) run --home .dev/soak --free-ports --without worker -- \
+	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0)
 
 check: ## linters, replay safety, module hygiene, Python types
 	@$(STACK) prepare venv lint

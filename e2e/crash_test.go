@@ -181,13 +181,20 @@ func killRunnerOf(t *testing.T, run client.WorkflowRun) {
 // proxyToRay is a TCP proxy between the worker and the Ray app, and the app's URL behind it.
 func proxyToRay(t *testing.T) (proxy *toxiproxy.Proxy, url string) {
 	t.Helper()
-	listen := freeAddress(t)
+	proxy, listen := proxyTo(t, hostOf(t, stack.RayAppURL))
+	return proxy, "http://" + listen + "/deliberation"
+}
+
+// proxyTo is a TCP proxy in front of an address, and its own address.
+func proxyTo(t *testing.T, address string) (proxy *toxiproxy.Proxy, listen string) {
+	t.Helper()
+	listen = freeAddress(t)
 	log := zerolog.Nop()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), log)
-	proxy = toxiproxy.NewProxy(server, "ray", listen, hostOf(t, stack.RayAppURL))
+	proxy = toxiproxy.NewProxy(server, "proxy", listen, address)
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
-	return proxy, "http://" + listen + "/deliberation"
+	return proxy, listen
 }
 
 func hostOf(t *testing.T, address string) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,8 +89,16 @@ type runner struct {
 	Kept int    `json:"kept"`
 }
 
+// unfinished tells that the turn still runs, or will.
+func (t turn) unfinished() bool { return t.State == "queued" || t.State == "running" }
+
 func askRay(t require.TestingT, path string, into any) {
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, stack.RayAppURL+path, http.NoBody)
+	askApp(t, stack.RayAppURL, path, into)
+}
+
+// askApp asks the Ray app of one cluster.
+func askApp(t require.TestingT, app, path string, into any) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, app+path, http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+stack.RayToken)
 	response, err := asking.Do(request)
@@ -101,20 +110,19 @@ func askRay(t require.TestingT, path string, into any) {
 
 // turnsOnRay are the turns of a deliberation that Ray still knows.
 func turnsOnRay(t require.TestingT, deliberation string) []turn {
+	return slices.DeleteFunc(turnsOf(t, stack.RayAppURL), func(each turn) bool { return each.Deliberation != deliberation })
+}
+
+// turnsOf are all turns that one cluster still knows.
+func turnsOf(t require.TestingT, app string) []turn {
 	var answer struct {
 		Turns []turn `json:"turns"`
 	}
 	described, err := temporalClient.WorkflowService().DescribeNamespace(context.Background(),
 		&workflowservice.DescribeNamespaceRequest{Namespace: "default"})
 	require.NoError(t, err)
-	askRay(t, "/v1/turns?owner="+described.GetNamespaceInfo().GetId(), &answer)
-	var ours []turn
-	for _, each := range answer.Turns {
-		if each.Deliberation == deliberation {
-			ours = append(ours, each)
-		}
-	}
-	return ours
+	askApp(t, app, "/v1/turns?owner="+described.GetNamespaceInfo().GetId(), &answer)
+	return answer.Turns
 }
 
 func runners(t require.TestingT) []runner {

@@ -27,7 +27,8 @@ type call struct {
 
 	Traceparent string `json:"traceparent"`
 
-	EndedAt time.Time `json:"ended_at"`
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at"`
 }
 
 // asking is bounded, so that a call that hangs is one more try of eventually.

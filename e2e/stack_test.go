@@ -31,6 +31,7 @@ var stack struct {
 	TemporalAddress string `json:"temporal_address"`
 	NATSURL         string `json:"nats_url"`
 	RayAppURL       string `json:"ray_app_url"`
+	Ray2AppURL      string `json:"ray2_app_url"` // empty without a second Ray
 	ModelURL        string `json:"model_url"`
 	RayToken        string `json:"ray_token"`
 	RayAddress      string `json:"ray_address"`

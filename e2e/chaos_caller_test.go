@@ -1,0 +1,199 @@
+//go:build integration
+
+package e2e
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// What callers and operators do.
+var callerRows = slices.Concat([]row{
+	{
+		name: "duplicate start", story: startedTwice,
+		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+	},
+	{
+		name: "start with a changed request", story: startedOtherwise,
+		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+	},
+}, cancelRows, deadlineRows, commandRows)
+
+// startedTwice: four callers start the same task at once; one of them starts it, the others attach.
+func startedTwice(f *field) {
+	const callers = 4
+	f.worker()
+	f.plan(endsCompleted)
+	for _, tr := range f.trials {
+		started := make([]workflows.Started, callers)
+		var together sync.WaitGroup
+		for i := range started {
+			together.Go(func() {
+				var err error
+				started[i], err = workflows.Start(f.t.Context(), temporalClient, tr.request, workflows.StartOptions{TaskQueue: f.queue})
+				assert.NoError(f.t, err)
+			})
+		}
+		together.Wait()
+		attached := 0
+		for _, each := range started {
+			require.Equal(f.t, started[0].Run.GetRunID(), each.Run.GetRunID())
+			if each.Attached {
+				attached++
+			}
+		}
+		require.Equal(f.t, callers-1, attached)
+		f.accept(tr, started[0].Run)
+	}
+	f.running()
+	f.release()
+}
+
+// startedOtherwise: the task runs on as it was started, and the caller learns what differs.
+func startedOtherwise(f *field) {
+	f.worker()
+	f.plan(endsCompleted)
+	for _, tr := range f.trials {
+		first, err := workflows.Start(f.t.Context(), temporalClient, tr.request, workflows.StartOptions{TaskQueue: f.queue})
+		require.NoError(f.t, err)
+		f.accept(tr, first.Run)
+	}
+	f.running()
+	for _, tr := range f.trials {
+		changed := tr.request
+		changed.TaskDescription = "Something else"
+		_, err := workflows.Start(f.t.Context(), temporalClient, changed, workflows.StartOptions{TaskQueue: f.queue})
+		var different *workflows.DifferentRequestError
+		require.ErrorAs(f.t, err, &different)
+		require.Equal(f.t, []string{"task_description"}, different.Fields)
+	}
+	f.release()
+}
+
+var cancelRows = []row{
+	{
+		name: "cancel while queued", story: cancelledQueued,
+		allows: allowance{recovery: 30 * time.Second, left: 5 * time.Second},
+	},
+	{
+		name: "cancel while running", quick: true, story: cancelledRunning,
+		allows: allowance{recovery: 10 * time.Second, left: 5 * time.Second},
+	},
+	{
+		name: "cancel between attempts", story: cancelledBetween,
+		allows: allowance{recovery: 10 * time.Second, left: 5 * time.Second},
+	},
+}
+
+var deadlineRows = []row{
+	{
+		name: "deadline while queued", story: lateQueued,
+		allows: allowance{recovery: 40 * time.Second, left: 5 * time.Second},
+	},
+	{
+		name: "deadline while running", story: lateRunning,
+		allows: allowance{recovery: 33 * time.Second, left: 5 * time.Second},
+	},
+	{
+		name: "deadline between attempts", story: lateBetween,
+		allows: allowance{recovery: 33 * time.Second, left: 5 * time.Second},
+	},
+}
+
+func cancelledQueued(f *field) {
+	proxy := f.workerBehindProxy()
+	proxy.Stop()
+	f.begin(endsCancelled)
+	f.queued()
+	f.cancel()
+	f.settle()
+	require.NoError(f.t, proxy.Start())
+	f.calls, f.answers = 0, 0
+}
+
+func cancelledRunning(f *field) {
+	f.worker()
+	f.begin(endsCancelled)
+	f.running()
+	f.cancel()
+	f.answers = 0
+}
+
+func cancelledBetween(f *field) {
+	f.downModel(endsCancelled)
+	for _, tr := range f.trials {
+		eventually(f.t, "it waits for its third attempt or a later one", func(c *assert.CollectT) {
+			for _, agent := range status(c, tr.run).Agents {
+				require.GreaterOrEqual(c, agent.Attempt, 3)
+			}
+		})
+	}
+	f.moment()
+	f.cancel()
+	f.settle()
+	f.nothingMore()
+}
+
+func lateQueued(f *field) {
+	proxy := f.workerBehindProxy()
+	proxy.Stop()
+	f.begin(endsAtDeadline, func(r *workflows.Request) { r.Constraints.QueueTimeoutSeconds = f.seconds(20) })
+	f.over()
+	f.settle()
+	require.NoError(f.t, proxy.Start())
+	f.calls, f.answers = 0, 0
+}
+
+func lateRunning(f *field) {
+	f.worker()
+	f.begin(endsAtDeadline, func(r *workflows.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
+	f.running()
+	f.answers = 0
+}
+
+func lateBetween(f *field) {
+	f.downModel(endsAtDeadline, func(r *workflows.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
+	f.over()
+	f.settle()
+	f.nothingMore()
+}
+
+// queued waits until every deliberation has a submission on its way.
+func (f *field) queued() {
+	f.t.Helper()
+	for _, tr := range f.trials {
+		eventually(f.t, "it is queued", func(c *assert.CollectT) { require.Equal(c, "queued", status(c, tr.run).Phase) })
+	}
+}
+
+// cancel asks every deliberation to end.
+func (f *field) cancel() {
+	f.t.Helper()
+	f.over()
+	for _, tr := range f.trials {
+		require.NoError(f.t, temporalClient.CancelWorkflow(f.t.Context(), tr.run.GetID(), tr.run.GetRunID()))
+	}
+}
+
+// downModel lets every attempt fail: most of the time an agent waits for its next one.
+func (f *field) downModel(ends ending, edits ...func(*workflows.Request)) {
+	down := f.model("down")
+	f.script(down, step{"status": 503})
+	f.worker()
+	f.begin(ends, append(edits, only(down), func(r *workflows.Request) { r.Constraints.MaxRetries = new(20) })...)
+}
+
+// nothingMore makes the calls so far the necessary ones: those after the end are beyond.
+func (f *field) nothingMore() {
+	f.calls, f.answers = 0, 0
+	for _, model := range f.models {
+		f.calls += len(calls(f.t, model))
+	}
+	time.Sleep(5 * time.Second)
+}

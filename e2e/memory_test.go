@@ -1,0 +1,108 @@
+//go:build integration
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	grownBy    = 1.2 // the last third's median over the middle third's
+	grownFloor = 8.0 // MiB: what a garbage collector may be late by
+)
+
+// memory is what processes hold, in MiB, once a second.
+type memory struct {
+	pids   map[string]int
+	series map[string][]float64
+	ended  chan struct{}
+	done   chan struct{}
+}
+
+// watchMemory watches a worker, the gateway and the last runner.
+func watchMemory(t *testing.T, w *worker) *memory {
+	t.Helper()
+	all := runners(t)
+	m := &memory{
+		pids: map[string]int{
+			"worker": w.cmd.Process.Pid, "gateway": rayProcess(t, "ray::ServeReplica:deliberation:"), "runner": all[len(all)-1].PID,
+		},
+		series: map[string][]float64{}, ended: make(chan struct{}), done: make(chan struct{}),
+	}
+	go m.sample()
+	return m
+}
+
+func (m *memory) sample() {
+	defer close(m.done)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		for name, pid := range m.pids {
+			m.series[name] = append(m.series[name], residentMiB(pid))
+		}
+		select {
+		case <-tick.C:
+		case <-m.ended:
+			return
+		}
+	}
+}
+
+func (m *memory) stop() {
+	close(m.ended)
+	<-m.done
+}
+
+// thirds are the medians of the middle and the last third: the first one is for warming up.
+func thirds(series []float64) (middle, last float64) {
+	n := len(series)
+	return median(series[n/3 : 2*n/3]), median(series[2*n/3:])
+}
+
+func median(series []float64) float64 {
+	if len(series) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(series))
+	return sorted[len(sorted)/2]
+}
+
+// grown are the processes whose memory isn't flat.
+func (m *memory) grown() []string {
+	var grown []string
+	for _, name := range slices.Sorted(maps.Keys(m.series)) {
+		middle, last := thirds(m.series[name])
+		if last > grownBy*middle+grownFloor || last == 0 {
+			grown = append(grown, fmt.Sprintf("memory of the %s: %.0f MiB, then %.0f MiB", name, middle, last))
+		}
+	}
+	return grown
+}
+
+func (m *memory) String() string {
+	var text strings.Builder
+	text.WriteString("| memory, MiB | middle third | last third |\n|---|--:|--:|\n")
+	for _, name := range slices.Sorted(maps.Keys(m.series)) {
+		middle, last := thirds(m.series[name])
+		fmt.Fprintf(&text, "| %s | %.0f | %.0f |\n", name, middle, last)
+	}
+	return text.String()
+}
+
+func TestMemoryThatGrowsIsSeen(t *testing.T) {
+	growing := make([]float64, 0, 90)
+	for i := range 90 {
+		growing = append(growing, 100+float64(i))
+	}
+	flat := slices.Repeat([]float64{150, 155}, 45)
+	m := &memory{series: map[string][]float64{"growing": growing, "flat": flat, "gone": make([]float64, 90)}}
+	if grown := m.grown(); len(grown) != 2 {
+		t.Errorf("want the growing one and the one that is gone, got %v", grown)
+	}
+}

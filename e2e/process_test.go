@@ -1,0 +1,75 @@
+//go:build integration
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rayProcess finds the process of the stack's first Ray whose title begins so.
+func rayProcess(t *testing.T, title string) int {
+	t.Helper()
+	ray := pidsOfTheStack(t)["ray"]
+	require.NotZero(t, ray, "the stack's Ray has no pid")
+	titles, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range titles {
+		text, _ := os.ReadFile(file) // a process may be gone by now
+		pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
+		if bytes.HasPrefix(text, []byte(title)) && descends(pid, ray) {
+			return pid
+		}
+	}
+	require.Fail(t, "no process "+title)
+	return 0
+}
+
+func descends(pid, from int) bool {
+	for ; pid > 1; pid = parentOf(pid) {
+		if pid == from {
+			return true
+		}
+	}
+	return false
+}
+
+func parentOf(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
+}
+
+// residentMiB is the memory that a process holds; 0 when it is gone.
+func residentMiB(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
+	return float64(pages*os.Getpagesize()) / (1 << 20)
+}
+
+// pidsOfTheStack are the programs' processes as the stack last noted them.
+func pidsOfTheStack(t *testing.T) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(stack.Home, "stack.json"))
+	require.NoError(t, err)
+	var known struct {
+		PIDs map[string]int `json:"pids"`
+	}
+	require.NoError(t, json.Unmarshal(text, &known))
+	return known.PIDs
+}
