@@ -134,12 +134,18 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			s := newStage(t)
 			s.nats.says = test.nats
 			var left []workflows.EventRecord
-			s.onOutbox(func(in workflows.OutboxInput) { left = in.Events })
+			begun := s.env.Now()
+			var handedOver time.Time // to what goes on when the run has ended
+			s.onOutbox(func(in workflows.OutboxInput) { left, handedOver = in.Events, s.env.Now() })
 
 			result, err := s.run(council(1))
 
 			require.NoError(t, err)
 			require.Equal(t, domain.StatusCompleted, result.Status)
+			if handedOver.IsZero() {
+				handedOver = s.env.Now()
+			}
+			require.LessOrEqual(t, handedOver.Sub(begun), test.ends+10*time.Millisecond)
 			require.Less(t, result.ExecutionTimeMS, int64(10), "the events aren't part of the work")
 			require.Equal(t, test.outbox, len(left) > 0)
 			kinds := s.nats.kinds()
@@ -155,6 +161,19 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			}, kinds)
 		})
 	}
+}
+
+func TestEvents_ThatNobodyWantsHoldUpNothing(t *testing.T) {
+	s := newStage(t)
+	s.settings.Events = false
+	s.onOutbox(func(workflows.OutboxInput) { require.Fail(t, "an outbox") })
+	begun := s.env.Now()
+
+	_, err := s.run(council(2))
+
+	require.NoError(t, err)
+	require.Less(t, s.env.Now().Sub(begun), 10*time.Millisecond)
+	require.NotContains(t, s.scheduled, workflows.PublishEvents.Name())
 }
 
 func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {

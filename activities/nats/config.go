@@ -1,12 +1,14 @@
 package nats
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -76,6 +78,23 @@ func (c Config) options() ([]natsgo.Option, error) {
 		options = append(options, natsgo.RootCAs(c.CA))
 	}
 	return options, nil
+}
+
+// blamed names the variable to look at, where an error shows which one isn't accepted.
+func (c Config) blamed(err error) error {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	refused := slices.ContainsFunc([]error{
+		natsgo.ErrAuthorization, natsgo.ErrAuthExpired, natsgo.ErrAuthRevoked, natsgo.ErrAccountAuthExpired,
+	}, func(refusal error) bool { return errors.Is(err, refusal) })
+	switch {
+	case untrusted:
+		return fmt.Errorf("the server's certificate isn't of NATS_CA: %w", err)
+	case refused && c.Creds != "":
+		return fmt.Errorf("the server refuses NATS_CREDS: %w", err)
+	case refused:
+		return fmt.Errorf("the server refuses the user of NATS_URL, and NATS_CREDS is not set: %w", err)
+	}
+	return err
 }
 
 // withoutURL drops the URL that net/url quotes, since it may hold a password.

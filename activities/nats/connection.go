@@ -20,6 +20,7 @@ type Publisher struct {
 	conn   *natsgo.Conn
 	js     jetstream.JetStream
 	prefix string
+	blamed func(error) error
 	log    *slog.Logger
 	health health
 	closed chan struct{}
@@ -39,7 +40,7 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix, log: config.Logger, closed: make(chan struct{})}
+	p := &Publisher{prefix: config.Prefix, blamed: config.blamed, log: config.Logger, closed: make(chan struct{})}
 	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
 	if err != nil {
 		return nil, withoutURL(err)
@@ -58,7 +59,7 @@ func (p *Publisher) handlers() []natsgo.Option {
 	}
 	trouble := func(what string) func(error) {
 		return func(err error) {
-			if err != nil && p.health.ill(err) {
+			if err = p.blamed(err); err != nil && p.health.ill(err) {
 				p.log.Warn("nats trouble", "what", what, "error", err)
 			}
 		}
@@ -86,10 +87,11 @@ func (p *Publisher) Status() (string, error) {
 
 // absence is why there is no connection. A refusal at the first connection reaches no handler.
 func (p *Publisher) absence() error {
-	for _, err := range []error{p.conn.LastError(), p.health.err()} {
-		if err != nil {
-			return err
-		}
+	if err := p.conn.LastError(); err != nil {
+		return p.blamed(err)
+	}
+	if err := p.health.err(); err != nil {
+		return err
 	}
 	return natsgo.ErrDisconnected
 }

@@ -1,10 +1,14 @@
 package nats_test
 
 import (
+	"crypto/tls"
 	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,6 +59,9 @@ func TestConnect_WaitsForAServerThatIsAway(t *testing.T) {
 	requireNotStored(t, err)
 	require.ErrorContains(t, err, "not connected: ")
 	require.Less(t, time.Since(begun), 3*time.Second, "no answer is waited for")
+	requireNotStored(t, publisher.Publish(t.Context(), run()))
+	err = publisher.Publish(t.Context(), run())
+	require.Equal(t, 1, strings.Count(err.Error(), "not connected"), err)
 	status, trouble := publisher.Status()
 	require.Equal(t, "reconnecting", status)
 	require.Error(t, trouble)
@@ -90,7 +97,8 @@ func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
 	t.Parallel()
 	opts := options(t, withPassword("right"))
 	srv := serve(t, opts)
-	publisher := connect(t, nats.Config{URL: as("worker", "wrong", srv)})
+	log := &logged{}
+	publisher := connect(t, nats.Config{URL: as("worker", "wrong", srv), Logger: slog.New(slog.NewTextHandler(log, nil))})
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		status, trouble := publisher.Status()
 		require.Equal(c, "reconnecting", status)
@@ -103,6 +111,10 @@ func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
 	requireNotStored(t, err)
 	require.ErrorIs(t, err, natsgo.ErrAuthorization)
 	require.NotContains(t, err.Error(), "wrong")
+	_, trouble := publisher.Status()
+	require.ErrorContains(t, trouble, "the server refuses the user of NATS_URL, and NATS_CREDS is not set: nats: ")
+	require.Contains(t, log.text(), `level=WARN msg="nats trouble" what="not connected" error="the server refuses the user of NATS_URL, and`)
+	require.Equal(t, 1, strings.Count(log.text(), "not connected"), "once is enough: %s", log.text())
 
 	corrected := opts.Clone()
 	withPassword("wrong")(corrected)
@@ -121,6 +133,67 @@ func TestStatus_TellsOfCredentialsThatCannotBeRead(t *testing.T) {
 		require.Equal(c, "reconnecting", status)
 		require.ErrorContains(c, trouble, "worker.creds")
 	}, patience, often)
+}
+
+func TestStatus_SaysWhichVariableIsRefused(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, options(t, withPassword("right")))
+	creds := filepath.Join(t.TempDir(), "worker.creds")
+	require.NoError(t, os.WriteFile(creds, []byte(foreign), 0o600))
+	for name, test := range map[string]struct {
+		config nats.Config
+		want   string
+	}{
+		"credentials of another operator": {nats.Config{URL: srv.ClientURL(), Creds: creds}, "the server refuses NATS_CREDS: nats: "},
+		"nobody":                          {nats.Config{URL: srv.ClientURL()}, "the server refuses the user of NATS_URL, and NATS_CREDS is not set: nats: "},
+		"a server that others vouch for":  {nats.Config{URL: unknown(t)}, "the server's certificate isn't of NATS_CA: nats: tls error: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			publisher := connect(t, test.config)
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				_, trouble := publisher.Status()
+				require.ErrorContains(c, trouble, test.want)
+			}, patience, often)
+		})
+	}
+}
+
+// foreign is a user of nobody's.
+const foreign = `-----BEGIN NATS USER JWT-----
+e30.e30.c2lnbmVk
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+SUADFL5HPSH33OG4NNCFMRNOZA4NXINKUHOMTJ7FZCFPBYDCCADTMKWZ6E
+------END USER NKEY SEED------
+`
+
+// unknown is the URL of a server whose certificate nobody knows.
+func unknown(t *testing.T) string {
+	t.Helper()
+	certified := httptest.NewTLSServer(nil)
+	t.Cleanup(certified.Close)
+	return serve(t, options(t, func(o *server.Options) {
+		o.TLS, o.TLSConfig = true, &tls.Config{Certificates: certified.TLS.Certificates}
+	})).ClientURL()
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	kept strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept.Write(line)
+}
+
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept.String()
 }
 
 func withPassword(password string) func(*server.Options) {

@@ -23,6 +23,7 @@ var (
 	// errNoAck stands for our own time limit. It isn't the context's error, which would read as the caller's.
 	errNoAck     = errors.New("no answer from JetStream")
 	errMalformed = errors.New("data is not JSON")
+	errAway      = errors.New("not connected")
 )
 
 // Publish stores events one after the other, each acknowledged before the next. After an error those
@@ -99,7 +100,7 @@ func (p *Publisher) publish(ctx context.Context, event domain.Event) error {
 
 func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...jetstream.PublishOpt) error {
 	if !p.conn.IsConnected() {
-		return fmt.Errorf("not connected: %w", p.absence())
+		return fmt.Errorf("%w: %w", errAway, p.absence())
 	}
 	within, cancel := context.WithTimeout(ctx, ackWithin)
 	defer cancel()
@@ -127,6 +128,8 @@ func (p *Publisher) failed(ctx context.Context, event domain.Event, err error) e
 		return gone
 	}
 	failure := &domain.Error{Kind: domain.KindPublish, Op: "publish " + p.subject(event), Err: err}
-	p.health.ill(failure)
+	if !errors.Is(err, errAway) { // that is known, and why; noted again it would grow with every event
+		p.health.ill(failure)
+	}
 	return failure
 }

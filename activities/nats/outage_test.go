@@ -1,0 +1,122 @@
+package nats_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/freeport"
+)
+
+func TestPublish_KeepsTheOrderWhileAcksAreLate(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, options(t, nil))
+	wire := wireTo(t, srv)
+	publisher, js := connect(t, nats.Config{URL: "nats://" + wire.Listen}), operator(t, srv.ClientURL())
+	events, want := batch(12)
+	require.NoError(t, publisher.Publish(t.Context(), events[:2]))
+
+	wire.poison(t, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":300,"jitter":200}}`)
+	begun := time.Now()
+	require.NoError(t, publisher.Publish(t.Context(), events))
+	require.Greater(t, time.Since(begun), 12*100*time.Millisecond)
+
+	require.Equal(t, want, numbers(t, js, "DELIBERATION_EVENTS"))
+}
+
+// TestPublish_RepeatsWhatWasStoredWithoutAnAck shows both sides of the stream's duplicate window.
+func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		window time.Duration
+		want   []int
+	}{
+		"within the window nothing is stored twice":        {time.Hour, []int{1, 2, 3, 4}},
+		"beyond it what may be unknown is, still in order": {100 * time.Millisecond, []int{1, 1, 2, 3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := serve(t, options(t, nil))
+			wire := wireTo(t, srv)
+			publisher, js := connect(t, nats.Config{URL: "nats://" + wire.Listen}), operator(t, srv.ClientURL())
+			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+				Name: "OURS", Subjects: []string{"deliberation.events.>"}, Duplicates: test.window,
+			})
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { _, trouble := publisher.Status(); return trouble == nil }, patience, often)
+
+			wire.poison(t, `{"name":"deaf","type":"limit_data","stream":"downstream","attributes":{"bytes":0}}`)
+			requireNotStored(t, publisher.Publish(t.Context(), run()))
+			require.Equal(t, []int{1}, numbers(t, js, "OURS"), "it is stored, and the publisher can't know")
+
+			time.Sleep(2 * 100 * time.Millisecond) // the window is the server's: nothing tells that it is over
+			require.NoError(t, wire.Toxics.RemoveToxic(t.Context(), "deaf"))
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				require.NoError(c, publisher.Publish(t.Context(), run()))
+			}, patience, often)
+			require.Equal(t, test.want, numbers(t, js, "OURS"))
+		})
+	}
+}
+
+func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing.T) {
+	t.Parallel()
+	opts := options(t, func(o *server.Options) { o.Port = freeport.Find(t) })
+	srv := serve(t, opts)
+	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
+	events, want := batch(2000)
+	js := operator(t, srv.ClientURL())
+	require.NoError(t, publisher.Publish(t.Context(), events[:1]), "the stream is there")
+
+	failed := make(chan error, 1)
+	go func() { failed <- publisher.Publish(t.Context(), events) }()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		stream, err := js.Stream(t.Context(), "DELIBERATION_EVENTS")
+		require.NoError(c, err)
+		require.Greater(c, stream.CachedInfo().State.Msgs, uint64(50))
+	}, patience, time.Millisecond)
+	stop(srv)
+	requireNotStored(t, <-failed)
+
+	srv = serve(t, opts.Clone())
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, publisher.Publish(t.Context(), events))
+	}, patience, often)
+	require.Equal(t, want, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
+}
+
+// batch is a long one, and its numbers.
+func batch(size int) (events []domain.Event, want []int) {
+	for i := 1; i <= size; i++ {
+		events, want = append(events, news(i, domain.EventAgentCompleted)), append(want, i)
+	}
+	return events, want
+}
+
+// wire is between the publisher and a server.
+type wire struct{ *toxiproxy.Proxy }
+
+func wireTo(t *testing.T, srv *server.Server) wire {
+	t.Helper()
+	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(proxies, "nats", fmt.Sprintf("127.0.0.1:%d", freeport.Find(t)), srv.Addr().String())
+	require.NoError(t, proxy.Start())
+	t.Cleanup(proxy.Stop)
+	return wire{proxy}
+}
+
+func (w wire) poison(t *testing.T, toxic string) {
+	t.Helper()
+	_, err := w.Toxics.AddToxicJson(strings.NewReader(toxic))
+	require.NoError(t, err)
+}

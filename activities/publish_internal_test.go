@@ -1,0 +1,28 @@
+package activities
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// A JetStream that doesn't answer must not take the slots of the stops.
+func TestPublishEvents_ComeBackLaterWhileManyWaitForJetStream(t *testing.T) {
+	var unasked domain.EventPublisher = struct{ domain.EventPublisher }{}
+	s := set{Dependencies: Dependencies{Publisher: unasked}, publishing: make(chan struct{}, publishesAtOnce)}
+	for range publishesAtOnce {
+		s.publishing <- struct{}{}
+	}
+
+	_, err := s.publishEvents(t.Context(), workflows.PublishEventsInput{})
+
+	var refusal *domain.Error
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, domain.KindPublish, refusal.Kind)
+	require.Equal(t, 5*time.Second, refusal.RetryAfter)
+	require.Len(t, s.publishing, publishesAtOnce, "whose places it leaves alone")
+}
