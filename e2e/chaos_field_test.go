@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
@@ -186,13 +184,7 @@ func (f *field) open(c *assert.CollectT) int {
 func (f *field) release() {
 	f.t.Helper()
 	for _, model := range f.models {
-		request, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost,
-			stack.ModelURL+"/control/release?model="+url.QueryEscape(model), http.NoBody)
-		require.NoError(f.t, err)
-		response, err := asking.Do(request)
-		require.NoError(f.t, err)
-		require.NoError(f.t, response.Body.Close())
-		require.Equal(f.t, http.StatusNoContent, response.StatusCode)
+		release(f.t, model)
 	}
 }
 

@@ -49,6 +49,18 @@ func script(t *testing.T, model string, steps ...step) {
 	require.Less(t, response.StatusCode, 300)
 }
 
+// release lets a model go on with the calls that it holds, and with later ones.
+func release(t *testing.T, model string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		stack.ModelURL+"/control/release?model="+url.QueryEscape(model), http.NoBody)
+	require.NoError(t, err)
+	response, err := asking.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusNoContent, response.StatusCode)
+}
+
 // calls are those that a model got so far.
 func calls(t require.TestingT, model string) []call {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
@@ -82,6 +94,9 @@ func answers(score string) step {
 
 // hangs is a step that lasts until the caller leaves.
 func hangs() step { return step{"hang": true} }
+
+// holds is a step that lasts until the model is released, and then gives an answer.
+func holds() step { return step{"hold": true, "text": answers("0.5")["text"]} }
 
 // slow is a step whose answer takes long enough to kill something meanwhile.
 func slow(seconds float64) step {

@@ -35,6 +35,7 @@ func (c *config) check(found *faults) {
 	checkAddress(found, healthVariable, c.HealthAddr)
 	c.checkRay(found)
 	c.checkNATS(found)
+	c.checkVersion(found)
 }
 
 func (c *config) checkRay(found *faults) {

@@ -13,7 +13,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// config is what the worker reads from its environment, beside Temporal's own TEMPORAL_* variables.
+// config is what the worker reads from its environment, beside those of Temporal's client, TEMPORAL_*.
 // docs/configuration.md lists it; a test compares both.
 type config struct {
 	RayClusters  clusters      `env:"DELIBERATION_RAY_CLUSTERS,required,notEmpty"`
@@ -33,6 +33,8 @@ type config struct {
 	LogLevel     slog.Level    `env:"DELIBERATION_LOG_LEVEL" envDefault:"INFO"`
 	LogFormat    string        `env:"DELIBERATION_LOG_FORMAT" envDefault:"text"`
 	Register     bool          `env:"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES" envDefault:"true"`
+	Deployment   string        `env:"TEMPORAL_DEPLOYMENT_NAME"`
+	Build        string        `env:"TEMPORAL_WORKER_BUILD_ID"`
 
 	allow domain.AllowList
 }

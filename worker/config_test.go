@@ -46,6 +46,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, credentials), "NATS_CA=" + written(t, authority(t)), "DELIBERATION_NATS_PREFIX=p",
 		"DELIBERATION_METRICS_ADDR=:1", "DELIBERATION_HEALTH_ADDR=:2", "DELIBERATION_LOG_LEVEL=debug",
 		"DELIBERATION_LOG_FORMAT=json", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false", "PATH=/bin", "DELIBERATION_RUNNERS=3",
+		"TEMPORAL_DEPLOYMENT_NAME=deliberation", "TEMPORAL_WORKER_BUILD_ID=b1",
 	})
 
 	require.NoError(t, err)
@@ -58,6 +59,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 		RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayToken: "secret", RayGrace: 90 * time.Second,
 		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATSURL: "nats://nats:4222", NATSPrefix: "p",
 		MetricsAddr: ":1", HealthAddr: ":2", LogLevel: slog.LevelDebug, LogFormat: "json",
+		Deployment: "deliberation", Build: "b1",
 	}, read)
 }
 
@@ -119,6 +121,8 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"another port alone":      {"DELIBERATION_METRICS_ADDR=9464", `DELIBERATION_METRICS_ADDR: must be host:port, got "9464"`},
 		"a level of no log":       {"DELIBERATION_LOG_LEVEL=loud", `DELIBERATION_LOG_LEVEL: must be DEBUG, INFO, WARN or ERROR, got "loud"`},
 		"a format of no log":      {"DELIBERATION_LOG_FORMAT=xml", `DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`},
+		"a build alone":           {"TEMPORAL_WORKER_BUILD_ID=b1", "TEMPORAL_WORKER_BUILD_ID: needs TEMPORAL_DEPLOYMENT_NAME too"},
+		"a deployment alone":      {"TEMPORAL_DEPLOYMENT_NAME=d", "TEMPORAL_DEPLOYMENT_NAME: needs TEMPORAL_WORKER_BUILD_ID too"},
 		"neither true nor false":  {"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=maybe", `DELIBERATION_REGISTER_SEARCH_ATTRIBUTES: must be true or false, got "maybe"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,6 +132,19 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 			require.NotContains(t, err.Error(), "\n", "one fault, told once")
 			require.NotContains(t, err.Error(), "hunter2")
 		})
+	}
+}
+
+func TestReadConfig_RefusesVersionsThatTheServerRefuses(t *testing.T) {
+	for version, want := range map[[2]string]string{
+		{"a.b", "1"}:                    `TEMPORAL_DEPLOYMENT_NAME: cannot contain . or :, got "a.b"`,
+		{"a:b", "1"}:                    `TEMPORAL_DEPLOYMENT_NAME: cannot contain . or :, got "a:b"`,
+		{"d", "__1"}:                    "TEMPORAL_WORKER_BUILD_ID: cannot begin with __",
+		{strings.Repeat("d", 201), "1"}: "TEMPORAL_DEPLOYMENT_NAME: cannot begin with __ or be longer than 200 bytes",
+	} {
+		_, _, err := readConfig([]string{needed, "TEMPORAL_DEPLOYMENT_NAME=" + version[0], "TEMPORAL_WORKER_BUILD_ID=" + version[1]})
+
+		require.ErrorContains(t, err, want)
 	}
 }
 

@@ -66,6 +66,7 @@ Ray cluster local: http://ray:8000/deliberation, with token
 Ray may be away: 1m0s, then turns go to another cluster; with one until the deadline
 Task queues: deliberations, deliberations-submit, deliberations-wait
 Slots: 64 to submit, 10000 to wait
+Worker versioning: off
 Model servers: every host, but never link-local and cloud metadata addresses
 Events: nats://nats:4222,nats://nats2:4222,nats://nats3, prefix deliberation, without credentials, without authorities of its own
 Health: 127.0.0.1:9464

@@ -49,6 +49,9 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	}
 	defer meanwhile(ctx, statistics{client: temporal, taskQueue: c.TaskQueue, log: log}.keep)()
 	go with.leftovers(c.TaskQueue, log).watch(ctx)
+	if c.versioned() {
+		go newRouting(c, temporal, options.Namespace, log).watch(ctx)
+	}
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
 		"ray_clusters", c.RayClusters.names(), "events", c.NATSURL != "", "version", version)

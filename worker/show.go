@@ -21,6 +21,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	line("Ray may be away: %s, then turns go to another cluster; with one until the deadline", c.RayGrace)
 	line("Task queues: %s, %s, %s", c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
 	line("Slots: %d to submit, %d to wait", c.SubmitSlots, c.WaitSlots)
+	line("Worker versioning: %s", c.shownVersion())
 	models := "every host"
 	if patterns := c.allow.Patterns(); len(patterns) > 0 {
 		models = strings.Join(patterns, ", ")

@@ -46,6 +46,7 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 			ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 			DeadlockDetectionTimeout:           deadlockAfter,
 			OnFatalError:                       fatal,
+			DeploymentOptions:                  c.deploymentOptions(), // of all three: else a pinned run's activities go to any build
 		}
 		if queue == c.TaskQueue {
 			options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})

@@ -12,10 +12,16 @@ func TestNewWorkers_RegistersEverythingOnThreeQueues(t *testing.T) {
 	temporal, err := client.NewLazyClient(client.Options{})
 	require.NoError(t, err)
 	defer temporal.Close()
-	c, _, err := readConfig([]string{needed})
-	require.NoError(t, err)
+	for name, version := range map[string][]string{
+		"unversioned": nil, "versioned": {"TEMPORAL_DEPLOYMENT_NAME=deliberation", "TEMPORAL_WORKER_BUILD_ID=b1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _, err := readConfig(append([]string{needed}, version...))
+			require.NoError(t, err)
 
-	made := newWorkers(temporal, c, &connected{environment: environment{}}, &health{})
+			made := newWorkers(temporal, c, &connected{environment: environment{}}, &health{})
 
-	require.Len(t, made.all, 3)
+			require.Len(t, made.all, 3)
+		})
+	}
 }

@@ -11,10 +11,20 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register makes a worker run the workflows. The environment is read when a deliberation opens.
+// Register makes a worker run the workflows. The environment is read when a deliberation opens. Where
+// workers are versioned, a deliberation and what it leaves end on the build that they began on; the
+// statistics have no end, and go on with the current build.
 func Register(registry Registry, environment domain.Environment) {
 	s := stories{environment: environment}
-	registry.RegisterWorkflowWithOptions(s.Deliberation, workflow.RegisterOptions{Name: DeliberationName})
-	registry.RegisterWorkflowWithOptions(s.DeliberationOutbox, workflow.RegisterOptions{Name: DeliberationOutboxName})
-	registry.RegisterWorkflowWithOptions(s.DeliberationStats, workflow.RegisterOptions{Name: DeliberationStatsName})
+	for _, story := range []struct {
+		run      any
+		name     string
+		behavior workflow.VersioningBehavior
+	}{
+		{s.Deliberation, DeliberationName, workflow.VersioningBehaviorPinned},
+		{s.DeliberationOutbox, DeliberationOutboxName, workflow.VersioningBehaviorPinned},
+		{s.DeliberationStats, DeliberationStatsName, workflow.VersioningBehaviorAutoUpgrade},
+	} {
+		registry.RegisterWorkflowWithOptions(story.run, workflow.RegisterOptions{Name: story.name, VersioningBehavior: story.behavior})
+	}
 }

@@ -1,0 +1,29 @@
+package workflows_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// behaviors is a registry that keeps how each workflow is versioned.
+type behaviors map[string]workflow.VersioningBehavior
+
+func (b behaviors) RegisterWorkflowWithOptions(_ any, options workflow.RegisterOptions) {
+	b[options.Name] = options.VersioningBehavior
+}
+
+func TestRegister_PinsWhatEndsAndUpgradesWhatDoesNot(t *testing.T) {
+	registered := behaviors{}
+
+	workflows.Register(registered, nil)
+
+	require.Equal(t, behaviors{
+		workflows.DeliberationName:       workflow.VersioningBehaviorPinned,
+		workflows.DeliberationOutboxName: workflow.VersioningBehaviorPinned,
+		workflows.DeliberationStatsName:  workflow.VersioningBehaviorAutoUpgrade,
+	}, registered)
+}
