@@ -1,0 +1,42 @@
+//go:build integration
+
+package e2e
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestANamespaceWithoutOurSearchAttributes(t *testing.T) {
+	s := newSpace(t, "bare")
+	queue := queueOf(t)
+	w := startWorker(t, queue, s.worker(standInForRay(t), "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false")...)
+
+	run := s.begin(t, queue, "good")
+	var result workflows.Result
+	require.NoError(t, run.Get(t.Context(), &result))
+	require.Equal(t, 1, result.CompletedAgents)
+
+	log, err := os.ReadFile(w.log)
+	require.NoError(t, err)
+	warnings := regexp.MustCompile(`(?m)^.*level=(WARN|ERROR).*$`).FindAllString(string(log), -1)
+	require.Len(t, warnings, 1)
+	require.Contains(t, warnings[0], "search attributes are missing")
+	_, command, named := strings.Cut(warnings[0], `command="temporal `)
+	require.True(t, named, warnings[0])
+
+	registered := temporalCLI(t, strings.Fields(strings.TrimSuffix(command, `"`))...)
+	require.Zero(t, registered.code, registered.stderr)
+	eventually(t, "the namespace has them all", func(c *assert.CollectT) {
+		survey, err := workflows.SurveyAttributes(t.Context(), s, s.name)
+		require.NoError(c, err)
+		require.Empty(c, survey.Missing)
+	})
+}

@@ -1,0 +1,112 @@
+//go:build integration
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/activities/ray/raytest"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+)
+
+// space is a namespace of a test's own, without search attributes: the statistics are a namespace's.
+type space struct {
+	client.Client
+
+	name string
+}
+
+func newSpace(t *testing.T, name string) space {
+	t.Helper()
+	s := space{name: fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano())} // the database outlives the tests
+	newNamespace(t, s.name)
+	var err error
+	s.Client, err = client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: s.name, Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// standInForRay answers for the models that a space's deliberations name: hangs, rejects, and any other.
+func standInForRay(t *testing.T) *raytest.App {
+	t.Helper()
+	app := raytest.NewApp(t)
+	app.Answer("rejects", raytest.Failure(domain.ModelRejected, "no such model"))
+	app.Answer("hangs", raytest.Hanging())
+	return app
+}
+
+// worker is what a worker needs to run here, without events.
+func (s space) worker(app *raytest.App, settings ...string) []string {
+	return append(settings, "TEMPORAL_NAMESPACE="+s.name, "NATS_URL=",
+		"DELIBERATION_RAY_CLUSTERS=local="+app.URL, "DELIBERATION_RAY_TOKEN="+app.Token)
+}
+
+// begin starts a deliberation of one agent.
+func (s space) begin(t *testing.T, taskQueue, model string) client.WorkflowRun {
+	t.Helper()
+	id := model + "-" + s.name
+	run, err := s.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: taskQueue},
+		workflows.DeliberationName, requestFor(id, model))
+	require.NoError(t, err)
+	return run
+}
+
+func requestFor(task, model string) workflows.Request {
+	return workflows.Request{
+		TaskID: task, TaskDescription: "Add rate limiting to the login API", Role: "DEV",
+		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		Agents:      agents(model), VLLMURL: "http://model:8000", VLLMModel: "canned",
+	}
+}
+
+// count starts the statistics, as a worker does.
+func (s space) count(t *testing.T, taskQueue string, from workflows.StatsState) {
+	t.Helper()
+	_, err := s.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: taskQueue},
+		workflows.DeliberationStatsName, from)
+	require.NoError(t, err)
+}
+
+// refresh has the statistics counted now.
+func (s space) refresh(t *testing.T) (stats workflows.Stats) {
+	t.Helper()
+	handle, err := s.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	require.NoError(t, err)
+	require.NoError(t, handle.Get(t.Context(), &stats))
+	return stats
+}
+
+// stats are those that the starter shows.
+func (s space) stats(t require.TestingT, flags ...string) (stats workflows.Stats) {
+	shown := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + s.name}, built+"/starter", append([]string{"stats", "--json"}, flags...)...)
+	require.Zero(t, shown.code, shown.stderr)
+	require.NoError(t, json.Unmarshal([]byte(shown.stdout), &stats))
+	return stats
+}
+
+// settles waits until visibility has so many deliberations in all, of which so many are open. It asks
+// seldom: the statistics need what a namespace may ask of visibility.
+func (s space) settles(t *testing.T, all, open int) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		for query, want := range map[string]int{"": all, " AND ExecutionStatus='Running'": open} {
+			seen, err := s.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+				Query: "WorkflowType='" + workflows.DeliberationName + "'" + query,
+			})
+			require.NoError(c, err)
+			require.Equal(c, int64(want), seen.GetCount(), query)
+		}
+	}, 5*time.Minute, time.Second, "visibility knows")
+}
