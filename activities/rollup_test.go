@@ -136,6 +136,7 @@ type many struct {
 	closed     func(n int) time.Time
 	pages      []weak.Pointer[workflowpb.WorkflowExecutionInfo]
 	held, most int
+	read       int // runs, of those that have ended
 }
 
 func (m *many) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -162,6 +163,7 @@ func (m *many) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflo
 	if from+int(in.GetPageSize()) < m.ended {
 		page.NextPageToken = []byte(fmt.Sprint(from + int(in.GetPageSize())))
 	}
+	m.read += len(page.GetExecutions())
 	if len(page.GetExecutions()) > 0 {
 		m.pages = append(m.pages, weak.Make(page.GetExecutions()[0]))
 	}
@@ -203,6 +205,26 @@ func TestRollUp_HoldsOnePageOfAHundredThousandRuns(t *testing.T) {
 		require.Less(t, len(encoded(t, out)), 4<<10)
 		require.Greater(t, time.Since(begin), 15*time.Second, "others ask visibility too")
 	})
+}
+
+func TestRollUp_CostsNoMoreTheMoreIsRolledUp(t *testing.T) {
+	for _, size := range []int{100, 1000, 10_000} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			all := &many{fakeVisibility: &fakeVisibility{page: 1000}, t: t, ended: size, closed: func(int) time.Time { return begin }}
+			first := tryCountFrom(t, all, workflows.RollUp{})
+			require.Equal(t, size, all.read)
+			time.Sleep(5*time.Minute + workflows.SeenWithin) // until then they are read again
+			second := tryCountFrom(t, all, first.RollUp)
+			all.read = 0
+
+			third := tryCountFrom(t, all, second.RollUp)
+
+			require.Zero(t, all.read)
+			require.Equal(t, int64(size), third.Stats.Completed)
+			require.Less(t, len(encoded(t, third)), 1<<10, "nor does its input or its result grow")
+		})
+	}
 }
 
 func encoded(t *testing.T, value any) string {
