@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -22,23 +21,19 @@ import (
 // TestStatisticsOfATerminationAndOfAReset takes a stand-in for the workflow: what matters is what
 // visibility and history say of it.
 func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
-	namespace, queue := fmt.Sprintf("e2e-reset-%d", time.Now().UnixNano()), "resets"
-	newNamespace(t, namespace)
-	c, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: namespace, Logger: quiet{}})
-	require.NoError(t, err)
-	t.Cleanup(c.Close)
-	counting := temporalworker.New(c, queue, temporalworker.Options{DisableRegistrationAliasing: true})
+	c, queue := newSpace(t, "reset"), "resets"
+	counting := temporalworker.New(c.Client, queue, temporalworker.Options{DisableRegistrationAliasing: true})
 	workflows.Register(standIn{counting}, nil)
 	activities.Register(activities.Workers{Main: counting, Submit: counting, Wait: counting}, activities.Dependencies{Temporal: c})
 	require.NoError(t, counting.Start())
 	t.Cleanup(counting.Stop)
 
-	starts := func(id, name string, in ...any) client.WorkflowRun {
-		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, name, in...)
+	starts := func(id string) client.WorkflowRun {
+		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, workflows.DeliberationName)
 		require.NoError(t, err)
 		return run
 	}
-	reset, terminated := starts("reset", workflows.DeliberationName), starts("terminated", workflows.DeliberationName)
+	reset, terminated := starts("reset"), starts("terminated")
 	for _, run := range []client.WorkflowRun{reset, terminated} {
 		eventually(t, "it waits", func(c2 *assert.CollectT) {
 			described, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
@@ -46,36 +41,25 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 			require.Greater(c2, described.GetWorkflowExecutionInfo().GetHistoryLength(), int64(3))
 		})
 	}
-	_, err = c.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "reset", RunId: reset.GetRunID()},
+	_, err := c.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: c.name, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "reset", RunId: reset.GetRunID()},
 		Reason: "a better day", WorkflowTaskFinishEventId: 4, RequestId: "once",
 	})
 	require.NoError(t, err)
 	require.NoError(t, c.TerminateWorkflow(t.Context(), "terminated", "", "enough"))
-	starts(workflows.StatsID, workflows.DeliberationStatsName, workflows.StatsState{})
+	c.count(t, queue, workflows.StatsState{})
 
-	visible := func(c2 require.TestingT) int64 {
-		seen, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-			Query: "WorkflowType='Deliberation' AND ExecutionStatus='Terminated'",
-		})
-		require.NoError(c2, err)
-		return seen.GetCount()
-	}
+	visible := func(c2 require.TestingT) int64 { return c.visible(c2, " AND ExecutionStatus='Terminated'") }
 	eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
 	for pass := range 3 { // the second count reads the same again, the third what retention has left
 		if pass == 2 {
 			_, err := c.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-				Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "terminated"},
+				Namespace: c.name, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "terminated"},
 			})
 			require.NoError(t, err)
 			eventually(t, "it is deleted", func(c2 *assert.CollectT) { require.Equal(c2, int64(1), visible(c2)) })
 		}
-		handle, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
-			WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
-		})
-		require.NoError(t, err)
-		var stats workflows.Stats
-		require.NoError(t, handle.Get(t.Context(), &stats))
+		stats := c.refresh(t)
 		require.Equal(t, []int64{2, 1, 1, 1}, []int64{stats.Total, stats.Active, stats.Failed, stats.Terminated})
 	}
 }

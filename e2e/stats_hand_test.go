@@ -1,0 +1,108 @@
+//go:build integration
+
+package e2e
+
+import (
+	"flag"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"golang.org/x/sync/errgroup"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+var deliberations = flag.Int("deliberations", 200, "how many are counted by hand, a multiple of 100; make statistics takes 2000")
+
+// TestStatisticsAgreeWithACountByHand counts while the deliberations run, then compares with what
+// describe says of each. By hand, a deliberation is what its id's last run is: a run that was reset isn't one.
+func TestStatisticsAgreeWithACountByHand(t *testing.T) {
+	c := newCrowd(t)
+	c.count(t, c.queue, workflows.StatsState{})
+
+	c.gather(t, *deliberations)
+	percent := *deliberations / 100
+	c.settles(t, *deliberations+2*percent, 8*percent)
+	close(c.gate)
+	c.settles(t, *deliberations+2*percent, percent)
+	byHand := c.countByHand(t)
+
+	require.Equal(t, int64(*deliberations), byHand.Total)
+	refreshed := c.stats(t, "--refresh")
+	agree(t, byHand, refreshed)
+	agree(t, byHand, c.stats(t))
+	require.False(t, c.stats(t).AsOf.Before(refreshed.AsOf))
+	agree(t, byHand, c.stats(t, "--refresh")) // what is read again isn't counted again
+}
+
+// agree compares all but the times of the count.
+func agree(t *testing.T, byHand, stats workflows.Stats) {
+	t.Helper()
+	require.InDelta(t, byHand.AverageMS, stats.AverageMS, 0.01)
+	require.InDelta(t, byHand.P50MS, stats.P50MS, 1+0.01*byHand.P50MS) // whole milliseconds
+	require.InDelta(t, byHand.P95MS, stats.P95MS, 1+0.01*byHand.P95MS)
+	stats.AverageMS, stats.P50MS, stats.P95MS = byHand.AverageMS, byHand.P50MS, byHand.P95MS
+	stats.UptimeSeconds, stats.AsOf = 0, time.Time{}
+	require.Equal(t, byHand, stats)
+}
+
+// countByHand also checks that each deliberation ended as it was meant to.
+func (c *crowd) countByHand(t *testing.T) (stats workflows.Stats) {
+	t.Helper()
+	var mu sync.Mutex
+	var took []time.Duration
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(16)
+	for _, member := range c.members {
+		group.Go(func() error {
+			described, err := c.DescribeWorkflowExecution(ctx, member.id, "")
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			run := described.GetWorkflowExecutionInfo()
+			require.Equal(t, member.status, run.GetStatus(), member.id)
+			add(&stats, run.GetStatus())
+			if run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+				took = append(took, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	var sum time.Duration
+	for _, each := range took {
+		sum += each
+	}
+	slices.Sort(took)
+	ranked := func(share float64) float64 { return milliseconds(took[int(math.Ceil(share*float64(len(took))))-1]) }
+	stats.AverageMS, stats.P50MS, stats.P95MS = milliseconds(sum)/float64(len(took)), ranked(0.5), ranked(0.95)
+	return stats
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func add(stats *workflows.Stats, status enumspb.WorkflowExecutionStatus) {
+	stats.Total++
+	switch status {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		stats.Active++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		stats.Completed++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		stats.Cancelled++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		stats.Failed++
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		stats.Failed, stats.Terminated = stats.Failed+1, stats.Terminated+1
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		stats.Failed, stats.TimedOut = stats.Failed+1, stats.TimedOut+1
+	default: // no other end
+	}
+}
