@@ -1,0 +1,244 @@
+//go:build integration
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/freeport"
+	"deliberation.io/deliberation/workflows"
+)
+
+func TestWithoutNATSNothingWaits(t *testing.T) {
+	queue := queueOf(t)
+	w := startWorker(t, queue, "NATS_URL=")
+	model := modelOf(t, "good")
+	script(t, model, answers("0.5"))
+
+	run := begin(t, queue, requestOf(t, agents(model)))
+
+	require.Equal(t, 1, result(t, run).CompletedAgents)
+	require.Zero(t, scheduled(t, run, workflows.PublishEvents.Name()))
+	for _, event := range history(t, run) {
+		require.NotEqual(t, enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event.GetEventType(), "there is no outbox")
+	}
+	require.NotContains(t, details(t, w), "nats")
+}
+
+func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
+	opts := &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
+		Users: []*server.User{{Username: "worker", Password: "right"}},
+	}
+	srv, err := server.NewServer(opts)
+	require.NoError(t, err)
+	srv.Start()
+	t.Cleanup(srv.Shutdown)
+	require.True(t, srv.ReadyForConnections(patience))
+	url := strings.Replace(srv.ClientURL(), "nats://", "nats://worker:wrong@", 1)
+	queue := queueOf(t)
+	w := startWorker(t, queue, "NATS_URL="+url)
+	model := modelOf(t, "good")
+	script(t, model, answers("0.5"))
+
+	const refused = "the server refuses the user of NATS_URL"
+	require.Contains(t, details(t, w)["nats"], refused)
+	text, err := os.ReadFile(w.log)
+	require.NoError(t, err)
+	require.Contains(t, string(text), refused)
+	run := begin(t, queue, requestOf(t, agents(model)))
+	got := result(t, run)
+	require.Equal(t, 1, got.CompletedAgents)
+	late := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED).Sub(got.CompletedAt)
+	t.Logf("ended %s after the outcome was decided", late)
+	require.Less(t, late, 10*time.Second, "two seconds for NATS, and the start of the outbox")
+
+	right := opts.Clone()
+	right.Users = []*server.User{{Username: "worker", Password: "wrong"}}
+	require.NoError(t, srv.ReloadOptions(right))
+	require.NoError(t, outboxOf(t, run).Get(t.Context(), nil))
+	require.Equal(t, []string{"started", "agent_completed", "completed"}, kinds(allEvents(t, url)))
+	require.Equal(t, "ok", details(t, w)["nats"])
+}
+
+// TestManyOutboxesLoseNothingAndHoldUpNoStop has NATS fall silent, come back, and be killed in mid-batch.
+func TestManyOutboxesLoseNothingAndHoldUpNoStop(t *testing.T) {
+	const deliberations, each = 100, 6
+	news := startNATS(t)
+	queue := queueOf(t)
+	startWorker(t, queue, "NATS_URL="+news.url)
+	model := modelOf(t, "hangs")
+	script(t, model, hangs())
+	require.NoError(t, news.process.Signal(syscall.SIGSTOP))
+
+	outboxes := startOutboxes(t, queue, deliberations, each)
+	run := begin(t, queue, requestOf(t, agents(model)))
+	running(t, model, 1)
+	require.NoError(t, temporalClient.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	require.Error(t, run.Get(t.Context(), nil))
+	stopped := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED).Sub(timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED))
+	t.Logf("stopped and ended %s after it was told, beside %d outboxes", stopped, deliberations)
+	require.Less(t, stopped, 15*time.Second)
+	require.Zero(t, openCalls(t, model))
+
+	require.NoError(t, news.process.Signal(syscall.SIGCONT))
+	eventually(t, "some of it is stored", func(c *assert.CollectT) {
+		stream, err := jetstreamAt(t, news.url).Stream(t.Context(), "DELIBERATION_EVENTS")
+		require.NoError(c, err)
+		require.Greater(c, stream.CachedInfo().State.Msgs, uint64(deliberations))
+	})
+	news.kill(t)
+	news.start(t)
+	for _, outbox := range append(outboxes, outboxOf(t, run)) {
+		require.NoError(t, outbox.Get(t.Context(), nil))
+	}
+
+	numbers := map[string]int{}
+	for _, e := range allEvents(t, news.url) {
+		deliberation, rest, _ := strings.Cut(e.ID, "/run/")
+		if rest == "" {
+			continue // of the run above
+		}
+		numbers[deliberation]++
+		require.Equal(t, fmt.Sprintf("%d-%s", numbers[deliberation], domain.EventAgentCompleted), rest, "of %s", deliberation)
+	}
+	require.Len(t, numbers, deliberations)
+	for deliberation, last := range numbers {
+		require.Equal(t, each, last, deliberation)
+	}
+}
+
+// startOutboxes starts those of so many deliberations that ended without NATS.
+func startOutboxes(t *testing.T, queue string, deliberations, each int) []client.WorkflowRun {
+	t.Helper()
+	task, at := taskOf(t), time.Now().UTC()
+	started := make([]client.WorkflowRun, deliberations)
+	var starting errgroup.Group
+	starting.SetLimit(8)
+	for i := range deliberations {
+		id := fmt.Sprintf("%s-%d", task, i)
+		var in workflows.OutboxInput
+		for number := 1; number <= each; number++ {
+			in.Events = append(in.Events, workflows.EventRecord{
+				ID: domain.EventID(id, "run", number, domain.EventAgentCompleted), Kind: domain.EventAgentCompleted,
+				DeliberationID: id, At: at, Data: json.RawMessage(`{}`),
+			})
+		}
+		starting.Go(func() (err error) {
+			options := client.StartWorkflowOptions{ID: id + "/outbox/run", TaskQueue: queue}
+			started[i], err = temporalClient.ExecuteWorkflow(t.Context(), options, workflows.DeliberationOutboxName, in)
+			return err
+		})
+	}
+	t.Cleanup(func() {
+		for i := range deliberations {
+			if t.Failed() {
+				_ = temporalClient.TerminateWorkflow(context.Background(), fmt.Sprintf("%s-%d/outbox/run", task, i), "", "the test is over")
+			}
+		}
+	})
+	require.NoError(t, starting.Wait())
+	return started
+}
+
+func outboxOf(t *testing.T, run client.WorkflowRun) client.WorkflowRun {
+	t.Helper()
+	return temporalClient.GetWorkflow(t.Context(), run.GetID()+"/outbox/"+run.GetRunID(), "")
+}
+
+// natsProcess is a server that can be killed; its store outlives it.
+type natsProcess struct {
+	url, store, port string
+	process          *os.Process
+}
+
+func startNATS(t *testing.T) *natsProcess {
+	t.Helper()
+	port := fmt.Sprint(freeport.Find(t))
+	n := &natsProcess{url: "nats://127.0.0.1:" + port, store: t.TempDir(), port: port}
+	n.start(t)
+	t.Cleanup(func() { n.kill(t) })
+	return n
+}
+
+func (n *natsProcess) start(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command("../bin/nats-server", "-js", "-sd", n.store, "-a", "127.0.0.1", "-p", n.port)
+	require.NoError(t, cmd.Start())
+	n.process = cmd.Process
+	eventually(t, "NATS answers", func(c *assert.CollectT) {
+		connection, err := natsgo.Connect(n.url)
+		require.NoError(c, err)
+		connection.Close()
+	})
+}
+
+func (n *natsProcess) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, n.process.Kill())
+	_, err := n.process.Wait()
+	require.NoError(t, err)
+}
+
+func jetstreamAt(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	connection, err := natsgo.Connect(url, natsgo.Timeout(patience))
+	require.NoError(t, err)
+	t.Cleanup(connection.Close)
+	js, err := jetstream.New(connection)
+	require.NoError(t, err)
+	return js
+}
+
+// allEvents are those that a server has stored, in its order.
+func allEvents(t *testing.T, url string) []event {
+	t.Helper()
+	consumer, err := jetstreamAt(t, url).OrderedConsumer(t.Context(), "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	info, err := consumer.Info(t.Context())
+	require.NoError(t, err)
+	batch, err := consumer.Fetch(int(info.NumPending))
+	require.NoError(t, err)
+	var stored []event
+	for message := range batch.Messages() {
+		var e event
+		require.NoError(t, json.Unmarshal(message.Data(), &e))
+		stored = append(stored, e)
+	}
+	require.NoError(t, batch.Error())
+	require.Len(t, stored, int(info.NumPending))
+	return stored
+}
+
+// details are those of the worker's readiness: how it stands with each system.
+func details(t *testing.T, w *worker) map[string]string {
+	t.Helper()
+	response, err := asking.Get("http://" + w.address + "/readyz")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	var answer struct {
+		Details map[string]string `json:"details"`
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+	return answer.Details
+}
