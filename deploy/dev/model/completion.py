@@ -92,6 +92,9 @@ class Completion:
     async def _stream(self) -> None:
         step = self._step
         await self._start(200, {"content-type": "text/event-stream", **step.headers})
+        if step.line_bytes is not None:
+            await self._endless_line(step.line_bytes)
+            return
         await self._event({"role": "assistant", "content": ""}, None)
         await asyncio.sleep(step.delay_seconds or 0)
         for number, piece in enumerate(self._pieces()):
@@ -109,6 +112,13 @@ class Completion:
             await self._data({**self._frame("chat.completion.chunk"), "choices": [], "usage": self._usage()})
         self._call.end("completed")
         await self._send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    async def _endless_line(self, length: int) -> None:
+        """An event whose end never comes."""
+        await self._write(b"data: ")
+        for start in range(0, length, _REPEAT_CHUNK):
+            await self._write(b"x" * min(_REPEAT_CHUNK, length - start))
+        await asyncio.Event().wait()
 
     def _chunk_delay(self) -> float:
         if self._step.chunk_delay_seconds is not None:
@@ -132,6 +142,14 @@ class Completion:
 
     async def _data(self, payload: dict[str, Any]) -> None:
         body = f"data: {json.dumps(payload)}\n\n".encode()
+        if self._step.drip_seconds is None:
+            await self._write(body)
+            return
+        for byte in body:
+            await asyncio.sleep(self._step.drip_seconds)
+            await self._write(bytes([byte]))
+
+    async def _write(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     def _completion(self) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Step(BaseModel):
     reset_after_chunks: int | None = None
     reset_after_finish: bool = False
     repeat_bytes: int | None = None
+    drip_seconds: float | None = None
+    line_bytes: int | None = None
     refuse_formats: list[str] = Field(default_factory=list)
     redirect: str | None = None
 

@@ -1,7 +1,10 @@
 """Why a turn failed: the closed set of types that callers decide by."""
 
+import math
 import re
+import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 
 import httpx2
 import openai
@@ -18,11 +21,14 @@ RETRYABLE = frozenset({"ModelUnavailable", "Truncated", "ModelTimeout"})
 
 
 class Failure(Exception):  # noqa: N818 — an outcome of a turn, not a defect
-    def __init__(self, kind: str, message: str, text: str | None = None) -> None:
+    """`retry_after` is the time in seconds that a server named which took no call."""
+
+    def __init__(self, kind: str, message: str, text: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = foreign.text(message, _MESSAGE_CHARACTERS)
         self.text = text
+        self.retry_after = retry_after
 
     @property
     def retryable(self) -> bool:
@@ -72,4 +78,24 @@ def _answered(error: openai.APIError) -> Failure:
         if status in (400, 413, 422) and _CONTEXT.search(text):
             return Failure("ContextTooLong", error.message)
         return Failure("ModelRejected", f"{status}: {error.message}")
-    return Failure("ModelUnavailable", f"{status or 'error in the stream'}: {error.message}")
+    message = f"{status or 'error in the stream'}: {error.message}"
+    return Failure("ModelUnavailable", message, retry_after=_retry_after(error))
+
+
+def _retry_after(error: openai.APIError) -> float | None:
+    """Seconds, of a number or a date; None when the server didn't name a time."""
+    if not isinstance(error, openai.APIStatusError) or error.status_code not in (429, 503):
+        return None
+    named = error.response.headers.get("retry-after", "")
+    try:
+        return _not_negative(float(named))
+    except ValueError:
+        pass
+    try:
+        return _not_negative(parsedate_to_datetime(named).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _not_negative(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else max(0.0, seconds)

@@ -13,7 +13,14 @@ from deliberation_ray.addresses import check_address
 
 # A stream of the longest answer permitted, with a hundred times its size in framing, stays below this.
 RAW_RESPONSE_BYTES = 64 * 1024 * 1024
+# The longest answer permitted in one event, each of its characters escaped, stays below this. The decoder of events
+# keeps an unfinished one whole, and the whole body of an error.
+EVENT_BYTES = 8 * 1024 * 1024
+ERROR_BYTES = 64 * 1024
 CONNECT_SECONDS = 10.0
+
+_EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
+_LONGEST_END = max(map(len, _EVENT_ENDS))
 
 
 class ResponseTooLarge(Exception):  # noqa: N818 — told to the caller as AnswerTooLarge
@@ -50,20 +57,45 @@ class CheckedBackend(httpcore2.AnyIOBackend):
         return addresses
 
 
-class _BoundedStream(httpx2.AsyncByteStream):
+class _Bounded(httpx2.AsyncByteStream):
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        async for block in self._stream:
-            received += len(block)
-            if received > RAW_RESPONSE_BYTES:
-                raise ResponseTooLarge(f"the response is larger than {RAW_RESPONSE_BYTES} bytes")
-            yield block
-
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+class _Events(_Bounded):
+    """Raises where an event, or all of them, take more than any answer needs."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = unfinished = 0
+        tail = b""
+        async for block in self._stream:
+            received += len(block)
+            seen = tail + block
+            if (end := max(map(seen.rfind, _EVENT_ENDS))) >= 0:
+                unfinished = len(seen) - end
+            else:
+                unfinished += len(block)
+            if received > RAW_RESPONSE_BYTES or unfinished > EVENT_BYTES:
+                raise ResponseTooLarge(
+                    f"the response is larger than {RAW_RESPONSE_BYTES} bytes, or one event too large"
+                )
+            tail = seen[1 - _LONGEST_END :]
+            yield block
+
+
+class _Words(_Bounded):
+    """Ends where an error has said enough: its status counts, whatever else there is."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = ERROR_BYTES
+        async for block in self._stream:
+            yield block[:left]
+            left -= len(block)
+            if left <= 0:
+                return
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
@@ -75,7 +107,9 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _BoundedStream(response.stream)
+        response.stream = (_Events if response.status_code == 200 else _Words)(response.stream)
+        # It wasn't asked for, and what is small on the wire may be huge when unpacked.
+        response.headers.pop("content-encoding", None)
         return response
 
 
@@ -83,6 +117,7 @@ def open_client(tls: ssl.SSLContext) -> httpx2.AsyncClient:
     """One client a turn: closing it ends exactly that turn's connection, and no pool is shared by thousands."""
     return httpx2.AsyncClient(
         transport=CheckedTransport(tls),
+        headers={"Accept-Encoding": "identity"},
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,

@@ -3,16 +3,24 @@
 import asyncio
 import json
 import socket
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from email.utils import formatdate
 
+import httpx2
 import process
 import pytest
 from pydantic import SecretStr
 from stand_in import StandIn
-from submission import SCHEMA, new_id
+from submission import SCHEMA, new_id, submit, turn
 
 from deliberation_ray import transport
+from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, Model, ModelCall, Progress, base_url
+from deliberation_ray.turns import Turns
+from deliberation_ray.wire import Submit
 
 
 class Calling:
@@ -123,6 +131,102 @@ async def test_an_endless_response_is_cut(
     monkeypatch.setattr(transport, "RAW_RESPONSE_BYTES", 10_000)
     stand_in.script(name, {"repeat_bytes": 500_000})
     assert (await calling.failure()).kind == "AnswerTooLarge"
+
+
+@pytest.mark.parametrize("step", [{"repeat_bytes": 50_000_000, "chunk_delay_seconds": 0}, {"line_bytes": 50_000_000}])
+async def test_50_megabytes_cost_little_memory_and_only_their_own_turn(
+    stand_in: StandIn, calling: Calling, name: str, step: dict[str, object]
+) -> None:
+    stand_in.script(name, step)
+    stand_in.script(other := new_id(), {"text": "done"})
+    tracemalloc.start()
+    try:
+        failure, answer = await asyncio.gather(calling.failure(), Calling(stand_in, other).answer())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (failure.kind, answer.text) == ("AnswerTooLarge", "done")
+    assert peak < 40_000_000
+    stand_in.until_outcome(name, "disconnected", seconds=10)
+
+
+async def test_a_model_that_drips_costs_its_own_turn_only(stand_in: StandIn, name: str) -> None:
+    stand_in.script(name, {"drip_seconds": 0.05})
+    stand_in.script(other := new_id(), {"text": "done"})
+    turns = Turns(Model((), {}).answer, 2, Endpoints(2, 2))
+    dripped, done = turn(url=stand_in.url, model=name, run_seconds=3), turn(url=stand_in.url, model=other)
+    turns.submit(Submit.model_validate(submit(dripped, done)))
+    (view,) = await turns.wait([done["submission_id"]], {}, 30)
+    assert view["result"]["text"] == "done"
+    (view,) = await turns.wait([dripped["submission_id"]], {}, 30)
+    assert (view["state"], view["error"]["type"]) == ("failed", "ModelTimeout")
+    stand_in.until_outcome(name, "disconnected", seconds=10)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "ContextTooLong"), (500, "ModelUnavailable")])
+async def test_of_an_error_no_more_is_read_than_its_words(
+    stand_in: StandIn, calling: Calling, name: str, status: int, kind: str
+) -> None:
+    stand_in.script(name, {"status": status, "error": "beyond the context length " + "x" * 50_000_000})
+    tracemalloc.start()
+    try:
+        assert (await calling.failure()).kind == kind
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_what_comes_packed_is_not_unpacked(stand_in: StandIn, calling: Calling, name: str) -> None:
+    stand_in.script(name, {"text": "plain after all", "headers": {"content-encoding": "gzip"}})
+    assert (await calling.answer()).text == "plain after all"
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\r\r"])
+async def test_events_that_end_are_not_one_large_event(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "EVENT_BYTES", 20)
+    text = ("data: 12345" + end) * 10
+
+    async def read(size: int, sent: str) -> int:
+        blocks = iter([sent[start : start + size].encode() for start in range(0, len(sent), size)])
+        return sum([len(block) async for block in transport._Events(Blocks(blocks))])
+
+    for size in (1, 2, 3, 7, 1000):
+        assert await read(size, text) == len(text)
+        with pytest.raises(transport.ResponseTooLarge):
+            await read(size, text + "x" * 30)
+
+
+class Blocks(httpx2.AsyncByteStream):
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for block in self._blocks:
+            yield block
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "seconds"),
+    [
+        (429, "7", (7, 7)),
+        (503, "0.5", (0.5, 0.5)),
+        (429, formatdate(time.time() + 40, usegmt=True), (0, 40)),
+        (429, formatdate(time.time() - 40, usegmt=True), (0, 0)),
+        (429, "-3", (0, 0)),
+        (429, "soon", None),
+        (429, "nan", None),
+        (500, "7", None),
+    ],
+)
+async def test_the_time_that_a_server_names_when_it_refuses(
+    stand_in: StandIn, calling: Calling, name: str, status: int, named: str, seconds: tuple[float, float] | None
+) -> None:
+    stand_in.script(name, {"status": status, "headers": {"retry-after": named}})
+    failure = await calling.failure()
+    assert failure.kind == "ModelUnavailable"
+    assert (failure.retry_after is None) == (seconds is None)
+    if seconds and failure.retry_after is not None:
+        assert seconds[0] <= failure.retry_after <= seconds[1]
 
 
 @pytest.mark.parametrize("status", [400, 500])
