@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from deliberation_ray.asking import Asking
 from deliberation_ray.build import build_of
 from deliberation_ray.gateway import Gateway
+from deliberation_ray.metrics import repeat
 from deliberation_ray.pool import Pool
 from deliberation_ray.settings import Settings
 from deliberation_ray.succession import Succession
@@ -43,7 +44,9 @@ class Deliberation:
         succession = Succession(pool)
         await succession.begin()
         self._keeping = asyncio.create_task(succession.keep())
-        return Gateway(pool.build, self._settings, Asking(pool)).app()
+        gateway = Gateway(pool.build, self._settings, Asking(pool))
+        self._telling = asyncio.create_task(repeat(gateway.tell))
+        return gateway.app()
 
 
 def _warn(settings: Settings) -> None:

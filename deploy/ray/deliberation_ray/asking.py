@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from deliberation_ray.pool import CONTROL_SECONDS, Gone, Known, Pool
+from deliberation_ray.probe import PROBE_SECONDS
 from deliberation_ray.refusal import Refusal, runner_unavailable
-from deliberation_ray.wire import LONGEST_WAIT_SECONDS, Await, End, Handle, Submit
+from deliberation_ray.wire import LONGEST_WAIT_SECONDS, Await, End, Handle, Probe, Submit
 
 Plain = dict[str, Any]
+
+_PROBE_SECONDS = PROBE_SECONDS + 1.5
 
 
 class Asking:
@@ -29,6 +32,16 @@ class Asking:
         if refused := answer.get("refusal"):
             raise Refusal(**refused)
         return {"runner": name, **answer}
+
+    async def probe(self, body: Probe) -> Plain:
+        name = self._pool.place(body.model)
+        try:
+            return {
+                "runner": name,
+                **await self._pool.call(name, "probe", body.vllm_url, body.model, seconds=_PROBE_SECONDS),
+            }
+        except Gone:
+            raise runner_unavailable(f"{name} is being created") from None
 
     async def wait(self, body: Await) -> list[Plain]:
         """Each runner wakes for its own turns; the first that does decides, and the others say how they stand."""

@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from deliberation_ray.addresses import AddressRefused, check_url
 from deliberation_ray.asking import Asking
+from deliberation_ray.metrics import GatewayMetrics
 from deliberation_ray.refusal import Refusal, invalid_request, overloaded
 from deliberation_ray.settings import Settings
-from deliberation_ray.wire import Await, End, Submit, describe
+from deliberation_ray.wire import Await, End, Probe, Submit, describe
 
 API_VERSION = 1
 _NAMES = {404: "not_found", 405: "method_not_allowed"}
@@ -39,6 +40,7 @@ class Gateway:
         self._asking = asking
         self._token = settings.ray_token.get_secret_value().encode()
         self._open_waits = 0
+        self._metrics = GatewayMetrics(build)
 
     def app(self) -> Starlette:
         routes = [
@@ -47,10 +49,14 @@ class Gateway:
             self._route("/v1/turns/await", {"POST": self._await}),
             self._route("/v1/turns/stop", {"POST": self._stop}),
             self._route("/v1/turns/forget", {"POST": self._forget}),
+            self._route("/v1/probe", {"POST": self._probe}),
             self._route("/v1/info", {"GET": self._info}),
         ]
         handlers: dict[Any, Any] = {HTTPException: self._unrouted}
         return Starlette(routes=routes, exception_handlers=handlers)
+
+    def tell(self) -> None:
+        self._metrics.waits(self._open_waits)
 
     def _route(self, path: str, handlers: dict[str, Handler]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -58,6 +64,7 @@ class Gateway:
                 self._authorize(request)
                 return JSONResponse(await handlers[request.method](request))
             except Refusal as refusal:
+                self._metrics.refused(path, refusal.kind)
                 return _refused(refusal)
             except Exception as error:
                 # Neither the message nor the request goes to the log: both may carry a prompt.
@@ -132,6 +139,14 @@ class Gateway:
         if not owner:
             raise invalid_request("owner: cannot be empty")
         return {"turns": await self._asking.listing(owner)}
+
+    async def _probe(self, request: Request) -> Any:
+        probe = await self._read(request, Probe)
+        try:
+            check_url(probe.vllm_url, self._settings.vllm_allow)
+        except AddressRefused as error:
+            raise Refusal(403, "url_not_allowed", f"vllm_url: {error}") from None
+        return await self._asking.probe(probe)
 
     async def _info(self, _: Request) -> Any:
         runners = await self._asking.runners()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
@@ -90,14 +91,21 @@ class Model:
         answer: Answer | None = None
         try:
             async with open_client(self._tls) as http:
-                client = AsyncOpenAI(
-                    base_url=base_url(call.vllm_url), api_key=self._key(call.vllm_url), max_retries=0, http_client=http
-                )
-                answer = await self._descend(client, call, progress)
+                answer = await self._descend(self._client(call.vllm_url, http), call, progress)
         except (Exception, asyncio.CancelledError):
             if answer is None:  # what happens to a connection that is closing takes no answer back
                 raise
         return answer
+
+    async def listed(self, vllm_url: str) -> list[str]:
+        """The names of the server's models."""
+        check_url(vllm_url, self._allow)
+        async with open_client(self._tls) as http:
+            answer: Any = await self._client(vllm_url, http).get("/models", cast_to=object)
+        return [str(card["id"]) for card in answer["data"]]
+
+    def _client(self, vllm_url: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
+        return AsyncOpenAI(base_url=base_url(vllm_url), api_key=self._key(vllm_url), max_retries=0, http_client=http)
 
     def _key(self, vllm_url: str) -> str:
         host, port = host_and_port(vllm_url)

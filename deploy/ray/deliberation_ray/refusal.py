@@ -4,21 +4,25 @@ from typing import Any
 
 
 class Refusal(Exception):  # noqa: N818 — a refusal is an answer, not a defect
-    """Carries the HTTP status, the `error.type` and the message; a runner returns it as plain data."""
+    """Carries the HTTP status, the `error.type` and the message; a runner returns it as plain data.
 
-    def __init__(self, status: int, kind: str, message: str, retry_after: int | None = None) -> None:
+    The cause tells refusals of one kind apart in metrics.
+    """
+
+    def __init__(self, status: int, kind: str, message: str, retry_after: int | None = None, cause: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.message = message
         self.retry_after = retry_after
+        self.cause = cause or kind
 
     def body(self) -> dict[str, Any]:
         return {"error": {"type": self.kind, "message": self.message}}
 
 
-def full(message: str) -> Refusal:
-    return Refusal(429, "full", message, retry_after=2)
+def full(message: str, cause: str = "", retry_after: int = 2) -> Refusal:
+    return Refusal(429, "full", message, retry_after, cause)
 
 
 def runner_unavailable(message: str) -> Refusal:

@@ -15,7 +15,10 @@ from typing import Any
 
 import ray
 
+from deliberation_ray.endpoints import Endpoints
+from deliberation_ray.metrics import RunnerMetrics, repeat
 from deliberation_ray.model import Model
+from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.settings import Settings
 from deliberation_ray.turn import rfc3339
@@ -42,14 +45,20 @@ class Runner:
         self._incarnation = uuid.uuid4().hex
         node_address: Any = ray.util.get_node_ip_address
         self._node = str(node_address())
-        self._turns = Turns(Model(settings.vllm_allow, settings.vllm_keys).answer, settings.runner_capacity)
+        self._metrics = RunnerMetrics(name)
+        self._model = Model(settings.vllm_allow, settings.vllm_keys)
+        self._endpoints = Endpoints(settings.model_concurrency, settings.model_waiting)
+        call = self._metrics.measured(self._model.answer)
+        self._turns = Turns(call, settings.runner_capacity, self._endpoints)
         self._turns.generation = generation
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._own(repeat(self._tell))
 
     async def submit(self, submit: Plain, traceparent: str = "") -> Plain:
         try:
             turns = self._turns.submit(Submit.model_validate(submit), traceparent)
         except Refusal as refusal:
+            self._metrics.refused(refusal.cause)
             kind, message, after = refusal.kind, refusal.message, refusal.retry_after
             return {"refusal": {"status": refusal.status, "kind": kind, "message": message, "retry_after": after}}
         return {"incarnation": self._incarnation, "accepted_at": rfc3339(), "turns": turns}
@@ -68,6 +77,9 @@ class Runner:
 
     async def listing(self, owner: str) -> list[Plain]:
         return [{**turn, "runner": self._name} for turn in self._signed(self._turns.listing(owner))]
+
+    async def probe(self, vllm_url: str, model: str) -> Plain:
+        return await probe(self._model, self._endpoints, vllm_url, model)
 
     async def info(self) -> Plain:
         in_flight = self._turns.in_flight
@@ -104,7 +116,14 @@ class Runner:
         return [{**view, "incarnation": self._incarnation} for view in views]
 
     async def _finish(self, work: Coroutine[Any, Any, list[Plain]]) -> list[Plain]:
+        return await asyncio.shield(self._own(work))
+
+    def _own(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        return task
+
+    def _tell(self) -> None:
+        waiting = {"pause": self._endpoints.waiting(paused=True), "room": self._endpoints.waiting(paused=False)}
+        self._metrics.hold(self._turns.census(), waiting)

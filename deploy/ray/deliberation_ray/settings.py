@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     vllm_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
     runners: int = Field(default=2, ge=1, le=256)
     runner_capacity: int = Field(default=5000, ge=1)
+    model_concurrency: int = Field(default=256, ge=1)
+    model_waiting: int = Field(default=256, ge=0)
     runner_cpus: float = Field(default=0.1, ge=0)
     gateway_replicas: int = Field(default=1, ge=1)
     gateway_cpus: float = Field(default=0.1, ge=0)

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from deliberation_ray.endpoints import LONGEST_PAUSE_SECONDS, Party, Place
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, ModelCall, Progress
-from deliberation_ray.pacing import Pacing
 from deliberation_ray.wire import FinalState, State, Submit, TurnSpec
 
 Call = Callable[[ModelCall, Progress], Awaitable[Answer]]
+
+# A server that goes on refusing gets the rest of the tries from the caller, further apart.
+_MOST_REFUSALS = 8
 
 
 def rfc3339() -> str:
@@ -59,10 +62,21 @@ class Turn:
     def ended(self) -> bool:
         return self.state in ("completed", "failed", "cancelled")
 
-    def start(self, call: Call, pacing: Pacing, ended: Callable[["Turn"], None]) -> None:
+    @property
+    def party(self) -> Party:
+        return self.owner, self.deliberation
+
+    def start(self, call: Call, place: Place, ended: Callable[["Turn"], None]) -> None:
         """From here on the turn runs by itself, whoever asked for it may go."""
-        self._task = asyncio.create_task(self._run(call, pacing), name=self.submission_id)
-        self._task.add_done_callback(lambda task: self._conclude(task, ended))
+        self._task = asyncio.create_task(self._run(call, place), name=self.submission_id)
+
+        def conclude(task: "asyncio.Task[Answer]") -> None:
+            place.leave()
+            self._conclude(task)
+            ended(self)
+            self._wake()
+
+        self._task.add_done_callback(conclude)
         # Not wait_for, which before Python 3.12 drops an answer that comes in spite of a cancellation.
         self._deadline = asyncio.get_running_loop().call_later(self.run_seconds, self._overrun)
 
@@ -83,18 +97,39 @@ class Turn:
             await asyncio.wait([self._task], timeout=seconds)
             await asyncio.sleep(0)  # the done callback runs one round behind the task
 
-    async def _run(self, call: Call, pacing: Pacing) -> Answer:
-        await pacing.take()
-        assert self._prepare is not None
-        self.state, self._started_at = "running", rfc3339()
-        self._progress.started = time.monotonic()
-        self._wake()
-        return await call(self._prepare(), self._progress)
+    async def _run(self, call: Call, place: Place) -> Answer:
+        refusals = 0
+        while True:
+            await place.taken()
+            self._begin()
+            assert self._prepare is not None
+            try:
+                return await call(self._prepare(), self._progress)
+            except Failure as failure:
+                if failure.retry_after is None:
+                    raise
+                refusals += 1
+                if refusals > _MOST_REFUSALS or not self._outlasts(failure.retry_after):
+                    place.pause(failure.retry_after)
+                    raise
+                place.refused(failure.retry_after)
 
-    def _conclude(self, task: "asyncio.Task[Answer]", ended: Callable[["Turn"], None]) -> None:
+    def _begin(self) -> None:
+        """Once: a turn that waits to call again is still running."""
+        if self.state == "queued":
+            self.state, self._started_at = "running", rfc3339()
+            self._progress.started = time.monotonic()
+            self._wake()
+
+    def _outlasts(self, seconds: float) -> bool:
+        left = self.run_seconds - (time.monotonic() - self._accepted)
+        return seconds <= LONGEST_PAUSE_SECONDS and seconds < left
+
+    def _conclude(self, task: "asyncio.Task[Answer]") -> None:
         # A task that is cancelled before its first step never enters its coroutine: only this callback sees it end.
         if task.cancelled() and self._overran:
-            timeout = Failure("ModelTimeout", f"no complete answer within {self.run_seconds:g} s")
+            missing = "complete answer" if self._started_at else "room at the model endpoint"
+            timeout = Failure("ModelTimeout", f"no {missing} within {self.run_seconds:g} s")
             self._fail("failed", timeout.kind, timeout.message, timeout.retryable)
         elif task.cancelled():
             self._fail("cancelled", "Cancelled", self._reason or "stopped", retryable=False)
@@ -104,11 +139,10 @@ class Turn:
             self._fail("failed", error.kind, error.message, error.retryable, error.text)
         else:
             self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
-        self._prepare = None  # the prompt is no longer needed
+        # The prompt is no longer needed, and an error in the task holds the frames that know it.
+        self._prepare = self._task = None
         if self._deadline is not None:
             self._deadline.cancel()
-        ended(self)
-        self._wake()
 
     def _complete(self, answer: Answer) -> None:
         self.state = "completed"

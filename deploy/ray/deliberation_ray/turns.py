@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deliberation_ray.pacing import Pacing
+from deliberation_ray.endpoints import Endpoints, Party, key_of
 from deliberation_ray.refusal import full, runner_unavailable
 from deliberation_ray.tombstones import GRACE_SECONDS, Tombstones
 from deliberation_ray.turn import Call, Turn
@@ -19,19 +20,25 @@ _KEEP_CANCELLED_SECONDS = 60.0
 class Turns:
     """Knows nothing of Ray. All methods run in one event loop; the plain ones can't be interrupted."""
 
-    def __init__(self, call: Call, capacity: int) -> None:
+    def __init__(self, call: Call, capacity: int, endpoints: Endpoints) -> None:
         self.capacity = capacity
+        self.endpoints = endpoints
         self.draining = False
         self.generation = 0.0
         self._call = call
         self._turns: dict[str, Turn] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._tombstones = Tombstones()
-        self._pacing = Pacing()
+        self._parties: Counter[Party] = Counter()
 
     @property
     def in_flight(self) -> int:
         return sum(not turn.ended for turn in self._turns.values())
+
+    def census(self) -> dict[str, int]:
+        """How many turns are queued, running and kept."""
+        states = Counter("kept" if turn.ended else turn.state for turn in self._turns.values())
+        return {state: states[state] for state in ("queued", "running", "kept")}
 
     @property
     def held(self) -> int:
@@ -45,11 +52,16 @@ class Turns:
         if self.draining and len(fresh) == len(submit.turns):
             raise runner_unavailable("this runner is draining")
         if fresh and self.held + len(fresh) > self.capacity:
-            raise full(f"the runner holds {self.held} of {self.capacity} turns")
+            raise full(f"the runner holds {self.held} of {self.capacity} turns", "capacity")
+        # The time of a deliberation that has begun runs: kept waiting elsewhere, it would only lose it.
+        if not self._parties[submit.owner, submit.deliberation]:
+            self.endpoints.admit({key_of(spec.vllm_url, spec.model) for spec in fresh})
         for spec in fresh:
             turn = Turn(spec, submit, traceparent)
-            self._turns[spec.submission_id] = turn
-            turn.start(self._call, self._pacing, self._keep)
+            self._turns[turn.submission_id] = turn
+            self._parties[turn.party] += 1
+            # At once, not when the task begins: the next submission must see who waits.
+            turn.start(self._call, self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party), self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
 
     def _status(self, submission_id: str) -> str:
@@ -65,7 +77,10 @@ class Turns:
         self._leaving[turn.submission_id] = timer
 
     def _drop(self, submission_id: str) -> None:
-        del self._turns[submission_id]
+        turn = self._turns.pop(submission_id)
+        self._parties[turn.party] -= 1
+        if not self._parties[turn.party]:
+            del self._parties[turn.party]
         # Left alone, it would count to its end for a turn that is gone.
         self._leaving.pop(submission_id).cancel()
 

@@ -33,6 +33,9 @@ def _model_url(url: str) -> str:
     return url
 
 
+ModelUrl = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_model_url)]
+
+
 class Part(BaseModel):
     """Either text, or the name of a common text: an agent's task travels once, not once an agent."""
 
@@ -73,7 +76,7 @@ class Parameters(BaseModel):
 class TurnSpec(BaseModel):
     submission_id: SubmissionId
     agent_id: Annotated[str, StringConstraints(max_length=1000)] = ""
-    vllm_url: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_model_url)]
+    vllm_url: ModelUrl
     model: Name
     messages: Annotated[list[Message], Field(min_length=1, max_length=64)]
     parameters: Parameters = Parameters()
@@ -141,6 +144,11 @@ class End(BaseModel):
             if not handle.runner and not self.deliberation:
                 raise ValueError(f"turns[{index}].runner: empty, and the body names no deliberation")
         return self
+
+
+class Probe(BaseModel):
+    vllm_url: ModelUrl
+    model: Name
 
 
 def describe(errors: list[Any]) -> str:

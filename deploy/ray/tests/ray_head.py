@@ -24,7 +24,7 @@ _WORKERS = 40
 
 
 class Head:
-    """`address` is where it listens."""
+    """`address` is where it listens, `metrics` what it tells Prometheus."""
 
     def __init__(self) -> None:
         # Ray puts sockets below it, and their paths are limited to about 100 characters.
@@ -32,7 +32,7 @@ class Head:
         self._log = self.folder / "head.log"
         for _ in range(4):
             self._start()
-            process.until(self._decided, "the Ray head has started or given up", seconds=120)
+            process.until(self._decided, "the Ray head has started or given up", seconds=300)
             if self._process.poll() is None:
                 return
         # Ray gives its own parts a fixed time to come up, which a busy machine may not manage.
@@ -42,6 +42,7 @@ class Head:
         ports = process.free_ports(len(_PORTS) + _WORKERS)
         named = dict(zip(_PORTS, ports, strict=False))
         self.address = f"127.0.0.1:{named['port']}"
+        self.metrics = f"http://127.0.0.1:{named['metrics-export-port']}/metrics"
         arguments = [
             *(str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"),
             # Each CPU is a worker started ahead, and nothing here needs the monitors: a busy machine starts sooner.

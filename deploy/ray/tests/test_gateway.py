@@ -28,6 +28,9 @@ class Asked(Asking):
             raise self.error
         return {"runner": "runner/ab/0"}
 
+    async def probe(self, body: Any) -> dict[str, Any]:
+        return {"runner": "runner/ab/0", "models": True}
+
     async def wait(self, body: Any) -> list[dict[str, Any]]:
         return []
 
@@ -87,6 +90,13 @@ async def test_the_trace_is_passed_on(client: httpx2.AsyncClient, asked: Asked) 
 @pytest.mark.parametrize("url", ["http://other/", "http://169.254.169.254/", "http://[fe80::1]/"])
 async def test_hosts_that_are_not_allowed(client: httpx2.AsyncClient, url: str) -> None:
     assert refused(await client.post("/v1/turns", json=submit(turn(url=url)))) == (403, "url_not_allowed")
+
+
+async def test_a_probe_may_look_where_turns_may_call(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/v1/probe", json={"vllm_url": "http://127.0.0.1:1", "model": "m"})
+    assert answer.json() == {"runner": "runner/ab/0", "models": True}
+    for url, expected in [("http://other", (403, "url_not_allowed")), ("other", (422, "invalid_request"))]:
+        assert refused(await client.post("/v1/probe", json={"vllm_url": url, "model": "m"})) == expected
 
 
 async def test_a_body_too_large(client: httpx2.AsyncClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from raw_model import End, RawModel, finish, piece, usage
 from submission import submit, turn
 
+from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, Model, ModelCall, Progress
 from deliberation_ray.turns import Turns
@@ -42,7 +43,7 @@ async def test_no_value_of_a_server_makes_a_view_that_cannot_be_told(place: str,
         "chunk": [piece("text"), odd, finish()],
     }[place]
     async with RawModel(*events) as server:
-        turns = Turns(Model((), {}).answer, capacity=1)
+        turns = Turns(Model((), {}).answer, 1, Endpoints(1, 1))
         turns.submit(Submit.model_validate(submit(turn("t1", url=server.url))))
         (view,) = await turns.wait(["t1"], {}, 30)
     assert view["state"] in ("completed", "failed")
@@ -106,7 +107,7 @@ class Finished(RawModel):
     def __init__(self) -> None:
         super().__init__(piece("whole"), finish(), usage(10, 4), end="silence")
         self.progress = Progress()
-        self.turns = Turns(self._answer, capacity=1)
+        self.turns = Turns(self._answer, 1, Endpoints(1, 1))
 
     async def _answer(self, call: ModelCall, progress: Progress) -> Answer:
         self.progress = progress

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.pool import Gone, Pool
 from deliberation_ray.refusal import runner_unavailable
 from deliberation_ray.settings import Settings
@@ -43,7 +44,7 @@ class Asked(Pool):
 
     async def create(self, name: str, generation: float) -> None:
         if name not in self._cluster.runners:
-            self._cluster.runners[name] = Turns(no_model, capacity=1)
+            self._cluster.runners[name] = Turns(no_model, 1, Endpoints(1, 1))
             self._cluster.runners[name].generation = generation
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = 0) -> Any:
@@ -73,7 +74,7 @@ async def begun(cluster: Cluster, build: str) -> Succession:
 
 
 async def test_an_older_generation_is_not_heard() -> None:
-    turns = Turns(no_model, capacity=1)
+    turns = Turns(no_model, 1, Endpoints(1, 1))
     assert turns.drain(2.0) == []
     turns.resume(1.0)
     assert turns.draining
@@ -84,7 +85,7 @@ async def test_an_older_generation_is_not_heard() -> None:
 
 
 async def test_who_knows_no_generation_is_heard() -> None:
-    turns = Turns(no_model, capacity=1)
+    turns = Turns(no_model, 1, Endpoints(1, 1))
     turns.resume(3.0)
     assert turns.drain() == []
     assert (turns.draining, turns.generation) == (True, 3.0)
@@ -182,7 +183,7 @@ class Unversioned(Turns):
 
 
 async def test_a_runner_without_generations_is_drained_too(cluster: Cluster) -> None:
-    cluster.runners[A] = Unversioned(no_model, capacity=1)
+    cluster.runners[A] = Unversioned(no_model, 1, Endpoints(1, 1))
     current = await begun(cluster, "bb")
     assert cluster.draining() == {A: True, B: False}
     await current.look_after()

@@ -5,10 +5,13 @@ import weakref
 import pytest
 from submission import new_id, submit, turn
 
+from deliberation_ray import endpoints
 from deliberation_ray import turns as holding
+from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, ModelCall, Progress
 from deliberation_ray.refusal import Refusal
+from deliberation_ray.turn import Call
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
 
@@ -45,7 +48,7 @@ def model() -> Model:
 
 @pytest.fixture
 def turns(model: Model) -> Turns:
-    return Turns(model.answer, capacity=3)
+    return Turns(model.answer, 3, Endpoints(3, 3))
 
 
 def submitted(*specs: dict, **changes: object) -> Submit:
@@ -269,13 +272,13 @@ async def test_tombstones_outlive_their_runner(turns: Turns, model: Model) -> No
     (stone,) = turns.drain() or []
     assert stone["deliberation"] == "deliberation-1"
     assert 600 < stone["seconds"] <= 630
-    heir = Turns(model.answer, capacity=3)
+    heir = Turns(model.answer, 3, Endpoints(3, 3))
     heir.bury([stone])
     assert statuses(heir.submit(submitted(turn("t1")))) == ["cancelled"]
 
 
 async def test_a_stop_does_not_wait_behind_turns_that_begin(model: Model) -> None:
-    turns = Turns(model.answer, capacity=200)
+    turns = Turns(model.answer, 200, Endpoints(200, 200))
     ids = [new_id() for _ in range(200)]
     turns.submit(submitted(*(turn(key) for key in ids)))
     await turns.stop({ids[-1]: 1}, "", "")
@@ -289,3 +292,123 @@ async def test_the_owner_lists_its_own(turns: Turns) -> None:
     assert listed["submission_id"] == "t1"
     assert listed["labels"] == {"task_id": "T-1", "role": "DEV"}
     assert listed["age_seconds"] >= 0
+
+
+def crowded(call: Call, concurrency: int = 1, waiting: int = 1, capacity: int = 20) -> Turns:
+    return Turns(call, capacity, Endpoints(concurrency, waiting))
+
+
+async def test_what_waits_for_room_is_queued_and_can_be_stopped(model: Model) -> None:
+    turns = crowded(model.answer)
+    turns.submit(submitted(turn("t1"), turn("t2"), turn("t3")))
+    await model.called.wait()
+    await asyncio.sleep(0.05)
+    assert turns.census() == {"queued": 2, "running": 1, "kept": 0}
+    (view,) = await turns.stop({"t2": 1}, "", "")
+    assert (view["state"], view["started_at"], view["error"]["calls"]) == ("cancelled", None, 0)
+    model.release.set()
+    assert (await state(turns, "t3"))["state"] == "completed"
+    assert len(model.calls) == 2
+    assert len(turns.endpoints) == 0
+
+
+async def test_run_seconds_end_what_waits(model: Model) -> None:
+    turns = crowded(model.answer)
+    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.5)))
+    error = (await state(turns, "t2"))["error"]
+    assert (error["type"], error["calls"]) == ("ModelTimeout", 0)
+    assert "no room" in error["message"]
+    await turns.forget({"t1": 1, "t2": 1}, "", "")
+    assert len(turns.endpoints) == 0
+
+
+async def test_a_place_is_given_back_however_a_turn_ends(model: Model) -> None:
+    turns = crowded(model.answer, concurrency=3)
+    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.5), turn("t3"), turn("t4")))
+    await turns.stop({"t4": 1}, "", "")
+    await model.called.wait()
+    await turns.stop({"t3": 1}, "", "")
+    await state(turns, "t2")
+    model.failure = Failure("ModelUnavailable", "broken")
+    model.release.set()
+    await state(turns, "t1")
+    assert len(turns.endpoints) == 0
+
+
+async def test_new_deliberations_are_refused_while_many_wait_and_those_that_began_are_not(model: Model) -> None:
+    turns = crowded(model.answer)
+    begun = submitted(turn("t1"), turn("t2"), turn("t3"))
+    turns.submit(begun)
+    with pytest.raises(Refusal) as refusal:
+        turns.submit(submitted(turn("t4"), deliberation="d-2"))
+    assert (refusal.value.status, refusal.value.kind) == (429, "full")
+    assert refusal.value.retry_after is not None
+    assert statuses(turns.submit(begun)) == ["attached"] * 3
+    assert statuses(turns.submit(submitted(turn("t5")))) == ["accepted"], "an attempt of a deliberation that has begun"
+    assert statuses(turns.submit(submitted(turn("t6", model="other"), deliberation="d-2"))) == ["accepted"]
+    await turns.forget({"t1": 1, "t2": 1, "t3": 1}, "", "")
+    assert statuses(turns.submit(submitted(turn("t4"), deliberation="d-3"))) == ["accepted"]
+    await turns.forget({"t4": 1, "t5": 1, "t6": 1}, "", "")
+    assert not turns._parties
+
+
+class Refusing:
+    """A server that names a time, as often as told, and then answers."""
+
+    def __init__(self, refusals: int, seconds: float) -> None:
+        self.left = refusals
+        self.seconds = seconds
+
+    async def answer(self, call: ModelCall, progress: Progress) -> Answer:
+        progress.calls += 1
+        if self.left:
+            self.left -= 1
+            raise Failure("ModelUnavailable", "429: slow down", retry_after=self.seconds)
+        return Answer("text", "stop", call.model, "text")
+
+
+async def test_a_refusal_that_names_a_time_is_waited_out_within_the_turn() -> None:
+    turns = crowded(Refusing(2, 0.5).answer)
+    turns.submit(submitted(turn("t1")))
+    view = await state(turns, "t1")
+    assert (view["state"], view["result"]["calls"]) == ("completed", 3)
+    assert view["result"]["duration_ms"] >= 1000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "run_seconds", "calls"),
+    [(3600.0, 7200, 1), (30.0, 20, 1), (0.0, 60, 9)],
+    ids=["longer than a pause", "longer than is left", "too often"],
+)
+async def test_a_refusal_that_cannot_be_waited_out_fails_the_turn(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, run_seconds: float, calls: int
+) -> None:
+    monkeypatch.setattr(endpoints, "_SHORTEST_PAUSE_SECONDS", 0.01)
+    turns = crowded(Refusing(1000, seconds).answer)
+    turns.submit(submitted(turn("t1", run_seconds=run_seconds)))
+    error = (await state(turns, "t1"))["error"]
+    assert (error["type"], error["retryable"], error["calls"]) == ("ModelUnavailable", True, calls)
+    if seconds:
+        with pytest.raises(Refusal, match="wants no call"):
+            turns.submit(submitted(turn("t2"), deliberation="d-2"))
+
+
+async def test_a_turn_that_waits_out_a_refusal_can_be_stopped_and_ends_in_time() -> None:
+    turns = crowded(Refusing(1000, 5.0).answer, concurrency=2)
+    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=6)))
+    await state(turns, "t1", 0.5)
+    (view,) = await turns.stop({"t1": 1}, "", "")
+    assert (view["state"], view["error"]["calls"]) == ("cancelled", 1)
+    assert (await state(turns, "t2"))["error"]["type"] in ("ModelTimeout", "ModelUnavailable")
+    assert turns.endpoints.waiting(paused=True) == 0
+
+
+async def test_a_failed_turn_keeps_nothing_of_its_call(turns: Turns, model: Model) -> None:
+    model.failure = Failure("ModelUnavailable", "broken")
+    model.release.set()
+    turns.submit(submitted(turn("t1")))
+    await state(turns, "t1")
+    asked = weakref.ref(model.calls.pop())
+    model.failure = None
+    gc.collect()
+    assert asked() is None

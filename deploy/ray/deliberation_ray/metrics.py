@@ -1,0 +1,88 @@
+"""What the application tells Prometheus, by way of Ray, which puts `ray_` before each name. No id is a label."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from ray.util.metrics import Counter, Gauge, Histogram
+
+from deliberation_ray.failures import Failure
+from deliberation_ray.model import Answer, ModelCall, Progress
+from deliberation_ray.turn import Call
+
+PERIOD_SECONDS = 5.0
+# Callers choose the names of models; what comes beyond these is counted as one.
+_MOST_MODELS = 20
+_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
+
+
+class RunnerMetrics:
+    def __init__(self, name: str) -> None:
+        _, build, index = name.split("/")
+        self._labels = {"build": build, "runner": index}
+        self._models: set[str] = set()
+        self._turns = Gauge("deliberation_turns", "turns that a runner holds", ("build", "runner", "state"))
+        self._waiting = Gauge("deliberation_turns_waiting", "turns that wait to call", ("build", "runner", "reason"))
+        self._refused = Counter("deliberation_refused_submissions", "by reason", ("build", "runner", "reason"))
+        called = ("build", "runner", "model", "outcome")
+        self._calls = Counter("deliberation_model_calls", "calls of models that ended", called)
+        self._seconds = Histogram("deliberation_model_call_seconds", "how long they took", _BOUNDS, called)
+        self._first = Histogram("deliberation_first_token_seconds", "until the first token", _BOUNDS, called[:-1])
+
+    def hold(self, census: Mapping[str, int], waiting: Mapping[str, int]) -> None:
+        for state, count in census.items():
+            self._turns.set(count, {**self._labels, "state": state})
+        for reason, count in waiting.items():
+            self._waiting.set(count, {**self._labels, "reason": reason})
+
+    def refused(self, reason: str) -> None:
+        self._refused.inc(1, {**self._labels, "reason": reason})
+
+    def measured(self, call: Call) -> Call:
+        async def measured(asked: ModelCall, progress: Progress) -> Answer:
+            began = time.monotonic()
+            outcome = "aborted"
+            try:
+                answer = await call(asked, progress)
+                outcome = "completed"
+                return answer
+            except Failure as failure:
+                outcome = failure.kind
+                raise
+            finally:
+                self._called(asked.model, outcome, time.monotonic() - began)
+                if progress.first_token_ms:
+                    first = progress.started + progress.first_token_ms / 1000
+                    self._first.observe(max(0.0, first - began), {**self._labels, "model": self._named(asked.model)})
+
+        return measured
+
+    def _called(self, model: str, outcome: str, seconds: float) -> None:
+        labels = {**self._labels, "model": self._named(model), "outcome": outcome}
+        self._calls.inc(1, labels)
+        self._seconds.observe(seconds, labels)
+
+    def _named(self, model: str) -> str:
+        if len(self._models) < _MOST_MODELS:
+            self._models.add(model)
+        return model if model in self._models else "other"
+
+
+class GatewayMetrics:
+    def __init__(self, build: str) -> None:
+        self._labels = {"build": build}
+        self._waits = Gauge("deliberation_open_waits", "open awaits of a gateway", ("build",))
+        self._refused = Counter("deliberation_refused_requests", "by route and type", ("build", "route", "type"))
+
+    def waits(self, count: int) -> None:
+        self._waits.set(count, self._labels)
+
+    def refused(self, route: str, kind: str) -> None:
+        self._refused.inc(1, {**self._labels, "route": route, "type": kind})
+
+
+async def repeat(tell: Callable[[], None]) -> None:
+    """Now and then, so that what is told costs the hot path nothing."""
+    while True:
+        tell()
+        await asyncio.sleep(PERIOD_SECONDS)

@@ -1,0 +1,51 @@
+"""A look at a model endpoint as the turns see it: does it list the model, and does a call work?"""
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+from deliberation_ray import foreign
+from deliberation_ray.endpoints import Endpoints, key_of
+from deliberation_ray.failures import Failure
+from deliberation_ray.model import Model, ModelCall, Progress
+
+# Both looks go on at once; the gateway's patience ends a little later.
+PROBE_SECONDS = 8.0
+_LISTED = 5
+_NAME_CHARACTERS = 200
+
+
+async def probe(model: Model, endpoints: Endpoints, vllm_url: str, name: str) -> dict[str, Any]:
+    """The call isn't counted among the turns' calls, but a pause that the server asked for holds for it too."""
+    if pause := endpoints.pause_left(key_of(vllm_url, name)):
+        message = f"the server wants no call for {pause:.0f} s"
+        return {"models": False, "listed": [], "call": _failed("ModelUnavailable", message)}
+    listed, call = await asyncio.gather(_list(model, vllm_url), _call(model, vllm_url, name))
+    shown = [foreign.text(each, _NAME_CHARACTERS) for each in listed[:_LISTED]]
+    return {"models": name in listed, "listed": shown, "call": call}
+
+
+async def _list(model: Model, vllm_url: str) -> list[str]:
+    try:
+        return await asyncio.wait_for(model.listed(vllm_url), PROBE_SECONDS)
+    except Exception:  # why, the call says: it goes to the same server
+        return []
+
+
+async def _call(model: Model, vllm_url: str, name: str) -> dict[str, Any]:
+    began = time.monotonic()
+    messages = [{"role": "user", "content": "ping"}]
+    call = ModelCall(f"probe-{uuid.uuid4().hex}", vllm_url, name, messages, {"max_tokens": 1})
+    try:
+        await asyncio.wait_for(model.answer(call, Progress()), PROBE_SECONDS)
+    except asyncio.TimeoutError:
+        return _failed("ModelTimeout", f"no answer within {PROBE_SECONDS:g} s")
+    except Failure as failure:
+        if failure.kind != "Truncated":  # which an answer of one token is
+            return _failed(failure.kind, failure.message)
+    return {"ok": True, "ms": round((time.monotonic() - began) * 1000)}
+
+
+def _failed(kind: str, message: str) -> dict[str, Any]:
+    return {"ok": False, "type": kind, "message": message}
