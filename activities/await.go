@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -48,6 +49,7 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 		case domain.OutcomeUnreachable:
 			return s.unreached(in, progress, &domain.Error{
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
+				RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
 			})
 		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
@@ -64,6 +66,18 @@ func (s set) unreached(in workflows.AwaitTurnInput, progress workflows.AwaitProg
 		return workflows.TurnOutcome{}, why
 	}
 	return workflows.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
+}
+
+// beyondPace is the time that was asked for if it is longer than the retry policy's own pause, else 0: a time
+// that is given replaces the policy's, which grows.
+func beyondPace(info activity.Info, asked time.Duration) time.Duration {
+	if policy := info.RetryPolicy; policy != nil {
+		own := float64(policy.InitialInterval) * math.Pow(policy.BackoffCoefficient, float64(info.Attempt-1))
+		if float64(asked) <= min(own, float64(policy.MaximumInterval)) {
+			return 0
+		}
+	}
+	return asked
 }
 
 // gone tells that a cluster hasn't taken or told what it should for longer than its grace, and that there

@@ -115,6 +115,17 @@ func TestAwaitTurn_LeavesAClusterThatIsAwayToTemporalsRetry(t *testing.T) {
 	})
 }
 
+func TestAwaitTurn_LeavesAnAppAloneForAsLongAsItAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: answered 503 overloaded", RetryAfter: 7 * time.Second})
+
+		_, err := tryAwait(w, "local")
+
+		require.Equal(t, 7*time.Second, failure(t, err).NextRetryDelay())
+	})
+}
+
 func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

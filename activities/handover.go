@@ -12,6 +12,9 @@ import (
 // handedOver is the type of the error that gives a wait to another worker at once.
 const handedOver = "HandedOver"
 
+// beatEvery is how often a long pause is broken by a heartbeat, well under the heartbeat timeout.
+const beatEvery = 10 * time.Second
+
 // errStopping is why a wait ends when the worker shuts down.
 var errStopping = errors.New("worker is shutting down")
 
@@ -54,6 +57,18 @@ func wait(working context.Context, pause time.Duration) error {
 	case <-working.Done():
 		return working.Err()
 	}
+}
+
+// waitBeating pauses like wait, and tells the server meanwhile that this worker lives.
+func waitBeating(ctx, working context.Context, pause time.Duration, progress any) error {
+	until := time.Now().Add(pause)
+	for time.Until(until) > beatEvery {
+		if err := wait(working, beatEvery); err != nil {
+			return err
+		}
+		activity.RecordHeartbeat(ctx, progress)
+	}
+	return wait(working, time.Until(until))
 }
 
 // resume takes the progress of the attempt before, of this worker or another one, so that what people

@@ -16,7 +16,7 @@ import (
 const (
 	// submitTry bounds one request, under the heartbeat timeout.
 	submitTry = 15 * time.Second
-	// refusedMost is the longest pause between two requests while there is no room.
+	// refusedMost is the longest pause between two requests while there is no room and Ray names no longer one.
 	refusedMost = 5 * time.Second
 )
 
@@ -55,11 +55,11 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 		}
 		progress.Refusal = reasonOf(refusal)
 		activity.RecordHeartbeat(ctx, progress)
-		pause := min(max(pace.NextBackOff(), refusal.RetryAfter), refusedMost)
+		pause := max(min(pace.NextBackOff(), refusedMost), refusal.RetryAfter)
 		if over, done := s.giveUp(in, progress, pause); done {
 			return over, nil
 		}
-		if err := wait(working, pause); err != nil {
+		if err := waitBeating(ctx, working, pause, progress); err != nil {
 			return none, stoppedBy(ctx, working, err)
 		}
 	}

@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // RayState is what a live runner says of a turn.
 type RayState string
@@ -21,11 +24,12 @@ type Observation struct {
 	State       RayState
 	Incarnation string // of the runner that answered; empty when no such runner exists
 	Progress    Progress
-	Completion  Completion  // when completed
-	Failure     TurnFailure // when failed or cancelled
-	Usage       Usage       // paid, whatever the state
-	Unreachable string      // why nobody that speaks for the turn answered; empty when somebody did
-	Denied      string      // why the Ray app refuses us; empty when it doesn't
+	Completion  Completion    // when completed
+	Failure     TurnFailure   // when failed or cancelled
+	Usage       Usage         // paid, whatever the state
+	Unreachable string        // why nobody that speaks for the turn answered; empty when somebody did
+	Denied      string        // why the Ray app refuses us; empty when it doesn't
+	RetryAfter  time.Duration // how long to leave an app alone that is unreachable because it says so
 }
 
 // Progress is how far an answer has come.

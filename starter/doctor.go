@@ -30,6 +30,10 @@ Ray, NATS and the model server are looked at where this shell's variables say, w
 DELIBERATION_RAY_CLUSTERS, DELIBERATION_RAY_TOKEN[_FILE], NATS_URL, NATS_CREDS, NATS_CA; what isn't named is
 skipped. This machine may see them otherwise than the workers and the Ray cluster do.
 
+When a Ray cluster, a model server and a model are named, a runner of each cluster calls the model for one token,
+which costs what your model server charges for it, and shows whether turns can run. An older Ray app can't: then
+the model server is looked at from here, without a call.
+
 Exit code 0 when nothing failed, else 1.`,
 		Example: `  starter doctor
   set -a; . .dev/stack/env; set +a; starter doctor
@@ -90,7 +94,7 @@ func (c *cli) doctor(ctx context.Context, o doctorOptions) error {
 		func() []checked { return c.checkTemporal(ctx, o.taskQueue) },
 		func() []checked { return checkRay(ctx) },
 		func() []checked { return checkNATS(ctx) },
-		func() []checked { return []checked{checkModel(ctx, o.url, o.model)} },
+		func() []checked { return checkModels(ctx, o.url, o.model) },
 	} {
 		seen := look()
 		if ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"deliberation.io/deliberation/domain"
@@ -14,6 +15,28 @@ const fromElsewhere = "as seen from here; the Ray cluster sees it from elsewhere
 
 // modelsShown is how many of the server's models are named.
 const modelsShown = 5
+
+// checkModels looks at the model as each Ray cluster sees it; from here where no Ray app can look.
+func checkModels(ctx context.Context, address, model string) []checked {
+	var checks []checked
+	token, err := rayToken()
+	clusters := os.Getenv("DELIBERATION_RAY_CLUSTERS")
+	if address != "" && model != "" && clusters != "" && err == nil {
+		for cluster := range strings.SplitSeq(clusters, ",") {
+			app, err := rayAppOf(cluster, token)
+			if err != nil {
+				continue // the look at the apps has told it
+			}
+			if check, looked := app.checkModel(ctx, address, model); looked {
+				checks = append(checks, check)
+			}
+		}
+	}
+	if checks == nil {
+		checks = append(checks, checkModel(ctx, address, model))
+	}
+	return checks
+}
 
 // checkModel asks the model server for its models.
 func checkModel(ctx context.Context, address, model string) checked {
@@ -33,7 +56,7 @@ func checkModel(ctx context.Context, address, model string) checked {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	status, err := get(ctx, base+"/models", "", &listed)
+	status, err := inquiry{address: base + "/models"}.ask(ctx, &listed)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return skipped(name, "%s answers %d: it wants a key, and only the runners have keys (DELIBERATION_VLLM_KEYS); %s", shown, status, fromElsewhere)

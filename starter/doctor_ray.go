@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,10 +12,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-const (
-	rayAPI     = 1       // the version of the app's API that the workers speak
-	answerMost = 1 << 20 // of what is read of an answer
-)
+// rayAPI is the version of the app's API that the workers speak.
+const rayAPI = 1
 
 // rayInfo is what of the app's own account is shown.
 type rayInfo struct {
@@ -46,16 +42,27 @@ func checkRay(ctx context.Context) []checked {
 	}
 	var checks []checked
 	for cluster := range strings.SplitSeq(clusters, ",") {
-		name, address, named := strings.Cut(strings.TrimSpace(cluster), "=")
-		parsed, err := url.Parse(address)
-		if !named || err != nil || parsed.Hostname() == "" {
-			// Not quoted: it may hold a password.
-			checks = append(checks, broken("ray", "worker --check-config", "%s must be name=url", variable))
+		app, err := rayAppOf(cluster, token)
+		if err != nil {
+			checks = append(checks, broken("ray", "worker --check-config", "%s %s", variable, err))
 			continue
 		}
-		checks = append(checks, checkRayApp(ctx, "ray "+name, strings.TrimSuffix(parsed.String(), "/"), parsed.Redacted(), token))
+		checks = append(checks, app.check(ctx))
 	}
 	return checks
+}
+
+// rayApp is the app of one cluster.
+type rayApp struct{ cluster, address, shown, token string }
+
+// rayAppOf reads name=url. Its error doesn't quote it: it may hold a password.
+func rayAppOf(cluster, token string) (rayApp, error) {
+	name, address, named := strings.Cut(strings.TrimSpace(cluster), "=")
+	parsed, err := url.Parse(address)
+	if !named || err != nil || parsed.Hostname() == "" {
+		return rayApp{}, errors.New("must be name=url")
+	}
+	return rayApp{name, strings.TrimSuffix(parsed.String(), "/"), parsed.Redacted(), token}, nil
 }
 
 func rayToken() (string, error) {
@@ -67,18 +74,19 @@ func rayToken() (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-func checkRayApp(ctx context.Context, name, address, shown, token string) checked {
+func (a rayApp) check(ctx context.Context) checked {
+	name, shown := "ray "+a.cluster, a.shown
 	const deploy = "deploy the app: serve run deliberation_ray.app:app --name deliberation --route-prefix /deliberation (locally: make up)"
 	var health struct {
 		Status string `json:"status"`
 	}
-	if status, err := get(ctx, address+"/healthz", "", &health); err != nil || status != http.StatusOK || health.Status == "" {
+	if status, err := (inquiry{address: a.address + "/healthz"}).ask(ctx, &health); err != nil || status != http.StatusOK || health.Status == "" {
 		return broken(name, deploy, "%s/healthz: %s", shown, answered(status, err, "not the app's answer"))
 	}
 	var info rayInfo
-	status, err := get(ctx, address+"/v1/info", token, &info)
+	status, err := inquiry{address: a.address + "/v1/info", token: a.token}.ask(ctx, &info)
 	switch {
-	case status == http.StatusUnauthorized && token == "":
+	case status == http.StatusUnauthorized && a.token == "":
 		return broken(name, "set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", "%s asks for a token", shown)
 	case status == http.StatusUnauthorized:
 		return broken(name, "set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", "%s refuses the token", shown)
@@ -128,37 +136,4 @@ func answered(status int, err error, otherwise string) string {
 		return err.Error()
 	}
 	return otherwise
-}
-
-// get reads JSON from an address, within bounds of time and size. A redirect isn't followed: it would take the
-// token elsewhere. Errors don't quote the address, which may hold a password.
-func get(ctx context.Context, address, token string, into any) (int, error) {
-	asking, cancel := context.WithTimeout(ctx, lookWithin)
-	defer cancel()
-	request, err := http.NewRequestWithContext(asking, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return 0, errors.New("not an address")
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(request)
-	if err != nil {
-		if asking.Err() != nil {
-			return 0, fmt.Errorf("no answer within %s", lookWithin)
-		}
-		if failed, is := errors.AsType[*url.Error](err); is {
-			err = failed.Err
-		}
-		return 0, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return response.StatusCode, nil
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, answerMost)).Decode(into); err != nil {
-		return response.StatusCode, errors.New("answered 200 with something else than the JSON that was asked for")
-	}
-	return response.StatusCode, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -12,6 +13,17 @@ import (
 
 const rayAccount = `{"api_version":1,"build":"b17","ray_version":"2.52.0","in_flight":3,"capacity":10000,"open_waits":0,"runners":[
 	{"name":"runner/b17/0","incarnation":"i0","draining":false},{"name":"runner/b16/0","incarnation":"i1","draining":true}]}`
+
+// probes are what apps tell of the model; the one without words may not call it.
+var probes = map[string]string{
+	"well":     `{"runner":"runner/b17/0","models":true,"listed":["canned"],"call":{"ok":true,"ms":212}}`,
+	"unlisted": `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":true,"ms":7}}`,
+	"unnamed":  `{"runner":"runner/b17/0","models":false,"listed":["a","b"],"call":{"ok":false,"type":"ModelRejected","message":"404: none"}}`,
+	"keyless":  `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":false,"type":"ModelRejected","message":"401: key"}}`,
+	"slow":     `{"runner":"runner/b17/0","models":true,"listed":["canned"],"call":{"ok":false,"type":"ModelTimeout","message":"no answer within 8 s"}}`,
+	"down":     `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":false,"type":"ModelUnavailable","message":"cannot reach"}}`,
+	"refused":  "",
+}
 
 // rayAndModel puts up a Ray app that wants the token "secret", and a model server that has "canned", and
 // names them in this script's variables.
@@ -28,6 +40,22 @@ func rayAndModel(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		say(rayAccount)(w, r)
 	})
+	for cluster, answer := range probes {
+		mux.HandleFunc("GET /"+cluster+"/healthz", say(`{"status":"ok"}`))
+		mux.HandleFunc("GET /"+cluster+"/v1/info", say(rayAccount))
+		mux.HandleFunc("POST /"+cluster+"/v1/probe", func(w http.ResponseWriter, r *http.Request) {
+			var asked map[string]string
+			ts.Check(json.NewDecoder(r.Body).Decode(&asked))
+			if r.Header.Get("Authorization") != "Bearer secret" || asked["model"] == "" || asked["vllm_url"] == "" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			if answer == "" {
+				w.WriteHeader(http.StatusForbidden)
+			}
+			say(answer)(w, r)
+		})
+	}
 	mux.HandleFunc("GET /page/healthz", say("<html>"))
 	mux.HandleFunc("GET /away/healthz", http.RedirectHandler("/app/healthz", http.StatusFound).ServeHTTP)
 	mux.HandleFunc("GET /v1/models", say(`{"data":[{"id":"canned"}]}`))

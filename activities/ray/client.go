@@ -142,7 +142,7 @@ func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Dura
 	if refused.Kind == domain.KindDenied {
 		return domain.Observation{TurnID: handle.TurnID, Denied: reason}, nil
 	}
-	return domain.Observation{TurnID: handle.TurnID, Unreachable: reason}, nil
+	return domain.Observation{TurnID: handle.TurnID, Unreachable: reason, RetryAfter: refused.RetryAfter}, nil
 }
 
 // observe asks for the states of turns and brings them in the handles' order.

@@ -44,10 +44,11 @@ def test_the_metrics_are_exported(app: App, stand_in: StandIn, name: str) -> Non
         if "hang" not in step:
             app.wait(*handles(answer))
     app.stop(*handles(answer))
-    while (
-        app.post("/v1/turns", submit(turn(url=stand_in.url, model=f"{name}-2"), deliberation="d-2")).status_code == 200
-    ):
-        pass  # the pause is of the runner that made the call, and another deliberation may go to another one
+    # The pause is of the runner that made the call; another deliberation may go to another one, which then pauses too.
+    bodies = (
+        submit(turn(url=stand_in.url, model=f"{name}-2"), deliberation=f"{name}-{number}") for number in range(20)
+    )
+    assert 429 in (app.post("/v1/turns", body).status_code for body in bodies)
     app.post("/v1/turns/stop", {})
     process.until(lambda: _exported(app) >= EXPORTED, f"all are exported; missing: {EXPORTED - _exported(app)}")
 
