@@ -89,7 +89,7 @@ func (c *cli) clusters(ctx context.Context, workers []string) error {
 // askWorker reads what a worker answers to a readiness probe; one that isn't ready tells it too.
 func askWorker(ctx context.Context, address string) workerSeen {
 	seen := workerSeen{Worker: address, Clusters: []clusterSeen{}}
-	status, err := get(ctx, "http://"+address+"/readyz", "", &seen)
+	status, err := inquiry{address: "http://" + address + "/readyz"}.ask(ctx, &seen)
 	switch {
 	case status == http.StatusServiceUnavailable:
 		seen.Fault = "is not ready: starting, or without Temporal"
