@@ -21,6 +21,23 @@ func full(t *testing.T, w world) {
 	require.Zero(t, c.calls(t, c.id()), "all or nothing")
 }
 
+// fullForOthers: the time of a deliberation that has begun runs, and waiting elsewhere would only cost it.
+func fullForOthers(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 2)
+	c.script(t, c.model, hangs())
+	handles := c.submit(t)
+	c.fill(t, c)
+	require.Equal(t, handles, c.submit(t), "it attaches")
+	again := c.submission
+	again.Turns = []domain.Turn{c.submission.Turns[0].Attempt(100)}
+	acceptance, err := c.Submit(t.Context(), again)
+	require.NoError(t, err)
+	require.Len(t, acceptance.Handles, 1)
+	require.Equal(t, handles[0].Runner, acceptance.Handles[0].Runner)
+	require.Equal(t, domain.RayCancelled, c.stop(t, acceptance.Handles...)[0].State, "also while it waits")
+}
+
 func denied(t *testing.T, w world) {
 	t.Helper()
 	config := w.config()

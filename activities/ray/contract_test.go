@@ -31,6 +31,7 @@ var contract = []struct {
 	{"a live runner tells what it doesn't know", unknownTurn},
 	{"a runner that was restarted has lost its turns", restarted},
 	{"a full runner refuses the whole submission", full},
+	{"a full runner takes more of a deliberation that has begun", fullForOthers},
 	{"a wrong token is denied", denied},
 	{"a malformed submission is rejected", rejected},
 	{"a model server that isn't allowed is refused", urlNotAllowed},

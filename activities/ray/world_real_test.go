@@ -6,12 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,15 +24,14 @@ func TestContractOfTheApp(t *testing.T) { runContract(t, openApp) }
 
 func TestFaultsBeforeTheApp(t *testing.T) { runFaults(t, openApp) }
 
-// app is a real Ray app that calls the stand-in model. DELIBERATION_TEST_RAY_RESTART is a command that
-// kills the runner that its last argument names.
-type app struct{ url, token, model, restarter string }
+// app is a real Ray app on this machine that calls the stand-in model.
+type app struct{ url, token, model string }
 
 func openApp(t *testing.T) world {
 	t.Helper()
 	opened := app{
 		url: os.Getenv("DELIBERATION_TEST_RAY_URL"), token: os.Getenv("DELIBERATION_TEST_RAY_TOKEN"),
-		model: os.Getenv("DELIBERATION_TEST_MODEL_URL"), restarter: os.Getenv("DELIBERATION_TEST_RAY_RESTART"),
+		model: os.Getenv("DELIBERATION_TEST_MODEL_URL"),
 	}
 	if opened.url == "" || opened.model == "" {
 		t.Skip("DELIBERATION_TEST_RAY_URL and DELIBERATION_TEST_MODEL_URL name the app and its model")
@@ -115,38 +114,50 @@ func (a app) control(t require.TestingT, method, path string, body any) []byte {
 	return answer
 }
 
-// fill submits other turns of the same deliberation: they go to the same runner.
+// fill lets other owners have deliberations of the same name, which go to the same runner, until so many
+// turns wait for the model that it takes no new deliberation.
 func (a app) fill(t *testing.T, c council) {
 	t.Helper()
-	const most = 200
-	info, err := c.Info(t.Context())
-	require.NoError(t, err)
-	if info.Runners[0].Capacity > most {
-		t.Skipf("a runner takes %d turns: set DELIBERATION_RUNNER_CAPACITY to at most %d to see it full", info.Runners[0].Capacity, most)
-	}
 	c.script(t, c.model, hangs())
-	other := c.submission
-	var held []domain.Handle
-	t.Cleanup(func() {
-		require.NoError(t, newClient(t, a.config()).Forget(context.WithoutCancel(t.Context()), c.order(held...)))
-	})
+	crowd := submissionOf(t, a.model, c.model, 64)
+	agents := crowd.Turns
 	for attempt := 2; ; attempt++ {
-		other.Turns = []domain.Turn{c.submission.Turns[0].Attempt(attempt)}
-		acceptance, err := c.Submit(t.Context(), other)
+		crowd.Owner, crowd.Turns = fmt.Sprintf("crowd-%d", attempt), nil
+		for _, agent := range agents {
+			crowd.Turns = append(crowd.Turns, agent.Attempt(attempt))
+		}
+		acceptance, err := c.Submit(t.Context(), crowd)
 		if err != nil {
 			require.Equal(t, domain.KindFull, kindOf(t, err))
 			return
 		}
-		held = append(held, acceptance.Handles...)
+		t.Cleanup(func() {
+			// Best effort: what remains goes by itself.
+			_ = newClient(t, a.config()).Forget(context.WithoutCancel(t.Context()), c.order(acceptance.Handles...))
+		})
 	}
 }
 
 func (a app) restart(t *testing.T, handle domain.Handle) {
 	t.Helper()
-	if a.restarter == "" {
-		t.Skip("DELIBERATION_TEST_RAY_RESTART names a command that kills a runner")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/v1/info", http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+a.token)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var info struct {
+		Runners []struct {
+			Name string `json:"name"`
+			PID  int    `json:"pid"`
+		} `json:"runners"`
 	}
-	command := append(strings.Fields(a.restarter), handle.Runner)
-	output, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
-	require.NoError(t, err, string(output))
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&info))
+	for _, runner := range info.Runners {
+		if runner.Name == handle.Runner {
+			require.NoError(t, syscall.Kill(runner.PID, syscall.SIGKILL))
+			return
+		}
+	}
+	require.Fail(t, "no such runner", handle.Runner)
 }

@@ -27,7 +27,7 @@ type world interface {
 	// hold makes the model's calls last until release is called, at the latest.
 	hold(t *testing.T, model string, then reply) (release func())
 	calls(t require.TestingT, id domain.TurnID) int
-	// fill makes the app refuse new turns of the council.
+	// fill makes the council's runner refuse new deliberations for the council's model.
 	fill(t *testing.T, c council)
 	// restart kills the runner behind the handle, which comes back as another incarnation.
 	restart(t *testing.T, handle domain.Handle)

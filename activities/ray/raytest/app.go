@@ -68,7 +68,8 @@ func (a *App) KillRunner() {
 	clear(a.buried)
 }
 
-// Full makes the runner refuse new turns with 429, or not any more.
+// Full makes the runner refuse new deliberations with 429, or not any more. Those that it holds turns of
+// have begun, and go on.
 func (a *App) Full(full bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

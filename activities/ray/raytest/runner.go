@@ -30,7 +30,7 @@ func (a *App) submit(request *http.Request) reply {
 		}
 		statuses = append(statuses, map[string]any{"submission_id": turn.ID, "status": status})
 	}
-	if a.full && len(fresh) > 0 {
+	if a.full && len(fresh) > 0 && !a.begun(in) {
 		return refuse(http.StatusTooManyRequests, "full", "the runner is full").after(2)
 	}
 	for _, turn := range fresh {
@@ -40,6 +40,16 @@ func (a *App) submit(request *http.Request) reply {
 		"runner": runnerName, "incarnation": a.incarnation(), "turns": statuses,
 		"accepted_at": time.Now().UTC().Format(time.RFC3339Nano),
 	})
+}
+
+// begun tells whether turns of the deliberation are held. It needs the lock.
+func (a *App) begun(in submitRequest) bool {
+	for _, turn := range a.turns {
+		if turn.owner == in.Owner && turn.deliberation == in.Deliberation {
+			return true
+		}
+	}
+	return false
 }
 
 // statusOf needs the lock.
