@@ -171,10 +171,10 @@ type fakeEvents struct {
 	err    error
 }
 
-func (f *fakeEvents) Publish(_ context.Context, events []domain.Event) error {
+func (f *fakeEvents) Publish(_ context.Context, events []domain.Event) (domain.Publication, error) {
 	if f.err != nil {
-		return f.err
+		return domain.Publication{}, f.err
 	}
 	f.stored = append(f.stored, events...)
-	return nil
+	return domain.Publication{Stored: len(events)}, nil
 }

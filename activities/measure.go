@@ -14,7 +14,7 @@ import (
 const (
 	MetricRayLatency = "deliberation_ray_request_latency" // by cluster, operation, result
 	MetricFirstToken = "deliberation_time_to_first_token"
-	MetricEvents     = "deliberation_published_events"
+	MetricEvents     = "deliberation_published_events" // by result
 )
 
 // measured is a cluster whose requests are timed. An await takes as long as its turn does, at most the
@@ -64,6 +64,15 @@ func (m measured) measure(ctx context.Context, operation string, began time.Time
 	activity.GetMetricsHandler(ctx).WithTags(map[string]string{
 		"cluster": m.name, "operation": operation, "result": resultOf(err),
 	}).Timer(MetricRayLatency).Record(time.Since(began))
+}
+
+// measureEvents counts what came of events, each try by itself.
+func measureEvents(ctx context.Context, came domain.Publication) {
+	for result, count := range map[string]int{
+		"stored": came.Stored, "duplicate": came.Duplicate, "dropped": came.Dropped,
+	} {
+		activity.GetMetricsHandler(ctx).WithTags(map[string]string{"result": result}).Counter(MetricEvents).Inc(int64(count))
+	}
 }
 
 func resultOf(err error) string {

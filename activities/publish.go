@@ -44,14 +44,15 @@ func (s set) publishEvents(ctx context.Context, in workflows.PublishEventsInput)
 	resume(ctx, &stored)
 	for stored = min(stored, len(events)); stored < len(events); {
 		group := nextGroup(events[stored:])
-		if err := s.Publisher.Publish(limited, group); err != nil {
+		came, err := s.Publisher.Publish(limited, group)
+		measureEvents(ctx, came)
+		if err != nil {
 			if limited.Err() != nil && ctx.Err() == nil {
 				err = notPublished("JetStream takes long: "+domain.Count(stored, "event")+" stored so far", 0)
 			}
 			return none, err
 		}
 		stored += len(group)
-		activity.GetMetricsHandler(ctx).Counter(MetricEvents).Inc(int64(len(group)))
 		activity.RecordHeartbeat(ctx, stored)
 	}
 	return workflows.PublishEventsResult{Stored: stored}, nil

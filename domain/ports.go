@@ -26,8 +26,21 @@ type RayCluster interface {
 // EventPublisher stores events. A nil publisher means that no events are wanted.
 type EventPublisher interface {
 	// Publish returns once all events are stored, in order; a repeated event is stored once within the
-	// stream's duplicate window. The caller retries, with all of them.
-	Publish(ctx context.Context, events []Event) error
+	// stream's duplicate window. The caller retries, with all of them: what came of those before an error
+	// is told beside it.
+	Publish(ctx context.Context, events []Event) (Publication, error)
+}
+
+// Publication counts what came of events.
+type Publication struct {
+	Stored    int
+	Duplicate int // were stored already
+	Dropped   int // best-effort ones that weren't taken, and those that nothing can ever take
+}
+
+// Plus is what came of both.
+func (p Publication) Plus(other Publication) Publication {
+	return Publication{p.Stored + other.Stored, p.Duplicate + other.Duplicate, p.Dropped + other.Dropped}
 }
 
 // Environment is the worker's configuration as Opening records it. It does no I/O: it is read in a

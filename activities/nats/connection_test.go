@@ -55,12 +55,12 @@ func TestConnect_WaitsForAServerThatIsAway(t *testing.T) {
 	publisher := connect(t, nats.Config{URL: fmt.Sprintf("nats://127.0.0.1:%d", opts.Port)})
 
 	begun := time.Now()
-	err := publisher.Publish(t.Context(), run())
+	err := publish(t.Context(), publisher, run())
 	requireNotStored(t, err)
 	require.ErrorContains(t, err, "not connected: ")
 	require.Less(t, time.Since(begun), 3*time.Second, "no answer is waited for")
-	requireNotStored(t, publisher.Publish(t.Context(), run()))
-	err = publisher.Publish(t.Context(), run())
+	requireNotStored(t, publish(t.Context(), publisher, run()))
+	err = publish(t.Context(), publisher, run())
 	require.Equal(t, 1, strings.Count(err.Error(), "not connected"), err)
 	status, trouble := publisher.Status()
 	require.Equal(t, "reconnecting", status)
@@ -68,7 +68,7 @@ func TestConnect_WaitsForAServerThatIsAway(t *testing.T) {
 
 	srv := serve(t, opts)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.NoError(c, publisher.Publish(t.Context(), run()))
+		require.NoError(c, publish(t.Context(), publisher, run()))
 	}, patience, often)
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 	requireWell(t, publisher)
@@ -79,15 +79,15 @@ func TestPublish_GoesOnAfterARestartOfTheServer(t *testing.T) {
 	opts := options(t, func(o *server.Options) { o.Port = freeport.Find(t) })
 	srv := serve(t, opts)
 	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
-	require.NoError(t, publisher.Publish(t.Context(), run()[:2]))
+	require.NoError(t, publish(t.Context(), publisher, run()[:2]))
 
 	stop(srv)
-	requireNotStored(t, publisher.Publish(t.Context(), run()))
+	requireNotStored(t, publish(t.Context(), publisher, run()))
 
 	again := opts.Clone()
 	srv = serve(t, again)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.NoError(c, publisher.Publish(t.Context(), run()))
+		require.NoError(c, publish(t.Context(), publisher, run()))
 	}, patience, often)
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 	requireWell(t, publisher)
@@ -107,7 +107,7 @@ func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
 		require.NoError(c, err)
 		require.Greater(c, seen.TotalConnections, uint64(2), "at the second refusal the library gives up by default")
 	}, patience, often)
-	err := publisher.Publish(t.Context(), run())
+	err := publish(t.Context(), publisher, run())
 	requireNotStored(t, err)
 	require.ErrorIs(t, err, natsgo.ErrAuthorization)
 	require.NotContains(t, err.Error(), "wrong")
@@ -120,7 +120,7 @@ func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
 	withPassword("wrong")(corrected)
 	require.NoError(t, srv.ReloadOptions(corrected))
 	requireWell(t, publisher)
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 }
 
 func TestStatus_TellsOfCredentialsThatCannotBeRead(t *testing.T) {
@@ -211,9 +211,9 @@ func TestStatus_NamesTheServerWithoutThePassword(t *testing.T) {
 
 func TestClose_EndsPublishing(t *testing.T) {
 	_, publisher, _ := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 	publisher.Close()
-	requireNotStored(t, publisher.Publish(t.Context(), run()))
+	requireNotStored(t, publish(t.Context(), publisher, run()))
 	status, _ := publisher.Status()
 	require.Equal(t, "closed", status)
 	publisher.Close()

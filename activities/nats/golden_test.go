@@ -26,7 +26,7 @@ func TestGolden_MessagesAreWhatConsumersKnow(t *testing.T) {
 	require.NoError(t, err)
 	cases := payloads()
 	for i, c := range cases {
-		require.NoError(t, publisher.Publish(t.Context(), []domain.Event{c.event(t, i+1)}))
+		require.NoError(t, publish(t.Context(), publisher, []domain.Event{c.event(t, i+1)}))
 	}
 
 	messages := stored(t, js, "ALL")

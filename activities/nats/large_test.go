@@ -45,8 +45,8 @@ func TestPublish_LeavesOutWhatIsTooLarge(t *testing.T) {
 			_, err := js.CreateStream(t.Context(), test.stream)
 			require.NoError(t, err)
 
-			require.NoError(t, publisher.Publish(t.Context(), large(t)))
-			require.NoError(t, publisher.Publish(t.Context(), large(t)))
+			require.NoError(t, publish(t.Context(), publisher, large(t)))
+			require.NoError(t, publish(t.Context(), publisher, large(t)))
 
 			messages := stored(t, js, "OURS")
 			require.Len(t, messages, 3)
@@ -75,7 +75,9 @@ func TestPublish_SkipsWhatNothingCanStore(t *testing.T) {
 			publisher := connect(t, nats.Config{URL: srv.ClientURL(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 
 			events := []domain.Event{news(1, domain.EventStarted), event, news(3, domain.EventCompleted)}
-			require.NoError(t, publisher.Publish(t.Context(), events))
+			came, err := publisher.Publish(t.Context(), events)
+			require.NoError(t, err)
+			require.Equal(t, domain.Publication{Stored: 2, Dropped: 1}, came)
 			require.Equal(t, []int{1, 3}, numbers(t, js, "OURS"))
 			publisher.Close()
 			require.Contains(t, log.String(), "event skipped")
@@ -92,7 +94,7 @@ func TestReduced_StillDecodesAsTheEventItIs(t *testing.T) {
 	result.BestResult.Proposal = strings.Repeat("x", 8<<10)
 	result.Results[0].Proposal = result.BestResult.Proposal
 	event := payload{kind: domain.EventCompleted, data: result}.event(t, 1)
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{event}))
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{event}))
 
 	var got struct {
 		Data struct {

@@ -24,11 +24,11 @@ func TestPublish_KeepsTheOrderWhileAcksAreLate(t *testing.T) {
 	wire := wireTo(t, srv)
 	publisher, js := connect(t, nats.Config{URL: "nats://" + wire.Listen}), operator(t, srv.ClientURL())
 	events, want := batch(12)
-	require.NoError(t, publisher.Publish(t.Context(), events[:2]))
+	require.NoError(t, publish(t.Context(), publisher, events[:2]))
 
 	wire.poison(t, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":300,"jitter":200}}`)
 	begun := time.Now()
-	require.NoError(t, publisher.Publish(t.Context(), events))
+	require.NoError(t, publish(t.Context(), publisher, events))
 	require.Greater(t, time.Since(begun), 12*100*time.Millisecond)
 
 	require.Equal(t, want, numbers(t, js, "DELIBERATION_EVENTS"))
@@ -56,13 +56,13 @@ func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
 			require.Eventually(t, func() bool { _, trouble := publisher.Status(); return trouble == nil }, patience, often)
 
 			wire.poison(t, `{"name":"deaf","type":"limit_data","stream":"downstream","attributes":{"bytes":0}}`)
-			requireNotStored(t, publisher.Publish(t.Context(), run()))
+			requireNotStored(t, publish(t.Context(), publisher, run()))
 			require.Equal(t, []int{1}, numbers(t, js, "OURS"), "it is stored, and the publisher can't know")
 
 			time.Sleep(2 * 100 * time.Millisecond) // the window is the server's: nothing tells that it is over
 			require.NoError(t, wire.Toxics.RemoveToxic(t.Context(), "deaf"))
 			require.EventuallyWithT(t, func(c *assert.CollectT) {
-				require.NoError(c, publisher.Publish(t.Context(), run()))
+				require.NoError(c, publish(t.Context(), publisher, run()))
 			}, patience, often)
 			require.Equal(t, test.want, numbers(t, js, "OURS"))
 		})
@@ -76,10 +76,10 @@ func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing
 	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
 	events, want := batch(2000)
 	js := operator(t, srv.ClientURL())
-	require.NoError(t, publisher.Publish(t.Context(), events[:1]), "the stream is there")
+	require.NoError(t, publish(t.Context(), publisher, events[:1]), "the stream is there")
 
 	failed := make(chan error, 1)
-	go func() { failed <- publisher.Publish(t.Context(), events) }()
+	go func() { failed <- publish(t.Context(), publisher, events) }()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		stream, err := js.Stream(t.Context(), "DELIBERATION_EVENTS")
 		require.NoError(c, err)
@@ -90,7 +90,7 @@ func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing
 
 	srv = serve(t, opts.Clone())
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.NoError(c, publisher.Publish(t.Context(), events))
+		require.NoError(c, publish(t.Context(), publisher, events))
 	}, patience, often)
 	require.Equal(t, want, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 }

@@ -28,45 +28,51 @@ var (
 
 // Publish stores events one after the other, each acknowledged before the next. After an error those
 // before it are stored, and the one that failed may be: the caller publishes all of them again.
-func (p *Publisher) Publish(ctx context.Context, events []domain.Event) error {
+func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
+	var came domain.Publication
 	offers, cancel := context.WithTimeout(ctx, offerWithin)
 	defer cancel()
 	for _, event := range events {
 		if err := ctx.Err(); err != nil {
-			return err
+			return came, err
 		}
 		if !event.Kind.BestEffort() {
-			if err := p.store(ctx, event); err != nil {
-				return p.failed(ctx, event, err)
+			stored, err := p.store(ctx, event)
+			if err != nil {
+				return came, p.failed(ctx, event, err)
 			}
+			came = came.Plus(stored)
 			continue
 		}
-		if err := p.store(offers, event); err != nil {
+		offered, err := p.store(offers, event)
+		if err != nil {
 			cancel() // who refuses one takes none of its siblings, and each would cost its time
 			p.log.Debug("event dropped", "event_id", event.ID, "event", string(event.Kind), "error", err)
+			offered.Dropped = 1
 		}
+		came = came.Plus(offered)
 	}
-	return nil
+	return came, nil
 }
 
 // store publishes an event, reduced if it doesn't fit, and skips what nothing can ever store.
-func (p *Publisher) store(ctx context.Context, event domain.Event) error {
-	err := p.publish(ctx, event)
+func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publication, error) {
+	came, err := p.publish(ctx, event)
 	if !unfit(err) {
-		return err
+		return came, err
 	}
 	smaller, cut := reduced(event)
 	if cut == nil {
-		err = p.publish(ctx, smaller)
+		came, err = p.publish(ctx, smaller)
 	}
 	if cut != nil || unfit(err) {
 		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", len(event.Data), "error", err)
-		return nil //nolint:nilerr // tried again it would block the events behind it, for ever
+		return domain.Publication{Dropped: 1}, nil //nolint:nilerr // tried again it would block the events behind it, for ever
 	}
 	if err == nil {
 		p.log.Warn("event reduced to fit", "event_id", event.ID, "bytes", len(event.Data))
 	}
-	return err
+	return came, err
 }
 
 func unfit(err error) bool {
@@ -77,38 +83,43 @@ func unfit(err error) bool {
 // publish tries to store first and creates the stream only where nobody answers, so that it needs no
 // other permission and costs nothing. Silence counts as nobody: a plain subscriber of the subject hides
 // from the server that no stream takes it.
-func (p *Publisher) publish(ctx context.Context, event domain.Event) error {
+func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Publication, error) {
+	var none domain.Publication
 	data, err := cloudEvent(event)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errMalformed, err)
+		return none, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	message := &natsgo.Msg{
 		Subject: p.subject(event), Data: data, Header: natsgo.Header{"Content-Type": {contentType}},
 	}
-	err = p.send(ctx, message, jetstream.WithMsgID(event.ID), jetstream.WithRetryAttempts(0))
+	came, err := p.send(ctx, message, jetstream.WithMsgID(event.ID), jetstream.WithRetryAttempts(0))
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, errNoAck) {
-		return err
+		return came, err
 	}
 	created := p.createStream(ctx, event.Kind)
 	// Whatever became of that: somebody else may just have made a stream, or one has found its leader.
-	err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
+	came, err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
 	if err != nil && created != nil {
-		return fmt.Errorf("%w; no stream created: %w", err, created)
+		return none, fmt.Errorf("%w; no stream created: %w", err, created)
 	}
-	return err
+	return came, err
 }
 
-func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...jetstream.PublishOpt) error {
+func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...jetstream.PublishOpt) (domain.Publication, error) {
 	if !p.conn.IsConnected() {
-		return fmt.Errorf("%w: %w", errAway, p.absence())
+		return domain.Publication{}, fmt.Errorf("%w: %w", errAway, p.absence())
 	}
 	within, cancel := context.WithTimeout(ctx, ackWithin)
 	defer cancel()
-	_, err := p.js.PublishMsg(within, message, options...)
-	if err == nil {
-		p.health.well()
+	ack, err := p.js.PublishMsg(within, message, options...)
+	if err != nil {
+		return domain.Publication{}, p.explained(ctx, err)
 	}
-	return p.explained(ctx, err)
+	p.health.well()
+	if ack.Duplicate {
+		return domain.Publication{Duplicate: 1}, nil
+	}
+	return domain.Publication{Stored: 1}, nil
 }
 
 // explained turns our own time limit into an error that says so. The server answers nothing to what we

@@ -18,7 +18,7 @@ import (
 
 func TestPublish_StoresEventsInOrderUnderTheirSubjects(t *testing.T) {
 	_, publisher, js := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 
 	messages := stored(t, js, "DELIBERATION_EVENTS")
 	require.Len(t, messages, 4)
@@ -37,9 +37,12 @@ func TestPublish_StoresEventsInOrderUnderTheirSubjects(t *testing.T) {
 
 func TestPublish_StoresARepeatedBatchOnce(t *testing.T) {
 	_, publisher, js := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), run()[:2]))
-	require.NoError(t, publisher.Publish(t.Context(), run()))
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	for _, want := range []domain.Publication{{Stored: 2}, {Stored: 2, Duplicate: 2}, {Duplicate: 4}} {
+		batch := run()[:want.Stored+want.Duplicate]
+		came, err := publisher.Publish(t.Context(), batch)
+		require.NoError(t, err)
+		require.Equal(t, want, came)
+	}
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
@@ -49,7 +52,7 @@ func TestPublish_KeepsTheOrderOfALongBatch(t *testing.T) {
 	for i := 1; i <= 200; i++ {
 		events, want = append(events, news(i, domain.EventAgentCompleted)), append(want, i)
 	}
-	require.NoError(t, publisher.Publish(t.Context(), events))
+	require.NoError(t, publish(t.Context(), publisher, events))
 	require.Equal(t, want, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
@@ -61,7 +64,7 @@ func TestPublish_GoesOnInOrderOnceAFullStreamHasRoom(t *testing.T) {
 	_, err := js.CreateStream(t.Context(), config)
 	require.NoError(t, err)
 
-	err = publisher.Publish(t.Context(), run())
+	err = publish(t.Context(), publisher, run())
 	requireNotStored(t, err)
 	require.ErrorContains(t, err, "maximum messages exceeded")
 	_, trouble := publisher.Status()
@@ -70,7 +73,7 @@ func TestPublish_GoesOnInOrderOnceAFullStreamHasRoom(t *testing.T) {
 	config.MaxMsgs = 10
 	_, err = js.UpdateStream(t.Context(), config)
 	require.NoError(t, err)
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, js, "OURS"))
 	_, trouble = publisher.Status()
 	require.NoError(t, trouble)
@@ -80,8 +83,8 @@ func TestPublish_EndsWithItsContext(t *testing.T) {
 	_, publisher, js := started(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, publisher.Publish(ctx, run()), context.Canceled)
-	require.ErrorIs(t, publisher.Publish(ctx, []domain.Event{news(1, domain.EventStreamStart)}), context.Canceled)
+	require.ErrorIs(t, publish(ctx, publisher, run()), context.Canceled)
+	require.ErrorIs(t, publish(ctx, publisher, []domain.Event{news(1, domain.EventStreamStart)}), context.Canceled)
 	_, err := js.Stream(t.Context(), "DELIBERATION_EVENTS")
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
 }
@@ -91,7 +94,7 @@ func TestPublish_ReturnsItsContextsErrorWhileNobodyAnswers(t *testing.T) {
 	silence(t, srv.ClientURL(), "deliberation.events.>")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.Equal(t, context.DeadlineExceeded, publisher.Publish(ctx, run()))
+	require.Equal(t, context.DeadlineExceeded, publish(ctx, publisher, run()))
 }
 
 func TestPublish_SparesBestEffortEventsNoTimeOnARefusal(t *testing.T) {
@@ -99,7 +102,7 @@ func TestPublish_SparesBestEffortEventsNoTimeOnARefusal(t *testing.T) {
 	srv := serve(t, options(t, func(o *server.Options) { o.JetStreamMaxMemory = 1 << 20 })) // too little for ours
 	publisher, js := connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
 	creations := silence(t, srv.ClientURL(), "$JS.API.STREAM.CREATE.DELIBERATION_TOKENS")
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{news(1, domain.EventStarted)}), "the stream is there")
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStarted)}), "the stream is there")
 	var events []domain.Event
 	for i := 2; i < 40; i++ {
 		events = append(events, news(i, domain.EventStreamStart))
@@ -107,11 +110,13 @@ func TestPublish_SparesBestEffortEventsNoTimeOnARefusal(t *testing.T) {
 	events = append(events, news(40, domain.EventCompleted))
 
 	begun := time.Now()
-	require.NoError(t, publisher.Publish(t.Context(), events))
+	came, err := publisher.Publish(t.Context(), events)
+	require.NoError(t, err)
 	require.Less(t, time.Since(begun), 5*time.Second)
+	require.Equal(t, domain.Publication{Stored: 1, Dropped: 38}, came)
 	require.Equal(t, []int{1, 40}, numbers(t, js, "DELIBERATION_EVENTS"))
 	require.Equal(t, 1, creations(), "a refusal is meant for the siblings too")
-	_, err := js.Stream(t.Context(), "DELIBERATION_TOKENS")
+	_, err = js.Stream(t.Context(), "DELIBERATION_TOKENS")
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
 }
 
@@ -121,10 +126,10 @@ func TestPublish_WaitsNoLongerThanASecondForBestEffortEvents(t *testing.T) {
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "X", Subjects: []string{"deliberation.tokens.>"}, NoAck: true})
 	require.NoError(t, err)
 
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{news(0, domain.EventStarted)}), "the stream is there")
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(0, domain.EventStarted)}), "the stream is there")
 
 	begun := time.Now()
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{
 		news(1, domain.EventStreamStart), news(2, domain.EventStreamStart), news(3, domain.EventCompleted),
 	}))
 	require.Less(t, time.Since(begun), 5*time.Second)
@@ -133,7 +138,7 @@ func TestPublish_WaitsNoLongerThanASecondForBestEffortEvents(t *testing.T) {
 
 func TestPublish_TellsWatchersOfAStream(t *testing.T) {
 	_, publisher, js := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{news(1, domain.EventStreamStart)}))
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStreamStart)}))
 	require.Equal(t, []int{1}, numbers(t, js, "DELIBERATION_TOKENS"))
 	require.Equal(t, "deliberation.tokens.d-1.qa", stored(t, js, "DELIBERATION_TOKENS")[0].Subject)
 }
@@ -145,7 +150,7 @@ func TestPublish_StoresTheLongestIDs(t *testing.T) {
 	event.ID = domain.EventID(event.DeliberationID, "run", 1, event.Kind)
 	token := event
 	token.Kind, token.ID = domain.EventStreamStart, event.ID+"2"
-	require.NoError(t, publisher.Publish(t.Context(), []domain.Event{event, token}))
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{event, token}))
 	require.Len(t, stored(t, js, "DELIBERATION_EVENTS"), 1)
 	require.Len(t, stored(t, js, "DELIBERATION_TOKENS"), 1)
 }

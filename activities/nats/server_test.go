@@ -75,6 +75,12 @@ func started(t *testing.T) (*server.Server, *nats.Publisher, jetstream.JetStream
 	return srv, connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
 }
 
+// publish is for tests that look at the streams, and don't ask what the publisher tells.
+func publish(ctx context.Context, publisher *nats.Publisher, events []domain.Event) error {
+	_, err := publisher.Publish(ctx, events)
+	return err
+}
+
 func news(number int, kind domain.EventKind) domain.Event {
 	return domain.Event{
 		ID: domain.EventID("d-1", "run", number, kind), Kind: kind, DeliberationID: "d-1", AgentID: "qa",

@@ -15,7 +15,7 @@ import (
 
 func TestStreams_AreMadeWhereThereAreNone(t *testing.T) {
 	_, publisher, js := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), append(run(), news(9, domain.EventStreamStart))))
+	require.NoError(t, publish(t.Context(), publisher, append(run(), news(9, domain.EventStreamStart))))
 
 	events := configOf(t, js, "DELIBERATION_EVENTS")
 	require.Equal(t, []string{"deliberation.events.>"}, events.Subjects)
@@ -35,7 +35,7 @@ func TestStreams_AreMadeWhereThereAreNone(t *testing.T) {
 func TestStreams_AreNamedAfterThePrefix(t *testing.T) {
 	srv := serve(t, options(t, nil))
 	publisher, js := connect(t, nats.Config{URL: srv.ClientURL(), Prefix: "acme.test-1"}), operator(t, srv.ClientURL())
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 	require.Equal(t, "acme.test-1.events.d-1.started", stored(t, js, "ACME_TEST-1_EVENTS")[0].Subject)
 }
 
@@ -51,7 +51,7 @@ func TestStreams_OfAnOperatorAreUsedAsTheyAre(t *testing.T) {
 			require.NoError(t, err)
 			before := configOf(t, js, config.Name)
 
-			require.NoError(t, publisher.Publish(t.Context(), append(run(), news(5, domain.EventStreamStart))))
+			require.NoError(t, publish(t.Context(), publisher, append(run(), news(5, domain.EventStreamStart))))
 
 			require.Equal(t, before, configOf(t, js, config.Name))
 			require.Equal(t, []int{1, 2, 3, 4, 5}, numbers(t, js, config.Name))
@@ -67,7 +67,7 @@ func TestStreams_OfAnOperatorInTheWayAreNamedAndLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	before := configOf(t, js, "DELIBERATION_EVENTS")
 
-	err = publisher.Publish(t.Context(), run())
+	err = publish(t.Context(), publisher, run())
 	requireNotStored(t, err)
 	require.ErrorContains(t, err, "no response from stream; no stream created")
 	require.ErrorContains(t, err, "stream name already in use")
@@ -78,15 +78,15 @@ func TestStreams_AreMadeThoughASubscriberHidesTheirAbsence(t *testing.T) {
 	t.Parallel()
 	srv, publisher, js := started(t)
 	silence(t, srv.ClientURL(), "deliberation.events.>")
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
 func TestStreams_AreMadeAgainWhenDeleted(t *testing.T) {
 	_, publisher, js := started(t)
-	require.NoError(t, publisher.Publish(t.Context(), run()[:2]))
+	require.NoError(t, publish(t.Context(), publisher, run()[:2]))
 	require.NoError(t, js.DeleteStream(t.Context(), "DELIBERATION_EVENTS"))
-	require.NoError(t, publisher.Publish(t.Context(), run()[2:]))
+	require.NoError(t, publish(t.Context(), publisher, run()[2:]))
 	require.Equal(t, []int{3, 4}, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
@@ -96,11 +96,11 @@ func TestStreams_AreWaitedForWhileTheServerHasNoJetStream(t *testing.T) {
 	srv := serve(t, opts)
 	publisher := connect(t, nats.Config{URL: srv.ClientURL()})
 	begun := time.Now()
-	requireNotStored(t, publisher.Publish(t.Context(), run()))
+	requireNotStored(t, publish(t.Context(), publisher, run()))
 	require.Less(t, time.Since(begun), 3*time.Second)
 
 	require.NoError(t, srv.EnableJetStream(&server.JetStreamConfig{StoreDir: t.TempDir(), MaxMemory: 1 << 28, MaxStore: 1 << 28}))
-	require.NoError(t, publisher.Publish(t.Context(), run()))
+	require.NoError(t, publish(t.Context(), publisher, run()))
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 }
 
@@ -120,7 +120,7 @@ func TestStreams_NeedNoPermissionWhenTheyExist(t *testing.T) {
 	srv := serve(t, options(t, publishOnly))
 	publisher, js := connect(t, nats.Config{URL: as("worker", "w", srv)}), operator(t, as("operator", "o", srv))
 
-	err := publisher.Publish(t.Context(), run())
+	err := publish(t.Context(), publisher, run())
 	requireNotStored(t, err)
 	require.ErrorContains(t, err, "no response from stream; no stream created")
 	require.ErrorContains(t, err, `Permissions Violation for Publish to "$JS.API.STREAM.CREATE.DELIBERATION_EVENTS"`)
@@ -128,7 +128,7 @@ func TestStreams_NeedNoPermissionWhenTheyExist(t *testing.T) {
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MINE", Subjects: []string{"deliberation.>"}})
 	require.NoError(t, err)
 	begun := time.Now()
-	require.NoError(t, publisher.Publish(t.Context(), append(run(), news(5, domain.EventStreamStart))))
+	require.NoError(t, publish(t.Context(), publisher, append(run(), news(5, domain.EventStreamStart))))
 	require.Less(t, time.Since(begun), 5*time.Second, "what may not be published to tokens must not hold up the rest")
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, js, "MINE"))
 }
