@@ -67,10 +67,11 @@ statistics: ## 2,000 deliberations counted by hand, and the statistics' time wit
 	  go test -tags=integration -count=1 -timeout 60m -v -run '^TestStatistics(AgreeWith|TakeNoLonger)' ./e2e \
 	    -deliberations 2000 -executions 10000
 
-check: ## linters, replay safety, module hygiene, Python types
-	@$(STACK) prepare venv lint
+check: ## linters, replay safety, module hygiene, Python types, alert rules
+	@$(STACK) prepare venv lint promtool
 	bin/tools/golangci-lint run && bin/tools/workflowcheck -test=false -config .workflowcheck.yml ./... && go vet -tags=integration ./... && go mod tidy -diff
 	$(VENV)/ruff check deploy && $(VENV)/ruff format --check deploy && cd deploy/ray && $(VENV)/mypy
+	bin/promtool check config deploy/prometheus/prometheus.yaml && bin/promtool test rules deploy/prometheus/rules_test.yaml
 
 fmt: ## format Go and Python
 	@$(STACK) prepare venv lint
