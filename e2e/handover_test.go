@@ -1,0 +1,178 @@
+//go:build integration
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+)
+
+// handOverWithin is how long a worker that is told to stop may take, however much it has in flight.
+const handOverWithin = 2 * time.Second
+
+// TestAWorkerThatIsToldToStopHandsManyWaitsOver takes a stand-in for the Ray app and a Temporal that keeps
+// its data in memory: it is the worker's time that counts, not that of 300 writes to a disk.
+func TestAWorkerThatIsToldToStopHandsManyWaitsOver(t *testing.T) {
+	const councils, size, queued = 10, 30, 20
+	temporal, ray := useTemporalInMemory(t), startHoldingRay(t)
+	queue, settings := queueOf(t), []string{"TEMPORAL_ADDRESS=" + temporal, "NATS_URL=", "DELIBERATION_RAY_CLUSTERS=local=" + ray.url}
+	first := startWorker(t, queue, settings...)
+	council := slices.Repeat([]string{"held"}, size)
+	var waiting []client.WorkflowRun
+	for range councils {
+		waiting = append(waiting, begin(t, queue, requestOf(t, agents(council...))))
+	}
+	ray.waitedFor(t, councils*size)
+	ray.full.Store(true)
+	runs := append(beginMany(t, queued, queue, "held"), waiting...)
+	eventually(t, "submits wait for room", func(c *assert.CollectT) {
+		require.GreaterOrEqual(c, ray.refused.Load(), int64(queued))
+	})
+	startWorker(t, queue, settings...)
+
+	told := time.Now()
+	require.NoError(t, first.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, first.cmd.Wait())
+	require.Less(t, time.Since(told), handOverWithin)
+	ray.full.Store(false)
+	ray.waitedFor(t, councils*size+queued)
+	t.Logf("stopped, and all is taken over after %s", time.Since(told))
+	close(ray.released)
+
+	for _, run := range runs {
+		got := result(t, run)
+		require.Equal(t, got.TotalAgents, got.CompletedAgents)
+	}
+	for _, run := range waiting {
+		requireTakenOver(t, run, size)
+	}
+	ray.requireOneSubmitEach(t, councils*size+queued)
+}
+
+// useTemporalInMemory makes the test use a Temporal of its own.
+func useTemporalInMemory(t *testing.T) (address string) {
+	t.Helper()
+	address = freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	server := exec.Command("../bin/temporal", "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--log-level", "error")
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = server.Wait()
+	})
+	everywhere := temporalClient
+	eventually(t, "Temporal answers", func(c *assert.CollectT) {
+		ours, err := client.Dial(client.Options{HostPort: address, Logger: quiet{}})
+		require.NoError(c, err)
+		temporalClient = ours
+	})
+	t.Cleanup(func() {
+		temporalClient.Close()
+		temporalClient = everywhere
+	})
+	return address
+}
+
+// holdingRay answers as the Ray app does whose turns run until they are released.
+type holdingRay struct {
+	url      string
+	full     atomic.Bool
+	refused  atomic.Int64
+	open     atomic.Int64
+	released chan struct{}
+
+	mu      sync.Mutex
+	submits map[string]int // accepted ones by turn
+}
+
+func startHoldingRay(t *testing.T) *holdingRay {
+	t.Helper()
+	ray := &holdingRay{released: make(chan struct{}), submits: map[string]int{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/turns", ray.submit)
+	mux.HandleFunc("POST /v1/turns/await", ray.await)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	ray.url = server.URL
+	return ray
+}
+
+// asked are the turns that a request names.
+type asked struct {
+	Turns []struct {
+		ID string `json:"submission_id"`
+	} `json:"turns"`
+	Wait float64 `json:"wait_seconds"`
+}
+
+func (h *holdingRay) submit(w http.ResponseWriter, r *http.Request) {
+	if h.full.Load() {
+		h.refused.Add(1)
+		w.Header().Set("Retry-After", "1")
+		tell(w, http.StatusTooManyRequests, map[string]any{"error": map[string]string{"type": "full", "message": "no room"}})
+		return
+	}
+	var in asked
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	turns := []map[string]string{}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, turn := range in.Turns {
+		h.submits[turn.ID]++
+		turns = append(turns, map[string]string{"submission_id": turn.ID, "status": "accepted"})
+	}
+	tell(w, http.StatusOK, map[string]any{"runner": "runner/b/0", "incarnation": "i", "accepted_at": time.Now().UTC(), "turns": turns})
+}
+
+func (h *holdingRay) await(w http.ResponseWriter, r *http.Request) {
+	var in asked
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	h.open.Add(1)
+	defer h.open.Add(-1)
+	turn := map[string]any{"submission_id": in.Turns[0].ID, "incarnation": "i", "state": "running"}
+	select {
+	case <-r.Context().Done():
+		return
+	case <-time.After(time.Duration(in.Wait * float64(time.Second))):
+	case <-h.released:
+		turn["state"] = "completed"
+		turn["result"] = map[string]any{"text": answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
+	}
+	tell(w, http.StatusOK, map[string]any{"turns": []any{turn}})
+}
+
+func tell(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// waitedFor waits until so many turns are waited for at the same time.
+func (h *holdingRay) waitedFor(t *testing.T, turns int) {
+	t.Helper()
+	eventually(t, "the turns are waited for", func(c *assert.CollectT) { require.Equal(c, int64(turns), h.open.Load()) })
+}
+
+// requireOneSubmitEach checks that no turn was put to Ray twice, which is what calls the model.
+func (h *holdingRay) requireOneSubmitEach(t *testing.T, turns int) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	require.Len(t, h.submits, turns)
+	for id, count := range h.submits {
+		require.Equal(t, 1, count, "turn %s", id)
+	}
+}
