@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"deliberation.io/deliberation/workflows"
 )
@@ -59,16 +60,33 @@ func resetByCommand(f *field) {
 	f.release()
 }
 
+// pausedByCommand: what is paused is the waiting, not the turns on Ray.
 func pausedByCommand(f *field) {
 	f.worker()
 	f.begin(endsCompleted)
 	f.running()
 	f.command("activity", "pause", "--activity-type", workflows.AwaitTurn.Name())
+	f.paused()
 	f.release()
 	f.quiet()
 	f.command("activity", "reset", "--activity-type", workflows.AwaitTurn.Name(), "--keep-paused")
 	f.over()
 	f.command("activity", "unpause", "--activity-type", workflows.AwaitTurn.Name())
+}
+
+// paused waits until nobody waits for a turn: a wait under way learns of it at its next heartbeat.
+func (f *field) paused() {
+	f.t.Helper()
+	for _, tr := range f.trials {
+		eventually(f.t, "its waits are paused", func(c *assert.CollectT) {
+			described, err := temporalClient.DescribeWorkflowExecution(f.t.Context(), tr.run.GetID(), tr.run.GetRunID())
+			require.NoError(c, err)
+			require.NotEmpty(c, described.GetPendingActivities())
+			for _, pending := range described.GetPendingActivities() {
+				require.Equal(c, enumspb.PENDING_ACTIVITY_STATE_PAUSED, pending.GetState())
+			}
+		})
+	}
 }
 
 // command runs a temporal command on every deliberation, again where the server is too busy for it.

@@ -99,10 +99,7 @@ func (f *field) count() figures {
 	}
 	n.recovery = last.Sub(f.healed)
 	n.left = f.leftOnRay(last)
-	var made []call
-	for _, model := range f.models {
-		made = append(made, calls(f.t, model)...)
-	}
+	made := f.made(f.t)
 	n.beyond, n.paid = max(0, len(made)-f.calls), paidTwice(made, f.answers)
 	n.lost, n.doubled, n.disordered = f.countNews()
 	return n

@@ -159,25 +159,42 @@ func (f *field) accept(tr *trial, run client.WorkflowRun) {
 	})
 }
 
-// running waits until the model holds every turn: all deliberations are in flight.
+// running waits until the model holds every turn once: all deliberations are in flight.
 func (f *field) running() {
 	f.t.Helper()
-	require.EventuallyWithT(f.t, func(c *assert.CollectT) { require.Equal(c, f.turns, f.open(c)) },
-		2*patience, 500*time.Millisecond, "the model holds every turn")
+	f.holding(f.turns)
+}
+
+// holding waits until the model has so many calls open.
+func (f *field) holding(open int) {
+	f.t.Helper()
+	require.EventuallyWithT(f.t, func(c *assert.CollectT) { require.Equal(c, open, f.open(c)) },
+		2*patience, 500*time.Millisecond, "the model holds the turns")
 }
 
 // quiet waits until the model has no call open.
 func (f *field) quiet() {
 	f.t.Helper()
-	eventually(f.t, "the model has no call open", func(c *assert.CollectT) { require.Zero(c, f.open(c)) })
+	f.holding(0)
 }
 
-func (f *field) open(c *assert.CollectT) int {
+func (f *field) open(t require.TestingT) int {
 	open := 0
-	for _, model := range f.models {
-		open += openCalls(c, model)
+	for _, each := range f.made(t) {
+		if each.Outcome == "open" {
+			open++
+		}
 	}
 	return open
+}
+
+// made are the calls that the row's models got so far.
+func (f *field) made(t require.TestingT) []call {
+	var made []call
+	for _, model := range f.models {
+		made = append(made, calls(t, model)...)
+	}
+	return made
 }
 
 // release lets the models answer.
@@ -219,6 +236,9 @@ func (f *field) lose(app, runner string) {
 func (f *field) allowed() allowance {
 	allowed := f.row.allows
 	allowed.calls += f.died
+	if allowed.unheard {
+		allowed.paid += f.died
+	}
 	allowed.recovery = time.Duration(float64(allowed.recovery) * *chaosSlow)
 	allowed.left = time.Duration(float64(allowed.left) * *chaosSlow)
 	return allowed

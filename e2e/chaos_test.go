@@ -34,6 +34,9 @@ type allowance struct {
 	calls int
 	// paid is how many answers may be paid for twice, because the first one died before a worker had it.
 	paid int
+	// unheard allows that of every turn that dies: a Ray that is told to stop closes its door before its
+	// runners end, and they get answers meanwhile that nobody can fetch any more.
+	unheard bool
 	// recovery is the time from the fault's end to the last deliberation's.
 	recovery time.Duration
 	// left is how long work may outlive its deliberation on Ray.

@@ -24,6 +24,8 @@ RAY_ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # There is no other node that could take over, so draining this one would only delay its end by 30 s.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    # Gateway and runners answer requests: at Ray's own 15 whatever else is busy, a compiler, starves them.
+    "RAY_worker_niceness": "0",
 }
 
 
