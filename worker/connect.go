@@ -26,7 +26,7 @@ type connected struct {
 
 // connect makes the adapters. Ray and NATS may be away: turns wait for the one, events for the other.
 func connect(ctx context.Context, c config, temporal client.Client, namespace string, log *slog.Logger) (*connected, error) {
-	owner, err := namespaceID(ctx, temporal, namespace)
+	owner, err := namespaceID(ctx, temporal.WorkflowService(), namespace, log)
 	if err != nil {
 		return nil, err
 	}

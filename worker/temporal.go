@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,10 +11,12 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -55,19 +58,42 @@ func dial(ctx context.Context, options client.Options, metrics *prometheus.Regis
 	}
 	options.MetricsHandler = handler
 	options.Logger = log.NewStructuredLogger(logger)
-	pace := backoff.NewExponentialBackOff()
-	pace.MaxInterval = 5 * time.Second
-	return backoff.Retry(ctx, func() (client.Client, error) { return client.DialContext(ctx, options) },
-		backoff.WithBackOff(pace), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
-			logger.Warn("waiting for Temporal", "address", options.HostPort, "error", err)
-		}))
+	return patiently(ctx, logger.With("address", options.HostPort), func() (client.Client, error) { return client.DialContext(ctx, options) })
 }
 
-// namespaceID owns the turns on Ray: two namespaces may share a cluster.
-func namespaceID(ctx context.Context, c client.Client, namespace string) (string, error) {
-	described, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
-	if err != nil {
-		return "", fmt.Errorf("namespace %q: %w", namespace, err)
-	}
-	return described.GetNamespaceInfo().GetId(), nil
+// patiently asks Temporal until it answers, or the context ends.
+func patiently[Answer any](ctx context.Context, logger *slog.Logger, ask backoff.Operation[Answer]) (Answer, error) {
+	pace := backoff.NewExponentialBackOff()
+	pace.MaxInterval = 5 * time.Second
+	return backoff.Retry(ctx, ask, backoff.WithBackOff(pace), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+		logger.Warn("waiting for Temporal", "error", err)
+	}))
+}
+
+// describer tells what a namespace is; a client's workflow service does.
+type describer interface {
+	DescribeNamespace(ctx context.Context, in *workflowservice.DescribeNamespaceRequest, opts ...grpc.CallOption) (*workflowservice.DescribeNamespaceResponse, error)
+}
+
+// namespaceID owns the turns on Ray: two namespaces may share a cluster. A server that has trouble of its
+// own is asked again, as one that isn't there yet is.
+func namespaceID(ctx context.Context, from describer, namespace string, logger *slog.Logger) (string, error) {
+	return patiently(ctx, logger, func() (string, error) {
+		described, err := from.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+		if err != nil {
+			err = fmt.Errorf("namespace %q: %w", namespace, err)
+			if final(err) {
+				return "", backoff.Permanent(err)
+			}
+		}
+		return described.GetNamespaceInfo().GetId(), err
+	})
+}
+
+// final is an answer that asking again doesn't change.
+func final(err error) bool {
+	_, missing := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, invalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	return missing || denied || invalid
 }
