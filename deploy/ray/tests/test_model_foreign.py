@@ -139,7 +139,7 @@ async def test_a_stop_behind_the_finish_reason_takes_the_answer_with_it() -> Non
 @pytest.mark.usefixtures("patient")
 async def test_run_seconds_behind_the_finish_reason_leave_the_answer() -> None:
     async with Finished() as server:
-        await server.seen(run_seconds=1)
+        await server.seen(run_seconds=5)
         (state,) = await asyncio.wait_for(server.turns.wait(["t1"], {}, 30), 30)
     assert (state["state"], state["result"]["text"]) == ("completed", "whole")
 
