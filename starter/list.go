@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,7 @@ type listed struct {
 	ClosedAt       *time.Time `json:"closed_at"`
 	TookMS         int64      `json:"took_ms"` // so far, of one that runs
 	Score          *float64   `json:"score"`
+	ErrorMessage   *string    `json:"error_message"` // the beginning of it; result has all
 }
 
 func (c *cli) list(cmd *cobra.Command, o listOptions) error {
@@ -134,6 +136,9 @@ func listedOf(e execution) listed {
 		DeliberationID: e.id, RunID: e.runID, Status: e.statusName(), StartedAt: e.info.GetStartTime().AsTime(), Score: e.score(),
 		TaskID: e.about(workflows.AttributeTaskID, workflows.MemoTaskID), Role: e.about(workflows.AttributeRole, workflows.MemoRole),
 	}
+	if why := e.memo(workflows.MemoError); why != "" {
+		line.ErrorMessage = &why
+	}
 	took := time.Since(line.StartedAt)
 	if closed := e.info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
@@ -164,16 +169,24 @@ func (c *cli) printListing(answer listing) {
 		fmt.Fprintln(c.stdout, "no deliberations")
 		return
 	}
-	t := newTable("deliberation", "role", "status", "started", "took", "score")
+	columns := []any{"deliberation", "role", "status", "started", "took", "score"}
+	if slices.ContainsFunc(answer.Deliberations, func(line listed) bool { return line.ErrorMessage != nil }) {
+		columns = append(columns, "why")
+	}
+	t := newTable(columns...)
 	for _, line := range answer.Deliberations {
-		score := ""
+		score, why := "", ""
 		if line.Score != nil {
 			score = fmt.Sprintf("%.2f", *line.Score)
 		}
-		t.AppendRow([]any{
+		if line.ErrorMessage != nil {
+			why = inline(*line.ErrorMessage)
+		}
+		row := []any{
 			inline(line.DeliberationID), inline(line.Role), c.paint(c.stdout, listedColour(line.Status), line.Status),
-			when(&line.StartedAt), milliseconds(line.TookMS), score,
-		})
+			when(&line.StartedAt), milliseconds(line.TookMS), score, why,
+		}
+		t.AppendRow(row[:len(columns)])
 	}
 	fmt.Fprintln(c.stdout, t.Render())
 	if answer.More {

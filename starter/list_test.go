@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -30,11 +31,12 @@ func TestAListSaysWhatTheMemoKnowsWhereAttributesAreMissing(t *testing.T) {
 	info := &workflowpb.WorkflowExecutionInfo{
 		Execution: &commonpb.WorkflowExecution{WorkflowId: "d", RunId: "r"}, Status: enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 		StartTime: timestamppb.New(begun), CloseTime: timestamppb.New(begun.Add(1500 * time.Millisecond)),
-		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{workflows.MemoTaskID: "T-1", workflows.MemoRole: "DEV", workflows.MemoScore: 0.25})},
+		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{workflows.MemoTaskID: "T-1", workflows.MemoRole: "DEV", workflows.MemoScore: 0.25, workflows.MemoError: "no room"})},
 	}
 	line := listedOf(listedExecution(info))
 	require.Equal(t, "T-1 DEV timed_out", line.TaskID+" "+line.Role+" "+line.Status)
 	require.InDelta(t, 0.25, *line.Score, 0)
+	require.Equal(t, "no room", *line.ErrorMessage)
 	require.EqualValues(t, 1500, line.TookMS)
 
 	info.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: payloads(t, map[string]any{"DeliberationRole": "QA", "DeliberationScore": 0.5})}
@@ -46,6 +48,7 @@ func TestAListSaysWhatTheMemoKnowsWhereAttributesAreMissing(t *testing.T) {
 	line = listedOf(listedExecution(info))
 	require.Empty(t, line.Role)
 	require.Nil(t, line.Score)
+	require.Nil(t, line.ErrorMessage)
 }
 
 func TestAConditionQuotesItsValues(t *testing.T) {
@@ -64,4 +67,16 @@ func TestPeriods(t *testing.T) {
 		require.Error(t, new(period).Set(text), text)
 	}
 	require.Equal(t, []string{"7d", "1h30m0s", ""}, []string{(&period{168 * time.Hour}).String(), (&period{90 * time.Minute}).String(), new(period).String()})
+}
+
+func TestAListSaysWhySomethingFailedWhereSomethingDid(t *testing.T) {
+	var out strings.Builder
+	c := &cli{stdout: &out}
+	why := "no model\nanswers"
+	c.printListing(listing{Deliberations: []listed{{DeliberationID: "d-1", Status: "completed"}}})
+	require.NotContains(t, out.String(), "WHY")
+
+	c.printListing(listing{Deliberations: []listed{{DeliberationID: "d-1", Status: "completed"}, {DeliberationID: "d-2", Status: "failed", ErrorMessage: &why}}})
+	require.Contains(t, out.String(), "WHY")
+	require.Regexp(t, `d-2 .*failed .*no model.answers`, out.String())
 }
