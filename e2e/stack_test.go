@@ -35,6 +35,10 @@ var stack struct {
 	ModelURL        string `json:"model_url"`
 	RayToken        string `json:"ray_token"`
 	RayAddress      string `json:"ray_address"`
+	TemporalUI      string `json:"temporal_ui"`
+	Ports           struct {
+		RayMetrics int `json:"ray_metrics"`
+	} `json:"ports"`
 }
 
 // built is where this run's worker and starter are.

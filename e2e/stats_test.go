@@ -19,16 +19,7 @@ import (
 
 // TestStatisticsCountEveryEnding runs in a namespace of its own: the statistics are a namespace's.
 func TestStatisticsCountEveryEnding(t *testing.T) {
-	namespace := fmt.Sprintf("e2e-stats-%d", time.Now().UnixNano()) // the database outlives the tests
-	newNamespace(t, namespace)
-	everywhere := temporalClient
-	ours, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: namespace, Logger: quiet{}})
-	require.NoError(t, err)
-	temporalClient = ours
-	t.Cleanup(func() {
-		temporalClient = everywhere
-		ours.Close()
-	})
+	namespace := inNamespace(t, "stats")
 	queue := queueOf(t)
 	startWorker(t, queue, "TEMPORAL_NAMESPACE="+namespace)
 	good, refused, endless := modelOf(t, "good"), modelOf(t, "refused"), modelOf(t, "hangs")
@@ -43,7 +34,7 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 	cancelled := begin(t, queue, requestOf(t, agents(endless)))
 	active := begin(t, queue, requestOf(t, agents(endless)))
 	running(t, endless, 2)
-	require.NoError(t, ours.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
+	require.NoError(t, temporalClient.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
 	require.Error(t, cancelled.Get(t.Context(), nil))
 
 	var stats workflows.Stats
@@ -62,6 +53,22 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 	require.Len(t, listed.Jobs, 1)
 	require.Equal(t, active.GetID(), listed.Jobs[0].SubmissionID)
 	require.Equal(t, "DEV", listed.Jobs[0].Role)
+}
+
+// inNamespace makes a namespace in which the test's deliberations run.
+func inNamespace(t *testing.T, name string) string {
+	t.Helper()
+	name = fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano()) // the database outlives the tests
+	newNamespace(t, name)
+	everywhere := temporalClient
+	ours, err := client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: name, Logger: quiet{}})
+	require.NoError(t, err)
+	temporalClient = ours
+	t.Cleanup(func() {
+		temporalClient = everywhere
+		ours.Close()
+	})
+	return name
 }
 
 func newNamespace(t *testing.T, name string) {

@@ -1,0 +1,176 @@
+//go:build integration
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestDashboardsAndRulesAskForWhatIsExported drives deliberations so that the series exist, and then compares.
+func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
+	namespace := "TEMPORAL_NAMESPACE=" + inNamespace(t, "metrics")
+	queue, quiet := queueOf(t), queueOf(t)+"-quiet"
+	workers := []*worker{startWorker(t, queue, namespace), startWorker(t, quiet, namespace, "NATS_URL=nats://"+freeAddress(t))}
+	shaky, refused := modelOf(t, "shaky"), modelOf(t, "refused")
+	script(t, shaky, step{"status": 503}, answers("0.5"))
+	script(t, refused, step{"status": 404})
+
+	result(t, begin(t, queue, requestOf(t, agents(shaky))))
+	failure(t, begin(t, queue, requestOf(t, agents(refused))))
+	result(t, begin(t, quiet, requestOf(t, agents(shaky)))) // leaves its events to its outbox
+	beginUnknown(t, queue)
+	refusedByRay(t)
+
+	asked := questions(t)
+	require.NotEmpty(t, asked)
+	eventually(t, "all of it is exported", func(c *assert.CollectT) {
+		have := exported{}
+		for _, w := range workers {
+			have.add(c, w.metrics(t))
+		}
+		have.add(c, scrape(c, fmt.Sprintf("127.0.0.1:%d", stack.Ports.RayMetrics)))
+		var missing []string
+		for _, question := range asked {
+			missing = append(missing, have.lacks(question)...)
+		}
+		require.Empty(c, missing)
+	})
+}
+
+// beginUnknown starts a workflow that no worker can run: its tasks fail.
+func beginUnknown(t *testing.T, queue string) {
+	t.Helper()
+	run, err := temporalClient.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: queue}, "Unheard")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = temporalClient.TerminateWorkflow(t.Context(), run.GetID(), run.GetRunID(), "the test is over")
+	})
+}
+
+// refusedByRay asks without a token.
+func refusedByRay(t *testing.T) {
+	t.Helper()
+	response, err := asking.Get(stack.RayAppURL + "/v1/info")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+}
+
+// question is a metric that an expression asks for, and the labels of it that the expression names.
+type question struct {
+	where, metric string
+	labels        []string
+}
+
+var promql = parser.NewParser(parser.Options{})
+
+// questions are those of all dashboards and rules.
+func questions(t *testing.T) []question {
+	t.Helper()
+	var all []question
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h")
+	boards, err := filepath.Glob("../deploy/grafana/*.json")
+	require.NoError(t, err)
+	for _, file := range boards {
+		var board struct {
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &board))
+		for _, panel := range board.Panels {
+			for _, target := range panel.Targets {
+				all = append(all, questionsOf(t, filepath.Base(file)+": "+panel.Title, variables.Replace(target.Expr))...)
+			}
+		}
+	}
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	text, err := os.ReadFile("../deploy/prometheus/rules.yaml")
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &rules))
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			all = append(all, questionsOf(t, rule.Alert, rule.Expr)...)
+		}
+	}
+	return all
+}
+
+func questionsOf(t *testing.T, where, text string) []question {
+	t.Helper()
+	expression, err := promql.ParseExpr(text)
+	require.NoError(t, err, where)
+	var all []question
+	parser.Inspect(expression, func(node parser.Node, above []parser.Node) error {
+		selector, is := node.(*parser.VectorSelector)
+		if !is {
+			return nil
+		}
+		q := question{where: where, metric: selector.Name}
+		for _, matcher := range selector.LabelMatchers {
+			q.labels = append(q.labels, matcher.Name)
+		}
+		for _, each := range above {
+			if sum, is := each.(*parser.AggregateExpr); is && !sum.Without {
+				q.labels = append(q.labels, sum.Grouping...)
+			}
+		}
+		all = append(all, q)
+		return nil
+	})
+	return all
+}
+
+// exported is the labels that a metric's series have, by metric.
+type exported map[string]map[string]bool
+
+func (e exported) add(t require.TestingT, text string) {
+	for line := range strings.Lines(text) {
+		value := strings.LastIndex(line, " ")
+		if strings.HasPrefix(line, "#") || value < 0 {
+			continue
+		}
+		series, err := promql.ParseMetric(line[:value])
+		require.NoError(t, err, line)
+		name := series.Get(labels.MetricName)
+		if e[name] == nil {
+			e[name] = map[string]bool{}
+		}
+		series.Range(func(label labels.Label) { e[name][label.Name] = true })
+	}
+}
+
+// lacks says what of a question nobody exports.
+func (e exported) lacks(q question) []string {
+	found, is := e[q.metric]
+	if !is {
+		return []string{q.where + ": " + q.metric}
+	}
+	var missing []string
+	for _, label := range q.labels {
+		if !found[label] {
+			missing = append(missing, fmt.Sprintf("%s: %s{%s}", q.where, q.metric, label))
+		}
+	}
+	return missing
+}

@@ -1,0 +1,64 @@
+//go:build integration
+
+package e2e
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+// TestTheWebUIShowsDeliberations looks at what a person sees who has nothing but Temporal's Web UI.
+func TestTheWebUIShowsDeliberations(t *testing.T) {
+	b := openBrowser(t)
+	queue := queueOf(t)
+	startWorker(t, queue)
+	good, shaky, away, endless := modelOf(t, "good"), modelOf(t, "shaky"), modelOf(t, "away"), modelOf(t, "hangs")
+	script(t, good, answers("0.9"))
+	script(t, shaky, step{"status": 503}, answers("0.4"))
+	script(t, away, step{"status": 404})
+	script(t, endless, hangs())
+	council := agents(good, shaky, away)
+	council[0].AgentID, council[1].AgentID, council[2].AgentID = "agent-dev-001", "agent-qa-001", "agent-sec-001"
+	council[1].Role = "QA"
+	plan := taskOf(t)
+
+	ended := startAs(t, queue, plan, "ended", council)
+	result(t, ended)
+	open := startAs(t, queue, plan, "open", agents(endless))
+	running(t, endless, 1)
+
+	workflowsAt := stack.TemporalUI + "/namespaces/default/workflows"
+	page := func(id, run, tab string) string {
+		return workflowsAt + "/" + url.PathEscape(id) + "/" + run + "/" + tab
+	}
+	b.sees(t, "list", workflowsAt+"?query="+url.QueryEscape("DeliberationPlanId="+`"`+plan+`"`), pageText,
+		"2 Workflows", "1 Running", "1 Completed", ended.GetID(), open.GetID())
+	b.sees(t, "ended-metadata", page(ended.GetID(), ended.GetRunID(), "user-metadata"), pageText,
+		plan+"-ended · DEV · 3 agents", "Phase: done", "agent-dev-001", "agent-qa-001", "ModelRejected")
+	b.sees(t, "ended-timeline", page(ended.GetID(), ended.GetRunID(), "history"), drawnText,
+		"submit · 3 turns", "poll · agent-dev-001 · DEV · attempt 1", "poll · agent-qa-001 · QA · attempt 1",
+		"poll · agent-qa-001 · QA · attempt 2")
+	b.sees(t, "open-metadata", page(open.GetID(), open.GetRunID(), "user-metadata"), pageText,
+		plan+"-open · DEV · 1 agent", "Phase: propose", "agent-1")
+	b.sees(t, "open-timeline", page(open.GetID(), open.GetRunID(), "history"), drawnText, "poll · agent-1 · DEV · attempt 1")
+}
+
+// startAs starts a deliberation as our clients do, which give it its summary.
+func startAs(t *testing.T, queue, plan, name string, council []workflows.Agent) client.WorkflowRun {
+	t.Helper()
+	request := requestOf(t, council)
+	request.TaskID, request.Constraints.PlanID = plan+"-"+name, plan
+	request.Constraints.TimeoutSeconds = new(900) // one of them lasts until all is looked at
+	started, err := workflows.Start(t.Context(), temporalClient, request, workflows.StartOptions{TaskQueue: queue})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = temporalClient.TerminateWorkflow(context.Background(), started.Run.GetID(), started.Run.GetRunID(), "the test is over")
+	})
+	return started.Run
+}
