@@ -57,7 +57,7 @@ func chromium(t *testing.T) string {
 }
 
 // sees opens a page, waits until all of it is there, and keeps a screenshot.
-func (b browser) sees(t *testing.T, shot, url string, text string, parts ...string) {
+func (b browser) sees(t *testing.T, shot, url, text string, parts ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
