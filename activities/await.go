@@ -23,11 +23,11 @@ const (
 // retry, which frees the slot in between and shows the reason to people.
 func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
 	handle := in.Handle.Domain()
-	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted", LastAnswerAt: activity.GetInfo(ctx).ScheduledTime}
+	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
 	resume(ctx, &progress)
 	cluster, err := s.cluster(handle.Cluster)
 	if err != nil {
-		return s.unreached(in, progress, err)
+		return workflows.TurnOutcome{}, err
 	}
 	working, stop := untilStopped(ctx)
 	defer stop()
@@ -47,7 +47,7 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 		case domain.OutcomeUnreachable:
-			return s.unreached(in, progress, &domain.Error{
+			return s.unreached(in, &domain.Error{
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
 				RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
 			})
@@ -60,9 +60,10 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 }
 
 // unreached is what an unanswered poll comes to: an error, after which the same turn is polled again; or,
-// when its cluster has been away for longer than its grace while another one has room, an outcome.
-func (s set) unreached(in workflows.AwaitTurnInput, progress workflows.AwaitProgress, why error) (workflows.TurnOutcome, error) {
-	if !s.gone(in.Handle.Cluster, in.GraceSeconds, progress.LastAnswerAt) {
+// when its cluster is gone, an outcome. That is the cluster's, as this worker sees it, and not the turn's: a
+// turn that nobody asked for, because it was paused or had no worker, must not count as silence.
+func (s set) unreached(in workflows.AwaitTurnInput, why error) (workflows.TurnOutcome, error) {
+	if !domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now()) {
 		return workflows.TurnOutcome{}, why
 	}
 	return workflows.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
@@ -80,9 +81,4 @@ func beyondPace(info activity.Info, asked time.Duration) time.Duration {
 	return asked
 }
 
-// gone tells that a cluster hasn't taken or told what it should for longer than its grace, and that there
-// is a better one. Without a better one, waiting on is all that can be done.
-func (s set) gone(cluster string, graceSeconds int, since time.Time) bool {
-	grace := time.Duration(graceSeconds) * time.Second
-	return grace > 0 && time.Since(since) > grace && domain.Elsewhere(s.States(), cluster)
-}
+func graceOf(seconds int) time.Duration { return time.Duration(seconds) * time.Second }

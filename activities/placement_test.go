@@ -14,89 +14,106 @@ import (
 
 const graceSeconds = 60
 
-// withElsewhere gives the worker a second cluster, which has room or hasn't.
-func (w *world) withElsewhere(room bool) {
+// withStates gives the worker a second cluster, and the first one a state that it has had for so long.
+func (w *world) withStates(local domain.ClusterState, ago time.Duration, other bool) {
+	local.Name, local.Since = "local", time.Now().Add(-ago)
 	w.with.States = func() []domain.ClusterState {
-		return []domain.ClusterState{{Name: "local", Up: true, Room: true}, {Name: "other", Up: room, Room: room}}
+		return []domain.ClusterState{local, {Name: "other", Up: other, Room: other}}
 	}
 }
+
+var (
+	away   = domain.ClusterState{}
+	filled = domain.ClusterState{Up: true}
+	taking = domain.ClusterState{Up: true, Room: true}
+)
 
 func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
 	for name, test := range map[string]struct {
 		cluster string
+		state   domain.ClusterState
+		ago     time.Duration
 		grace   int
-		away    time.Duration
-		room    bool
+		other   bool
 		gone    bool
 	}{
-		"beyond its grace, with room elsewhere": {"local", graceSeconds, 61 * time.Second, true, true},
-		"within its grace":                      {"local", graceSeconds, 59 * time.Second, true, false},
-		"with nowhere else to go":               {"local", graceSeconds, time.Hour, false, false},
-		"a run that has no choice":              {"local", 0, time.Hour, true, false},
-		"a cluster that isn't configured here":  {"former", graceSeconds, 61 * time.Second, true, true},
-		"the same, within its grace":            {"former", graceSeconds, 59 * time.Second, true, false},
+		"away beyond its grace, and another one answers": {"local", away, 61 * time.Second, graceSeconds, true, true},
+		"within its grace":                        {"local", away, 59 * time.Second, graceSeconds, true, false},
+		"with nowhere else to go":                 {"local", away, time.Hour, graceSeconds, false, false},
+		"a run that has no choice":                {"local", away, time.Hour, 0, true, false},
+		"full, which is no matter to what it has": {"local", filled, time.Hour, graceSeconds, true, false},
+		"well, and only this turn isn't answered": {"local", taking, time.Hour, graceSeconds, true, false},
+		"a cluster that isn't configured here":    {"former", taking, time.Hour, graceSeconds, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
-				w.withElsewhere(test.room)
-				w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
-				w.before = workflows.AwaitProgress{TurnID: "t1", LastAnswerAt: time.Now().Add(-test.away)}
+			w := newWorld(t)
+			w.withStates(test.state, test.ago, test.other)
+			w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 
-				out, err := try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
-					Handle:      workflows.Handle{TurnID: "t1", Cluster: test.cluster, Runner: "runner/a/0", Incarnation: "1"},
-					AnswerBytes: 64, GraceSeconds: test.grace,
-				})
-
-				if !test.gone {
-					require.False(t, failure(t, err).NonRetryable(), "the same turn is polled again")
-					return
-				}
-				require.NoError(t, err)
-				require.Equal(t, domain.OutcomeUnreachable, out.Kind)
-				require.NotEmpty(t, out.Message)
+			out, err := try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
+				Handle:      workflows.Handle{TurnID: "t1", Cluster: test.cluster, Runner: "runner/a/0", Incarnation: "1"},
+				AnswerBytes: 64, GraceSeconds: test.grace,
 			})
+
+			if !test.gone {
+				require.False(t, failure(t, err).NonRetryable(), "the same turn is polled again")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, domain.OutcomeUnreachable, out.Kind)
+			require.NotEmpty(t, out.Message)
 		})
 	}
 }
 
-func TestAwaitTurn_ATurnThatWasNeverHeardOfCountsFromItsStart(t *testing.T) {
-	w := newWorld(t)
-	w.withElsewhere(true)
-	w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
-
-	_, err := try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
-		Handle: at("local", "t1")[0], AnswerBytes: 64, GraceSeconds: graceSeconds,
-	})
-
-	require.Equal(t, string(domain.KindUnreachable), failure(t, err).Type())
-}
-
-func TestSubmitTurns_GivesUpAClusterWithoutRoomWhenThereIsSomeElsewhere(t *testing.T) {
-	for name, refusal := range map[string]*domain.Error{
-		"it is full": {Kind: domain.KindFull, Op: "submit to local", Err: errors.New("the runner is full")},
-		"it is away": {Kind: domain.KindUnreachable, Op: "submit to local", Err: errors.New("connection refused")},
+func TestSubmitTurns_GivesUpAClusterThatTakesNothingWhenAnotherOneWould(t *testing.T) {
+	for name, test := range map[string]struct {
+		state domain.ClusterState
+		kind  domain.ErrorKind
+		moves bool
+	}{
+		"it is full":                        {filled, domain.KindFull, true},
+		"it is away":                        {away, domain.KindUnreachable, true},
+		"it has room, and its model hasn't": {taking, domain.KindFull, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.withElsewhere(true)
+				w.withStates(test.state, 50*time.Second, true)
 				for range 1000 {
-					w.ray.refusals = append(w.ray.refusals, refusal)
+					w.ray.refusals = append(w.ray.refusals, &domain.Error{Kind: test.kind, Op: "submit to local", Err: errors.New("not now")})
 				}
 				begun := time.Now()
-				in := submission(t, time.Hour)
+				in := submission(t, 2*time.Minute)
 				in.GraceSeconds = graceSeconds
 
 				out, err := trySubmit(w, in)
 
 				require.NoError(t, err)
-				require.True(t, out.Elsewhere)
-				require.Equal(t, refusal.Err.Error(), out.Refusal)
-				require.InDelta(t, graceSeconds, time.Since(begun).Seconds(), refusedSpread)
+				require.Equal(t, test.moves, out.Elsewhere)
+				require.Equal(t, "not now", out.Refusal)
+				took := 2 * time.Minute
+				if test.moves {
+					took = 10 * time.Second // what is left of the grace
+				}
+				require.InDelta(t, took.Seconds(), time.Since(begun).Seconds(), refusedSpread)
 			})
 		})
 	}
+}
+
+func TestSubmitTurns_ALongTimeThatRayNamesDoesNotEndTheQueueEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ray.refusals = []error{full(time.Minute)}
+		begun := time.Now()
+
+		out, err := trySubmit(w, submission(t, 30*time.Second))
+
+		require.NoError(t, err)
+		require.Len(t, out.Handles, 2, "asked once more when the time is over")
+		require.Equal(t, 30*time.Second, time.Since(begun))
+	})
 }
 
 // refusedSpread is the longest pause between two requests, in seconds.
@@ -118,8 +135,24 @@ func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 		require.Len(t, out.Outcomes, 1)
 		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
 
-		_, err = tryStop(w, workflows.StopTurnsInput{Stop: both, UntilSeen: true})
+		other.stopTakes = 0
+		out, err = tryStop(w, workflows.StopTurnsInput{Stop: both, Partly: true})
 
-		require.False(t, failure(t, err).NonRetryable(), "there is always time for another try")
+		require.NoError(t, err, "what is known is an answer")
+		require.Len(t, out.Outcomes, 1)
 	})
+}
+
+func TestStopTurns_DoesNotAskAClusterThatIsAwayWhenItCanWait(t *testing.T) {
+	w := newWorld(t)
+	w.withStates(away, 0, true)
+	runs(w.ray, "t1")
+
+	_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1"), Partly: true})
+
+	require.False(t, failure(t, err).NonRetryable())
+	require.Empty(t, w.ray.stopped)
+	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	require.NoError(t, err, "another stop is worth a try")
+	require.Len(t, out.Outcomes, 1)
 }

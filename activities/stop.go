@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func (s set) stopTurns(ctx context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
 	var none workflows.StopTurnsResult
 	outcomes, err := s.stopAll(ctx, in)
-	if err != nil && (len(outcomes) == 0 || in.UntilSeen || !lastTry(ctx)) {
+	if err != nil && (len(outcomes) == 0 || !in.Partly && !lastTry(ctx)) {
 		return none, err
 	}
 	if err != nil { // what isn't seen to end doesn't hide what became of the others
@@ -45,6 +46,9 @@ func (s set) stopAll(ctx context.Context, in workflows.StopTurnsInput) (map[doma
 		if err != nil {
 			return err
 		}
+		if in.Partly && s.down(handles[0].Cluster) {
+			return &domain.Error{Kind: domain.KindUnreachable, Op: "stop on " + handles[0].Cluster, Err: errors.New("the cluster is away")}
+		}
 		seen, err := cluster.Stop(ctx, s.order(in, handles))
 		if err != nil {
 			return err
@@ -54,6 +58,12 @@ func (s set) stopAll(ctx context.Context, in workflows.StopTurnsInput) (map[doma
 		return note(ctx, in, handles, seen, outcomes)
 	})
 	return outcomes, err
+}
+
+// down tells that a cluster is known not to answer. A stop that can wait isn't tried then: one that hangs
+// would hold a slot that other stops need.
+func (s set) down(cluster string) bool {
+	return slices.ContainsFunc(s.States(), func(state domain.ClusterState) bool { return state.Name == cluster && !state.Up })
 }
 
 // together does the same for each group at the same time.

@@ -28,11 +28,6 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 	resume(ctx, &progress)
 	cluster, err := s.cluster(in.Cluster)
 	if err != nil {
-		progress.Refusal = bounded(err.Error())
-		activity.RecordHeartbeat(ctx, progress)
-		if over, done := s.giveUp(in, progress, 0); done && over.Elsewhere {
-			return over, nil
-		}
 		return none, err
 	}
 	submission, err := s.submission(ctx, in)
@@ -55,10 +50,11 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 		}
 		progress.Refusal = reasonOf(refusal)
 		activity.RecordHeartbeat(ctx, progress)
-		pause := max(min(pace.NextBackOff(), refusedMost), refusal.RetryAfter)
-		if over, done := s.giveUp(in, progress, pause); done {
+		if over, done := s.giveUp(in, progress); done {
 			return over, nil
 		}
+		// A long time that Ray names ends with the queue's own: then it is asked once more.
+		pause := min(max(min(pace.NextBackOff(), refusedMost), refusal.RetryAfter), time.Until(in.GiveUpAt))
 		if err := waitBeating(ctx, working, pause, progress); err != nil {
 			return none, stoppedBy(ctx, working, err)
 		}
@@ -66,9 +62,10 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 }
 
 // giveUp tells that there is no use in waiting for room here: the time is over, or there is room elsewhere.
-func (s set) giveUp(in workflows.SubmitTurnsInput, progress workflows.SubmitProgress, pause time.Duration) (workflows.SubmitTurnsResult, bool) {
-	late := time.Now().Add(pause).After(in.GiveUpAt)
-	elsewhere := !late && s.gone(in.Cluster, in.GraceSeconds, progress.Since)
+func (s set) giveUp(in workflows.SubmitTurnsInput, progress workflows.SubmitProgress) (workflows.SubmitTurnsResult, bool) {
+	now := time.Now()
+	late := !now.Before(in.GiveUpAt)
+	elsewhere := !late && domain.Shut(s.States(), in.Cluster, graceOf(in.GraceSeconds), now)
 	return workflows.SubmitTurnsResult{Refusal: progress.Refusal, Elsewhere: elsewhere}, late || elsewhere
 }
 

@@ -1,12 +1,16 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // ClusterState is what a worker last heard of a Ray cluster.
 type ClusterState struct {
-	Name string
-	Up   bool // it answers
-	Room bool // it takes turns
+	Name  string
+	Up    bool      // it answers
+	Room  bool      // it takes turns
+	Since time.Time // since when both are as they are
 }
 
 // Place chooses among clusters in their order of preference: the first that answers and has room, else
@@ -34,7 +38,27 @@ func (c ClusterState) suits(gone []string) int {
 	return 4
 }
 
-// Elsewhere tells that turns which wait for one cluster would find room on another.
-func Elsewhere(clusters []ClusterState, waiting string) bool {
-	return slices.ContainsFunc(clusters, func(c ClusterState) bool { return c.Name != waiting && c.Up && c.Room })
+// Gone tells that a cluster hasn't answered for longer than the grace while another one does. Without
+// another one, waiting on is all that can be done.
+func Gone(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
+	return left(clusters, name, grace, now, func(c ClusterState) bool { return c.Up })
+}
+
+// Shut tells that a cluster hasn't taken turns for longer than the grace, because it is away or full, while
+// another one would.
+func Shut(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
+	return left(clusters, name, grace, now, func(c ClusterState) bool { return c.Up && c.Room })
+}
+
+func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, does func(ClusterState) bool) bool {
+	longer, others := false, false
+	for _, cluster := range clusters {
+		switch {
+		case cluster.Name != name:
+			others = others || does(cluster)
+		default:
+			longer = !does(cluster) && now.Sub(cluster.Since) > grace
+		}
+	}
+	return grace > 0 && longer && others
 }

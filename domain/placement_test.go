@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,9 +37,32 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-func TestElsewhere(t *testing.T) {
-	clusters := []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true}, {Name: "c", Room: true}}
-	require.True(t, domain.Elsewhere(clusters, "b"))
-	require.False(t, domain.Elsewhere(clusters, "a"), "neither a full cluster nor one that is down")
-	require.False(t, domain.Elsewhere(nil, "a"))
+func TestGoneAndShut(t *testing.T) {
+	const grace = time.Minute
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	state := func(name string, up, room bool, ago time.Duration) domain.ClusterState {
+		return domain.ClusterState{Name: name, Up: up, Room: room, Since: now.Add(-ago)}
+	}
+	well, full, down := state("b", true, true, time.Hour), state("b", true, false, time.Hour), state("b", false, false, time.Hour)
+	for name, test := range map[string]struct {
+		clusters   []domain.ClusterState
+		grace      time.Duration
+		gone, shut bool
+	}{
+		"away for longer than the grace":   {[]domain.ClusterState{state("a", false, false, 61*time.Second), well}, grace, true, true},
+		"away within it":                   {[]domain.ClusterState{state("a", false, false, 59*time.Second), well}, grace, false, false},
+		"full for longer":                  {[]domain.ClusterState{state("a", true, false, 61*time.Second), well}, grace, false, true},
+		"full within it":                   {[]domain.ClusterState{state("a", true, false, 59*time.Second), well}, grace, false, false},
+		"well":                             {[]domain.ClusterState{state("a", true, true, time.Hour), well}, grace, false, false},
+		"away, and the other is full":      {[]domain.ClusterState{state("a", false, false, time.Hour), full}, grace, true, false},
+		"away, and the other too":          {[]domain.ClusterState{state("a", false, false, time.Hour), down}, grace, false, false},
+		"away, and there is no other":      {[]domain.ClusterState{state("a", false, false, time.Hour)}, grace, false, false},
+		"unknown here: others may know it": {[]domain.ClusterState{well}, grace, false, false},
+		"never left":                       {[]domain.ClusterState{state("a", false, false, time.Hour), well}, 0, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.gone, domain.Gone(test.clusters, "a", test.grace, now))
+			require.Equal(t, test.shut, domain.Shut(test.clusters, "a", test.grace, now))
+		})
+	}
 }

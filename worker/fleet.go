@@ -34,6 +34,9 @@ type member struct {
 	name    string
 	cluster prober
 	seen    atomic.Pointer[look]
+
+	mu   sync.Mutex
+	told domain.ClusterState // last
 }
 
 // look is one look at a cluster.
@@ -52,7 +55,7 @@ func (f fleet) keep(ctx context.Context) {
 		looking.Go(func() {
 			for ctx.Err() == nil {
 				pause := fleetEvery
-				if each.fault() != nil {
+				if !each.state().Up {
 					pause = fleetAgain
 				}
 				select {
@@ -80,6 +83,7 @@ func (f fleet) begin(ctx context.Context) {
 func (m *member) look(ctx context.Context) {
 	info, err := m.cluster.Info(ctx)
 	m.seen.Store(&look{info: info, err: err, at: time.Now()})
+	m.state() // notes since when
 }
 
 // fault is why the cluster doesn't count as answering; nil when it does.
@@ -94,10 +98,21 @@ func (m *member) fault() error {
 func (f fleet) states() []domain.ClusterState {
 	states := make([]domain.ClusterState, 0, len(f))
 	for _, each := range f {
-		up := each.fault() == nil && each.cluster.Breaker() == ray.BreakerClosed
-		states = append(states, domain.ClusterState{Name: each.name, Up: up, Room: up && each.room() > 0})
+		states = append(states, each.state())
 	}
 	return states
+}
+
+func (m *member) state() domain.ClusterState {
+	up := m.fault() == nil && m.cluster.Breaker() == ray.BreakerClosed
+	state := domain.ClusterState{Name: m.name, Up: up, Room: up && m.room() > 0, Since: time.Now()}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.told.Since.IsZero() && m.told.Up == state.Up && m.told.Room == state.Room {
+		state.Since = m.told.Since
+	}
+	m.told = state
+	return state
 }
 
 // room is how many more turns the cluster's runners take.

@@ -67,11 +67,15 @@ func TestFleet_KnowsWhoAnswersAndHasRoom(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := fleet{{name: "a", cluster: test.cluster}}
-			require.Equal(t, []domain.ClusterState{{Name: "a"}}, f.states(), "before it was looked at")
-			f.begin(t.Context())
-			require.Equal(t, []domain.ClusterState{{Name: "a", Up: test.up, Room: test.up && test.room > 0}}, f.states())
-			require.Equal(t, test.room, f.views()[0].Room)
+			synctest.Test(t, func(t *testing.T) {
+				f := fleet{{name: "a", cluster: test.cluster}}
+				begun := time.Now()
+				require.Equal(t, []domain.ClusterState{{Name: "a", Since: begun}}, f.states(), "before it was looked at")
+				f.begin(t.Context())
+				time.Sleep(time.Second)
+				require.Equal(t, []domain.ClusterState{{Name: "a", Up: test.up, Room: test.up && test.room > 0, Since: begun}}, f.states())
+				require.Equal(t, test.room, f.views()[0].Room)
+			})
 		})
 	}
 }
@@ -101,6 +105,8 @@ func TestFleet_SeesAClusterGoAndComeBack(t *testing.T) {
 		time.Sleep(fleetEvery + time.Millisecond)
 		require.False(t, f.states()[0].Up)
 		require.Equal(t, "connection refused", f.views()[0].Fault)
+		time.Sleep(time.Minute)
+		require.InDelta(t, time.Minute.Seconds(), time.Since(f.states()[0].Since).Seconds(), 1, "since when it is away")
 
 		cluster.becomes(nil)
 		time.Sleep(fleetAgain + time.Millisecond)

@@ -42,7 +42,9 @@ type deliberation struct {
 	council     domain.Council
 	cluster     string // where the next attempts go
 	work        []*work
+	moves       int      // from cluster to cluster
 	abandoned   []placed // on clusters that were gone
+	attended    []string // clusters on which these are being stopped
 	forgettable []Handle // outcomes of these
 	news        *news
 
@@ -163,6 +165,9 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 		return endQueue, true
 	}
 	d.waitingFor, d.accepted = "", true
+	for _, w := range d.work {
+		d.abandon(w)
+	}
 	d.announceStreams(ctx)
 	return "", false
 }

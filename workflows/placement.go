@@ -2,24 +2,46 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// leave places the council elsewhere because a cluster is gone. The first agent that hears of it decides
-// for all: one deliberation lives on one runner. A run that had no choice when it was opened stays where
-// it is, also one that was opened before there could be a choice.
-func (d *deliberation) leave(ctx workflow.Context, gone string) {
-	if len(d.opening.Clusters) == 0 || gone != d.cluster {
-		return
+// movesMost bounds how often a council moves: clusters that come and go in turn must not fill a history.
+// Behind that it waits where it is.
+const movesMost = 20
+
+// movable tells that the council may be placed elsewhere. A run that had no choice when it was opened stays
+// where it is, also one that was opened before there could be a choice.
+func (d *deliberation) movable() bool { return len(d.opening.Clusters) > 0 && d.moves < movesMost }
+
+// grace is how long a cluster may be away before the council leaves it, in seconds; 0 = for ever.
+func (d *deliberation) grace() int {
+	if len(d.opening.Clusters) > 0 && d.moves >= movesMost {
+		return 0
 	}
+	return d.opening.GraceSeconds
+}
+
+// leave places the council elsewhere because a cluster is gone. The first agent that hears of it decides
+// for all: one deliberation lives on one runner. False when there is nowhere to go.
+func (d *deliberation) leave(ctx workflow.Context, gone string) bool {
+	if gone != d.cluster {
+		return true // with another agent
+	}
+	if !d.movable() {
+		return false
+	}
+	d.moves++
 	encoded := workflow.SideEffect(ctx, func(workflow.Context) any { return placeAnew(d.environment, gone) })
 	var chosen string
 	if err := encoded.Get(&chosen); err == nil && chosen != "" {
 		d.cluster = chosen
 	}
+	return d.cluster != gone
 }
 
 // placeAnew reads what is in memory. It is empty when that can't be read: then the council stays.
@@ -35,9 +57,7 @@ func placeAnew(environment domain.Environment, gone string) (chosen string) {
 // moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the
 // cluster may have accepted them and not have been heard.
 func (d *deliberation) moveAll(ctx workflow.Context) {
-	before := d.cluster
-	d.leave(ctx, before)
-	if d.cluster == before {
+	if !d.leave(ctx, d.cluster) {
 		return
 	}
 	for _, w := range d.work {
@@ -46,8 +66,9 @@ func (d *deliberation) moveAll(ctx workflow.Context) {
 	d.showCouncil(ctx)
 }
 
-// abandon parts with what an agent has on clusters that the council has left: it is stopped when they
-// are back, and what it comes to doesn't count.
+// abandon parts with what an agent has on clusters that the council has left, once its next attempt is
+// accepted elsewhere: until then an answer from there would still count. It is stopped when they are back,
+// and what it comes to doesn't count any more.
 func (d *deliberation) abandon(w *work) {
 	var here []placed
 	for _, p := range w.adrift {
@@ -60,48 +81,82 @@ func (d *deliberation) abandon(w *work) {
 	w.adrift = here
 }
 
-// stopAbandoned ends what was abandoned, one batch after another.
+// stopAbandoned has what was abandoned stopped, each cluster by itself.
 func (d *deliberation) stopAbandoned(ctx workflow.Context) {
-	for workflow.Await(ctx, func() bool { return len(d.abandoned) > 0 }) == nil {
-		batch := d.abandoned
-		// Behind that the turns have ended by their own run_seconds.
-		within := d.request.Constraints().Timeout() + safety
-		stopped, err := stopWhenBack.call(ctx, within, d.titleOfLeft(batch), d.stopOf(batch, true)).get(ctx)
+	for workflow.Await(ctx, func() bool { return d.unattended() != "" }) == nil {
+		cluster := d.unattended()
+		d.attended = append(d.attended, cluster)
+		workflow.Go(ctx, func(ctx workflow.Context) { d.stopOn(ctx, cluster) })
+	}
+}
+
+// unattended is a cluster with abandoned turns that nobody stops; empty when there is none.
+func (d *deliberation) unattended() string {
+	for _, p := range d.abandoned {
+		if !slices.Contains(d.attended, p.handle.Cluster) {
+			return p.handle.Cluster
+		}
+	}
+	return ""
+}
+
+// stopOn stops the abandoned turns on one cluster, as it can be asked. Behind their own time they have ended.
+func (d *deliberation) stopOn(ctx workflow.Context, cluster string) {
+	within := d.request.Constraints().Timeout() + safety
+	for batch := d.left(cluster); len(batch) > 0; batch = d.left(cluster) {
+		stopped, err := stopWhenBack.call(ctx, within, titleOfLeft(batch), d.stopOf(batch)).get(ctx)
 		if ctx.Err() != nil {
 			return // the run's end stops them
 		}
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("turns on a cluster that was gone not seen to stop", "error", err)
+			break
 		}
-		d.abandoned = d.abandoned[len(batch):]
 		d.waste(ctx, batch, stopped)
+		if len(d.left(cluster)) > 0 && workflow.Sleep(ctx, stopLeftAgain) != nil {
+			return
+		}
 	}
+	d.attended = slices.DeleteFunc(d.attended, func(other string) bool { return other == cluster })
+	d.abandoned = slices.DeleteFunc(d.abandoned, func(p placed) bool { return p.handle.Cluster == cluster })
+}
+
+// left are the abandoned turns on a cluster.
+func (d *deliberation) left(cluster string) []placed {
+	return slices.DeleteFunc(slices.Clone(d.abandoned), func(p placed) bool { return p.handle.Cluster != cluster })
 }
 
 // stopLeft begins to stop what is still abandoned at the run's end; what it returns waits for that, not
 // for long. A cluster that stays away ends the turns by their run_seconds, and a worker when it is back.
 func (d *deliberation) stopLeft(ctx workflow.Context) (wait func()) {
-	batch := d.abandoned
-	if len(batch) == 0 {
-		return func() {}
+	var waits []func()
+	for d.attended = nil; d.unattended() != ""; {
+		cluster := d.unattended()
+		d.attended = append(d.attended, cluster)
+		batch := d.left(cluster)
+		stopping := StopTurns.call(ctx, leftWithin, titleOfLeft(batch), d.stopOf(batch))
+		waits = append(waits, func() {
+			stopped, err := stopping.get(ctx)
+			if err != nil {
+				workflow.GetLogger(ctx).Debug("turns on a cluster that is gone not stopped", "error", err)
+			}
+			d.waste(ctx, batch, stopped)
+		})
 	}
-	stopping := StopTurns.call(ctx, leftWithin, d.titleOfLeft(batch), d.stopOf(batch, false))
 	return func() {
-		stopped, err := stopping.get(ctx)
-		if err != nil {
-			workflow.GetLogger(ctx).Debug("turns on a cluster that is gone not stopped", "error", err)
+		for _, wait := range waits {
+			wait()
 		}
-		d.waste(ctx, batch, stopped)
 	}
 }
 
-func (d *deliberation) titleOfLeft(batch []placed) string {
+func titleOfLeft(batch []placed) string {
 	return fmt.Sprintf("stop · %s · left on %s", domain.Count(len(batch), "turn"), batch[0].handle.Cluster)
 }
 
-func (d *deliberation) stopOf(batch []placed, untilSeen bool) StopTurnsInput {
+func (d *deliberation) stopOf(batch []placed) StopTurnsInput {
 	in := StopTurnsInput{
-		DeliberationID: d.key.WorkflowID, Reason: "placed elsewhere", UntilSeen: untilSeen,
+		DeliberationID: d.key.WorkflowID, Reason: "placed elsewhere", Partly: true,
 		AnswerBytes: 1, // only what they cost is of interest
 	}
 	for _, p := range batch {
@@ -110,14 +165,22 @@ func (d *deliberation) stopOf(batch []placed, untilSeen bool) StopTurnsInput {
 	return in
 }
 
-// waste counts what abandoned turns cost.
+// waste counts what abandoned turns cost that were seen to end.
 func (d *deliberation) waste(ctx workflow.Context, batch []placed, stopped StopTurnsResult) {
 	for _, p := range batch {
-		if outcome, known := stopped.Outcomes[p.turn.ID()]; known {
-			came := outcome.Domain()
-			measureTurn(ctx, p.turn, p.handle.Cluster, came)
-			d.council = d.council.Waste(came.Usage)
+		outcome, known := stopped.Outcomes[p.turn.ID()]
+		if !known {
+			continue
+		}
+		came := outcome.Domain()
+		measureTurn(ctx, p.turn, p.handle.Cluster, came)
+		d.council = d.council.Waste(came.Usage)
+		if p.handle.Runner != "" && came.Kind != domain.OutcomeLost {
 			d.forgettable = append(d.forgettable, p.handle)
 		}
+		d.abandoned = slices.DeleteFunc(d.abandoned, func(other placed) bool { return other.turn.ID() == p.turn.ID() })
 	}
 }
+
+// stopLeftAgain is the pause before turns that weren't seen to end are asked for again.
+const stopLeftAgain = 5 * time.Second

@@ -75,7 +75,7 @@ func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
 	require.Equal(t, 2*(paid.Usage.PromptTokens+paid.Usage.CompletionTokens), result.Usage.WastedTokens)
 	stopped := map[domain.TurnID]bool{}
 	for _, in := range s.ray.stopped {
-		require.True(t, in.UntilSeen, "while the run goes on")
+		require.True(t, in.Partly, "while the run goes on")
 		require.Equal(t, len(in.Stop), clustersOf(in.Stop)["a"], "nothing else is stopped with it")
 		for _, handle := range in.Stop {
 			stopped[handle.TurnID] = true

@@ -58,10 +58,11 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			d.giveUp(ctx, w, failure)
 			return
 		}
-		if outcome.Kind == domain.OutcomeUnreachable {
-			d.leave(ctx, w.handle.Cluster)
+		next := w.turn.Attempt(w.turn.Number() + 1).After(outcome.Failure.Kind())
+		if outcome.Kind == domain.OutcomeUnreachable && d.movable() && !d.leave(ctx, w.handle.Cluster) {
+			next = w.turn // nowhere to go: the same turn, there, is found again
 		}
-		if !d.again(ctx, w, outcome.Failure.Kind()) {
+		if !d.again(ctx, w, next) {
 			return
 		}
 	}
@@ -76,7 +77,7 @@ func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, err
 	if w.handle.Runner == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, nil
 	}
-	in := AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.opening.GraceSeconds}
+	in := AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.grace()}
 	outcome, err := AwaitTurn.call(ctx, d.remaining(ctx)+safety, summary("poll", w.turn), in).get(ctx)
 	return outcome.Domain(), err
 }
@@ -102,8 +103,7 @@ func (d *deliberation) take(ctx workflow.Context, w *work, p placed, outcome dom
 
 // again waits out the delay and puts the agent's next attempt to Ray. False when there is nothing more
 // to wait for: the agent has failed, or the run is ending.
-func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.FailureKind) bool {
-	next := w.turn.Attempt(w.turn.Number() + 1).After(failed)
+func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bool {
 	delay := workflow.TimerOptions{Summary: summary("retry", next)}
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
 		return false
@@ -117,14 +117,19 @@ func (d *deliberation) again(ctx workflow.Context, w *work, failed domain.Failur
 		d.giveUp(ctx, w, failureOf(err))
 		return false
 	}
+	if accepted.Refusal == "" {
+		d.abandon(w)
+	}
 	d.showCouncil(ctx)
 	return accepted.Refusal == "" || accepted.Elsewhere
 }
 
 // next makes another attempt the agent's turn; what may still run of the ones before is kept in mind.
 func (d *deliberation) next(w *work, turn domain.Turn) {
+	if turn.ID() == w.turn.ID() {
+		return
+	}
 	w.adrift = w.running()
-	d.abandon(w)
 	w.turn, w.handle, w.ended = turn, Handle{}, false
 	d.council = d.council.Submit(turn, domain.Handle{})
 }
@@ -139,7 +144,7 @@ func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run
 	in := SubmitTurnsInput{
 		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
 		Cluster: d.cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
-		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.opening.GraceSeconds,
+		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.grace(),
 	}
 	if !d.submitted {
 		in.Request, d.submitted = d.opening.Request, true

@@ -76,7 +76,7 @@ type StopTurnsInput struct {
 	Forget         []Handle `json:"forget,omitempty"`
 	AnswerBytes    int      `json:"answer_bytes,omitempty"`
 	Reason         string   `json:"reason,omitempty"`
-	UntilSeen      bool     `json:"until_seen,omitempty"` // tried until each is seen to have ended
+	Partly         bool     `json:"partly,omitempty"` // what is known of some is an answer
 }
 
 // StopTurnsResult is what became of each stopped turn.

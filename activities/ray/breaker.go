@@ -15,6 +15,9 @@ import (
 const (
 	// tripAfter is how many calls in a row must stay unanswered before the cluster isn't asked any more.
 	tripAfter = 5
+	// tripBehind is how long before them the last answer must be: what one lost gateway costs at once is no
+	// sign that the cluster is away.
+	tripBehind = 2 * time.Second
 	// openFor is how long it isn't asked: about what a gateway takes to come back.
 	openFor = 3 * time.Second
 )
@@ -35,31 +38,33 @@ func (s BreakerState) String() string { return gobreaker.State(s).String() }
 type use int
 
 const (
-	// guarded calls aren't made while the cluster is away: hundreds of waits would ask in vain.
-	guarded use = iota
-	// probing calls find out whether it is back.
-	probing
+	// waiting calls aren't made while the cluster is away: hundreds of them would ask in vain, and one that
+	// found it back would keep everybody else out for as long as its turn takes.
+	waiting use = iota
+	// asking calls find out whether it is back, one at a time.
+	asking
 	// unguarded calls are made whatever was heard: a stop is worth a try.
 	unguarded
 )
 
 // breaker keeps calls from a cluster that doesn't answer. Only silence counts against it: whatever the app
-// says, also that it is full, is an answer.
+// says, also that it is full, is an answer. A submit or [Client.Info] closes it again.
 type breaker struct {
 	steps *gobreaker.TwoStepCircuitBreaker[struct{}]
 	last  atomic.Pointer[string] // why a call wasn't answered
+	heard atomic.Int64           // when one was, in Unix nanoseconds
 }
 
 func newBreaker(name string, changed func(from, to BreakerState, why string)) *breaker {
 	b := &breaker{}
 	b.steps = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:         name,
-		Timeout:      openFor,
-		ReadyToTrip:  func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= tripAfter },
-		IsSuccessful: func(err error) bool { return !unanswered(err) },
-		IsExcluded: func(err error) bool {
-			return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+		Name:    name,
+		Timeout: openFor,
+		ReadyToTrip: func(counts gobreaker.Counts) bool {
+			return counts.ConsecutiveFailures >= tripAfter && time.Since(time.Unix(0, b.heard.Load())) >= tripBehind
 		},
+		IsSuccessful: func(err error) bool { return !unanswered(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if changed != nil {
 				changed(BreakerState(from), BreakerState(to), b.why())
@@ -69,9 +74,10 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 	return b
 }
 
+// unanswered includes the end of a caller's time: a submit's is shorter than the client's own.
 func unanswered(err error) bool {
 	ours, is := errors.AsType[*domain.Error](err)
-	return is && ours.Kind == domain.KindUnreachable
+	return is && ours.Kind == domain.KindUnreachable || errors.Is(err, context.DeadlineExceeded)
 }
 
 // admit is asked before a call, and told its error after it. The error is why the call isn't made.
@@ -79,8 +85,7 @@ func (b *breaker) admit(as use) (done func(error), refused error) {
 	if as == unguarded {
 		return func(error) {}, nil
 	}
-	// A half-open breaker takes one call: a wait would keep everybody else out for as long as its turn takes.
-	if as == guarded && b.steps.State() != gobreaker.StateClosed {
+	if as == waiting && b.steps.State() != gobreaker.StateClosed {
 		return nil, b.refusal()
 	}
 	told, err := b.steps.Allow()
@@ -88,13 +93,19 @@ func (b *breaker) admit(as use) (done func(error), refused error) {
 		return nil, b.refusal()
 	}
 	return func(err error) {
-		if unanswered(err) {
-			why := errors.Unwrap(err).Error()
-			b.last.Store(&why)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			b.because("no answer in time")
+		case unanswered(err):
+			b.because(errors.Unwrap(err).Error())
+		case !errors.Is(err, context.Canceled):
+			b.heard.Store(time.Now().UnixNano())
 		}
 		told(err)
 	}, nil
 }
+
+func (b *breaker) because(why string) { b.last.Store(&why) }
 
 func (b *breaker) refusal() error {
 	return fmt.Errorf("not asked for a moment, since it did not answer: %s", b.why())

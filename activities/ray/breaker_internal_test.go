@@ -20,7 +20,7 @@ func silent(why string) error {
 func (b *breaker) ends(t *testing.T, calls int, err error) {
 	t.Helper()
 	for range calls {
-		done, refused := b.admit(guarded)
+		done, refused := b.admit(waiting)
 		require.NoError(t, refused)
 		done(err)
 	}
@@ -34,27 +34,27 @@ func TestBreaker_KeepsCallsFromAClusterThatIsAway(t *testing.T) {
 		})
 		b.ends(t, tripAfter, silent("connection refused"))
 
-		_, refused := b.admit(guarded)
+		_, refused := b.admit(waiting)
 		require.ErrorContains(t, refused, "connection refused", "people still read why")
-		_, refused = b.admit(probing)
+		_, refused = b.admit(asking)
 		require.Error(t, refused, "not even whether it is back")
 		done, refused := b.admit(unguarded)
 		require.NoError(t, refused, "a stop is tried in any case")
 		done(nil)
 
 		time.Sleep(openFor + time.Millisecond)
-		_, refused = b.admit(guarded)
+		_, refused = b.admit(waiting)
 		require.Error(t, refused, "a probe goes first")
-		probe, refused := b.admit(probing)
+		probe, refused := b.admit(asking)
 		require.NoError(t, refused)
-		_, refused = b.admit(probing)
+		_, refused = b.admit(asking)
 		require.Error(t, refused, "one at a time")
 		probe(silent("no answer within 5s"))
-		_, refused = b.admit(guarded)
+		_, refused = b.admit(waiting)
 		require.ErrorContains(t, refused, "no answer within 5s")
 
 		time.Sleep(openFor + time.Millisecond)
-		probe, refused = b.admit(probing)
+		probe, refused = b.admit(asking)
 		require.NoError(t, refused)
 		probe(nil)
 		b.ends(t, 1, nil)
@@ -72,7 +72,6 @@ func TestBreaker_OnlySilenceCounts(t *testing.T) {
 		"a runner that is away": &domain.Error{Kind: domain.KindUnavailable, Op: "submit", Err: errors.New("503")},
 		"a refused token":       &domain.Error{Kind: domain.KindDenied, Op: "submit", Err: errors.New("401")},
 		"a caller that left":    context.Canceled,
-		"a caller's own time":   context.DeadlineExceeded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBreaker("a", nil)
@@ -89,4 +88,24 @@ func TestBreaker_AnAnswerInBetweenStartsTheCountAnew(t *testing.T) {
 		b.ends(t, 1, nil)
 	}
 	require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+}
+
+func TestBreaker_ABurstBehindAnAnswerIsNoSign(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker("a", nil)
+		b.ends(t, 1, nil)
+		b.ends(t, 100, silent("reset")) // a gateway dies with a hundred waits
+		require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+
+		time.Sleep(tripBehind)
+		b.ends(t, 1, silent("reset"))
+		require.Equal(t, BreakerOpen, BreakerState(b.steps.State()))
+	})
+}
+
+func TestBreaker_ACallersOwnTimeCounts(t *testing.T) {
+	b := newBreaker("a", nil)
+	b.ends(t, tripAfter, context.DeadlineExceeded)
+	_, refused := b.admit(waiting)
+	require.ErrorContains(t, refused, "no answer in time")
 }

@@ -109,7 +109,7 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{
 		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",
-		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer,
+		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer, as: asking,
 	}
 	var answer acceptanceAnswer
 	if err := c.ask(ctx, ask, &answer); err != nil {

@@ -46,7 +46,7 @@ type HeldTurn struct {
 
 // Info asks the app about itself. The error is the context's or a [*domain.Error].
 func (c *Client) Info(ctx context.Context) (Info, error) {
-	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.probe, limit: shortAnswer, as: probing}
+	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.probe, limit: shortAnswer, as: asking}
 	var info Info
 	if err := c.ask(ctx, ask, &info); err != nil {
 		return Info{}, err
