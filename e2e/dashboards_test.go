@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/assert"
@@ -162,7 +163,7 @@ func (e exported) add(t require.TestingT, text string) {
 		}
 		series, err := promql.ParseMetric(line[:value])
 		require.NoError(t, err, line)
-		name := series.Get(labels.MetricName)
+		name := series.Get(model.MetricNameLabel)
 		if e[name] == nil {
 			e[name] = map[string]bool{}
 		}
