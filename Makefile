@@ -53,6 +53,7 @@ integration: ## the Go tests against a whole stack
 	  go test -tags=integration -count=1 -timeout 20m -p 1 -parallel 8 ./e2e ./starter ./activities/ray ./worker'
 
 chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=… repeats a run
+	@rm -f .dev/chaos.md
 	$(STACK) run --home .dev/chaos --free-ports --with ray2,rayapp2 --without worker -- \
 	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e \
 	    -matrix -seed $(or $(SEED),0) -slower $(or $(SLOWER),1) -table $(CURDIR)/.dev/chaos.md; \

@@ -128,8 +128,8 @@ func cancelledRunning(f *field) {
 
 func cancelledBetween(f *field) {
 	f.downModel(endsCancelled)
-	eventually(f.t, "most agents wait for their third attempt or a later one", func(c *assert.CollectT) {
-		require.GreaterOrEqual(c, len(f.made(c)), 3*f.turns)
+	eventually(f.t, "most agents have failed twice", func(c *assert.CollectT) {
+		require.GreaterOrEqual(c, len(f.made(c)), 2*f.turns)
 	})
 	f.moment()
 	f.cancel()

@@ -65,6 +65,9 @@ func pausedByCommand(f *field) {
 	f.worker()
 	f.begin(endsCompleted)
 	f.running()
+	for _, tr := range f.trials {
+		waitedFor(f.t, tr.run, len(tr.request.Agents))
+	}
 	f.command("activity", "pause", "--activity-type", workflows.AwaitTurn.Name())
 	f.paused()
 	f.release()

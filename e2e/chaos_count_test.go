@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/stretchr/testify/assert"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -127,11 +127,7 @@ func (f *field) leftOnRay(since time.Time) int {
 	for until := since.Add(f.allowed().left); ; time.Sleep(time.Second) {
 		left := 0
 		for _, app := range f.clusters {
-			for _, each := range f.held(f.t, app) {
-				if each.unfinished() {
-					left++
-				}
-			}
+			left += len(f.unfinished(app))
 		}
 		if left == 0 || time.Now().After(until) {
 			return left
@@ -139,13 +135,16 @@ func (f *field) leftOnRay(since time.Time) int {
 	}
 }
 
-// held are the row's turns that a cluster knows.
-func (f *field) held(t require.TestingT, app string) []turn {
+// unfinished are the row's turns that a cluster still works on. One that has just been hurt is asked again.
+func (f *field) unfinished(app string) []turn {
+	f.t.Helper()
 	ours := map[string]bool{}
 	for _, tr := range f.trials {
 		ours[tr.run.GetID()] = true
 	}
-	return slices.DeleteFunc(turnsOf(t, app), func(each turn) bool { return !ours[each.Deliberation] })
+	var all []turn
+	eventually(f.t, "Ray lists its turns", func(c *assert.CollectT) { all = turnsOf(c, app) })
+	return slices.DeleteFunc(all, func(each turn) bool { return !ours[each.Deliberation] || !each.unfinished() })
 }
 
 // endOf waits until a run ends. A Temporal that is away is asked again.

@@ -169,7 +169,7 @@ func (f *field) running() {
 func (f *field) holding(open int) {
 	f.t.Helper()
 	require.EventuallyWithT(f.t, func(c *assert.CollectT) { require.Equal(c, open, f.open(c)) },
-		2*patience, 500*time.Millisecond, "the model holds the turns")
+		time.Duration(float64(patience)*max(1, *chaosSlow)), 500*time.Millisecond, "the model holds the turns")
 }
 
 // quiet waits until the model has no call open.
@@ -225,21 +225,24 @@ func (f *field) over() { f.healed = time.Now() }
 // lose counts the row's turns that run on an app's runner and will die with it; all runners without a name.
 func (f *field) lose(app, runner string) {
 	f.t.Helper()
-	for _, held := range f.held(f.t, app) {
-		if held.unfinished() && (runner == "" || held.Runner == runner) {
+	for _, held := range f.unfinished(app) {
+		if runner == "" || held.Runner == runner {
 			f.died++
 		}
 	}
 }
 
-// allowed is what the row may cost, given how many turns its fault took with it.
+// allowed is what the row may cost, given how many turns its fault took with it. On a slower machine an
+// answer takes longer from its runner to a worker, and so more of them die on the way.
 func (f *field) allowed() allowance {
+	slower := *chaosSlow
 	allowed := f.row.allows
-	allowed.calls += f.died
+	allowed.calls = int(float64(allowed.calls)*slower) + f.died
+	allowed.paid = int(float64(allowed.paid) * slower)
 	if allowed.unheard {
 		allowed.paid += f.died
 	}
-	allowed.recovery = time.Duration(float64(allowed.recovery) * *chaosSlow)
-	allowed.left = time.Duration(float64(allowed.left) * *chaosSlow)
+	allowed.recovery = time.Duration(float64(allowed.recovery) * slower)
+	allowed.left = time.Duration(float64(allowed.left) * slower)
 	return allowed
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -79,10 +80,14 @@ func agentOf(e event) string {
 	return data.AgentID
 }
 
-// numberOf is an event's place in its run: the id is <deliberation>/<run>/<number>-<event>.
+// numberOf is an event's place in its run: the id is <deliberation>/<run>/<number>-<event>. One without a
+// number was told from outside, after the run.
 func numberOf(id string) int {
 	number, _, _ := strings.Cut(id[strings.LastIndex(id, "/")+1:], "-")
-	n, _ := strconv.Atoi(number)
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return math.MaxInt
+	}
 	return n
 }
 

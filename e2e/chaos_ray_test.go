@@ -13,7 +13,7 @@ import (
 var rayRows = []row{
 	{
 		name: "runner killed", quick: true, alone: true, story: runnerKilled,
-		allows: allowance{paid: 2, calls: 2, recovery: 2*slowest + 20*time.Second, left: 5 * time.Second},
+		allows: allowance{unheard: true, paid: 2, calls: 2, recovery: 2*slowest + 20*time.Second, left: 5 * time.Second},
 	},
 	{
 		name: "gateway replica killed", alone: true, story: gatewayKilled,

@@ -26,7 +26,9 @@ const tableHead = `| fault | in flight | ended as they must | wrong | calls need
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 `
 
-func (t *table) add(r row, allowed allowance, n figures) {
+// add takes a row, and keeps what there is so far in the file that was asked for.
+func (t *table) add(tb testing.TB, r row, allowed allowance, n figures) {
+	tb.Helper()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.lines == nil {
@@ -35,19 +37,18 @@ func (t *table) add(r row, allowed allowance, n figures) {
 	t.lines[r.name] = fmt.Sprintf("| %s | %d | %d | %d | %d | %d (%d) | %d (%d) | %d | %d | %d | %d | %.1f s (%.0f s) |\n",
 		r.name, n.accepted, n.asTheyMust, n.wrong, n.calls, n.beyond, allowed.calls, n.paid, allowed.paid,
 		n.lost, n.doubled, n.disordered, n.left, n.recovery.Seconds(), allowed.recovery.Seconds())
+	if *chaosTable != "" {
+		require.NoError(tb, os.WriteFile(*chaosTable, []byte(t.String()), 0o600))
+	}
 }
 
-// print shows the rows in their order, and keeps them in the file that was asked for.
-func (t *table) print(tb testing.TB) {
-	tb.Helper()
+// String has the rows in their order.
+func (t *table) String() string {
 	var text strings.Builder
 	text.WriteString(tableHead)
 	for _, r := range allRows() {
 		text.WriteString(t.lines[r.name])
 	}
 	fmt.Fprintf(&text, "\nSeed %d, %d rows, %.0f s, allowed times × %g.\n", t.seed, len(t.lines), time.Since(t.began).Seconds(), *chaosSlow)
-	fmt.Print("\n" + text.String() + "\n")
-	if *chaosTable != "" {
-		require.NoError(tb, os.WriteFile(*chaosTable, []byte(text.String()), 0o600))
-	}
+	return text.String()
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"flag"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
@@ -34,8 +35,8 @@ type allowance struct {
 	calls int
 	// paid is how many answers may be paid for twice, because the first one died before a worker had it.
 	paid int
-	// unheard allows that of every turn that dies: a Ray that is told to stop closes its door before its
-	// runners end, and they get answers meanwhile that nobody can fetch any more.
+	// unheard allows that of every turn that dies with its runner: it may have been answered by then. A Ray
+	// that is told to stop even closes its door before its runners end.
 	unheard bool
 	// recovery is the time from the fault's end to the last deliberation's.
 	recovery time.Duration
@@ -47,7 +48,7 @@ type allowance struct {
 func TestChaos(t *testing.T) {
 	seed := seedOf(t)
 	results := &table{seed: seed, began: time.Now()}
-	t.Cleanup(func() { results.print(t) })
+	t.Cleanup(func() { fmt.Printf("\n%s\n", results) })
 	for _, r := range allRows() {
 		if !r.quick && !*chaosAll {
 			continue
@@ -60,7 +61,7 @@ func TestChaos(t *testing.T) {
 			r.story(f)
 			f.settle()
 			found := f.count()
-			results.add(r, f.allowed(), found)
+			results.add(t, r, f.allowed(), found)
 			for _, broken := range found.breaks(f.allowed()) {
 				t.Error(broken)
 			}

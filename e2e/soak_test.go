@@ -58,7 +58,7 @@ func TestSoak(t *testing.T) {
 	found := s.count()
 
 	results := &table{seed: seed, began: time.Now()}
-	results.add(r, s.allowed(), found)
+	results.add(t, r, s.allowed(), found)
 	fmt.Printf("\nfaults: %v\n\n%s%s\n%s\n", s.counts, tableHead, results.lines[r.name], memory)
 	for _, broken := range append(found.breaks(s.allowed()), memory.grown()...) {
 		t.Error(broken)
