@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,12 +35,22 @@ func TestVersioning_CheckConfigShowsIt(t *testing.T) {
 
 // oneBuild is a server that knows one build, which somebody makes current.
 type oneBuild struct {
+	mu   sync.Mutex
 	info client.WorkerDeploymentVersionInfo
 	err  error
 }
 
 func (b *oneBuild) describe(context.Context, client.WorkerDeploymentDescribeVersionOptions) (client.WorkerDeploymentVersionDescription, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return client.WorkerDeploymentVersionDescription{Info: b.info}, b.err
+}
+
+// between changes something while nobody looks.
+func (b *oneBuild) between(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
 }
 
 func TestRouting_TellsEachChangeOnce(t *testing.T) {
@@ -54,25 +65,27 @@ func TestRouting_TellsEachChangeOnce(t *testing.T) {
 			namespace: "prod", describe: server.describe, log: slog.New(slog.NewTextHandler(&log, nil)),
 		}.watch(ctx)
 		told := func() string {
-			log.Reset()
+			server.between(log.Reset)
 			time.Sleep(2 * routingEvery) // the test's own clock
 			synctest.Wait()
 			return log.String()
 		}
 
 		require.Empty(t, told())
-		server.err, server.info.TaskQueuesInfos = nil, make([]client.WorkerDeploymentTaskQueueInfo, 3)
+		server.between(func() {
+			server.err, server.info.TaskQueuesInfos = nil, make([]client.WorkerDeploymentTaskQueueInfo, 3)
+		})
 		require.Empty(t, told(), "it can't be made current yet")
-		server.info.TaskQueuesInfos = make([]client.WorkerDeploymentTaskQueueInfo, 4)
+		server.between(func() { server.info.TaskQueuesInfos = make([]client.WorkerDeploymentTaskQueueInfo, 4) })
 		first := told()
 		require.Equal(t, 1, strings.Count(first, getsNone), first)
 		require.Contains(t, first, "temporal worker deployment set-current-version --namespace prod --deployment-name deliberation --build-id b1")
-		server.info.CurrentSinceTime = time.Now()
+		server.between(func() { server.info.CurrentSinceTime = time.Now() })
 		require.Equal(t, 1, strings.Count(told(), getsSome))
 		require.Empty(t, told())
-		server.info.CurrentSinceTime = time.Time{}
+		server.between(func() { server.info.CurrentSinceTime = time.Time{} })
 		require.Contains(t, told(), getsNone)
-		server.info.RampPercentage = 5
+		server.between(func() { server.info.RampPercentage = 5 })
 		require.Contains(t, told(), getsSome)
 	})
 }
