@@ -50,7 +50,7 @@ integration: ## the Go tests against a whole stack
 	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 20m -p 1 -parallel 8 ./e2e ./starter ./activities/ray ./worker'
+	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e ./starter ./activities/ray ./worker'
 
 chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=… repeats a run
 	@rm -f .dev/chaos.md
