@@ -12,7 +12,7 @@ import (
 // What dies here is shared by all that runs on the stack's Ray.
 var rayRows = []row{
 	{
-		name: "runner killed", quick: true, alone: true, story: runnerKilled,
+		name: "runner killed", alone: true, story: runnerKilled,
 		allows: allowance{unheard: true, paid: 2, calls: 2, recovery: 2*slowest + 20*time.Second, left: 5 * time.Second},
 	},
 	{

@@ -26,7 +26,7 @@ var wireRows = []row{
 		allows: allowance{recovery: 20 * time.Second, left: 5 * time.Second},
 	},
 	{
-		name: "submit's answer lost", quick: true, story: submitsAnswerLost,
+		name: "submit's answer lost", story: submitsAnswerLost,
 		allows: allowance{recovery: slowest + 30*time.Second, left: 5 * time.Second},
 	},
 	{

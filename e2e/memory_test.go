@@ -98,7 +98,7 @@ func (m *memory) String() string {
 func TestMemoryThatGrowsIsSeen(t *testing.T) {
 	growing := make([]float64, 0, 90)
 	for i := range 90 {
-		growing = append(growing, 100+float64(i))
+		growing = append(growing, 100+3*float64(i))
 	}
 	flat := slices.Repeat([]float64{150, 155}, 45)
 	m := &memory{series: map[string][]float64{"growing": growing, "flat": flat, "gone": make([]float64, 90)}}

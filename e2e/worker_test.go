@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +32,8 @@ func startWorker(t *testing.T, taskQueue string, settings ...string) *worker {
 	require.NoError(t, err)
 	w := &worker{cmd: exec.Command(filepath.Join(built, "worker")), log: log.Name(), address: address}
 	w.cmd.Stdout, w.cmd.Stderr = log, log
-	w.cmd.Env = append(append(os.Environ(), "DELIBERATION_TASK_QUEUE="+taskQueue,
+	ours := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "DELIBERATION_TEST_") })
+	w.cmd.Env = append(append(ours, "DELIBERATION_TASK_QUEUE="+taskQueue,
 		"DELIBERATION_HEALTH_ADDR="+address, "DELIBERATION_METRICS_ADDR="+address), settings...)
 	require.NoError(t, w.cmd.Start())
 	t.Cleanup(func() {
