@@ -208,7 +208,8 @@ func (r *rolling) figures() *domain.ExecutionFigures {
 	if r.sum.Completed > 0 {
 		figures.AverageMS = float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed)
 		for _, share := range []float64{0.5, 0.95} {
-			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * share))
+			rank := domain.NearestRank(share, int(r.times.TotalCount())) // the histogram's own may be the one below
+			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * float64(rank) / float64(r.times.TotalCount())))
 		}
 	}
 	return figures

@@ -51,6 +51,17 @@ func TestRollUp_KeepsWhatVisibilityForgets(t *testing.T) {
 	require.InEpsilon(t, 2000, second.Stats.P95MS, 0.01)
 }
 
+func TestRollUp_TakesTheNearestRank(t *testing.T) {
+	visibility := &fakeVisibility{page: 20}
+	for n := range 12 {
+		ends(visibility.starts(n), "Completed", time.Duration(n+1)*time.Second)
+	}
+
+	out := tryCountFrom(t, visibility, workflows.RollUp{})
+
+	require.InEpsilon(t, 12_000, out.Stats.P95MS, 0.01, "95 % of 12 are 11.4: the twelfth")
+}
+
 func TestRollUp_ReadsAgainOnlyTheLastFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		visibility := &fakeVisibility{page: 3}

@@ -166,6 +166,10 @@ func (s ExecutionStats) PercentileMS(share float64) float64 {
 		return 0
 	}
 	ordered := slices.Sorted(slices.Values(s.executions))
-	rank := int(share*float64(len(ordered)) + 0.9999999)
-	return float64(ordered[max(1, min(rank, len(ordered)))-1]) / float64(time.Millisecond)
+	return float64(ordered[NearestRank(share, len(ordered))-1]) / float64(time.Millisecond)
+}
+
+// NearestRank is the place, from 1, of the value that share of count ordered ones stay within.
+func NearestRank(share float64, count int) int {
+	return max(1, min(int(share*float64(count)+0.9999999), count))
 }
