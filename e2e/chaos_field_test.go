@@ -168,8 +168,17 @@ func (f *field) running() {
 // holding waits until the model has so many calls open.
 func (f *field) holding(open int) {
 	f.t.Helper()
-	require.EventuallyWithT(f.t, func(c *assert.CollectT) { require.Equal(c, open, f.open(c)) },
-		time.Duration(float64(patience)*max(1, *chaosSlow)), 500*time.Millisecond, "the model holds the turns")
+	f.held(func(c *assert.CollectT) { require.Equal(c, open, f.open(c)) })
+}
+
+func (f *field) holdingAtLeast(open int) {
+	f.t.Helper()
+	f.held(func(c *assert.CollectT) { require.GreaterOrEqual(c, f.open(c), open) })
+}
+
+func (f *field) held(holds func(c *assert.CollectT)) {
+	f.t.Helper()
+	require.EventuallyWithT(f.t, holds, time.Duration(float64(patience)*max(1, *chaosSlow)), 500*time.Millisecond, "the model holds the turns")
 }
 
 // quiet waits until the model has no call open.

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 )
 
 var (
@@ -18,6 +21,9 @@ var (
 	chaosSlow  = flag.Float64("slower", 10, "of TestChaos: how many times more time the rows have, on a machine that others use too")
 	chaosTable = flag.String("table", "", "of TestChaos: the file that gets the table")
 )
+
+// atATime is how many rows share the stack: on two cores, more of them only wait for each other.
+const atATime = 3
 
 // row is one fault, met by at least twenty deliberations in flight, and what it may cost.
 type row struct {
@@ -49,6 +55,7 @@ func TestChaos(t *testing.T) {
 	seed := seedOf(t)
 	results := &table{seed: seed, began: time.Now()}
 	t.Cleanup(func() { fmt.Printf("\n%s\n", results) })
+	room := semaphore.NewWeighted(atATime)
 	for _, r := range allRows() {
 		if !r.quick && !*chaosAll {
 			continue
@@ -56,6 +63,8 @@ func TestChaos(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			if !r.alone {
 				t.Parallel()
+				require.NoError(t, room.Acquire(t.Context(), 1))
+				defer room.Release(1)
 			}
 			f := newField(t, r, seed)
 			r.story(f)

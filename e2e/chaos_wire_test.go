@@ -65,14 +65,17 @@ func resetInMidBody(f *field) {
 	f.over()
 }
 
-// No byte of an answer comes through: the app does the work, the worker doesn't learn of it.
+// No byte of an answer comes through: the app does the work, the worker doesn't learn of it. After five such
+// submits the worker's breaker lets one at a time try, the others wait for it.
 func submitsAnswerLost(f *field) {
 	proxy := f.workerBehindProxy()
 	f.poison(proxy, "deaf", "limit_data", "downstream", 1, `{"bytes":0}`)
 	f.begin(endsCompleted)
-	f.running()
+	f.holdingAtLeast(f.turns / 4)
+	f.moment()
 	require.NoError(f.t, proxy.Toxics.RemoveToxic(f.t.Context(), "deaf"))
 	f.over()
+	f.running()
 	f.release()
 }
 

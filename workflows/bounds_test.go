@@ -150,6 +150,6 @@ func TestBounds_TheLongestDeliberation(t *testing.T) {
 	_, err := s.run(timeout(council(1), 86400))
 	kind, _, _ := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
-	require.Equal(t, 86410, s.ray.submitted[0].RunSeconds)
+	require.Equal(t, 86460, s.ray.submitted[0].RunSeconds)
 	require.Equal(t, time.Hour, s.ray.submitted[0].GiveUpAt.Sub(*s.status().StartedAt))
 }

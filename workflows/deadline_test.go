@@ -136,7 +136,7 @@ func TestDeliberation_TheDeadlineRunsFromTheFirstAcceptance(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, workflows.StoppedDecided, result.StopReason)
 	require.Equal(t, int64(129_000), result.ExecutionTimeMS)
-	require.Equal(t, 40, s.ray.submitted[0].RunSeconds)
+	require.Equal(t, 90, s.ray.submitted[0].RunSeconds)
 	require.Equal(t, 3630, s.ray.submitted[0].KeepSeconds)
 }
 

@@ -54,8 +54,9 @@ const (
 	// forgetWithin bounds a courtesy: what isn't forgotten goes by itself after keep_seconds.
 	forgetWithin = 3 * time.Second
 	// runMargin lets the workflow's deadline come before the runner's own, which is for runs that were
-	// terminated: a turn must not fail by the one a moment before the other decides.
-	runMargin = 10 * time.Second
+	// terminated. The one counts from when the workflow hears of the acceptance, the other from the
+	// acceptance, which may be as much earlier as a worker or Temporal is busy or away just then.
+	runMargin = 60 * time.Second
 	// keepFor is how long Ray keeps an outcome beyond its turn's time, for workers that come back late.
 	keepFor = time.Hour
 	// newsWithin is how long a run's end waits for NATS before the outbox takes over.

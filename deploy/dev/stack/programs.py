@@ -60,7 +60,9 @@ NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worke
 def _temporal(record: Record) -> Program:
     urls, ports = record.urls(), record.ports
     command = [str(BIN / "temporal"), "server", "start-dev", "--ip", HOST, "--log-level", "warn"]
+    # A write-ahead log: several times the writes of a journal. It survives a killed server, not a power cut.
     command += ["--db-filename", str(record.layout.home / "temporal.db")]
+    command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["temporal_ui"])]
     return Program(
         name="temporal",
