@@ -7,7 +7,7 @@ RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo up down clean status logs test unit integration pytest chaos soak statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration pytest chaos soak rush statistics check fmt histories
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=
 soak: ## 200 deliberations in flight for 10 minutes (FOR=…), with faults by chance; SEED=… repeats a run
 	$(STACK) run --home .dev/soak --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0)
+
+rush: ## 10,000 deliberations at once (MANY=…), of one agent each, while the model answers none: half an hour
+	$(STACK) run --home .dev/rush --free-ports --without worker -- \
+	  go test -tags=integration -count=1 -timeout 90m -run '^TestRush' ./e2e -v -rush $(or $(MANY),10000)
 
 statistics: ## 2,000 deliberations counted by hand, and the statistics' time with 10,000: minutes
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \

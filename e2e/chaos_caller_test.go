@@ -18,11 +18,11 @@ import (
 var callerRows = slices.Concat([]row{
 	{
 		name: "duplicate start", story: startedTwice,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "start with a changed request", story: startedOtherwise,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 }, cancelRows, deadlineRows, commandRows)
 
@@ -80,30 +80,30 @@ func startedOtherwise(f *field) {
 var cancelRows = []row{
 	{
 		name: "cancel while queued", story: cancelledQueued,
-		allows: allowance{recovery: 30 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: unanswered + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "cancel while running", quick: true, story: cancelledRunning,
-		allows: allowance{recovery: 10 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: bustle, left: 5 * time.Second},
 	},
 	{
 		name: "cancel between attempts", story: cancelledBetween,
-		allows: allowance{recovery: 10 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: bustle, left: 5 * time.Second},
 	},
 }
 
 var deadlineRows = []row{
 	{
 		name: "deadline while queued", story: lateQueued,
-		allows: allowance{recovery: 40 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 20*time.Second + unanswered + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "deadline while running", story: lateRunning,
-		allows: allowance{recovery: 33 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 30*time.Second + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "deadline between attempts", story: lateBetween,
-		allows: allowance{recovery: 33 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 30*time.Second + bustle, left: 5 * time.Second},
 	},
 }
 

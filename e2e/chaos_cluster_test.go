@@ -19,7 +19,7 @@ const (
 var clusterRows = []row{
 	{
 		name: "cluster 1 of 2 comes back", alone: true, story: firstClusterComesBack,
-		allows: allowance{recovery: stopAgain + slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: stopAgain + slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "cluster 1 of 2 dies for good", alone: true, story: firstClusterDies,

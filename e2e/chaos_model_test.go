@@ -13,31 +13,31 @@ import (
 var modelRows = []row{
 	{
 		name: "model 500s", quick: true, story: modelFailsOnce(step{"status": 500}),
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model 503s", story: modelFailsOnce(step{"status": 503, "headers": map[string]string{"Retry-After": "1"}}),
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model hangs", story: modelHangs,
-		allows: allowance{recovery: 25 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 20*time.Second + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model resets in mid-stream", story: modelResets,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model answers garbage", story: modelAnswersGarbage,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model ends with length", story: modelEndsWithLength,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "model refuses the schema", story: modelRefusesTheSchema,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 }
 

@@ -15,19 +15,19 @@ var serverRows = []row{
 	},
 	{
 		name: "NATS stopped and started", alone: true, story: natsRestarted,
-		allows: allowance{recovery: slowest + 10*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "NATS never there", quick: true, story: natsNeverThere,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "NATS not configured", story: natsNotConfigured,
-		allows: allowance{recovery: slowest + 10*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "NATS slow", story: natsSlow,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 }
 

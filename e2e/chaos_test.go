@@ -22,8 +22,14 @@ var (
 	chaosTable = flag.String("table", "", "of TestChaos: the file that gets the table")
 )
 
-// atATime is how many rows share the stack: on two cores, more of them only wait for each other.
-const atATime = 3
+const (
+	// atATime is how many rows share the stack: on two cores, more of them only wait for each other.
+	atATime = 2
+	// bustle is what twenty deliberations that end together take on two cores, with another row's beside them.
+	bustle = 20 * time.Second
+	// unanswered is when a stop is given up that nobody answers.
+	unanswered = 20 * time.Second
+)
 
 // row is one fault, met by at least twenty deliberations in flight, and what it may cost.
 type row struct {

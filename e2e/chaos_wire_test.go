@@ -15,7 +15,7 @@ import (
 var wireRows = []row{
 	{
 		name: "Ray unreachable for 60 s", story: rayUnreachable,
-		allows: allowance{recovery: 20 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 10*time.Second + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "Ray latency 2 s with jitter", story: rayLatency,
@@ -23,15 +23,15 @@ var wireRows = []row{
 	},
 	{
 		name: "reset in mid-body", quick: true, story: resetInMidBody,
-		allows: allowance{recovery: 20 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 10*time.Second + bustle, left: 5 * time.Second},
 	},
 	{
-		name: "submit's answer lost", story: submitsAnswerLost,
+		name: "submit's answer lost", quick: true, story: submitsAnswerLost,
 		allows: allowance{recovery: slowest + 30*time.Second, left: 5 * time.Second},
 	},
 	{
 		name: "await's answer lost", story: awaitsAnswerLost,
-		allows: allowance{recovery: 20 * time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: 10*time.Second + bustle, left: 5 * time.Second},
 	},
 }
 

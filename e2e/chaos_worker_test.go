@@ -16,7 +16,7 @@ var workerRows = []row{
 	},
 	{
 		name: "worker SIGTERM", quick: true, story: workerToldToStop,
-		allows: allowance{recovery: slowest + 15*time.Second, left: 5 * time.Second},
+		allows: allowance{recovery: slowest + bustle, left: 5 * time.Second},
 	},
 	{
 		name: "two workers, one dies", story: oneOfTwoWorkersDies,

@@ -51,7 +51,8 @@ func storedEvents(t require.TestingT, js jetstream.JetStream, run client.Workflo
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"deliberation.events." + strings.ReplaceAll(run.GetID(), "/", "*") + ".>"},
+		FilterSubjects:    []string{"deliberation.events." + strings.ReplaceAll(run.GetID(), "/", "*") + ".>"},
+		InactiveThreshold: 5 * time.Second, // a server has room for so many only
 	})
 	require.NoError(t, err)
 	batch, err := consumer.FetchNoWait(100)

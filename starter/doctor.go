@@ -27,8 +27,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 attributes, the Ray app, NATS, the model server. Nothing is changed.
 
 Ray, NATS and the model server are looked at where this shell's variables say, which are the worker's:
-DELIBERATION_RAY_CLUSTERS, DELIBERATION_RAY_TOKEN[_FILE], NATS_URL, NATS_CREDS, NATS_CA; what isn't named is
-skipped. This machine may see them otherwise than the workers and the Ray cluster do.
+DELIBERATION_RAY_CLUSTERS, DELIBERATION_RAY_TOKEN[_FILE], NATS_URL, NATS_CREDS, NATS_CA, DELIBERATION_NATS_PREFIX;
+what isn't named is skipped. This machine may see them otherwise than the workers and the Ray cluster do.
 
 When a Ray cluster, a model server and a model are named, a runner of each cluster calls the model for one token,
 which costs what your model server charges for it, and shows whether turns can run. An older Ray app can't: then

@@ -34,7 +34,7 @@ func checkRay(ctx context.Context) []checked {
 	const variable = "DELIBERATION_RAY_CLUSTERS"
 	clusters := os.Getenv(variable)
 	if clusters == "" {
-		return []checked{skipped("ray", "%s is not set here", variable)}
+		return []checked{skipped("ray", "%s is not set here: take the worker's, or ask a worker: starter clusters --worker HOST:PORT", variable)}
 	}
 	token, err := rayToken()
 	if err != nil {
@@ -76,7 +76,7 @@ func rayToken() (string, error) {
 
 func (a rayApp) check(ctx context.Context) checked {
 	name, shown := "ray "+a.cluster, a.shown
-	const deploy = "deploy the app: serve run deliberation_ray.app:app --name deliberation --route-prefix /deliberation (locally: make up)"
+	const deploy = "deploy the app, with its own variables: python -m deliberation_ray.deploy (locally: make up)"
 	var health struct {
 		Status string `json:"status"`
 	}

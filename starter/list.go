@@ -48,7 +48,7 @@ listed as soon as Temporal's visibility knows, within seconds.`,
 	flags.StringVar(&o.story, "story", "", "only those of this story id")
 	flags.StringVar(&o.plan, "plan", "", "only those of this plan id")
 	flags.StringVar(&o.status, "status", "", "only those that are "+strings.Join(statusNames(), ", "))
-	flags.Var(&o.since, "since", "only those that were started since, for example 24h or 7d")
+	flags.Var(&o.since, "since", "only those that were started or have ended since, for example 24h or 7d")
 	flags.IntVar(&o.limit, "limit", 50, "how many at most")
 	complete(cmd, "status", statusNames()...)
 	complete(cmd, "since", "1h", "24h", "7d")
@@ -103,7 +103,7 @@ func (o listOptions) condition(cmd *cobra.Command) (condition, error) {
 	}
 	where := deliberations().is(workflows.AttributeRole.GetName(), o.role).is(workflows.AttributeTaskID.GetName(), o.task).
 		is(workflows.AttributeStoryID.GetName(), o.story).is(workflows.AttributePlanID.GetName(), o.plan).
-		from("StartTime", o.since.start())
+		since(o.since.start())
 	if o.status == "" {
 		return where, nil
 	}

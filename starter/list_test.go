@@ -55,6 +55,9 @@ func TestAConditionQuotesItsValues(t *testing.T) {
 	from := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.Equal(t, `WorkflowType='Deliberation' AND DeliberationRole='a\' OR \\\'' AND StartTime>='2026-01-02T03:04:05Z'`,
 		deliberations().is("DeliberationRole", `a' OR \'`).is("DeliberationTaskId", "").from("StartTime", from).from("CloseTime", time.Time{}).String())
+	require.Equal(t, `WorkflowType='Deliberation' AND (StartTime>='2026-01-02T03:04:05Z' OR (ExecutionStatus!='Running' AND CloseTime>='2026-01-02T03:04:05Z'))`,
+		deliberations().since(from).String())
+	require.Equal(t, deliberations(), deliberations().since(time.Time{}))
 }
 
 func TestPeriods(t *testing.T) {

@@ -43,6 +43,15 @@ func (c condition) from(attribute string, t time.Time) condition {
 	return append(c, fmt.Sprintf("%s>='%s'", attribute, t.UTC().Format(time.RFC3339Nano)))
 }
 
+// since adds that something of a deliberation happened: it was started, or it ended. What runs has no end,
+// but some visibility stores find it by one.
+func (c condition) since(t time.Time) condition {
+	if t.IsZero() {
+		return c
+	}
+	return append(c, fmt.Sprintf("(%s OR (ExecutionStatus!='Running' AND %s))", condition{}.from("StartTime", t), condition{}.from("CloseTime", t)))
+}
+
 func (c condition) String() string { return strings.Join(c, " AND ") }
 
 // list goes through what visibility has, page by page: those that run first, then the last to end.

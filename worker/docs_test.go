@@ -106,3 +106,16 @@ func TestDocs_NameEveryMetric(t *testing.T) {
 		require.Regexp(t, "`"+name+"(_seconds)?`", string(text))
 	}
 }
+
+func TestRunbook_HasEveryAlert(t *testing.T) {
+	rules, err := os.ReadFile("../deploy/prometheus/rules.yaml")
+	require.NoError(t, err)
+	page, err := os.ReadFile("../docs/runbook.md")
+	require.NoError(t, err)
+	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(string(rules), -1)
+	require.NotEmpty(t, alerts)
+	headings := strings.Join(regexp.MustCompile(`(?m)^## .+$`).FindAllString(string(page), -1), " ")
+	for _, alert := range alerts {
+		require.Regexp(t, `\b`+alert[1]+`\b`, headings)
+	}
+}

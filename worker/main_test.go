@@ -63,7 +63,7 @@ func TestRun_CheckConfigShowsWhatItReadWithoutItsSecrets(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	require.Equal(t, `Temporal: localhost:7233, namespace default, with API key, with TLS
 Ray cluster local: http://ray:8000/deliberation, with token
-Ray may be away: 1m0s, then turns go to another cluster; with one until the deadline
+Ray may be away: until the deadline; turns stay where they are
 Task queues: deliberations, deliberations-submit, deliberations-wait
 Slots: 64 to submit, 10000 to wait
 Worker versioning: off
@@ -76,6 +76,17 @@ Missing search attributes: registered
 The configuration is right.
 `, stdout)
 	require.Empty(t, stderr)
+}
+
+func TestRun_CheckConfigSaysHowLongAClusterMayBeAway(t *testing.T) {
+	two := "DELIBERATION_RAY_CLUSTERS=a=http://a:8000/deliberation,b=http://b:8000/deliberation"
+	for grace, shown := range map[string]string{
+		"30s": "30s, then turns go to another cluster", "0s": "until the deadline; turns stay where they are",
+	} {
+		_, stdout, _ := runWith(t, []string{two, "DELIBERATION_RAY_GRACE=" + grace}, "--check-config")
+
+		require.Contains(t, stdout, "Ray may be away: "+shown+"\n")
+	}
 }
 
 func TestRun_CheckConfigSaysThatThereAreNoEvents(t *testing.T) {

@@ -18,7 +18,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	for _, cluster := range c.RayClusters {
 		line("Ray cluster %s: %s, %s", cluster.name, cluster.url, with("token", c.RayToken != ""))
 	}
-	line("Ray may be away: %s, then turns go to another cluster; with one until the deadline", c.RayGrace)
+	line("Ray may be away: %s", c.shownGrace())
 	line("Task queues: %s, %s, %s", c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
 	line("Slots: %d to submit, %d to wait", c.SubmitSlots, c.WaitSlots)
 	line("Worker versioning: %s", c.shownVersion())
@@ -33,6 +33,13 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	line("Log: %s, %s", c.LogLevel, c.LogFormat)
 	line("Missing search attributes: %s", map[bool]string{true: "registered", false: "not registered"}[c.Register])
 	line("The configuration is right.")
+}
+
+func (c *config) shownGrace() string {
+	if len(c.RayClusters) == 1 || c.RayGrace == 0 {
+		return "until the deadline; turns stay where they are"
+	}
+	return c.RayGrace.String() + ", then turns go to another cluster"
 }
 
 func (c *config) printEvents(line func(format string, args ...any)) {

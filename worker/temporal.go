@@ -82,18 +82,20 @@ func namespaceID(ctx context.Context, from describer, namespace string, logger *
 		described, err := from.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
 		if err != nil {
 			err = fmt.Errorf("namespace %q: %w", namespace, err)
-			if final(err) {
-				return "", backoff.Permanent(err)
+			if hint, final := final(err); final {
+				return "", backoff.Permanent(fmt.Errorf("%w; set %s", err, hint))
 			}
 		}
 		return described.GetNamespaceInfo().GetId(), err
 	})
 }
 
-// final is an answer that asking again doesn't change.
-func final(err error) bool {
+// final is an answer that asking again doesn't change, and what to set.
+func final(err error) (hint string, is bool) {
+	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
+		return "TEMPORAL_API_KEY, or TEMPORAL_TLS_…", true
+	}
 	_, missing := errors.AsType[*serviceerror.NamespaceNotFound](err)
-	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
 	_, invalid := errors.AsType[*serviceerror.InvalidArgument](err)
-	return missing || denied || invalid
+	return "TEMPORAL_NAMESPACE", missing || invalid
 }

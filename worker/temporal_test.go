@@ -37,17 +37,18 @@ func TestNamespaceID_IsAskedForUntilTemporalIsWell(t *testing.T) {
 }
 
 func TestNamespaceID_AFinalAnswerEndsTheWorker(t *testing.T) {
-	for name, answer := range map[string]error{
-		"no such namespace": serviceerror.NewNamespaceNotFound("default"),
-		"not allowed":       serviceerror.NewPermissionDenied("no", ""),
+	for variable, answer := range map[string]error{
+		"TEMPORAL_NAMESPACE": serviceerror.NewNamespaceNotFound("default"),
+		"TEMPORAL_API_KEY":   serviceerror.NewPermissionDenied("no", ""),
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(variable, func(t *testing.T) {
 			from := &troubled{errors: []error{answer}}
 
 			_, err := namespaceID(t.Context(), from, "default", slog.New(slog.DiscardHandler))
 
 			require.ErrorIs(t, err, answer)
 			require.ErrorContains(t, err, `namespace "default"`)
+			require.ErrorContains(t, err, "set "+variable)
 		})
 	}
 }

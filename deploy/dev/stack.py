@@ -3,8 +3,8 @@
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036 - the one that is on PATH may be any
-    sys.exit(f"python3 3.10 or newer is needed; this one is {sys.version.split()[0]}")
+if sys.version_info < (3, 11):  # noqa: UP036 - the one that is on PATH may be any
+    sys.exit(f"python3 3.11 or newer is needed; this one is {sys.version.split()[0]}")
 
 from stack.cli import main
 

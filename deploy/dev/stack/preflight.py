@@ -13,7 +13,7 @@ from stack import ports
 from stack.layout import ROOT, VENV_PYTHON
 
 OLDEST_GO_THAT_FETCHES_ANOTHER = (1, 21)
-PYTHON_OF_RAY = ((3, 10), (3, 13))
+PYTHON_OF_RAY = ((3, 11), (3, 13))  # and of what the Ray app depends on
 GIGABYTE = 1 << 30
 
 

@@ -1,4 +1,4 @@
-"""The Serve application: `serve run deliberation_ray.app:app`."""
+"""The Serve application."""
 
 import asyncio
 import logging

@@ -47,7 +47,7 @@ class Cluster:
 
     def deploy(self, anew: bool = False) -> None:
         """Other applications stay as they are; so does ours when it is there in this very build."""
-        if not anew and self.status() == "RUNNING" and self._build() == build_of(self._settings):
+        if not anew and self.status() == "RUNNING" and self._as_wanted():
             print(f"{self.url} already runs this build", flush=True)
             return
         serve.start(http_options={"host": self._http_host, "port": self._http_port})
@@ -62,11 +62,15 @@ class Cluster:
     def answers(self) -> bool:
         return self._get("/healthz").get("status") == "ok"
 
-    def _build(self) -> str:
-        return str(self._get("/v1/info").get("build", ""))
-
-    def _get(self, path: str) -> dict[str, Any]:
+    def _as_wanted(self) -> bool:
+        """Whether this very build runs, and asks for the token: the build doesn't tell of that one."""
         token = self._settings.ray_token.get_secret_value()
+        return self._build(token) == build_of(self._settings) and not (token and self._build(""))
+
+    def _build(self, token: str) -> str:
+        return str(self._get("/v1/info", token).get("build", ""))
+
+    def _get(self, path: str, token: str = "") -> dict[str, Any]:
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

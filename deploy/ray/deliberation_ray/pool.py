@@ -71,7 +71,7 @@ class Pool:
         """Raises Gone, or a refusal when nothing can be said about the runner: it may or may not have heard."""
         try:
             return await asyncio.wait_for(self._call(name, method, args), seconds)
-        except (RayActorError, RaySystemError, GetTimeoutError, asyncio.TimeoutError) as error:
+        except (TimeoutError, RayActorError, RaySystemError, GetTimeoutError) as error:
             raise runner_unavailable(f"{name} does not answer: {type(error).__name__}") from error
 
     async def _call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:

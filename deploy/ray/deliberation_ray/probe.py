@@ -39,7 +39,7 @@ async def _call(model: Model, vllm_url: str, name: str) -> dict[str, Any]:
     call = ModelCall(f"probe-{uuid.uuid4().hex}", vllm_url, name, messages, {"max_tokens": 1})
     try:
         await asyncio.wait_for(model.answer(call, Progress()), PROBE_SECONDS)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return _failed("ModelTimeout", f"no answer within {PROBE_SECONDS:g} s")
     except Failure as failure:
         if failure.kind != "Truncated":  # which an answer of one token is

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from deliberation_ray.endpoints import LONGEST_PAUSE_SECONDS, Party, Place
@@ -18,7 +18,7 @@ _MOST_REFUSALS = 8
 
 
 def rfc3339() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:

@@ -99,7 +99,7 @@ class Turns:
                 event.clear()
                 try:
                     await asyncio.wait_for(event.wait(), left)
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     break
         finally:
             for turn in turns:

@@ -1,0 +1,105 @@
+//go:build integration
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"deliberation.io/deliberation/workflows"
+)
+
+var rushMany = flag.Int("rush", 0, "of TestRush: deliberations that are started at once; 0 skips it")
+
+const (
+	// rushInRay is what the stack's two runners hold of one model at most: 256 calls each, and the turns that
+	// wait for one until it is more than 256, a council each at the same moment.
+	rushInRay = 2 * (256 + 256 + 64)
+	// rushWithin is for a small machine, whose Temporal ends some five a second.
+	rushWithin = 50 * time.Minute
+)
+
+// TestRush starts many deliberations while the model answers none: they must queue in Temporal, and none may
+// fail for having queued once the model goes on.
+func TestRush(t *testing.T) {
+	if *rushMany == 0 {
+		t.Skip("it takes its time: make rush")
+	}
+	queue, model := taskOf(t), modelOf(t, "held")
+	script(t, model, holds())
+	w := startWorker(t, queue)
+	began := time.Now()
+	startRush(t, queue, model)
+	started := time.Since(began)
+	require.Equal(t, *rushMany, countOf(t, queue, "Running"))
+
+	held := 0
+	eventually(t, "Ray takes no more", func(c *assert.CollectT) {
+		before := held
+		held = len(turnsOf(c, stack.RayAppURL))
+		require.Equal(c, before, held)
+		require.Positive(c, held)
+		time.Sleep(6 * time.Second) // longer than a submission waits before it is tried again
+	})
+	t.Logf("%d started in %s; %d turns on Ray, the others wait in Temporal; worker %.0f MiB", *rushMany, started, held, residentMiB(w.cmd.Process.Pid))
+	require.LessOrEqual(t, held, rushInRay)
+
+	release(t, model)
+	released := time.Now()
+	most := 0
+	for until := time.Now().Add(rushWithin); countOf(t, queue, "Running") > 0 && time.Now().Before(until); time.Sleep(5 * time.Second) {
+		working := 0
+		for _, each := range turnsOf(t, stack.RayAppURL) {
+			if each.unfinished() {
+				working++
+			}
+		}
+		most = max(most, working)
+	}
+	t.Logf("the last one ended %s later; at most %d turns worked on Ray; worker %.0f MiB", time.Since(released), most, residentMiB(w.cmd.Process.Pid))
+	require.Equal(t, *rushMany, countOf(t, queue, "Completed"), "of all that were started")
+	require.LessOrEqual(t, most, rushInRay)
+	require.Len(t, calls(t, model), *rushMany, "one call each")
+}
+
+func startRush(t *testing.T, queue, model string) {
+	t.Helper()
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(32)
+	for n := range *rushMany {
+		request := requestOf(t, agents(model))
+		request.TaskID = fmt.Sprintf("%s-%d", queue, n)
+		request.Constraints.TimeoutSeconds = new(3600) // those that Ray takes first wait for the last one's start
+		group.Go(func() error {
+			_, err := temporalClient.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+				ID: request.TaskID, TaskQueue: queue,
+			}, workflows.DeliberationName, request)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+}
+
+// countOf asks visibility, which learns of everything a moment later.
+func countOf(t *testing.T, queue, status string) (count int) {
+	t.Helper()
+	var before int64 = -1
+	eventually(t, "visibility has caught up", func(c *assert.CollectT) {
+		counted, err := temporalClient.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("TaskQueue='%s' AND WorkflowType='%s' AND ExecutionStatus='%s'", queue, workflows.DeliberationName, status),
+		})
+		require.NoError(c, err)
+		settled := counted.GetCount() == before
+		before = counted.GetCount()
+		require.True(c, settled)
+	})
+	return int(before)
+}
