@@ -1,4 +1,4 @@
-"""The Serve application."""
+"""The Serve application; a declarative Serve configuration imports `deliberation_ray.app:app`."""
 
 import asyncio
 import logging
