@@ -39,7 +39,6 @@ func TestRush(t *testing.T) {
 	began := time.Now()
 	startRush(t, queue, model)
 	started := time.Since(began)
-	require.Equal(t, *rushMany, countOf(t, queue, "Running"))
 
 	held := 0
 	eventually(t, "Ray takes no more", func(c *assert.CollectT) {
@@ -47,7 +46,7 @@ func TestRush(t *testing.T) {
 		held = len(turnsOf(c, stack.RayAppURL))
 		require.Equal(c, before, held)
 		require.Positive(c, held)
-		time.Sleep(6 * time.Second) // longer than a submission waits before it is tried again
+		time.Sleep(12 * time.Second) // longer than a submission waits before it is tried again
 	})
 	t.Logf("%d started in %s; %d turns on Ray, the others wait in Temporal; worker %.0f MiB", *rushMany, started, held, residentMiB(w.cmd.Process.Pid))
 	require.LessOrEqual(t, held, rushInRay)

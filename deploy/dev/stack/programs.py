@@ -57,12 +57,24 @@ def all_programs(record: Record) -> dict[str, Program]:
 NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
 
 
+# The dev server's database has one connection. With the 512 workers a queue that the server has by default, they
+# time out waiting for it where much is started at once, do their work again, and little else gets done.
+_TEMPORAL_SETTINGS = {
+    "history.transferProcessorSchedulerWorkerCount": 16,
+    "history.timerProcessorSchedulerWorkerCount": 8,
+    "history.visibilityProcessorSchedulerWorkerCount": 8,
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
+
+
 def _temporal(record: Record) -> Program:
     urls, ports = record.urls(), record.ports
     command = [str(BIN / "temporal"), "server", "start-dev", "--ip", HOST, "--log-level", "warn"]
     # A write-ahead log: several times the writes of a journal. It survives a killed server, not a power cut.
     command += ["--db-filename", str(record.layout.home / "temporal.db")]
     command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
+    command += [f for key, value in _TEMPORAL_SETTINGS.items() for f in ("--dynamic-config-value", f"{key}={value}")]
     command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["temporal_ui"])]
     return Program(
         name="temporal",
