@@ -66,6 +66,9 @@ func Register(on Workers, with Dependencies) {
 	}
 	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), pace: newPace()}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
+	if on.Wait != on.Submit { // further attempts
+		bind(on.Wait, workflows.SubmitTurns, s.submitTurns)
+	}
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)

@@ -24,14 +24,14 @@ func (n *names) RegisterActivityWithOptions(_ any, options activity.RegisterOpti
 	*n = append(*n, options.Name)
 }
 
-func TestRegister_BindsEveryStepOnceAndOnItsOwnQueue(t *testing.T) {
+func TestRegister_BindsEveryStepOnItsOwnQueue(t *testing.T) {
 	var main, submit, wait names
 
 	activities.Register(activities.Workers{Main: &main, Submit: &submit, Wait: &wait}, activities.Dependencies{})
 
-	require.ElementsMatch(t, workflows.StepNames(), append(append(append(names{}, main...), submit...), wait...))
 	require.Equal(t, names{"SubmitTurns"}, submit)
-	require.Equal(t, names{"AwaitTurn"}, wait)
+	require.Equal(t, names{"SubmitTurns", "AwaitTurn"}, wait, "further attempts wait behind no council")
+	require.ElementsMatch(t, workflows.StepNames(), append(main, wait...))
 }
 
 // A wrapped non-retryable error is retried by the server, so what counts is how often it was tried.

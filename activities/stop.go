@@ -18,7 +18,7 @@ import (
 func (s set) stopTurns(ctx context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
 	var none workflows.StopTurnsResult
 	outcomes, err := s.stopAll(ctx, in)
-	if err != nil && (len(outcomes) == 0 || !in.Partly && !lastTry(ctx)) {
+	if err != nil && (len(outcomes) == 0 || !in.Partly && !lastTry(ctx) && !fatal(err)) {
 		return none, err
 	}
 	if err != nil { // what isn't seen to end doesn't hide what became of the others
@@ -95,6 +95,12 @@ func note(ctx context.Context, in workflows.StopTurnsInput, handles []domain.Han
 			keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind))
 	}
 	return unseen
+}
+
+// fatal tells that another try is of no use.
+func fatal(err error) bool {
+	ours, is := errors.AsType[*domain.Error](err)
+	return is && ours.Fatal()
 }
 
 // lastTry tells that Temporal has no time for a further attempt as long as this one.

@@ -97,7 +97,7 @@ func (s set) submission(ctx context.Context, in workflows.SubmitTurnsInput) (dom
 		return domain.Submission{}, err
 	}
 	return domain.Submission{
-		Owner: s.Owner, Deliberation: in.DeliberationID, Request: request, Turns: turns,
+		Owner: s.Owner, Deliberation: in.DeliberationID, OriginalRun: in.OriginalRunID, Request: request, Turns: turns,
 		Run: time.Duration(in.RunSeconds) * time.Second, Keep: time.Duration(in.KeepSeconds) * time.Second,
 	}, nil
 }

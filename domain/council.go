@@ -94,6 +94,12 @@ func (c Council) Complete(turn Turn, outcome Outcome) Council {
 	})
 }
 
+// Has tells whether the agent's proposal is there.
+func (c Council) Has(agentID string) bool {
+	_, has := c.completedBy(agentID)
+	return has
+}
+
 func (c Council) completedBy(agentID string) (TurnID, bool) {
 	for _, seat := range c.seats {
 		if seat.Agent.id == agentID && seat.State == AgentCompleted {

@@ -18,6 +18,7 @@ func (h Handle) IsZero() bool { return h.TurnID == "" }
 type Submission struct {
 	Owner        string
 	Deliberation string
+	OriginalRun  string // tells an id's run from one that it is started with anew; a reset keeps it
 	Request      DeliberationRequest
 	Turns        []Turn
 	Run          time.Duration // the runner ends a turn by itself after this

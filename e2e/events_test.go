@@ -117,12 +117,14 @@ func turnsOnRay(t require.TestingT, deliberation string) []turn {
 // turnsOf are all turns that one cluster still knows.
 func turnsOf(t require.TestingT, app string) []turn {
 	var answer struct {
-		Turns []turn `json:"turns"`
+		Turns   []turn   `json:"turns"`
+		Unheard []string `json:"unheard"`
 	}
 	described, err := temporalClient.WorkflowService().DescribeNamespace(context.Background(),
 		&workflowservice.DescribeNamespaceRequest{Namespace: "default"})
 	require.NoError(t, err)
 	askApp(t, app, "/v1/turns?owner="+described.GetNamespaceInfo().GetId(), &answer)
+	require.Empty(t, answer.Unheard, "runners that don't say what they hold")
 	return answer.Turns
 }
 

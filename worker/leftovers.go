@@ -31,7 +31,7 @@ const (
 
 // holder lists and stops the turns of a cluster; a Ray client does.
 type holder interface {
-	Turns(ctx context.Context, owner string) ([]ray.HeldTurn, error)
+	Turns(ctx context.Context, owner string) (ray.Inventory, error)
 	Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error)
 }
 
@@ -46,9 +46,10 @@ type leftovers struct {
 	log      *slog.Logger
 }
 
-// leftover is the work of one deliberation on one cluster.
+// leftover is the work of one run of a deliberation on one cluster.
 type leftover struct {
 	deliberation string
+	originalRun  string // empty of what an older worker submitted
 	taskID       string
 	handles      []domain.Handle
 }
@@ -81,7 +82,10 @@ func (l leftovers) sweep(ctx context.Context, cluster string) error {
 	if err != nil {
 		return err
 	}
-	works := l.old(held, cluster)
+	if len(held.Unheard) > 0 {
+		l.log.Warn("runners don't answer; what is left over there is looked for again", "cluster", cluster, "runners", held.Unheard)
+	}
+	works := l.old(held.Turns, cluster)
 	failures := make([]error, len(works))
 	var looking errgroup.Group
 	looking.SetLimit(leftoversAtOnce)
@@ -99,26 +103,28 @@ func (l leftovers) sweep(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// old is the work that isn't so young that its run may be unknown, by deliberation.
+// old is the work that isn't so young that its run may be unknown, by run.
 func (l leftovers) old(held []ray.HeldTurn, cluster string) []leftover {
 	found := map[string]leftover{}
 	for _, turn := range held {
 		working := turn.State == domain.RayQueued || turn.State == domain.RayRunning
 		if working && turn.AgeSeconds > l.age.Seconds() {
-			work := leftover{deliberation: turn.Deliberation, taskID: turn.Labels["task_id"], handles: found[turn.Deliberation].handles}
+			run := turn.Labels[ray.LabelRun]
+			key := turn.Deliberation + "\x00" + run
+			work := leftover{deliberation: turn.Deliberation, originalRun: run, taskID: turn.Labels["task_id"], handles: found[key].handles}
 			work.handles = append(work.handles, turn.Handle(cluster))
-			found[turn.Deliberation] = work
+			found[key] = work
 		}
 	}
 	works := make([]leftover, 0, len(found))
-	for _, deliberation := range slices.Sorted(maps.Keys(found)) {
-		works = append(works, found[deliberation])
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		works = append(works, found[key])
 	}
 	return works
 }
 
-// end ends work without an open run. The run's end is announced first, since nothing leads to a run whose
-// work was stopped. That takes Temporal, which has just answered, and not NATS.
+// end ends work without an open run, also where its id was started anew. The run's end is announced first, since
+// nothing leads to a run whose work was stopped. That takes Temporal, which has just answered, and not NATS.
 func (l leftovers) end(ctx context.Context, cluster string, work leftover) error {
 	if err := l.pace.Wait(ctx); err != nil {
 		return err
@@ -126,10 +132,14 @@ func (l leftovers) end(ctx context.Context, cluster string, work leftover) error
 	ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
 	defer cancel()
 	last, open, err := l.runs.last(ctx, work.deliberation)
-	if err != nil || open {
+	if err != nil {
 		return err
 	}
-	if err := l.runs.announce(ctx, last, work.taskID); err != nil {
+	if open {
+		if is, err := l.runs.is(ctx, last, work.originalRun); err != nil || is {
+			return err
+		}
+	} else if err := l.runs.announce(ctx, last, work.taskID); err != nil {
 		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
 	}
 	order := domain.StopOrder{Owner: l.owner, Deliberation: work.deliberation, Handles: work.handles, Reason: "no open run"}

@@ -147,15 +147,16 @@ type only struct {
 	deliberation string
 }
 
-func (o only) Turns(ctx context.Context, owner string) ([]ray.HeldTurn, error) {
+func (o only) Turns(ctx context.Context, owner string) (ray.Inventory, error) {
 	held, err := o.holder.Turns(ctx, owner)
-	return slices.DeleteFunc(held, func(turn ray.HeldTurn) bool { return turn.Deliberation != o.deliberation }), err
+	held.Turns = slices.DeleteFunc(held.Turns, func(turn ray.HeldTurn) bool { return turn.Deliberation != o.deliberation })
+	return held, err
 }
 
 func (l *live) turns(t require.TestingT, run client.WorkflowRun, state domain.RayState) []ray.HeldTurn {
 	held, err := only{l.rays["local"], run.GetID()}.Turns(context.Background(), l.dependencies.Owner)
 	require.NoError(t, err)
-	return slices.DeleteFunc(held, func(turn ray.HeldTurn) bool { return turn.State != state })
+	return slices.DeleteFunc(held.Turns, func(turn ray.HeldTurn) bool { return turn.State != state })
 }
 
 // script makes the model behave.

@@ -22,6 +22,7 @@ import (
 // fakeHolder is a cluster.
 type fakeHolder struct {
 	held     []ray.HeldTurn
+	unheard  []string
 	away     error
 	hangs    string          // the deliberation whose runner doesn't answer
 	says     domain.RayState // of turns that were told to stop
@@ -32,9 +33,9 @@ type fakeHolder struct {
 	stopped []domain.StopOrder
 }
 
-func (f *fakeHolder) Turns(context.Context, string) ([]ray.HeldTurn, error) {
+func (f *fakeHolder) Turns(context.Context, string) (ray.Inventory, error) {
 	f.looks++
-	return f.held, f.away
+	return ray.Inventory{Turns: f.held, Unheard: f.unheard}, f.away
 }
 
 func (f *fakeHolder) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
@@ -100,6 +101,30 @@ func TestLeftovers_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
 	}, app.stopped)
 	require.Len(t, temporal.announced, 1)
 	require.Contains(t, string(temporal.announced[0].Events[0].Data), `"task_id":"T of terminated"`)
+}
+
+func heldTurnOf(run, deliberation, id string) ray.HeldTurn {
+	turn := heldTurn(deliberation, id, domain.RayRunning, old)
+	turn.Labels[ray.LabelRun] = run
+	return turn
+}
+
+func TestLeftovers_StopsWhatAnEarlierRunOfTheIDLeft(t *testing.T) {
+	app := &fakeHolder{unheard: []string{"runner/a/1"}, held: []ray.HeldTurn{
+		heldTurnOf("run-before", "started anew", "t1"),
+		heldTurnOf("run-of-started anew", "started anew", "t2"),
+		heldTurn("started anew", "t3", domain.RayRunning, old), // of an older worker
+		heldTurnOf("run-before", "reset", "t4"),
+	}}
+	temporal := &fakeRuns{
+		last:   map[string]*historypb.HistoryEvent{"started anew": nil, "reset": nil},
+		resets: map[string]string{"reset": "run-before"},
+	}
+
+	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+
+	require.Equal(t, []domain.StopOrder{stopOf("started anew", "t1")}, app.stopped)
+	require.Empty(t, temporal.announced, "the open run is no end")
 }
 
 // Else nobody would find the run again.

@@ -38,6 +38,16 @@ func (r runs) last(ctx context.Context, deliberation string) (last *workflowpb.W
 	return last, last.GetCloseTime() == nil, err
 }
 
+// is tells whether a run is the one that began as original; so is what a reset made of it.
+func (r runs) is(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, original string) (bool, error) {
+	runID := run.GetExecution().GetRunId()
+	if original == "" || original == runID {
+		return true, nil
+	}
+	began, err := workflows.OriginalRun(ctx, r.temporal, run.GetExecution().GetWorkflowId(), runID)
+	return began == original, err
+}
+
 // announce publishes `failed` for a run that was ended from outside. One that ended by itself has told of
 // it, and one that was reset goes on in another.
 func (r runs) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {

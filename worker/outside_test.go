@@ -32,6 +32,7 @@ type fakeRuns struct {
 	last   map[string]*historypb.HistoryEvent // by workflow id
 	fails  map[string]error                   // asking about these
 	refuse error                              // starting anything
+	resets map[string]string                  // original run ids, by workflow id
 
 	mu        sync.Mutex
 	announced []workflows.OutboxInput
@@ -64,8 +65,13 @@ func (f *fakeRuns) DescribeWorkflowExecution(_ context.Context, id, _ string) (*
 }
 
 func (f *fakeRuns) GetWorkflowHistory(_ context.Context, id, runID string, _ bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator {
-	if runID != "run-of-"+id || filter != enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT {
-		panic("the last event of the run is wanted")
+	if runID != "run-of-"+id {
+		panic("another run is wanted")
+	}
+	if filter == enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT {
+		return &oneEvent{&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+			WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{OriginalExecutionRunId: f.resets[id]},
+		}}}
 	}
 	return &oneEvent{f.last[id]}
 }

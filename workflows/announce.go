@@ -58,15 +58,6 @@ func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
 	}
 }
 
-// announceCompleted tells of an agent whose turn turned out to have completed when it was stopped.
-func (d *deliberation) announceCompleted(ctx workflow.Context, w *work) {
-	for _, seat := range d.council.Seats() {
-		if seat.Agent.ID() == w.turn.Agent().ID() && seat.State == domain.AgentCompleted {
-			d.announceAgent(ctx, w)
-		}
-	}
-}
-
 // announceEnd is the last event of a run.
 func (d *deliberation) announceEnd(ctx workflow.Context, result Result, err error) {
 	if err == nil {

@@ -53,8 +53,14 @@ func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult
 	for _, w := range d.work {
 		for _, p := range w.running() {
 			if outcome, known := stopped.Outcomes[p.turn.ID()]; known {
+				told := d.council.Has(w.turn.Agent().ID())
 				d.take(ctx, w, p, outcome.Domain())
-				d.announceCompleted(ctx, w)
+				if told && workflow.GetVersion(ctx, versionTellOnce, workflow.DefaultVersion, 1) == 1 {
+					continue
+				}
+				if d.council.Has(w.turn.Agent().ID()) {
+					d.announceAgent(ctx, w)
+				}
 			}
 		}
 	}

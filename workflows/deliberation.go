@@ -176,7 +176,7 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 func (d *deliberation) queue(ctx workflow.Context, giveUp time.Time) (SubmitTurnsResult, error) {
 	d.waitingFor = d.cluster
 	patience := max(time.Second, giveUp.Sub(workflow.Now(ctx)))
-	return d.submit(ctx, d.work, patience, d.request.Constraints().Timeout())
+	return d.submit(ctx, SubmitTurns, d.work, patience, d.request.Constraints().Timeout())
 }
 
 func (d *deliberation) refused(why string) {

@@ -15,14 +15,18 @@ const (
 	QueryActiveJobs = "active_jobs"
 	UpdateRefresh   = "refresh"
 
+	// Versions of what a run does, for those that began before it did so.
+	versionFindAgain = "find-turns-again" // 1: a council that comes back finds its turns
+	versionTellOnce  = "tell-once"        // 1: an agent that has its proposal is told of no more
+
 	// DefaultTaskQueue is where deliberations are started.
 	DefaultTaskQueue = "deliberations"
 )
 
-// SubmitQueue is where turns wait to be put to Ray: in Temporal, at no cost to Ray.
+// SubmitQueue is where councils wait to be put to Ray: in Temporal, at no cost to Ray.
 func SubmitQueue(taskQueue string) string { return taskQueue + "-submit" }
 
-// WaitQueue is where turns are waited for; its slots bound what a worker has in flight.
+// WaitQueue is where turns are waited for, and put to Ray again; its slots bound what a worker has in flight.
 func WaitQueue(taskQueue string) string { return taskQueue + "-wait" }
 
 // WorkflowID is the deliberation id of a task that [Start] starts.

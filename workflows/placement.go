@@ -54,14 +54,29 @@ func placeAnew(environment domain.Environment, gone string) (chosen string) {
 	return domain.Place(environment.Settings().Clusters, gone)
 }
 
+// elsewhere is the turn to go on with when an agent's cluster is gone: another attempt where the council goes,
+// or the turn that is there already, from an earlier stay. With nowhere to go that is its own, which is found again.
+func (d *deliberation) elsewhere(ctx workflow.Context, w *work, next domain.Turn) domain.Turn {
+	if !d.leave(ctx, w.handle.Cluster) {
+		return w.turn
+	}
+	for _, p := range w.adrift {
+		if p.handle.Cluster == d.cluster && workflow.GetVersion(ctx, versionFindAgain, workflow.DefaultVersion, 1) == 1 {
+			return p.turn
+		}
+	}
+	return next
+}
+
 // moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the
 // cluster may have accepted them and not have been heard.
 func (d *deliberation) moveAll(ctx workflow.Context) {
-	if !d.leave(ctx, d.cluster) {
+	from := d.cluster
+	if !d.leave(ctx, from) {
 		return
 	}
 	for _, w := range d.work {
-		d.next(w, w.turn.Attempt(w.turn.Number()+1))
+		d.next(w, d.elsewhere(ctx, w, w.another()))
 	}
 	d.showCouncil(ctx)
 }
@@ -72,7 +87,7 @@ func (d *deliberation) moveAll(ctx workflow.Context) {
 func (d *deliberation) abandon(w *work) {
 	var here []placed
 	for _, p := range w.adrift {
-		if p.handle.Cluster == d.cluster {
+		if p.handle.Cluster == w.handle.Cluster {
 			here = append(here, p)
 			continue
 		}

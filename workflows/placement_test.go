@@ -143,6 +143,66 @@ func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
 	require.Equal(t, 3, result.BestResult.Attempts)
 }
 
+func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
+	s := twoClusters(t)
+	s.settings.Clusters[1].Room = false
+	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute))
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
+		{}, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute},
+	}
+	s.at(90*time.Second, func() {
+		s.settings.Clusters[0].Up = true
+		s.ray.agents["agent-1"] = replies(answer("paid once", 0.9))
+	})
+
+	result, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "a"}, clustersOfInputs(s.ray.submitted))
+	require.Equal(t, s.ray.submitted[0].Turns, s.ray.submitted[2].Turns, "the same id is the same work")
+	require.Equal(t, 1, result.Usage.LLMCalls)
+	require.Len(t, s.nats.kinds(), 4, "%v: one of each", s.nats.kinds())
+}
+
+func TestPlacement_AnAttemptThatWasFoundAgainIsFollowedByANewOne(t *testing.T) {
+	s := twoClusters(t)
+	s.settings.Clusters[1].Room = false
+	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute))
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
+		{}, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute},
+	}
+	s.at(90*time.Second, func() {
+		s.settings.Clusters[0].Up = true
+		s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("b never got it", 0.1), answer("at last", 0.9))
+	})
+
+	result, err := s.run(council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []int{3}, attemptsOf(result), "the second one's id belongs to what was put to b")
+}
+
+func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
+	s := twoClusters(t)
+	late := answer("from a, too late", 1).out
+	s.ray.agents["agent-1"] = script{
+		{reply: unreachable().in(time.Minute), atStop: &late},
+		{reply: reply[workflows.TurnOutcome]{after: forever}, atStop: &late},
+	}
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+
+	_, err := s.run(timeout(council(1), 100))
+
+	require.NoError(t, err)
+	told := 0
+	for _, kind := range s.nats.kinds() {
+		if kind == domain.EventAgentCompleted {
+			told++
+		}
+	}
+	require.Equal(t, 1, told, "%v", s.nats.kinds())
+}
+
 func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.5))

@@ -20,6 +20,7 @@ type work struct {
 	failures int
 	losses   int
 	buried   int      // attempts that had been stopped before they came
+	tried    int      // the highest attempt before this one
 	adrift   []placed // earlier turns that nobody has seen to end
 	finished []Handle // outcomes that are in history and may be forgotten on Ray
 }
@@ -37,6 +38,9 @@ func (w *work) running() []placed {
 	}
 	return append(slices.Clip(w.adrift), placed{w.turn, w.handle})
 }
+
+// another is an attempt that there hasn't been.
+func (w *work) another() domain.Turn { return w.turn.Attempt(max(w.tried, w.turn.Number()) + 1) }
 
 // pursue tries an agent's turn until it gives a proposal or may not be tried again.
 func (d *deliberation) pursue(ctx workflow.Context, w *work) {
@@ -58,9 +62,9 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			d.giveUp(ctx, w, failure)
 			return
 		}
-		next := w.turn.Attempt(w.turn.Number() + 1).After(outcome.Failure.Kind())
-		if outcome.Kind == domain.OutcomeUnreachable && d.movable() && !d.leave(ctx, w.handle.Cluster) {
-			next = w.turn // nowhere to go: the same turn, there, is found again
+		next := w.another().After(outcome.Failure.Kind())
+		if outcome.Kind == domain.OutcomeUnreachable && d.movable() {
+			next = d.elsewhere(ctx, w, next)
 		}
 		if !d.again(ctx, w, next) {
 			return
@@ -109,7 +113,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bo
 		return false
 	}
 	d.next(w, next)
-	accepted, err := d.submit(ctx, []*work{w}, d.remaining(ctx), d.remaining(ctx))
+	accepted, err := d.submit(ctx, submitAgain, []*work{w}, d.remaining(ctx), d.remaining(ctx))
 	switch {
 	case temporal.IsCanceledError(err):
 		return false
@@ -124,12 +128,13 @@ func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bo
 	return accepted.Refusal == "" || accepted.Elsewhere
 }
 
-// next makes another attempt the agent's turn; what may still run of the ones before is kept in mind.
+// next makes another attempt the agent's turn; what may still run of the others is kept in mind.
 func (d *deliberation) next(w *work, turn domain.Turn) {
 	if turn.ID() == w.turn.ID() {
 		return
 	}
-	w.adrift = w.running()
+	w.tried = max(w.tried, w.turn.Number())
+	w.adrift = slices.DeleteFunc(slices.Clone(w.running()), func(p placed) bool { return p.turn.ID() == turn.ID() })
 	w.turn, w.handle, w.ended = turn, Handle{}, false
 	d.council = d.council.Submit(turn, domain.Handle{})
 }
@@ -140,7 +145,7 @@ func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.Turn
 }
 
 // submit puts turns to Ray together and notes where they live.
-func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
+func (d *deliberation) submit(ctx workflow.Context, step Step[SubmitTurnsInput, SubmitTurnsResult], turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
 	in := SubmitTurnsInput{
 		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
 		Cluster: d.cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
@@ -159,7 +164,7 @@ func (d *deliberation) submit(ctx workflow.Context, turns []*work, patience, run
 	if len(turns) == 1 {
 		title = summary("submit", turns[0].turn)
 	}
-	accepted, err := SubmitTurns.call(ctx, patience+safety, title, in).get(ctx)
+	accepted, err := step.call(ctx, patience+safety, title, in).get(ctx)
 	if accepted.Elsewhere {
 		for _, w := range turns {
 			w.away = accepted.Refusal

@@ -1,10 +1,12 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -17,21 +19,32 @@ type History interface {
 
 // Recorded is the request that a run was started with: from its first event, so it needs no worker.
 func Recorded(ctx context.Context, from History, id, runID string) (Request, error) {
-	events := from.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	if !events.HasNext() {
-		return Request{}, fmt.Errorf("%s has no history", id)
-	}
-	first, err := events.Next()
-	if err != nil {
+	started, err := readStart(ctx, from, id, runID)
+	payloads := started.GetInput()
+	if err != nil || len(payloads.GetPayloads()) == 0 {
 		return Request{}, err
-	}
-	payloads := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if len(payloads.GetPayloads()) == 0 {
-		return Request{}, nil
 	}
 	var request Request
 	err = converter.GetDefaultDataConverter().FromPayloads(payloads, &request)
 	return request, err
+}
+
+// OriginalRun is the id of the run that a run is a reset of, else its own: what a turn's id is derived from.
+func OriginalRun(ctx context.Context, from History, id, runID string) (string, error) {
+	started, err := readStart(ctx, from, id, runID)
+	return cmp.Or(started.GetOriginalExecutionRunId(), runID), err
+}
+
+func readStart(ctx context.Context, from History, id, runID string) (*historypb.WorkflowExecutionStartedEventAttributes, error) {
+	events := from.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return nil, fmt.Errorf("%s has no history", id)
+	}
+	first, err := events.Next()
+	if err != nil {
+		return nil, err
+	}
+	return first.GetWorkflowExecutionStartedEventAttributes(), nil
 }
 
 // FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns,

@@ -36,8 +36,8 @@ const (
 	countBusy   = 15 * time.Second // between counts while anything runs
 	countIdle   = time.Minute      // while nothing does
 	countWithin = 5 * time.Minute
-	// countFirst is for the first count, which reads all that visibility still holds: at the pace that is
-	// good for other readers, ten million runs.
+	// countFirst is for a count that has much to catch up with, as the first one that reads all that visibility still
+	// holds: at the pace that is good for other readers, ten million runs.
 	countFirst = time.Hour
 )
 
@@ -110,7 +110,7 @@ func (k *statistics) answer(ctx workflow.Context) error {
 func (k *statistics) count(ctx workflow.Context) error {
 	serving := k.requested
 	within := countWithin
-	if k.state.RollUp.Watermark.IsZero() {
+	if workflow.Now(ctx).Sub(k.state.RollUp.Watermark) > countWithin {
 		within = countFirst
 	}
 	counted, err := CountDeliberations.call(ctx, within, "count deliberations", CountInput{RollUp: k.state.RollUp}).get(ctx)

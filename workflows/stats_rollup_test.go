@@ -43,7 +43,8 @@ func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
 	}{
 		"the first":               {workflows.StatsState{}, time.Hour},
 		"the first of an old run": {workflows.StatsState{Since: time.Unix(1, 0), Last: workflows.CountResult{AsOf: time.Unix(2, 0)}}, time.Hour},
-		"another":                 {workflows.StatsState{RollUp: rolledUp(time.Unix(1, 0))}, 5 * time.Minute},
+		"one after a long time":   {workflows.StatsState{RollUp: rolledUp(time.Now().Add(-6 * time.Minute))}, time.Hour},
+		"another":                 {workflows.StatsState{RollUp: rolledUp(time.Now().Add(-4 * time.Minute))}, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)

@@ -13,6 +13,10 @@ var (
 	SubmitTurns = Step[SubmitTurnsInput, SubmitTurnsResult]{
 		name: "SubmitTurns", queue: SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
 	}
+	// submitAgain is SubmitTurns for further attempts: they mustn't wait behind councils that wait for room.
+	submitAgain = Step[SubmitTurnsInput, SubmitTurnsResult]{
+		name: SubmitTurns.name, queue: WaitQueue, heartbeat: SubmitTurns.heartbeat, retry: SubmitTurns.retry,
+	}
 	// AwaitTurn waits until one turn has ended: it is the poll of Ray's status.
 	AwaitTurn = Step[AwaitTurnInput, TurnOutcome]{
 		name: "AwaitTurn", queue: WaitQueue, heartbeat: workerLost, retry: every(500*time.Millisecond, 5*time.Second),

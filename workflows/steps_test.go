@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+
+	"deliberation.io/deliberation/domain"
 )
 
 // TestSteps_HaveTheirQueuesAndTimes pins what decides how soon a dead worker is noticed, and how long a
@@ -24,6 +26,7 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 		}
 		seen[name] = times{info.TaskQueue, info.HeartbeatTimeout, info.StartToCloseTimeout, info.ScheduleToCloseTimeout}
 	}
+	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("at last", 0.5))
 	s.ray.agents["agent-2"] = script{never()}
 
 	_, err := s.run(council(2))
@@ -31,6 +34,7 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 	require.NoError(t, err)
 	const safety = 60 * time.Second
 	require.Equal(t, times{"deliberations-submit", 30 * time.Second, time.Hour + safety, time.Hour + safety}, seen["SubmitTurns"])
+	require.Equal(t, "deliberations-wait", seen["SubmitTurns, again"].queue, "no council that waits for room is before it")
 	require.Equal(t, times{"deliberations-wait", 30 * time.Second, 300*time.Second + safety, 300*time.Second + safety}, seen["AwaitTurn"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 7 * 24 * time.Hour}, seen["PublishEvents"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 20 * time.Second}, seen["StopTurns"])

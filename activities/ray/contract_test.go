@@ -203,18 +203,20 @@ func lists(t *testing.T, w world) {
 	c := newCouncil(t, w, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
-	held, err := c.Turns(t.Context(), c.submission.Owner)
+	inventory, err := c.Turns(t.Context(), c.submission.Owner)
 	require.NoError(t, err)
+	held := inventory.Turns
 	require.Len(t, held, 2)
+	require.Empty(t, inventory.Unheard)
 	listed := []domain.Handle{held[0].Handle(c.Name()), held[1].Handle(c.Name())}
 	require.ElementsMatch(t, handles, listed)
 	require.Equal(t, c.submission.Deliberation, held[0].Deliberation)
-	require.Equal(t, map[string]string{"task_id": "T-42", "role": "DEV"}, held[0].Labels)
+	require.Equal(t, map[string]string{"task_id": "T-42", "role": "DEV", "run": "run"}, held[0].Labels)
 	require.Contains(t, []string{"agent-1", "agent-2"}, held[0].AgentID)
 	require.WithinDuration(t, time.Now(), held[0].AcceptedAt, time.Minute)
 	nobodys, err := c.Turns(t.Context(), "owner of & nothing?")
 	require.NoError(t, err)
-	require.Empty(t, nobodys)
+	require.Empty(t, nobodys.Turns)
 
 	info, err := c.Info(t.Context())
 	require.NoError(t, err)

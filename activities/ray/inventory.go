@@ -31,6 +31,15 @@ type Runner struct {
 	Draining    bool   `json:"draining"`
 }
 
+// Inventory is what the runners hold that answer. Unheard are the others, which may hold more.
+type Inventory struct {
+	Turns   []HeldTurn
+	Unheard []string
+}
+
+// LabelRun is the label with the original run id of a turn's deliberation.
+const LabelRun = "run"
+
 // HeldTurn is a turn that a runner holds, in flight or kept.
 type HeldTurn struct {
 	TurnID       domain.TurnID     `json:"submission_id"`
@@ -58,21 +67,22 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 }
 
 // Turns lists what the runners hold for the owner. The error is the context's or a [*domain.Error].
-func (c *Client) Turns(ctx context.Context, owner string) ([]HeldTurn, error) {
+func (c *Client) Turns(ctx context.Context, owner string) (Inventory, error) {
 	ask := call{
 		op: "list turns on " + c.name, method: http.MethodGet, path: "/v1/turns",
 		query: url.Values{"owner": {owner}}.Encode(), within: c.within.control, limit: longAnswer, as: unguarded,
 	}
 	var answer struct {
-		Turns *[]HeldTurn `json:"turns"`
+		Turns   *[]HeldTurn `json:"turns"`
+		Unheard []string    `json:"unheard"`
 	}
 	if err := c.ask(ctx, ask, &answer); err != nil {
-		return nil, err
+		return Inventory{}, err
 	}
 	if answer.Turns == nil {
-		return nil, ask.unreadable(errors.New("answered 200 without turns"))
+		return Inventory{}, ask.unreadable(errors.New("answered 200 without turns"))
 	}
-	return *answer.Turns, nil
+	return Inventory{Turns: *answer.Turns, Unheard: answer.Unheard}, nil
 }
 
 // Handle is where the turn lives.

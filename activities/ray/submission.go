@@ -57,7 +57,7 @@ func submitBodyOf(submission domain.Submission) submitBody {
 	request := submission.Request
 	body := submitBody{
 		Owner: submission.Owner, Deliberation: submission.Deliberation,
-		Labels: map[string]string{"task_id": request.TaskID(), "role": request.Role()},
+		Labels: map[string]string{"task_id": request.TaskID(), "role": request.Role(), LabelRun: submission.OriginalRun},
 		Common: request.CommonTexts(),
 		Turns:  make([]turnBody, 0, len(submission.Turns)),
 	}

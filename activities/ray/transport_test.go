@@ -73,7 +73,7 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 	sent, err := json.Marshal(body)
 	require.NoError(t, err)
 	require.JSONEq(t, `{
-		"owner": "owner-m", "deliberation": "deliberation-m", "labels": {"task_id": "T-42", "role": "DEV"},
+		"owner": "owner-m", "deliberation": "deliberation-m", "labels": {"task_id": "T-42", "role": "DEV", "run": "run"},
 		"turns": [{
 			"submission_id": "`+string(submission.Turns[0].ID())+`", "agent_id": "agent-1", "model": "m",
 			"vllm_url": "http://model:8000/v1", "run_seconds": 91, "keep_seconds": 3600,

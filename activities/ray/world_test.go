@@ -88,7 +88,7 @@ func submissionOf(t *testing.T, modelURL, model string, agents int) domain.Submi
 	require.NoError(t, err)
 	deliberation := "deliberation-" + model
 	return domain.Submission{
-		Owner: "owner-" + model, Deliberation: deliberation, Request: request,
+		Owner: "owner-" + model, Deliberation: deliberation, OriginalRun: "run", Request: request,
 		Turns: request.Turns(domain.RunKey{WorkflowID: deliberation, OriginalRunID: "run"}),
 		Run:   time.Minute, Keep: 5 * time.Minute,
 	}

@@ -138,7 +138,7 @@ class Gateway:
         owner = request.query_params.get("owner", "")
         if not owner:
             raise invalid_request("owner: cannot be empty")
-        return {"turns": await self._asking.listing(owner)}
+        return await self._asking.listing(owner)
 
     async def _probe(self, request: Request) -> Any:
         probe = await self._read(request, Probe)

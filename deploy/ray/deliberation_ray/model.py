@@ -18,7 +18,7 @@ from deliberation_ray import foreign
 from deliberation_ray.addresses import AddressRefused, check_url, host_and_port, matches
 from deliberation_ray.failures import Failure, failure_of
 from deliberation_ray.formats import FormatMemory, refuses_format, with_format
-from deliberation_ray.transport import open_client
+from deliberation_ray.transport import Names, open_client
 
 ANSWER_BYTES = 1024 * 1024
 _MODEL_CHARACTERS = 200
@@ -81,6 +81,7 @@ class Model:
         self._keys = keys
         self._formats = FormatMemory()
         self._tls = ssl.create_default_context()
+        self._names = Names()
 
     async def answer(self, call: ModelCall, progress: Progress) -> Answer:
         """Raises Failure. Cancelling it closes the connection, which aborts the generation in vLLM."""
@@ -90,7 +91,7 @@ class Model:
             raise Failure("UrlNotAllowed", str(error)) from error
         answer: Answer | None = None
         try:
-            async with open_client(self._tls) as http:
+            async with open_client(self._tls, self._names) as http:
                 answer = await self._descend(self._client(call.vllm_url, http), call, progress)
         except (Exception, asyncio.CancelledError):
             if answer is None:  # what happens to a connection that is closing takes no answer back
@@ -100,7 +101,7 @@ class Model:
     async def listed(self, vllm_url: str) -> list[str]:
         """The names of the server's models."""
         check_url(vllm_url, self._allow)
-        async with open_client(self._tls) as http:
+        async with open_client(self._tls, self._names) as http:
             answer: Any = await self._client(vllm_url, http).get("/models", cast_to=object)
         return [str(card["id"]) for card in answer["data"]]
 

@@ -83,8 +83,11 @@ class Pool:
             try:
                 return await _answer(handle, method, args)
             except ActorDiedError:
-                # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again.
-                dead = self._handles.pop(name, None) or handle
+                # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again; another
+                # call may have done so already.
+                dead = handle
+                if self._handles.get(name) is handle:
+                    del self._handles[name]
 
     async def find(self, name: str) -> "ActorHandle[Any]":
         if name not in self._handles:

@@ -1,6 +1,7 @@
 """The network under a model call: it connects only to checked addresses and reads a bounded answer."""
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -27,8 +28,55 @@ class ResponseTooLarge(Exception):  # noqa: N818 — told to the caller as Answe
     """The server sends more than any permitted answer needs."""
 
 
+class Names:
+    """Looks a name up once at a time: one that hangs takes one thread, however many turns wait for it."""
+
+    def __init__(self) -> None:
+        self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Of a host that is an address, itself. No turn waits longer than for a connection."""
+        if _is_address(host):
+            return [host]
+        lookup = self._lookups.get((host, port)) or self._look_up(host, port)
+        try:
+            return await asyncio.wait_for(asyncio.shield(lookup), CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(f"cannot resolve {host} in time") from error
+        except OSError as error:
+            raise httpcore2.ConnectError(f"cannot resolve {host}: {error}") from error
+
+    def _look_up(self, host: str, port: int) -> "asyncio.Task[list[str]]":
+        lookup = asyncio.create_task(_found(host, port))
+        self._lookups[host, port] = lookup
+
+        def done(lookup: "asyncio.Task[list[str]]") -> None:
+            del self._lookups[host, port]
+            if not lookup.cancelled():
+                lookup.exception()  # nobody may be left to hear of it
+
+        lookup.add_done_callback(done)
+        return lookup
+
+
+async def _found(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class CheckedBackend(httpcore2.AnyIOBackend):
     """Resolves, checks, then connects to what it checked: a name can't change its address in between."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
     async def connect_tcp(
         self,
@@ -39,22 +87,15 @@ class CheckedBackend(httpcore2.AnyIOBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in await self._addresses(host, port):
+        addresses = await self._names.addresses(host, port)
+        for address in addresses:
+            check_address(address)
+        for address in addresses:
             try:
                 return await super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpcore2.ConnectError(f"cannot resolve {host}: {error}") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            check_address(address)
-        return addresses
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -99,10 +140,12 @@ class _Words(_Bounded):
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext, names: Names) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx offers no argument for httpcore's network backend.
-        self._pool = httpcore2.AsyncConnectionPool(ssl_context=tls, max_connections=4, network_backend=CheckedBackend())
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls, max_connections=4, network_backend=CheckedBackend(names)
+        )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
@@ -113,10 +156,10 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         return response
 
 
-def open_client(tls: ssl.SSLContext) -> httpx2.AsyncClient:
+def open_client(tls: ssl.SSLContext, names: Names) -> httpx2.AsyncClient:
     """One client a turn: closing it ends exactly that turn's connection, and no pool is shared by thousands."""
     return httpx2.AsyncClient(
-        transport=CheckedTransport(tls),
+        transport=CheckedTransport(tls, names),
         headers={"Accept-Encoding": "identity"},
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,

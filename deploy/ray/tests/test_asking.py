@@ -54,6 +54,9 @@ class Runners(Pool):
         known = self.has.get(name, [])
         return [{**self._state(name, key), "state": "cancelled" if key in known else "unknown"} for key in ends]
 
+    async def _listing(self, name: str, owner: str) -> list[dict[str, Any]]:
+        return [self._state(name, key) for key in self.has.get(name, [])]
+
     async def _forget(self, name: str, ends: dict[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
         return await self._stop(name, ends, deliberation, reason)
 
@@ -217,3 +220,18 @@ async def test_a_stop_is_answered_before_its_caller_gives_up(
     given = dict(runners.given)
     assert given["known"] + given["stop"] < 8
     assert given["stop"] > 3
+
+
+async def test_a_silent_runner_hides_no_other_ones_turns(runners: Runners, asking: Asking) -> None:
+    first, second = runners.current
+    runners.has = {first: ["a"], second: ["b"], OLD: ["c"]}
+    runners.broken = {first: runner_unavailable("silent"), OLD: Gone(OLD)}
+    listed = await asking.listing("o")
+    assert [turn["submission_id"] for turn in listed["turns"]] == ["b"]
+    assert listed["unheard"] == [first]
+
+
+async def test_a_listing_of_nobody_is_none(runners: Runners, asking: Asking) -> None:
+    runners.broken = dict.fromkeys([*runners.current, OLD], runner_unavailable("silent"))
+    with pytest.raises(Refusal):
+        await asking.listing("o")

@@ -125,6 +125,22 @@ async def test_a_name_that_resolves_to_metadata(calling: Calling, monkeypatch: p
     assert (failure.kind, failure.retryable) == ("UrlNotAllowed", False)
 
 
+async def test_a_name_that_nobody_resolves_is_looked_up_once(calling: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
+    lookups = 0
+
+    async def resolve(*_: object, **__: object) -> list[object]:
+        nonlocal lookups
+        lookups += 1
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
+    failures = await asyncio.gather(*(calling.failure("http://silent.example") for _ in range(5)))
+    assert {(failure.kind, failure.retryable) for failure in failures} == {("ModelUnavailable", True)}
+    assert lookups == 1
+
+
 async def test_an_endless_response_is_cut(
     stand_in: StandIn, calling: Calling, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
