@@ -136,6 +136,19 @@ func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
 	require.True(t, failed.NonRetryable())
 }
 
+func TestStopTurns_AClusterThatRefusesHidesNoOtherOnesAnswers(t *testing.T) {
+	w := newWorld(t)
+	other := newFakeRay()
+	w.with.Clusters["other"] = other
+	other.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
+	w.ray.stopErr = &domain.Error{Kind: domain.KindDenied, Op: "stop on local", Err: errors.New("the token is wrong")}
+
+	out, err := tryStop(w, workflows.StopTurnsInput{Stop: append(at("local", "t1"), at("other", "t2")...)})
+
+	require.NoError(t, err, "another try is of no use")
+	require.Equal(t, "in time", out.Outcomes["t2"].Proposal)
+}
+
 func TestStopTurns_ForgetsTurns(t *testing.T) {
 	w := newWorld(t)
 	w.ray.becomes(completed("t1", "text"))
