@@ -54,6 +54,9 @@ func resetByCommand(f *field) {
 		require.NoError(f.t, err)
 		after := described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 		require.NotEqual(f.t, tr.run.GetRunID(), after)
+		if to == "LastWorkflowTask" {
+			tr.before = tr.run
+		}
 		tr.run = temporalClient.GetWorkflow(f.t.Context(), tr.run.GetID(), after)
 	}
 	f.over()

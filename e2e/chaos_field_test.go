@@ -48,8 +48,9 @@ type field struct {
 type trial struct {
 	request workflows.Request
 	run     client.WorkflowRun
-	ends    ending // as it must
-	ended   ended  // as it did
+	before  client.WorkflowRun // that has told of the start, where a reset goes on behind that
+	ends    ending             // as it must
+	ended   ended              // as it did
 }
 
 // newsMode is where a row's events must be in the end.

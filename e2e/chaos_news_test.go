@@ -34,7 +34,11 @@ func (f *field) countNews() (lost, doubled, disordered int) {
 			if f.news == nowhere {
 				expected = nil
 			}
-			l, d, o := tally(storedEvents(f.t, js, tr.run), expected)
+			stored := storedEvents(f.t, js, tr.run)
+			if tr.before != nil {
+				stored = append(storedEvents(f.t, js, tr.before), stored...)
+			}
+			l, d, o := tally(stored, expected)
 			lost, doubled, disordered = lost+l, doubled+d, disordered+o
 		}
 		if lost == 0 || time.Now().After(until) {
