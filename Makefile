@@ -61,7 +61,7 @@ chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=
 
 soak: ## 200 deliberations in flight for 10 minutes (FOR=…), with faults by chance; SEED=… repeats a run
 	$(STACK) run --home .dev/soak --free-ports --without worker -- \
-	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0)
+	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0) -slower 1
 
 rush: ## 10,000 deliberations at once (MANY=…), of one agent each, while the model answers none: half an hour
 	$(STACK) run --home .dev/rush --free-ports --without worker -- \
