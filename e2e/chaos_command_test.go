@@ -76,8 +76,8 @@ func pausedByCommand(f *field) {
 	f.release()
 	f.quiet()
 	f.command("activity", "reset", "--activity-type", workflows.AwaitTurn.Name(), "--keep-paused")
-	f.over()
 	f.command("activity", "unpause", "--activity-type", workflows.AwaitTurn.Name())
+	f.over()
 }
 
 // paused waits until nobody waits for a turn: a wait under way learns of it at its next heartbeat.
