@@ -207,9 +207,10 @@ func (r *rolling) figures() *domain.ExecutionFigures {
 	figures := &domain.ExecutionFigures{PercentilesMS: map[float64]float64{}}
 	if r.sum.Completed > 0 {
 		figures.AverageMS = float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed)
+		count := r.times.TotalCount()
 		for _, share := range []float64{0.5, 0.95} {
-			rank := domain.NearestRank(share, int(r.times.TotalCount())) // the histogram's own may be the one below
-			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * float64(rank) / float64(r.times.TotalCount())))
+			rank := domain.NearestRank(share, int(count)) // the histogram's own may be the one below
+			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * float64(rank) / float64(count)))
 		}
 	}
 	return figures

@@ -143,7 +143,8 @@ func (s *soak) killFirstRunner() {
 	}
 	s.mu.Lock()
 	s.lose(stack.RayAppURL, victim.Name)
-	s.row.allows.calls, s.row.allows.paid = s.row.allows.calls+2, s.row.allows.paid+2 // as of the row
+	s.row.allows.calls += unfetched
+	s.row.allows.paid += unfetched
 	s.mu.Unlock()
 	require.NoError(s.t, syscall.Kill(victim.PID, syscall.SIGKILL))
 }

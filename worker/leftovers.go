@@ -131,15 +131,11 @@ func (l leftovers) end(ctx context.Context, cluster string, work leftover) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
 	defer cancel()
-	last, open, err := l.runs.last(ctx, work.deliberation)
-	if err != nil {
+	last, open, err := l.runs.last(ctx, work.deliberation, work.originalRun)
+	if err != nil || open {
 		return err
 	}
-	if open {
-		if is, err := l.runs.is(ctx, last, work.originalRun); err != nil || is {
-			return err
-		}
-	} else if err := l.runs.announce(ctx, last, work.taskID); err != nil {
+	if err := l.runs.announce(ctx, last, work.taskID); err != nil {
 		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
 	}
 	order := domain.StopOrder{Owner: l.owner, Deliberation: work.deliberation, Handles: work.handles, Reason: "no open run"}

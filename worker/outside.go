@@ -27,15 +27,19 @@ type runs struct {
 	events    bool   // whether events are wanted
 }
 
-// last is a deliberation's latest run, and whether it is open; none when it was deleted. It asks for the
-// run itself: lists of runs lag behind.
-func (r runs) last(ctx context.Context, deliberation string) (last *workflowpb.WorkflowExecutionInfo, open bool, err error) {
+// last is a deliberation's latest run, and whether it is open and of the run that began as original; none when it
+// was deleted. It asks for the run itself: lists of runs lag behind.
+func (r runs) last(ctx context.Context, deliberation, original string) (last *workflowpb.WorkflowExecutionInfo, open bool, err error) {
 	described, err := r.temporal.DescribeWorkflowExecution(ctx, deliberation, "")
 	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted {
 		return nil, false, nil
 	}
 	last = described.GetWorkflowExecutionInfo()
-	return last, last.GetCloseTime() == nil, err
+	if err != nil || last.GetCloseTime() != nil {
+		return last, false, err
+	}
+	open, err = r.is(ctx, last, original)
+	return last, open, err
 }
 
 // is tells whether a run is the one that began as original; so is what a reset made of it.

@@ -190,7 +190,7 @@ func TestRuns_AnnounceNothingElse(t *testing.T) {
 
 func announceLast(t *testing.T, r runs, deliberation string) {
 	t.Helper()
-	last, _, err := r.last(t.Context(), deliberation)
+	last, _, err := r.last(t.Context(), deliberation, "")
 	require.NoError(t, err)
 	require.NoError(t, r.announce(t.Context(), last, "T-1"))
 }

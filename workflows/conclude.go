@@ -51,16 +51,19 @@ func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 
 func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult) {
 	for _, w := range d.work {
+		agent := w.turn.Agent().ID()
 		for _, p := range w.running() {
-			if outcome, known := stopped.Outcomes[p.turn.ID()]; known {
-				told := d.council.Has(w.turn.Agent().ID())
-				d.take(ctx, w, p, outcome.Domain())
-				if told && workflow.GetVersion(ctx, versionTellOnce, workflow.DefaultVersion, 1) == 1 {
-					continue
-				}
-				if d.council.Has(w.turn.Agent().ID()) {
-					d.announceAgent(ctx, w)
-				}
+			outcome, known := stopped.Outcomes[p.turn.ID()]
+			if !known {
+				continue
+			}
+			told := d.council.Has(agent)
+			d.take(ctx, w, p, outcome.Domain())
+			if told && workflow.GetVersion(ctx, versionTellOnce, workflow.DefaultVersion, 1) == 1 {
+				continue
+			}
+			if d.council.Has(agent) {
+				d.announceAgent(ctx, w)
 			}
 		}
 	}

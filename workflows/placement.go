@@ -54,29 +54,34 @@ func placeAnew(environment domain.Environment, gone string) (chosen string) {
 	return domain.Place(environment.Settings().Clusters, gone)
 }
 
-// elsewhere is the turn to go on with when an agent's cluster is gone: another attempt where the council goes,
-// or the turn that is there already, from an earlier stay. With nowhere to go that is its own, which is found again.
-func (d *deliberation) elsewhere(ctx workflow.Context, w *work, next domain.Turn) domain.Turn {
+// elsewhere is the turn to go on with when an agent's cluster is gone. With nowhere to go that is its own, which
+// is found again.
+func (d *deliberation) elsewhere(ctx workflow.Context, w *work, attempt domain.Turn) domain.Turn {
 	if !d.leave(ctx, w.handle.Cluster) {
 		return w.turn
 	}
+	return d.here(ctx, w, attempt)
+}
+
+// here is the agent's turn where the council has just come to: the one that is there already, from an earlier
+// stay, or else a new attempt.
+func (d *deliberation) here(ctx workflow.Context, w *work, attempt domain.Turn) domain.Turn {
 	for _, p := range w.adrift {
 		if p.handle.Cluster == d.cluster && workflow.GetVersion(ctx, versionFindAgain, workflow.DefaultVersion, 1) == 1 {
 			return p.turn
 		}
 	}
-	return next
+	return attempt
 }
 
 // moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the
 // cluster may have accepted them and not have been heard.
 func (d *deliberation) moveAll(ctx workflow.Context) {
-	from := d.cluster
-	if !d.leave(ctx, from) {
+	if !d.leave(ctx, d.cluster) {
 		return
 	}
 	for _, w := range d.work {
-		d.next(w, d.elsewhere(ctx, w, w.another()))
+		d.next(w, d.here(ctx, w, w.another()))
 	}
 	d.showCouncil(ctx)
 }

@@ -143,7 +143,10 @@ func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
 	require.Equal(t, 3, result.BestResult.Attempts)
 }
 
-func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
+// thereAndBack is a stage whose council leaves a for b, which has no room, and comes back: then agent-1's
+// attempts come to what is said.
+func thereAndBack(t *testing.T, said ...reply[workflows.TurnOutcome]) *stage {
+	t.Helper()
 	s := twoClusters(t)
 	s.settings.Clusters[1].Room = false
 	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute))
@@ -152,8 +155,13 @@ func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
 	}
 	s.at(90*time.Second, func() {
 		s.settings.Clusters[0].Up = true
-		s.ray.agents["agent-1"] = replies(answer("paid once", 0.9))
+		s.ray.agents["agent-1"] = replies(said...)
 	})
+	return s
+}
+
+func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
+	s := thereAndBack(t, answer("paid once", 0.9))
 
 	result, err := s.run(council(1))
 
@@ -165,16 +173,7 @@ func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
 }
 
 func TestPlacement_AnAttemptThatWasFoundAgainIsFollowedByANewOne(t *testing.T) {
-	s := twoClusters(t)
-	s.settings.Clusters[1].Room = false
-	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute))
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
-		{}, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute},
-	}
-	s.at(90*time.Second, func() {
-		s.settings.Clusters[0].Up = true
-		s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("b never got it", 0.1), answer("at last", 0.9))
-	})
+	s := thereAndBack(t, failure(domain.ModelUnavailable, true), answer("b never got it", 0.1), answer("at last", 0.9))
 
 	result, err := s.run(council(1))
 

@@ -35,6 +35,15 @@ def check_address(text: str) -> None:
         raise AddressRefused(f"address {address} is link-local or cloud metadata")
 
 
+def is_address(host: str) -> bool:
+    """Whether it needs no resolving."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def host_and_port(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -54,8 +63,5 @@ def check_url(url: str, allow: tuple[str, ...]) -> None:
     host, port = host_and_port(url)
     if allow and not any(matches(pattern, host, port) for pattern in allow):
         raise AddressRefused(f"{host}:{port} is not in DELIBERATION_VLLM_ALLOW")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return
-    check_address(host)
+    if is_address(host):
+        check_address(host)

@@ -126,20 +126,12 @@ class Asking:
     async def listing(self, owner: str) -> Plain:
         """What the runners hold that answer, and the names of the others; a refusal when none does."""
         names = [*self._pool.current, *self._pool.others]
-        answers = await asyncio.gather(*(self._listing(name, owner) for name in names))
+        answers = await asyncio.gather(*(self._pool.heard(name, "listing", owner) for name in names))
         silent = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, Refusal)}
         if len(silent) == len(names):
             raise next(iter(silent.values()))
         held = [turn for answer in answers if not isinstance(answer, Refusal) for turn in answer]
         return {"turns": held, "unheard": list(silent)}
-
-    async def _listing(self, name: str, owner: str) -> list[Plain] | Refusal:
-        try:
-            return list(await self._pool.call(name, "listing", owner))
-        except Gone:
-            return []
-        except Refusal as refusal:
-            return refusal
 
     async def runners(self) -> list[Plain]:
         return list(await asyncio.gather(*map(self._pool.info, [*self._pool.current, *self._pool.others])))

@@ -102,7 +102,7 @@ class Pool:
     async def known(self, ids: list[str], seconds: float = CONTROL_SECONDS) -> Known:
         """Which of the ids runners of other builds have."""
         names = list(self.others)
-        answers = await asyncio.gather(*(self._known(name, ids, seconds) for name in names))
+        answers = await asyncio.gather(*(self.heard(name, "known", ids, seconds=seconds) for name in names))
         holders: dict[str, str] = {}
         silent: Refusal | None = None
         for name, held in zip(names, answers, strict=True):
@@ -112,9 +112,10 @@ class Pool:
                 holders.update(dict.fromkeys(held, name))
         return Known(holders, silent)
 
-    async def _known(self, name: str, ids: list[str], seconds: float) -> list[str] | Refusal:
+    async def heard(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> list[Any] | Refusal:
+        """A runner's list: empty of one that is gone, a refusal of one that says nothing."""
         try:
-            return list(await self.call(name, "known", ids, seconds=seconds))
+            return list(await self.call(name, method, *args, seconds=seconds))
         except Gone:
             return []
         except Refusal as refusal:

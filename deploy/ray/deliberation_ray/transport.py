@@ -1,7 +1,6 @@
 """The network under a model call: it connects only to checked addresses and reads a bounded answer."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -10,7 +9,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from deliberation_ray.addresses import check_address
+from deliberation_ray.addresses import check_address, is_address
 
 # A stream of the longest answer permitted, with a hundred times its size in framing, stays below this.
 RAW_RESPONSE_BYTES = 64 * 1024 * 1024
@@ -36,7 +35,7 @@ class Names:
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Of a host that is an address, itself. No turn waits longer than for a connection."""
-        if _is_address(host):
+        if is_address(host):
             return [host]
         lookup = self._lookups.get((host, port)) or self._look_up(host, port)
         try:
@@ -62,14 +61,6 @@ class Names:
 async def _found(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 class CheckedBackend(httpcore2.AnyIOBackend):
