@@ -76,21 +76,25 @@ def choose(
     remembered: dict[str, int], running: Iterable[str], free_ports: bool, wanted: Iterable[str] = ()
 ) -> dict[str, int]:
     """Ports for every program, an optional one only once it was wanted: a running one keeps its own, a picked
-    one stays as long as it is free."""
+    one stays as long as it is free. New ones are picked last, beside all that stay."""
     running, wanted = set(running), set(wanted)
-    chosen: dict[str, int] = {}
+    staying: dict[str, int] = {}
+    missing: list[str] = []
     for name in NAMES:
         old = remembered.get(name)
         if old is None and owner_program(name) in OPTIONAL and owner_program(name) not in wanted:
             continue
         if old is not None and owner_program(name) in running:
-            chosen[name] = old
+            staying[name] = old
         elif name in KNOWN and (KNOWN[name].variable in os.environ or not free_ports):
-            chosen[name] = _wanted(KNOWN[name])
+            staying[name] = _wanted(KNOWN[name])
         elif old is not None and all(is_free(port) for port in span(name, old)):
-            chosen[name] = old
+            staying[name] = old
         else:
-            chosen[name] = _pick(name, chosen)
+            missing.append(name)
+    chosen = dict(staying)
+    for name in missing:
+        chosen[name] = _pick(name, chosen)
     return chosen
 
 

@@ -146,6 +146,22 @@ def test_a_second_ray_is_there_only_when_it_was_asked_for(tmp_path, monkeypatch)
     assert {option.split("=")[0] for option in ray ^ ray2} == {option.split("=")[0] for option in ray if own(option)}
 
 
+def test_a_new_port_is_picked_beside_those_that_stay(tmp_path, monkeypatch):
+    first = ports.choose({}, (), free_ports=True)
+    inside = first["ray_workers"] + 1
+    elsewhere = next(port for port in range(ports.LOWEST, ports.HIGHEST) if port not in taken(first))
+    candidates = iter((inside, elsewhere))
+    monkeypatch.setattr("stack.ports.random.randrange", lambda *_: next(candidates))
+    monkeypatch.setattr("stack.ports.is_free", lambda _: True)
+    known = {name: port for name, port in first.items() if name != "nats"}
+
+    assert ports.choose(known, (), free_ports=True) == {**first, "nats": elsewhere}
+
+
+def taken(chosen):
+    return {port for name, port in chosen.items() for port in ports.span(name, port)}
+
+
 def own(option):
     """Whether an option of Ray's is one that no two on a machine may share."""
     return "port=" in option or option.startswith("--temp-dir=")
