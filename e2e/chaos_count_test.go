@@ -135,8 +135,14 @@ func (f *field) leftOnRay(since time.Time) int {
 	}
 }
 
-// unfinished are the row's turns that a cluster still works on. One that has just been hurt is asked again.
+// unfinished are the row's turns that a cluster still works on.
 func (f *field) unfinished(app string) []turn {
+	f.t.Helper()
+	return slices.DeleteFunc(f.known(app), func(each turn) bool { return !each.unfinished() })
+}
+
+// known are the row's turns that a cluster still knows. One that has just been hurt is asked again.
+func (f *field) known(app string) []turn {
 	f.t.Helper()
 	ours := map[string]bool{}
 	for _, tr := range f.trials {
@@ -144,7 +150,7 @@ func (f *field) unfinished(app string) []turn {
 	}
 	var all []turn
 	eventually(f.t, "Ray lists its turns", func(c *assert.CollectT) { all = turnsOf(c, app) })
-	return slices.DeleteFunc(all, func(each turn) bool { return !ours[each.Deliberation] || !each.unfinished() })
+	return slices.DeleteFunc(all, func(each turn) bool { return !ours[each.Deliberation] })
 }
 
 // endOf waits until a run ends. A Temporal that is away is asked again.

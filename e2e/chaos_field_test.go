@@ -35,11 +35,11 @@ type field struct {
 	models []string
 	trials []*trial
 
-	turns    int       // what its councils put to Ray at the beginning
-	calls    int       // of the models that are necessary: one a turn, and what the row's scripts ask for besides
-	answers  int       // of the models that are necessary
-	died     int       // turns that died with their runner
-	healed   time.Time // when the fault was over
+	turns    int             // what its councils put to Ray at the beginning
+	calls    int             // of the models that are necessary: one a turn, and what the row's scripts ask for besides
+	answers  int             // of the models that are necessary
+	lost     map[string]bool // turns that died with their runner, and what they had answered if no worker had it yet
+	healed   time.Time       // when the fault was over
 	news     newsMode
 	clusters []string // the apps of Ray that may hold its turns
 }
@@ -64,7 +64,7 @@ const (
 
 func newField(t *testing.T, r row, seed uint64) *field {
 	t.Helper()
-	f := &field{t: t, row: r, chance: chance(seed, r.name), queue: taskOf(t), clusters: []string{stack.RayAppURL}}
+	f := &field{t: t, row: r, chance: chance(seed, r.name), queue: taskOf(t), clusters: []string{stack.RayAppURL}, lost: map[string]bool{}}
 	f.slow, f.quick = f.model("slow"), f.model("quick")
 	f.script(f.slow, f.answering(4*time.Second, slowest)...)
 	f.script(f.quick, f.answering(100*time.Millisecond, 3*time.Second)...)
@@ -232,27 +232,14 @@ func (f *field) seconds(quiet int) *int { return new(int(float64(quiet) * *chaos
 // over marks the fault's end: from here on the row must recover.
 func (f *field) over() { f.healed = time.Now() }
 
-// lose counts the row's turns that run on an app's runner and will die with it; all runners without a name.
-func (f *field) lose(app, runner string) {
-	f.t.Helper()
-	for _, held := range f.unfinished(app) {
-		if runner == "" || held.Runner == runner {
-			f.died++
-		}
-	}
-}
-
-// allowed is what the row may cost, given how many turns its fault took with it. On a slower machine an
-// answer takes longer from its runner to a worker, and so more of them die on the way.
+// allowed is what the row may cost, given what its fault took with it.
 func (f *field) allowed() allowance {
-	slower := *chaosSlow
 	allowed := f.row.allows
-	allowed.calls = int(float64(allowed.calls)*slower) + f.died
-	allowed.paid = int(float64(allowed.paid) * slower)
+	allowed.calls = len(f.lost)
 	if allowed.unheard {
-		allowed.paid += f.died
+		allowed.paid = len(f.lost)
 	}
-	allowed.recovery = time.Duration(float64(allowed.recovery) * slower)
-	allowed.left = time.Duration(float64(allowed.left) * slower)
+	allowed.recovery = time.Duration(float64(allowed.recovery) * *chaosSlow)
+	allowed.left = time.Duration(float64(allowed.left) * *chaosSlow)
 	return allowed
 }

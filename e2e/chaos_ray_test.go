@@ -9,14 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unfetched is how many answers a killed runner may have that no worker has fetched.
-const unfetched = 2
-
 // What dies here is shared by all that runs on the stack's Ray.
 var rayRows = []row{
 	{
 		name: "runner killed", alone: true, story: runnerKilled,
-		allows: allowance{unheard: true, paid: unfetched, calls: unfetched, recovery: 2*slowest + 20*time.Second, left: 5 * time.Second},
+		allows: allowance{unheard: true, recovery: 2*slowest + 20*time.Second, left: 5 * time.Second},
 	},
 	{
 		name: "gateway replica killed", alone: true, story: gatewayKilled,

@@ -43,12 +43,12 @@ type row struct {
 // allowance is what a fault may cost, stated before it happens. No row may lose an event, store one twice
 // within the stream's duplicate window or out of order, or end a deliberation otherwise than it must.
 type allowance struct {
-	// calls of the model beyond the necessary, on top of one for each turn that dies with its runner.
+	// calls of the model beyond the necessary: one for each turn that dies with its runner, counted right
+	// before.
 	calls int
-	// paid is how many answers may be paid for twice, because the first one died before a worker had it.
-	paid int
-	// unheard allows that of every turn that dies with its runner: it may have been answered by then. A Ray
-	// that is told to stop even closes its door before its runners end.
+	// paid is how many answers may be paid for twice: none, or with unheard as many as turns die. Each may have
+	// been answered by then; a Ray that is told to stop even closes its door before its runners end.
+	paid    int
 	unheard bool
 	// recovery is the time from the fault's end to the last deliberation's.
 	recovery time.Duration

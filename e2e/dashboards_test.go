@@ -32,7 +32,8 @@ func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
 	}
 	toTemporal.Stop()
 	shaky, refused := modelOf(t, "shaky"), modelOf(t, "refused")
-	script(t, shaky, step{"status": 503}, answers("0.5"))
+	// It is submitted again sooner than this server takes calls: that submission is refused.
+	script(t, shaky, step{"status": 503, "headers": map[string]string{"Retry-After": "3"}}, answers("0.5"))
 	script(t, refused, step{"status": 404})
 
 	result(t, begin(t, queue, requestOf(t, agents(shaky))))

@@ -32,6 +32,7 @@ func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 	temporalCommand(t, next.saysHowToBecomeCurrent(t))
 	late := beginMany(t, 5, queue, model)
 	running(t, model, 25)
+	requireListed(t, 20, deployment+":a")
 	require.NoError(t, old.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, old.cmd.Wait())
 	release(t, model)
@@ -45,6 +46,16 @@ func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 		require.Equal(t, []string{next.identity()}, workersOf(t, run))
 	}
 	requireCalledOnce(t, model, 25)
+}
+
+// requireListed finds what runs on a build as the runbook does.
+func requireListed(t *testing.T, count int, version string) {
+	t.Helper()
+	eventually(t, "the build's runs are counted", func(c *assert.CollectT) {
+		counted := temporalCLI(c, "workflow", "count", "--query",
+			fmt.Sprintf("TemporalWorkerDeploymentVersion='%s' AND ExecutionStatus='Running'", version))
+		require.Equal(c, fmt.Sprintf("Total: %d\n", count), counted.stdout, counted.stderr)
+	})
 }
 
 func startBuild(t *testing.T, queue, deployment, build string) *worker {

@@ -23,6 +23,13 @@ var (
 	soakMany = flag.Int("many", 200, "of TestSoak: deliberations in flight")
 )
 
+const (
+	runnerDies = "runner killed"
+	// betweenDeaths lets the turns that one death took be answered before the next one: a runner that dies
+	// faster than its turns take loses them three times, and then for good, as it must.
+	betweenDeaths = 90 * time.Second
+)
+
 // soak keeps deliberations in flight while faults come by chance.
 type soak struct {
 	*field
@@ -30,6 +37,8 @@ type soak struct {
 	proxy  *toxiproxy.Proxy
 	victim *worker // the other worker lives through it all
 	counts map[string]int
+	at     time.Duration // of the faults so far, as they are planned
+	died   time.Duration // when the first runner did, of that
 
 	mu sync.Mutex // of the field's trials and chance
 }
@@ -77,7 +86,9 @@ func (s *soak) run(behind string) {
 		})
 	}
 	for time.Now().Before(until) {
-		time.Sleep(time.Duration(10+s.faults.IntN(20)) * time.Second)
+		wait := time.Duration(10+s.faults.IntN(20)) * time.Second
+		s.at += wait
+		time.Sleep(wait)
 		s.fault(behind)
 	}
 	all.Wait()
@@ -118,7 +129,7 @@ func (s *soak) fault(behind string) {
 			_ = s.victim.cmd.Wait()
 			s.victim = s.worker(behind)
 		}},
-		{"runner killed", s.killFirstRunner},
+		{runnerDies, s.killFirstRunner},
 		{"Ray cut off", func() {
 			s.proxy.Stop()
 			time.Sleep(away)
@@ -131,6 +142,12 @@ func (s *soak) fault(behind string) {
 		}},
 	}
 	chosen := kinds[s.faults.IntN(len(kinds))]
+	for chosen.name == runnerDies && s.at-s.died < betweenDeaths {
+		chosen = kinds[s.faults.IntN(len(kinds))]
+	}
+	if chosen.name == runnerDies {
+		s.died = s.at
+	}
 	s.counts[chosen.name]++
 	chosen.do()
 }
@@ -143,8 +160,6 @@ func (s *soak) killFirstRunner() {
 	}
 	s.mu.Lock()
 	s.lose(stack.RayAppURL, victim.Name)
-	s.row.allows.calls += unfetched
-	s.row.allows.paid += unfetched
 	s.mu.Unlock()
 	require.NoError(s.t, syscall.Kill(victim.PID, syscall.SIGKILL))
 }

@@ -95,11 +95,12 @@ func (a rayApp) check(ctx context.Context) checked {
 	case info.APIVersion != rayAPI:
 		return broken(name, "deploy the app of this version: "+deploy, "%s speaks API version %d, workers %d", shown, info.APIVersion, rayAPI)
 	}
-	return info.judge(name, shown)
+	open, _ := inquiry{address: a.address + "/v1/info"}.ask(ctx, &rayInfo{})
+	return info.judge(name, shown, open == http.StatusOK)
 }
 
 // judge tells runners that don't answer, and what else the app says of itself.
-func (i rayInfo) judge(name, shown string) checked {
+func (i rayInfo) judge(name, shown string, open bool) checked {
 	up, draining := 0, 0
 	var silent []string
 	for _, runner := range i.Runners {
@@ -119,8 +120,12 @@ func (i rayInfo) judge(name, shown string) checked {
 	case len(silent) > 0:
 		return broken(name, look, "%s: no answer from %s", shown, strings.Join(silent, ", "))
 	}
-	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, token accepted, %s, %d of %d turns", shown, i.APIVersion, i.Build, i.RayVersion,
-		domain.Count(up, "runner"), i.InFlight, i.Capacity)
+	token := "token accepted"
+	if open {
+		token = "open to whoever reaches it (no DELIBERATION_RAY_TOKEN)"
+	}
+	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, %s, %s, %d of %d turns", shown, i.APIVersion, i.Build, i.RayVersion,
+		token, domain.Count(up, "runner"), i.InFlight, i.Capacity)
 	if draining > 0 {
 		seen += fmt.Sprintf(", %d draining", draining)
 	}

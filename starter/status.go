@@ -76,14 +76,15 @@ func (c *cli) printAgents(agents []agentView) {
 	if len(agents) == 0 {
 		return
 	}
-	t := newTable("agent", "role", "model", "state", "attempt", "tokens", "")
+	t := newTable("agent", "role", "model", "state", "attempt", "cluster", "tokens", "")
 	for _, agent := range agents {
 		tokens := ""
 		if agent.Tokens > 0 {
 			tokens = fmt.Sprint(agent.Tokens)
 		}
 		t.AppendRow([]any{
-			inline(agent.AgentID), inline(agent.Role), inline(agent.Model), agent.State, agent.Attempt, tokens,
+			inline(agent.AgentID), inline(agent.Role), inline(agent.Model), agent.State, agent.Attempt,
+			inline(agent.Cluster), tokens,
 			opening(remark(agent), 1, 60),
 		})
 	}

@@ -34,13 +34,14 @@ func (c *cli) usageCommand() *cobra.Command {
 	o := usageOptions{since: period{7 * longUnits["d"]}}
 	cmd := &cobra.Command{
 		Use:   "usage",
-		Short: "Add up the model calls and tokens of completed deliberations",
-		Long: `Add up the model calls and tokens of the deliberations that completed in a time, from their results.
+		Short: "Add up the model calls and tokens of deliberations that ended",
+		Long: `Add up the model calls and tokens of the deliberations that completed or failed in a time, from their results.
 
 Prompt and completion tokens are those of every attempt that was paid; wasted ones went into answers that
 don't count. The team is constraints.metadata.team of the request. The wasted tokens of a council aren't
-known by model, so councils of several models are a group of their own. What failed, was cancelled or is
-older than the namespace's retention isn't in it.`,
+known by model, so councils of several models are a group of their own. What was cancelled or terminated, or
+is older than the namespace's retention, isn't in it: the metrics deliberation_tokens and
+deliberation_wasted_tokens have all.`,
 		Example: `  starter usage
   starter usage --since 24h --by model
   starter usage --since 7d --by team --json | jq '.groups[]'`,
@@ -52,7 +53,7 @@ older than the namespace's retention isn't in it.`,
 			return c.usage(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().Var(&o.since, "since", "those that completed since, for example 24h or 7d")
+	cmd.Flags().Var(&o.since, "since", "those that ended since, for example 24h or 7d")
 	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by "+strings.Join(usageGroups, ", "))
 	complete(cmd, "since", "24h", "7d", "30d")
 	complete(cmd, "by", usageGroups...)
@@ -141,9 +142,9 @@ func (c *cli) accounts(ctx context.Context, s server, o usageOptions) (accounts,
 	defer count.clear()
 	readers, reading := errgroup.WithContext(ctx)
 	readers.SetLimit(readersMost)
-	completed := deliberations().is("ExecutionStatus", "Completed").from("CloseTime", kept.answer.Since)
+	spenders := append(deliberations(), "ExecutionStatus IN ('Completed', 'Failed')").from("CloseTime", kept.answer.Since)
 	var unlisted error
-	for e, err := range s.list(reading, completed, pageMost) {
+	for e, err := range s.list(reading, spenders, pageMost) {
 		if err != nil {
 			unlisted = err
 			break
@@ -164,6 +165,8 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 	group, usage, err := s.spent(ctx, e, by)
 	var gone *serviceerror.NotFound
 	switch {
+	case errors.Is(err, errRefused):
+		return nil
 	case errors.As(err, &gone): // its retention ended in the meantime
 		kept.miss()
 		return nil
@@ -174,11 +177,17 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 	return nil
 }
 
+// errRefused says that a run had no council: its request broke a rule.
+var errRefused = errors.New("the request was refused")
+
 // spent is what a run cost, and whom it belongs to.
 func (s server) spent(ctx context.Context, e execution, by string) (string, workflows.TotalUsage, error) {
 	end, err := s.ending(ctx, e)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", workflows.TotalUsage{}, err
+	case end.errorType == string(domain.InvalidRequest):
+		return "", workflows.TotalUsage{}, errRefused
 	}
 	group := e.about(workflows.AttributeRole, workflows.MemoRole)
 	if by != "role" || group == "" {
@@ -187,6 +196,9 @@ func (s server) spent(ctx context.Context, e execution, by string) (string, work
 			return "", workflows.TotalUsage{}, err
 		}
 		group = groupOf(request, by)
+	}
+	if end.status == domain.StatusFailed {
+		return group, end.details.Usage, nil
 	}
 	return group, end.result.Usage, nil
 }
@@ -213,7 +225,7 @@ func groupOf(request workflows.Request, by string) string {
 }
 
 func (c *cli) printAccounts(answer accounts) {
-	fmt.Fprintf(c.stdout, "%s completed since %s\n", domain.Count(answer.Total.Deliberations, "deliberation"), when(&answer.Since))
+	fmt.Fprintf(c.stdout, "%s completed or failed since %s\n", domain.Count(answer.Total.Deliberations, "deliberation"), when(&answer.Since))
 	if answer.Unread > 0 {
 		c.warn("%s ended their retention before they were read", domain.Count(answer.Unread, "deliberation"))
 	}

@@ -107,6 +107,7 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"no slots":                {"DELIBERATION_SUBMIT_SLOTS=0", "DELIBERATION_SUBMIT_SLOTS: must be at least 1, got 0"},
 		"a pattern that is a URL": {"DELIBERATION_VLLM_ALLOW=vllm,http://vllm", `DELIBERATION_VLLM_ALLOW: "http://vllm": must be a host`},
 		"an empty pattern":        {"DELIBERATION_VLLM_ALLOW=,", `DELIBERATION_VLLM_ALLOW: "": must be a host`},
+		"no prefix of subjects":   {"DELIBERATION_NATS_PREFIX=a b", "DELIBERATION_NATS_PREFIX: must be up to 200 letters"},
 		"no NATS server":          {"NATS_URL=nats://u:hunter2%@nats", "NATS_URL: must be nats://host:port"},
 		"no port of NATS":         {"NATS_URL=nats://h:99999", "NATS_URL: must be nats://host:port"},
 		"another protocol":        {"NATS_URL=nats://h,http://foo", "NATS_URL: must be nats://host:port"},

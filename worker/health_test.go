@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -96,11 +97,15 @@ func TestHealth_LiveUntilAWorkerFailsForGood(t *testing.T) {
 
 func TestHealth_ServesMetricsAtTheSameAddressOrAnother(t *testing.T) {
 	one, other := free(t), free(t)
+	_, port, err := net.SplitHostPort(one)
+	require.NoError(t, err)
+	everywhere := net.JoinHostPort("0.0.0.0", port)
 	for name, c := range map[string]struct {
 		metrics string
 		want    map[string]int
 	}{
-		"the same": {one, map[string]int{one + "/healthz": 200, one + "/metrics": 200}},
+		"the same":   {one, map[string]int{one + "/healthz": 200, one + "/metrics": 200}},
+		"everywhere": {everywhere, map[string]int{one + "/healthz": 200, one + "/metrics": 200}},
 		"another": {other, map[string]int{
 			one + "/healthz": 200, one + "/metrics": 404, other + "/metrics": 200, other + "/healthz": 404,
 		}},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ func (h *health) doors(c config, metrics prometheus.Gatherer) []*door {
 	at.mux.HandleFunc("GET /healthz", h.live)
 	at.mux.HandleFunc("GET /readyz", h.ready)
 	doors := []*door{at}
-	if c.MetricsAddr == c.HealthAddr {
+	if both, is := sameDoor(c.HealthAddr, c.MetricsAddr); is {
+		at.address = both
 		at.variables = append(at.variables, metricsVariable)
 	} else {
 		at = &door{address: c.MetricsAddr, variables: []string{metricsVariable}, mux: http.NewServeMux()}
@@ -40,6 +42,29 @@ func (h *health) doors(c config, metrics prometheus.Gatherer) []*door {
 	}
 	at.mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return doors
+}
+
+// sameDoor is the one address that takes in both: they are equal, or one of them is all addresses with the
+// port of the other.
+func sameDoor(one, other string) (both string, is bool) {
+	host, port, _ := net.SplitHostPort(one)
+	otherHost, otherPort, _ := net.SplitHostPort(other)
+	switch {
+	case one == other:
+		return one, true
+	case port != otherPort || port == "0":
+		return "", false
+	case everywhere(host):
+		return one, true
+	case everywhere(otherHost):
+		return other, true
+	}
+	return "", false
+}
+
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 // listen serves health and metrics, on one address or two.

@@ -17,6 +17,11 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.failure = strings.Join(faults, "; ")
 	workflow.SetCurrentDetails(ctx, "**InvalidRequest**\n\n- "+strings.Join(faults, "\n- "))
 	err := failed(domain.InvalidRequest, d.failure)
+	if workflow.GetVersion(ctx, versionShowRefusal, workflow.DefaultVersion, 1) == 1 {
+		if err := d.showRefusal(ctx); err != nil {
+			return err
+		}
+	}
 	d.measureEnd(ctx, err)
 	return err
 }

@@ -16,8 +16,9 @@ const (
 	UpdateRefresh   = "refresh"
 
 	// Versions of what a run does, for those that began before it did so.
-	versionFindAgain = "find-turns-again" // 1: a council that comes back finds its turns
-	versionTellOnce  = "tell-once"        // 1: an agent that has its proposal is told of no more
+	versionFindAgain   = "find-turns-again" // 1: a council that comes back finds its turns
+	versionTellOnce    = "tell-once"        // 1: an agent that has its proposal is told of no more
+	versionShowRefusal = "show-refusal"     // 1: lists show why a request was refused
 
 	// DefaultTaskQueue is where deliberations are started.
 	DefaultTaskQueue = "deliberations"

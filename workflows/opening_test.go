@@ -36,11 +36,15 @@ func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
+			shown := ""
+			s.onMemo(func(memo map[string]any) { shown, _ = memo[workflows.MemoError].(string) })
 
 			_, err := s.run(workflows.RequestText([]byte(test.text)))
 
 			kind, message, _ := failed(t, err)
 			require.Equal(t, domain.InvalidRequest, kind)
+			require.NotEmpty(t, shown, "lists say why")
+			require.Contains(t, message, strings.TrimSuffix(shown, "…"))
 			require.True(t, strings.HasSuffix(message, test.message), message)
 			require.LessOrEqual(t, strings.Count(message, "; ")+1, 51)
 			require.Empty(t, s.scheduled)

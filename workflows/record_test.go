@@ -104,7 +104,7 @@ func (w *world) keep(name, id, runID string) *historypb.History {
 		require.NoError(w, err)
 		history.Events = append(history.Events, event)
 	}
-	path := filepath.Join("testdata", "histories", name+".json")
+	path := historyFile(name)
 	if _, err := os.Stat(path); *update && errors.Is(err, os.ErrNotExist) {
 		text, err := protojson.Marshal(history)
 		require.NoError(w, err)
@@ -116,6 +116,8 @@ func (w *world) keep(name, id, runID string) *historypb.History {
 	}
 	return history
 }
+
+func historyFile(name string) string { return filepath.Join("testdata", "histories", name+".json") }
 
 func (w *world) eventually(what func() bool) {
 	w.Helper()
@@ -236,6 +238,28 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				w.ray.stop = []reply[workflows.StopTurnsResult]{hangs, hangs, hangs}
 			},
 		},
+		"found_again": { // a is left for b, which has no room
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				w.ray.agents["agent-1"] = replies(unreachable(), answer("paid once", 0.7))
+				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {out: full}}
+			},
+		},
+		"told_once": { // by the stop on each cluster
+			request: timeout(council(1), 2),
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				late := answer("from a, too late", 1).out
+				w.ray.agents["agent-1"] = script{
+					{reply: unreachable(), atStop: &late}, {reply: reply[workflows.TurnOutcome]{after: forever}, atStop: &late},
+				}
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+			},
+		},
+		"refusal_shown":   {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"invalid_request": {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"null_request":    {request: workflows.RequestText([]byte(`null`)), ends: "InvalidRequest"},
 		"longest_names":   {request: longestNames()},
@@ -299,6 +323,9 @@ func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 // TestRecord_StatisticsContinuedAsNew needs a server that suggests it early:
 // --dynamic-config-value limit.historyCount.suggestContinueAsNew=40.
 func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
+	if _, err := os.Stat(historyFile("stats_continued")); err == nil {
+		t.Skip("it is recorded, and takes a server of its own")
+	}
 	w := newWorld(t, "stats_continued")
 	w.counts.says = []reply[workflows.CountResult]{counted(3, 1)}
 	run := w.start(workflows.DeliberationStatsName, workflows.StatsState{})

@@ -52,6 +52,12 @@ func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	return d.upsert(ctx, updates...)
 }
 
+// showRefusal lets lists say why a request was refused. Nothing else of it can be relied on.
+func (d *deliberation) showRefusal(ctx workflow.Context) error {
+	why, _ := domain.CutEncoded(d.failure, domain.MaxName)
+	return workflow.UpsertMemo(ctx, map[string]any{MemoOutcome: string(d.status), MemoError: why})
+}
+
 // upsert leaves out what the namespace doesn't have.
 func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
 	keys := Attributes()

@@ -46,10 +46,18 @@ func (c Config) completed() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if len(c.Prefix) > maxPrefix || !prefixPattern.MatchString(c.Prefix) {
-		return c, fmt.Errorf("nats: prefix %q: want up to %d letters, digits, '-' and '_', in parts joined by dots", c.Prefix, maxPrefix)
+	if err := CheckPrefix(c.Prefix); err != nil {
+		return c, fmt.Errorf("nats: prefix %w", err)
 	}
 	return c, nil
+}
+
+// CheckPrefix tells what is wrong with a prefix of subjects.
+func CheckPrefix(prefix string) error {
+	if len(prefix) > maxPrefix || !prefixPattern.MatchString(prefix) {
+		return fmt.Errorf("must be up to %d letters, digits, '-' and '_', in parts joined by dots, got %q", maxPrefix, prefix)
+	}
+	return nil
 }
 
 // options keep a connection trying for ever: a server that is away, or that refuses credentials which

@@ -67,4 +67,4 @@ def application(settings: Settings) -> Application:
 
 def app(_: dict[str, str]) -> Application:
     """A builder, so that importing this module reads no environment."""
-    return application(Settings())
+    return application(Settings.from_environment())

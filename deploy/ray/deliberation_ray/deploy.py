@@ -5,7 +5,10 @@ import sys
 
 from deliberation_ray import watch
 from deliberation_ray.cluster import Cluster
-from deliberation_ray.settings import Settings
+from deliberation_ray.settings import Settings, SettingsError
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OPEN = "warning: no DELIBERATION_RAY_TOKEN: whoever reaches {host} may use the application, and the models behind it"
 
 
 def _arguments() -> argparse.Namespace:
@@ -19,7 +22,14 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = _arguments()
-    cluster = Cluster(arguments.address, arguments.http_host, arguments.http_port, Settings())
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as fault:
+        print(fault, file=sys.stderr)
+        return 2
+    if not settings.ray_token.get_secret_value() and arguments.http_host not in LOOPBACK:
+        print(OPEN.format(host=arguments.http_host), file=sys.stderr)
+    cluster = Cluster(arguments.address, arguments.http_host, arguments.http_port, settings)
     if arguments.watch:
         return watch.run(cluster)
     cluster.connect()

@@ -1,18 +1,46 @@
 """The application's settings: read once from the environment, then handed to every actor by value."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
+class SettingsError(Exception):
+    """What is wrong with the environment, a line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+
+
+def _spoken(where: tuple[int | str, ...], what: str) -> str:
+    what = what.removeprefix("Value error, ")
+    if not where and ": " in what:  # one that is about several fields names its own
+        name, _, what = what.partition(": ")
+        where = (name,)
+    return f"DELIBERATION_{str(where[0]).upper() if where else '…'}: {what}"
+
+
+def _token_in(file: Path) -> str:
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        raise ValueError(f"ray_token_file: {error.strerror or error}") from error
+    if not token:  # rather than asking for none
+        raise ValueError("ray_token_file: the file is empty")
+    return token
+
+
 class Settings(BaseSettings):
     """`DELIBERATION_<FIELD>` for each field. Workers never read it again: their environment may be another node's."""
 
-    model_config = SettingsConfigDict(env_prefix="DELIBERATION_", env_ignore_empty=True, frozen=True, extra="ignore")
+    # An input may be a key: no error quotes it.
+    model_config = SettingsConfigDict(
+        env_prefix="DELIBERATION_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     ray_token: SecretStr = SecretStr("")
     ray_token_file: Path | None = None
@@ -50,8 +78,16 @@ class Settings(BaseSettings):
     @classmethod
     def _read_token_file(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("ray_token_file") and not values.get("ray_token"):
-            return {**values, "ray_token": Path(values["ray_token_file"]).read_text().strip()}
+            return {**values, "ray_token": _token_in(Path(values["ray_token_file"]))}
         return values
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings, or a `SettingsError` that names each wrong variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError([_spoken(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
 
     def fingerprint(self) -> str:
         """All that a running runner or gateway was built from, so that a changed setting is a changed build."""

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from deliberation_ray import deploy
 from deliberation_ray.build import build_of
-from deliberation_ray.settings import Settings
+from deliberation_ray.settings import Settings, SettingsError
 
 
 def test_they_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -31,6 +32,34 @@ def test_a_wrong_one_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, valu
     monkeypatch.setenv(f"DELIBERATION_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_a_fault_names_the_variable_and_quotes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELIBERATION_VLLM_KEYS", "sk-secret")
+    monkeypatch.setenv("DELIBERATION_RUNNERS", "two")
+    with pytest.raises(SettingsError) as fault:
+        Settings.from_environment()
+    lines = str(fault.value).splitlines()
+    assert sorted(line.partition(":")[0] for line in lines) == ["DELIBERATION_RUNNERS", "DELIBERATION_VLLM_KEYS"]
+    assert "sk-secret" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("content", "what"), [(None, "No such file or directory"), ("  \n", "the file is empty")])
+def test_a_token_file_without_a_token_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, what: str
+) -> None:
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(SettingsError, match=f"^DELIBERATION_RAY_TOKEN_FILE: {what}$"):
+        Settings.from_environment()
+
+
+def test_deploy_ends_with_the_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["deploy"])
+    monkeypatch.setenv("DELIBERATION_RUNNERS", "0")
+    assert deploy.main() == 2
+    assert capsys.readouterr().err == "DELIBERATION_RUNNERS: Input should be greater than or equal to 1\n"
 
 
 def test_a_changed_setting_is_a_changed_build() -> None:
