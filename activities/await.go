@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -16,11 +17,15 @@ const (
 	firstPoll = 2 * time.Second  // then a heartbeat shows that the turn is waited for
 	longPoll  = 12 * time.Second // with the client's margin under the heartbeat timeout
 	pollPace  = time.Second      // between two polls at least: an app that answers at once isn't flooded
+
+	standMost = time.Minute     // at a stretch beside a cluster that is known to be away
+	standLook = 2 * time.Second // between two looks at what is known of it
 )
 
 // awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
 // on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
-// retry, which frees the slot in between and shows the reason to people.
+// retry, which shows the reason to people. Beside one that is known to be away the wait stays: thousands
+// that are tried again every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
 	handle := in.Handle.Domain()
 	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
@@ -32,7 +37,7 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 	working, stop := untilStopped(ctx)
 	defer stop()
 	for hold := firstPoll; ; hold = longPoll {
-		asked := time.Now()
+		asked, away := time.Now(), s.down(handle.Cluster)
 		seen, err := cluster.Await(working, handle, hold)
 		if err != nil {
 			return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
@@ -42,11 +47,20 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 		case domain.OutcomeRunning:
 			progress.Polls++
 			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
+			progress.Trouble = ""
 			activity.RecordHeartbeat(ctx, progress)
 			if err := wait(working, pollPace-time.Since(asked)); err != nil {
 				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 		case domain.OutcomeUnreachable:
+			progress.Trouble = bounded(outcome.Reason)
+			back, err := s.standBy(ctx, working, in, away, progress)
+			if err != nil {
+				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
+			}
+			if back {
+				continue
+			}
 			return s.unreached(in, &domain.Error{
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
 				RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
@@ -57,6 +71,24 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 			return workflows.TurnOutcomeOf(outcome), nil
 		}
 	}
+}
+
+// standBy waits beside a cluster that was away already when it was asked, until it is back. False where it
+// wasn't, is gone, or stays away for long.
+func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, away bool, progress workflows.AwaitProgress) (back bool, err error) {
+	gone := func() bool {
+		return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
+	}
+	for until := time.Now().Add(standMost); away && !gone() && time.Now().Before(until); {
+		activity.RecordHeartbeat(ctx, progress)
+		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // only so that not all ask at once when it is back
+			return false, err
+		}
+		if !s.down(in.Handle.Cluster) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // unreached is what an unanswered poll comes to: an error, after which the same turn is polled again; or,

@@ -12,11 +12,14 @@ import (
 	"deliberation.io/deliberation/workflows"
 )
 
-const graceSeconds = 60
+const (
+	graceSeconds = 60
+	standLook    = 2 // seconds between two looks at a cluster that is away, and as many more
+)
 
 // withStates gives the worker a second cluster, and the first one a state that it has had for so long.
 func (w *world) withStates(local domain.ClusterState, ago time.Duration, other bool) {
-	local.Name, local.Since = "local", time.Now().Add(-ago)
+	local.Name, local.UpSince, local.RoomSince = "local", time.Now().Add(-ago), time.Now().Add(-ago)
 	w.with.States = func() []domain.ClusterState {
 		return []domain.ClusterState{local, {Name: "other", Up: other, Room: other}}
 	}
@@ -38,7 +41,7 @@ func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
 		gone    bool
 	}{
 		"away beyond its grace, and another one answers": {"local", away, 61 * time.Second, graceSeconds, true, true},
-		"within its grace":                        {"local", away, 59 * time.Second, graceSeconds, true, false},
+		"soon beyond it":                          {"local", away, 59 * time.Second, graceSeconds, true, true},
 		"with nowhere else to go":                 {"local", away, time.Hour, graceSeconds, false, false},
 		"a run that has no choice":                {"local", away, time.Hour, 0, true, false},
 		"full, which is no matter to what it has": {"local", filled, time.Hour, graceSeconds, true, false},
@@ -46,24 +49,65 @@ func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
 		"a cluster that isn't configured here":    {"former", taking, time.Hour, graceSeconds, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.withStates(test.state, test.ago, test.other)
-			w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.withStates(test.state, test.ago, test.other)
+				w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 
-			out, err := try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
-				Handle:      workflows.Handle{TurnID: "t1", Cluster: test.cluster, Runner: "runner/a/0", Incarnation: "1"},
-				AnswerBytes: 64, GraceSeconds: test.grace,
+				out, err := awaitWithin(w, test.cluster, test.grace)
+
+				if !test.gone {
+					require.False(t, failure(t, err).NonRetryable(), "the same turn is polled again")
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, domain.OutcomeUnreachable, out.Kind)
+				require.NotEmpty(t, out.Message)
 			})
-
-			if !test.gone {
-				require.False(t, failure(t, err).NonRetryable(), "the same turn is polled again")
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, domain.OutcomeUnreachable, out.Kind)
-			require.NotEmpty(t, out.Message)
 		})
 	}
+}
+
+func awaitWithin(w *world, cluster string, grace int) (workflows.TurnOutcome, error) {
+	return try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
+		Handle:      workflows.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
+		AnswerBytes: 64, GraceSeconds: grace,
+	})
+}
+
+func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		begun := time.Now()
+		w.with.States = func() []domain.ClusterState {
+			return []domain.ClusterState{{Name: "local", Up: time.Since(begun) > 40*time.Second}}
+		}
+		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
+		time.AfterFunc(40*time.Second, func() { w.ray.becomes(completed("t1", "text")) })
+
+		out, err := awaitWithin(w, "local", 0)
+
+		require.NoError(t, err)
+		require.Equal(t, "text", out.Proposal)
+		require.Len(t, w.ray.polled, 2, "once in vain, and once when it is back")
+		require.Equal(t, workflows.AwaitProgress{TurnID: "t1", State: "submitted", Trouble: "local: connection refused"}, w.beats.recorded[0])
+		require.InDelta(t, 40, time.Since(begun).Seconds(), 2*standLook)
+	})
+}
+
+func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.withStates(away, 0, false)
+		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
+		begun := time.Now()
+
+		_, err := awaitWithin(w, "local", 0)
+
+		require.Equal(t, "poll t1: local: connection refused", failure(t, err).Message())
+		require.InDelta(t, time.Minute.Seconds(), time.Since(begun).Seconds(), 2*standLook)
+		require.Len(t, w.ray.polled, 1)
+	})
 }
 
 func TestSubmitTurns_GivesUpAClusterThatTakesNothingWhenAnotherOneWould(t *testing.T) {

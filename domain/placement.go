@@ -7,10 +7,11 @@ import (
 
 // ClusterState is what a worker last heard of a Ray cluster.
 type ClusterState struct {
-	Name  string
-	Up    bool      // it answers
-	Room  bool      // it takes turns
-	Since time.Time // since when both are as they are
+	Name      string
+	Up        bool      // it answers
+	UpSince   time.Time // since when that is so, or isn't
+	Room      bool      // it takes turns: it is up, and not full
+	RoomSince time.Time // since when that is so, or isn't: a full one may fall silent meanwhile
 }
 
 // Place chooses among clusters in their order of preference: the first that answers and has room, else
@@ -41,23 +42,23 @@ func (c ClusterState) suits(gone []string) int {
 // Gone tells that a cluster hasn't answered for longer than the grace while another one does. Without
 // another one, waiting on is all that can be done.
 func Gone(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
-	return left(clusters, name, grace, now, func(c ClusterState) bool { return c.Up })
+	return left(clusters, name, grace, now, func(c ClusterState) (bool, time.Time) { return c.Up, c.UpSince })
 }
 
 // Shut tells that a cluster hasn't taken turns for longer than the grace, because it is away or full, while
 // another one would.
 func Shut(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
-	return left(clusters, name, grace, now, func(c ClusterState) bool { return c.Up && c.Room })
+	return left(clusters, name, grace, now, func(c ClusterState) (bool, time.Time) { return c.Room, c.RoomSince })
 }
 
-func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, does func(ClusterState) bool) bool {
+func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, does func(ClusterState) (bool, time.Time)) bool {
 	longer, others := false, false
 	for _, cluster := range clusters {
-		switch {
-		case cluster.Name != name:
-			others = others || does(cluster)
-		default:
-			longer = !does(cluster) && now.Sub(cluster.Since) > grace
+		does, since := does(cluster)
+		if cluster.Name == name {
+			longer = !does && now.Sub(since) > grace
+		} else {
+			others = others || does
 		}
 	}
 	return grace > 0 && longer && others

@@ -41,8 +41,9 @@ func TestGoneAndShut(t *testing.T) {
 	const grace = time.Minute
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	state := func(name string, up, room bool, ago time.Duration) domain.ClusterState {
-		return domain.ClusterState{Name: name, Up: up, Room: room, Since: now.Add(-ago)}
+		return domain.ClusterState{Name: name, Up: up, UpSince: now.Add(-ago), Room: room, RoomSince: now.Add(-ago)}
 	}
+	flapping := domain.ClusterState{Name: "a", UpSince: now.Add(-time.Second), RoomSince: now.Add(-time.Hour)}
 	well, full, down := state("b", true, true, time.Hour), state("b", true, false, time.Hour), state("b", false, false, time.Hour)
 	for name, test := range map[string]struct {
 		clusters   []domain.ClusterState
@@ -58,6 +59,7 @@ func TestGoneAndShut(t *testing.T) {
 		"away, and the other too":          {[]domain.ClusterState{state("a", false, false, time.Hour), down}, grace, false, false},
 		"away, and there is no other":      {[]domain.ClusterState{state("a", false, false, time.Hour)}, grace, false, false},
 		"unknown here: others may know it": {[]domain.ClusterState{well}, grace, false, false},
+		"full for long, and silent now":    {[]domain.ClusterState{flapping, well}, grace, false, true},
 		"never left":                       {[]domain.ClusterState{state("a", false, false, time.Hour), well}, 0, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,8 +32,7 @@ func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
 	}
 	toTemporal.Stop()
 	shaky, refused := modelOf(t, "shaky"), modelOf(t, "refused")
-	// It is submitted again sooner than this server takes calls: that submission is refused.
-	script(t, shaky, step{"status": 503, "headers": map[string]string{"Retry-After": "3"}}, answers("0.5"))
+	script(t, shaky, step{"status": 503}, answers("0.5"))
 	script(t, refused, step{"status": 404})
 
 	result(t, begin(t, queue, requestOf(t, agents(shaky))))
@@ -41,6 +40,7 @@ func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
 	result(t, begin(t, quiet, requestOf(t, agents(shaky)))) // leaves its events to its outbox
 	beginUnknown(t, queue)
 	refusedByRay(t)
+	refusedByRunners(t, queue)
 
 	asked := questions(t)
 	eventually(t, "all of it is exported", func(c *assert.CollectT) {
@@ -77,6 +77,22 @@ func refusedByRay(t *testing.T) {
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+}
+
+// refusedByRunners submits to a model that wants no calls for some seconds.
+func refusedByRunners(t *testing.T, queue string) {
+	t.Helper()
+	busy := modelOf(t, "busy")
+	later := step{"status": 503, "headers": map[string]string{"Retry-After": "5"}}
+	script(t, busy, later, answers("0.5"))
+	runs := []client.WorkflowRun{begin(t, queue, requestOf(t, agents(busy)))}
+	eventually(t, "the model is called", func(c *assert.CollectT) { require.NotEmpty(c, calls(c, busy)) })
+	for range 12 { // half of them on the same runner
+		runs = append(runs, begin(t, queue, requestOf(t, agents(busy))))
+	}
+	for _, run := range runs {
+		result(t, run)
+	}
 }
 
 // question is a metric that an expression asks for, and the labels of it that the expression names.

@@ -105,11 +105,16 @@ func (f fleet) states() []domain.ClusterState {
 
 func (m *member) state() domain.ClusterState {
 	up := m.fault() == nil && m.cluster.Breaker() == ray.BreakerClosed
-	state := domain.ClusterState{Name: m.name, Up: up, Room: up && m.room() > 0, Since: time.Now()}
+	now := time.Now()
+	state := domain.ClusterState{Name: m.name, Up: up, UpSince: now, Room: up && m.room() > 0, RoomSince: now}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.told.Since.IsZero() && m.told.Up == state.Up && m.told.Room == state.Room {
-		state.Since = m.told.Since
+	before := m.told
+	if before.Up == state.Up && !before.UpSince.IsZero() {
+		state.UpSince = before.UpSince
+	}
+	if before.Room == state.Room && !before.RoomSince.IsZero() {
+		state.RoomSince = before.RoomSince
 	}
 	m.told = state
 	return state

@@ -70,10 +70,12 @@ func TestFleet_KnowsWhoAnswersAndHasRoom(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fleet{{name: "a", cluster: test.cluster}}
 				begun := time.Now()
-				require.Equal(t, []domain.ClusterState{{Name: "a", Since: begun}}, f.states(), "before it was looked at")
+				require.Equal(t, []domain.ClusterState{{Name: "a", UpSince: begun, RoomSince: begun}}, f.states(), "before it was looked at")
 				f.begin(t.Context())
 				time.Sleep(time.Second)
-				require.Equal(t, []domain.ClusterState{{Name: "a", Up: test.up, Room: test.up && test.room > 0, Since: begun}}, f.states())
+				require.Equal(t, []domain.ClusterState{{
+					Name: "a", Up: test.up, UpSince: begun, Room: test.up && test.room > 0, RoomSince: begun,
+				}}, f.states())
 				require.Equal(t, test.room, f.views()[0].Room)
 			})
 		})
@@ -106,11 +108,29 @@ func TestFleet_SeesAClusterGoAndComeBack(t *testing.T) {
 		require.False(t, f.states()[0].Up)
 		require.Equal(t, "connection refused", f.views()[0].Fault)
 		time.Sleep(time.Minute)
-		require.InDelta(t, time.Minute.Seconds(), time.Since(f.states()[0].Since).Seconds(), 1, "since when it is away")
+		require.InDelta(t, time.Minute.Seconds(), time.Since(f.states()[0].UpSince).Seconds(), 1, "since when it is away")
 
 		cluster.becomes(nil)
 		time.Sleep(fleetAgain + time.Millisecond)
 		require.True(t, f.states()[0].Up, "one that is away is looked at more often")
+	})
+}
+
+func TestFleet_AFullClusterThatFallsSilentIsNoLessFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := &fakeCluster{info: ray.Info{Runners: []ray.Runner{runner(1, 1, 0)}}}
+		f := fleet{{name: "a", cluster: cluster}}
+		f.begin(t.Context())
+		begun := time.Now()
+		for _, heard := range []error{errors.New("no answer"), nil, errors.New("no answer")} {
+			time.Sleep(time.Minute)
+			cluster.becomes(heard)
+			f.begin(t.Context())
+		}
+
+		seen := f.states()[0]
+		require.Equal(t, begun, seen.RoomSince)
+		require.Equal(t, time.Now(), seen.UpSince)
 	})
 }
 

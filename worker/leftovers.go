@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -29,14 +31,16 @@ const (
 	leftoverWithin = 30 * time.Second
 )
 
-// holder lists and stops the turns of a cluster; a Ray client does.
+// holder lists, stops and forgets the turns of a cluster; a Ray client does.
 type holder interface {
 	Turns(ctx context.Context, owner string) (ray.Inventory, error)
 	Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error)
+	Forget(ctx context.Context, order domain.StopOrder) error
 }
 
 // leftovers ends work on Ray that nobody waits for any more: of runs that were terminated, timed out or
-// deleted from outside. Without it such work ends by its own run_seconds.
+// deleted from outside. Without it such work ends by its own run_seconds. It also frees the places of
+// outcomes whose run has ended without forgetting them; without it they are kept for an hour and more.
 type leftovers struct {
 	runs     runs
 	clusters map[string]holder
@@ -51,7 +55,8 @@ type leftover struct {
 	deliberation string
 	originalRun  string // empty of what an older worker submitted
 	taskID       string
-	handles      []domain.Handle
+	working      []domain.Handle
+	ended        []domain.Handle
 }
 
 // watch looks at once and then every few minutes, until the context ends. No cluster waits for another.
@@ -107,14 +112,19 @@ func (l leftovers) sweep(ctx context.Context, cluster string) error {
 func (l leftovers) old(held []ray.HeldTurn, cluster string) []leftover {
 	found := map[string]leftover{}
 	for _, turn := range held {
-		working := turn.State == domain.RayQueued || turn.State == domain.RayRunning
-		if working && turn.AgeSeconds > l.age.Seconds() {
-			run := turn.Labels[ray.LabelRun]
-			key := turn.Deliberation + "\x00" + run
-			work := leftover{deliberation: turn.Deliberation, originalRun: run, taskID: turn.Labels["task_id"], handles: found[key].handles}
-			work.handles = append(work.handles, turn.Handle(cluster))
-			found[key] = work
+		if turn.AgeSeconds <= l.age.Seconds() {
+			continue
 		}
+		run := turn.Labels[ray.LabelRun]
+		key := turn.Deliberation + "\x00" + run
+		work := found[key]
+		work.deliberation, work.originalRun, work.taskID = turn.Deliberation, run, turn.Labels["task_id"]
+		if turn.State == domain.RayQueued || turn.State == domain.RayRunning {
+			work.working = append(work.working, turn.Handle(cluster))
+		} else {
+			work.ended = append(work.ended, turn.Handle(cluster))
+		}
+		found[key] = work
 	}
 	works := make([]leftover, 0, len(found))
 	for _, key := range slices.Sorted(maps.Keys(found)) {
@@ -135,19 +145,46 @@ func (l leftovers) end(ctx context.Context, cluster string, work leftover) error
 	if err != nil || open {
 		return err
 	}
-	if err := l.runs.announce(ctx, last, work.taskID); err != nil {
+	if err := l.runs.announce(ctx, last, work.taskID); refused(err) {
+		l.log.Error("the end of a run can't be announced", "deliberation_id", work.deliberation, "error", err)
+	} else if err != nil {
 		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
 	}
-	order := domain.StopOrder{Owner: l.owner, Deliberation: work.deliberation, Handles: work.handles, Reason: "no open run"}
-	seen, err := l.clusters[cluster].Stop(ctx, order)
-	if err != nil {
-		return err
+	if len(work.working) > 0 { // once more, since a reset may have come meanwhile: its run goes on with the same turns
+		if err := l.pace.Wait(ctx); err != nil {
+			return err
+		}
+		if _, open, err = l.runs.last(ctx, work.deliberation, work.originalRun); err != nil || open {
+			return err
+		}
 	}
-	if still := unended(seen); still > 0 {
-		return fmt.Errorf("%d of %d turns of %s not seen to stop", still, len(seen), domain.Quote(work.deliberation))
+	return l.clear(ctx, cluster, work)
+}
+
+// refused tells an error of Temporal's that asking again doesn't change.
+func refused(err error) bool {
+	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, invalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	return denied || invalid
+}
+
+// clear takes the work from Ray.
+func (l leftovers) clear(ctx context.Context, cluster string, work leftover) error {
+	order := domain.StopOrder{Owner: l.owner, Deliberation: work.deliberation, Reason: "no open run"}
+	if order.Handles = work.working; len(order.Handles) > 0 {
+		seen, err := l.clusters[cluster].Stop(ctx, order)
+		if err != nil {
+			return err
+		}
+		if still := unended(seen); still > 0 {
+			return fmt.Errorf("%d of %d turns of %s not seen to stop", still, len(seen), domain.Quote(work.deliberation))
+		}
+		l.log.Warn("left-over work stopped: its deliberation has no open run", "deliberation_id", work.deliberation,
+			"cluster", cluster, "turns", len(work.working))
 	}
-	l.log.Warn("left-over work stopped: its deliberation has no open run", "deliberation_id", work.deliberation,
-		"cluster", cluster, "turns", len(work.handles))
+	if order.Handles = work.ended; len(order.Handles) > 0 {
+		return l.clusters[cluster].Forget(ctx, order)
+	}
 	return nil
 }
 

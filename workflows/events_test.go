@@ -195,10 +195,11 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 			_, err := s.run(council(1))
 
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(outbox), 1000)
+			require.LessOrEqual(t, len(outbox), 255, "as SQL databases have it")
 			require.True(t, utf8.ValidString(outbox))
 			require.True(t, strings.HasSuffix(outbox, "/outbox/"+runID))
-			require.True(t, strings.HasPrefix(id, strings.TrimSuffix(outbox, "/outbox/"+runID)))
+			begin, _, _ := strings.Cut(strings.TrimSuffix(outbox, "/outbox/"+runID), "~")
+			require.True(t, strings.HasPrefix(id, begin))
 		})
 	}
 }

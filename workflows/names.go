@@ -19,6 +19,9 @@ const (
 	versionFindAgain   = "find-turns-again" // 1: a council that comes back finds its turns
 	versionTellOnce    = "tell-once"        // 1: an agent that has its proposal is told of no more
 	versionShowRefusal = "show-refusal"     // 1: lists show why a request was refused
+	versionShortOutbox = "short-outbox-id"  // 1: an outbox's id is one that every server's database takes
+	versionChooseLate  = "choose-late"      // 1: a turn is chosen behind the delay, for where the council is by then
+	versionFollowLast  = "follow-last-move" // 1: agents follow the council's last move as all others
 
 	// DefaultTaskQueue is where deliberations are started.
 	DefaultTaskQueue = "deliberations"

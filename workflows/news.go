@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"unicode/utf8"
@@ -103,7 +105,7 @@ func (n *news) finish(ctx workflow.Context) {
 	}
 	workflow.GetMetricsHandler(ctx).Counter(MetricDeferredEvents).Inc(int64(len(left.Events)))
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:        outboxID(n.deliberationID, n.recordedRun(ctx)),
+		WorkflowID:        n.outbox(ctx),
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "events of " + n.deliberationID,
 	}), DeliberationOutboxName, left)
@@ -111,6 +113,17 @@ func (n *news) finish(ctx workflow.Context) {
 	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("outbox not started; events are lost", "error", err)
 	}
+}
+
+// outbox is the id of the run's outbox.
+func (n *news) outbox(ctx workflow.Context) string {
+	run := n.recordedRun(ctx)
+	id, before := outboxID(n.deliberationID, run), "/outbox/"+run
+	before = cutText(n.deliberationID, idMostBefore-len(before)) + before
+	if id != before && workflow.GetVersion(ctx, versionShortOutbox, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return before
+	}
+	return id
 }
 
 // recordedRun is the id of the run that history records: a reset replays it under an id of its own, and
@@ -156,15 +169,31 @@ func records(items []newsItem) []EventRecord {
 	return events
 }
 
-// outboxID stays within the server's bound on ids, and is text whatever it cuts.
+const (
+	// idMost is what SQL databases of servers have room for, however long an id their server takes.
+	idMost = 255
+	// idMostBefore is what outboxes' ids were cut to before.
+	idMostBefore = 1000
+)
+
+// outboxID is text whatever it cuts. What is cut leaves a hash, so that no two are alike.
 func outboxID(deliberationID, runID string) string {
-	const most = 1000
 	suffix := "/outbox/" + runID
-	end := min(len(deliberationID), most-len(suffix))
-	for end < len(deliberationID) && !utf8.RuneStart(deliberationID[end]) {
+	if len(deliberationID)+len(suffix) <= idMost {
+		return deliberationID + suffix
+	}
+	hash := sha256.Sum256([]byte(deliberationID))
+	suffix = "~" + hex.EncodeToString(hash[:8]) + suffix
+	return cutText(deliberationID, idMost-len(suffix)) + suffix
+}
+
+// cutText never cuts a character in two.
+func cutText(text string, most int) string {
+	end := min(len(text), most)
+	for end < len(text) && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return deliberationID[:end] + suffix
+	return text[:end]
 }
 
 func nextBatch(events []EventRecord, description string) PublishEventsInput {

@@ -18,6 +18,15 @@ const movesMost = 20
 // where it is, also one that was opened before there could be a choice.
 func (d *deliberation) movable() bool { return len(d.opening.Clusters) > 0 && d.moves < movesMost }
 
+// follows tells that an agent goes where the council is. Behind the last move it still does: others may
+// have made that.
+func (d *deliberation) follows(ctx workflow.Context) bool {
+	if len(d.opening.Clusters) == 0 || d.movable() {
+		return d.movable()
+	}
+	return workflow.GetVersion(ctx, versionFollowLast, workflow.DefaultVersion, 1) == 1
+}
+
 // grace is how long a cluster may be away before the council leaves it, in seconds; 0 = for ever.
 func (d *deliberation) grace() int {
 	if len(d.opening.Clusters) > 0 && d.moves >= movesMost {
@@ -72,6 +81,27 @@ func (d *deliberation) here(ctx workflow.Context, w *work, attempt domain.Turn) 
 		}
 	}
 	return attempt
+}
+
+// byNow is the turn to go on with behind a delay, in which the council may have moved again: what the agent
+// has where the council is now, and nothing that lives elsewhere.
+func (d *deliberation) byNow(ctx workflow.Context, w *work, chosen domain.Turn) domain.Turn {
+	now := chosen
+	if len(d.opening.Clusters) == 0 || w.ended { // it stays, or follows a turn that has failed
+		return chosen
+	}
+	for _, p := range w.running() {
+		switch {
+		case p.handle.Cluster == d.cluster:
+			now = p.turn
+		case p.turn.ID() == now.ID():
+			now = w.another()
+		}
+	}
+	if now.ID() != chosen.ID() && workflow.GetVersion(ctx, versionChooseLate, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return chosen
+	}
+	return now
 }
 
 // moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the

@@ -181,6 +181,29 @@ func TestPlacement_AnAttemptThatWasFoundAgainIsFollowedByANewOne(t *testing.T) {
 	require.Equal(t, []int{3}, attemptsOf(result), "the second one's id belongs to what was put to b")
 }
 
+// Agent 2 pauses for long before its next attempt, which it chose for b; agent 1 finds b full, and goes back.
+func TestPlacement_ATurnIsChosenBehindItsDelay(t *testing.T) {
+	s := twoClusters(t)
+	fails := failure(domain.ModelUnavailable, true)
+	s.ray.agents["agent-1"] = replies(unreachable().in(80 * time.Second))
+	s.ray.agents["agent-2"] = replies(fails, fails, fails, fails, unreachable().in(time.Minute))
+	full := reply[workflows.SubmitTurnsResult]{out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}}
+	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {}, {}, {}, {}, full}
+	s.at(79*time.Second, func() {
+		s.settings.Clusters[0].Up = true
+		s.ray.agents["agent-1"] = replies(answer("found again", 0.9))
+		s.ray.agents["agent-2"] = replies(fails, fails, fails, fails, answer("found again too", 0.5))
+	})
+
+	result, err := s.run(retries(council(2), 9))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "a", "a", "a", "a", "b", "a", "a"}, clustersOfInputs(s.ray.submitted))
+	require.Equal(t, s.ray.submitted[4].Turns, s.ray.submitted[7].Turns, "the turn that runs there")
+	require.Equal(t, []int{1, 5}, attemptsOf(result))
+	require.Equal(t, 6, result.Usage.LLMCalls, "two that count, and four that failed")
+}
+
 func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
 	s := twoClusters(t)
 	late := answer("from a, too late", 1).out

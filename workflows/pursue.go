@@ -63,7 +63,7 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			return
 		}
 		next := w.another().After(outcome.Failure.Kind())
-		if outcome.Kind == domain.OutcomeUnreachable && d.movable() {
+		if outcome.Kind == domain.OutcomeUnreachable && d.follows(ctx) {
 			next = d.elsewhere(ctx, w, next)
 		}
 		if !d.again(ctx, w, next) {
@@ -112,7 +112,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bo
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
 		return false
 	}
-	d.next(w, next)
+	d.next(w, d.byNow(ctx, w, next))
 	accepted, err := d.submit(ctx, submitAgain, []*work{w}, d.remaining(ctx), d.remaining(ctx))
 	switch {
 	case temporal.IsCanceledError(err):

@@ -67,6 +67,7 @@ type AwaitProgress struct {
 	State        string        `json:"state"`
 	LastAnswerAt time.Time     `json:"last_answer_at"`
 	Tokens       int           `json:"tokens"`
+	Trouble      string        `json:"trouble,omitempty"` // why its cluster isn't asked for now
 }
 
 // StopTurnsInput names turns to stop, and turns whose outcomes may be forgotten.
