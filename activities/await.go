@@ -18,14 +18,15 @@ const (
 	longPoll  = 12 * time.Second // with the client's margin under the heartbeat timeout
 	pollPace  = time.Second      // between two polls at least: an app that answers at once isn't flooded
 
+	standFrom = 3               // attempts in a row without an answer: another worker may reach the cluster
 	standMost = time.Minute     // at a stretch beside a cluster that is known to be away
 	standLook = 2 * time.Second // between two looks at what is known of it
 )
 
 // awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
 // on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
-// retry, which shows the reason to people. Beside one that is known to be away the wait stays: thousands
-// that are tried again every few seconds would be too much for Temporal.
+// retry, on any worker, which shows the reason to people. Beside one that is known to be away the wait
+// then stays: thousands that are tried again every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
 	handle := in.Handle.Domain()
 	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
@@ -47,14 +48,14 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 		case domain.OutcomeRunning:
 			progress.Polls++
 			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
-			progress.Trouble = ""
+			progress.Trouble, progress.Unanswered = "", 0
 			activity.RecordHeartbeat(ctx, progress)
 			if err := wait(working, pollPace-time.Since(asked)); err != nil {
 				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 		case domain.OutcomeUnreachable:
-			progress.Trouble = bounded(outcome.Reason)
-			back, err := s.standBy(ctx, working, in, away, progress)
+			progress.Trouble, progress.Unanswered = bounded(outcome.Reason), progress.Unanswered+1
+			back, err := s.standBy(ctx, working, in, away, &progress)
 			if err != nil {
 				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
@@ -74,13 +75,16 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 }
 
 // standBy waits beside a cluster that was away already when it was asked, until it is back. False where it
-// wasn't, is gone, or stays away for long.
-func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, away bool, progress workflows.AwaitProgress) (back bool, err error) {
+// wasn't, is gone, stays away for long, or hasn't been tried often enough.
+func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, away bool, progress *workflows.AwaitProgress) (back bool, err error) {
+	activity.RecordHeartbeat(ctx, *progress)
+	if !away || progress.Unanswered < standFrom {
+		return false, nil
+	}
 	gone := func() bool {
 		return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 	}
-	for until := time.Now().Add(standMost); away && !gone() && time.Now().Before(until); {
-		activity.RecordHeartbeat(ctx, progress)
+	for until := time.Now().Add(standMost); !gone() && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
 		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // only so that not all ask at once when it is back
 			return false, err
 		}
@@ -88,6 +92,8 @@ func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, 
 			return true, nil
 		}
 	}
+	progress.Unanswered = 0
+	activity.RecordHeartbeat(ctx, *progress)
 	return false, nil
 }
 

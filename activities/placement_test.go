@@ -41,7 +41,7 @@ func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
 		gone    bool
 	}{
 		"away beyond its grace, and another one answers": {"local", away, 61 * time.Second, graceSeconds, true, true},
-		"soon beyond it":                          {"local", away, 59 * time.Second, graceSeconds, true, true},
+		"within its grace":                        {"local", away, 59 * time.Second, graceSeconds, true, false},
 		"with nowhere else to go":                 {"local", away, time.Hour, graceSeconds, false, false},
 		"a run that has no choice":                {"local", away, time.Hour, 0, true, false},
 		"full, which is no matter to what it has": {"local", filled, time.Hour, graceSeconds, true, false},
@@ -78,6 +78,7 @@ func awaitWithin(w *world, cluster string, grace int) (workflows.TurnOutcome, er
 func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.before = workflows.AwaitProgress{TurnID: "t1", State: "running", Unanswered: 2}
 		begun := time.Now()
 		w.with.States = func() []domain.ClusterState {
 			return []domain.ClusterState{{Name: "local", Up: time.Since(begun) > 40*time.Second}}
@@ -90,12 +91,32 @@ func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "text", out.Proposal)
 		require.Len(t, w.ray.polled, 2, "once in vain, and once when it is back")
-		require.Equal(t, workflows.AwaitProgress{TurnID: "t1", State: "submitted", Trouble: "local: connection refused"}, w.beats.recorded[0])
+		require.Equal(t, workflows.AwaitProgress{
+			TurnID: "t1", State: "running", Trouble: "local: connection refused", Unanswered: 3,
+		}, w.beats.recorded[0])
 		require.InDelta(t, 40, time.Since(begun).Seconds(), 2*standLook)
 	})
 }
 
 func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.withStates(away, 0, false)
+		w.before = workflows.AwaitProgress{TurnID: "t1", Unanswered: 2}
+		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
+		begun := time.Now()
+
+		_, err := awaitWithin(w, "local", 0)
+
+		require.Equal(t, "poll t1: local: connection refused", failure(t, err).Message())
+		require.InDelta(t, time.Minute.Seconds(), time.Since(begun).Seconds(), 2*standLook)
+		require.Len(t, w.ray.polled, 1)
+		last, _ := w.beats.recorded[len(w.beats.recorded)-1].(workflows.AwaitProgress)
+		require.Zero(t, last.Unanswered, "another worker may reach it: the next attempts are quick")
+	})
+}
+
+func TestAwaitTurn_LetsOtherWorkersTryFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.withStates(away, 0, false)
@@ -105,8 +126,7 @@ func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
 		_, err := awaitWithin(w, "local", 0)
 
 		require.Equal(t, "poll t1: local: connection refused", failure(t, err).Message())
-		require.InDelta(t, time.Minute.Seconds(), time.Since(begun).Seconds(), 2*standLook)
-		require.Len(t, w.ray.polled, 1)
+		require.Zero(t, time.Since(begun))
 	})
 }
 

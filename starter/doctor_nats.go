@@ -42,12 +42,12 @@ func checkNATS(ctx context.Context) []checked {
 	checks := []checked{well(name, "connected to %s, version %s", connection.ConnectedUrlRedacted(), connection.ConnectedServerVersion())}
 	prefix := strings.ToUpper(strings.ReplaceAll(first(os.Getenv("DELIBERATION_NATS_PREFIX"), "deliberation"), ".", "_"))
 	for _, stream := range []string{prefix + "_EVENTS", prefix + "_TOKENS"} {
-		checks = append(checks, checkStream(ctx, js, stream))
+		checks = append(checks, checkStream(ctx, connection, js, stream))
 	}
 	return checks
 }
 
-func checkStream(ctx context.Context, js jetstream.JetStream, name string) checked {
+func checkStream(ctx context.Context, connection *nats.Conn, js jetstream.JetStream, name string) checked {
 	looking, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	stream, err := js.Stream(looking, name)
@@ -56,8 +56,8 @@ func checkStream(ctx context.Context, js jetstream.JetStream, name string) check
 		return skipped("nats stream", "%s is not there yet: the first event makes it", name)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return broken("nats stream", "start the server with JetStream: nats-server --jetstream", "%s: %s", name, err)
-	case errors.Is(err, context.DeadlineExceeded): // a denied request is never answered
-		return skipped("nats stream", "%s can't be looked at: $JS.API.STREAM.INFO.%s isn't answered; a worker's user needn't be allowed to", name, name)
+	case err != nil && errors.Is(connection.LastError(), nats.ErrPermissionViolation): // such a request is never answered
+		return skipped("nats stream", "%s: this user may not ask $JS.API.STREAM.INFO.%s, which workers needn't", name, name)
 	case err != nil:
 		return broken("nats stream", "let this user read it: $JS.API.STREAM.INFO."+name, "%s: %s", name, err)
 	}

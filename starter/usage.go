@@ -40,8 +40,8 @@ func (c *cli) usageCommand() *cobra.Command {
 Prompt and completion tokens are those of every attempt that was paid; wasted ones went into answers that
 don't count. The team is constraints.metadata.team of the request. The wasted tokens of a council aren't
 known by model, so councils of several models are a group of their own. What was cancelled or terminated, or
-is older than the namespace's retention, isn't in it: the metrics deliberation_tokens and
-deliberation_wasted_tokens have all.`,
+is older than the namespace's retention, isn't in it; what a reset took over from the run before counts with
+each of the two. The metrics deliberation_tokens and deliberation_wasted_tokens have all, and once.`,
 		Example: `  starter usage
   starter usage --since 24h --by model
   starter usage --since 7d --by team --json | jq '.groups[]'`,
@@ -165,7 +165,7 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 	group, usage, err := s.spent(ctx, e, by)
 	var gone *serviceerror.NotFound
 	switch {
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errNoCouncil):
 		return nil
 	case errors.As(err, &gone): // its retention ended in the meantime
 		kept.miss()
@@ -177,8 +177,8 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 	return nil
 }
 
-// errRefused says that a run had no council: its request broke a rule.
-var errRefused = errors.New("the request was refused")
+// errNoCouncil says that a run never had one: its request broke a rule, or couldn't be read.
+var errNoCouncil = errors.New("no council")
 
 // spent is what a run cost, and whom it belongs to.
 func (s server) spent(ctx context.Context, e execution, by string) (string, workflows.TotalUsage, error) {
@@ -186,8 +186,8 @@ func (s server) spent(ctx context.Context, e execution, by string) (string, work
 	switch {
 	case err != nil:
 		return "", workflows.TotalUsage{}, err
-	case end.errorType == string(domain.InvalidRequest):
-		return "", workflows.TotalUsage{}, errRefused
+	case end.status == domain.StatusFailed && end.details.DeliberationID == "":
+		return "", workflows.TotalUsage{}, errNoCouncil
 	}
 	group := e.about(workflows.AttributeRole, workflows.MemoRole)
 	if by != "role" || group == "" {

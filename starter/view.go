@@ -177,7 +177,7 @@ func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
 		case workflows.AwaitTurn.Name():
 			var progress workflows.AwaitProgress
 			heartbeat(activity.GetHeartbeatDetails(), &progress)
-			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, first(trouble, progress.Trouble))
+			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, first(progress.Trouble, trouble))
 		}
 	}
 	v.waits()

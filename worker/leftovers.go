@@ -150,13 +150,12 @@ func (l leftovers) end(ctx context.Context, cluster string, work leftover) error
 	} else if err != nil {
 		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
 	}
-	if len(work.working) > 0 { // once more, since a reset may have come meanwhile: its run goes on with the same turns
-		if err := l.pace.Wait(ctx); err != nil {
-			return err
-		}
-		if _, open, err = l.runs.last(ctx, work.deliberation, work.originalRun); err != nil || open {
-			return err
-		}
+	// Once more, since a reset may have come meanwhile: its run goes on with the same turns.
+	if err := l.pace.Wait(ctx); err != nil {
+		return err
+	}
+	if _, open, err = l.runs.last(ctx, work.deliberation, work.originalRun); err != nil || open {
+		return err
 	}
 	return l.clear(ctx, cluster, work)
 }

@@ -132,6 +132,14 @@ func (w *world) awaiting(turns int) func() bool {
 	}
 }
 
+func (w *world) submitted(times int) func() bool {
+	return func() bool {
+		w.ray.mu.Lock()
+		defer w.ray.mu.Unlock()
+		return len(w.ray.submitted) >= times
+	}
+}
+
 func TestRecord_EachPathOfADeliberation(t *testing.T) {
 	model := failure(domain.ModelUnavailable, true)
 	both := func(w *world, s script) { w.ray.agents["agent-1"], w.ray.agents["agent-2"] = s, s }
@@ -245,6 +253,24 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				w.ray.agents["agent-1"] = replies(unreachable(), answer("paid once", 0.7))
 				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
 				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {out: full}}
+			},
+		},
+		"chosen_behind_its_delay": { // agent-2 chose for b, from where agent-1 has come back by then
+			request: retries(council(2), 9),
+			given: func(w *world) {
+				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+				w.settings.Grace = time.Minute
+				w.ray.agents["agent-1"] = replies(unreachable().in(11 * time.Second))
+				w.ray.agents["agent-2"] = replies(model, model, model, unreachable().in(time.Second))
+				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {}, {}, {}, {out: full}}
+			},
+			during: func(w *world, _ client.WorkflowRun) {
+				w.eventually(w.submitted(5))
+				w.ray.mu.Lock()
+				defer w.ray.mu.Unlock()
+				w.ray.agents["agent-1"] = replies(answer("found again", 0.9))
+				w.ray.agents["agent-2"] = replies(model, model, model, answer("found again too", 0.5))
 			},
 		},
 		"told_once": { // by the stop on each cluster

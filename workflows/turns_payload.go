@@ -67,7 +67,8 @@ type AwaitProgress struct {
 	State        string        `json:"state"`
 	LastAnswerAt time.Time     `json:"last_answer_at"`
 	Tokens       int           `json:"tokens"`
-	Trouble      string        `json:"trouble,omitempty"` // why its cluster isn't asked for now
+	Trouble      string        `json:"trouble,omitempty"`    // why its cluster isn't asked for now
+	Unanswered   int           `json:"unanswered,omitempty"` // attempts in a row whose poll nobody answered
 }
 
 // StopTurnsInput names turns to stop, and turns whose outcomes may be forgotten.

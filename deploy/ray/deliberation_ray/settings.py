@@ -29,6 +29,8 @@ def _token_in(file: Path) -> str:
         token = file.read_text().strip()
     except OSError as error:
         raise ValueError(f"ray_token_file: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise ValueError("ray_token_file: the file isn't UTF-8 text") from None
     if not token:  # rather than asking for none
         raise ValueError("ray_token_file: the file is empty")
     return token

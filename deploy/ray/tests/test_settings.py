@@ -44,12 +44,15 @@ def test_a_fault_names_the_variable_and_quotes_nothing(monkeypatch: pytest.Monke
     assert "sk-secret" not in str(fault.value)
 
 
-@pytest.mark.parametrize(("content", "what"), [(None, "No such file or directory"), ("  \n", "the file is empty")])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(None, "No such file or directory"), (b"  \n", "the file is empty"), (b"\x80", "the file isn't UTF-8 text")],
+)
 def test_a_token_file_without_a_token_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, what: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, what: str
 ) -> None:
     if content is not None:
-        (tmp_path / "token").write_text(content)
+        (tmp_path / "token").write_bytes(content)
     monkeypatch.setenv("DELIBERATION_RAY_TOKEN_FILE", str(tmp_path / "token"))
     with pytest.raises(SettingsError, match=f"^DELIBERATION_RAY_TOKEN_FILE: {what}$"):
         Settings.from_environment()
