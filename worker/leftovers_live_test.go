@@ -60,6 +60,10 @@ func TestLive_WorkOfARunThatWasEndedFromOutside(t *testing.T) {
 			require.Equal(t, c.kind, failed[0].Data.ErrorType)
 			require.Equal(t, l.task, failed[0].Data.TaskID)
 			require.Contains(t, failed[0].Data.Message, c.says)
+
+			require.Len(t, l.turns(t, run, domain.RayCancelled), 2)
+			l.sweepTwice(t, run)
+			require.Empty(t, l.turns(t, run, domain.RayCancelled), "their places are free")
 		})
 	}
 }
