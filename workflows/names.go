@@ -22,6 +22,7 @@ const (
 	versionShortOutbox = "short-outbox-id"  // 1: an outbox's id is one that every server's database takes
 	versionChooseLate  = "choose-late"      // 1: a turn is chosen behind the delay, for where the council is by then
 	versionFollowLast  = "follow-last-move" // 1: agents follow the council's last move as all others
+	versionLateFirst   = "late-first"       // 1: what is heard of with the deadline is what the deadline ends
 
 	// DefaultTaskQueue is where deliberations are started.
 	DefaultTaskQueue = "deliberations"

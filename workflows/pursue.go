@@ -50,7 +50,7 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			return // the run is ending: what became of the turn is the stop's to tell
 		}
 		if err != nil {
-			d.giveUp(ctx, w, failureOf(err))
+			d.failUnlessLate(ctx, w, err)
 			return
 		}
 		d.take(ctx, w, placed{w.turn, w.handle}, outcome)
@@ -118,7 +118,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bo
 	case temporal.IsCanceledError(err):
 		return false
 	case err != nil:
-		d.giveUp(ctx, w, failureOf(err))
+		d.failUnlessLate(ctx, w, err)
 		return false
 	}
 	if accepted.Refusal == "" {
@@ -137,6 +137,15 @@ func (d *deliberation) next(w *work, turn domain.Turn) {
 	w.adrift = slices.DeleteFunc(slices.Clone(w.running()), func(p placed) bool { return p.turn.ID() == turn.ID() })
 	w.turn, w.handle, w.ended = turn, Handle{}, false
 	d.council = d.council.Submit(turn, domain.Handle{})
+}
+
+// failUnlessLate gives an agent up whose activity came to nothing. Where no worker ran beyond the deadline, it is
+// heard of together with that: then the agent is one that the deadline ends, and what Ray has of it counts.
+func (d *deliberation) failUnlessLate(ctx workflow.Context, w *work, err error) {
+	if d.late() && workflow.GetVersion(ctx, versionLateFirst, workflow.DefaultVersion, 1) == 1 {
+		return
+	}
+	d.giveUp(ctx, w, failureOf(err))
 }
 
 func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.TurnFailure) {

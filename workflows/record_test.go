@@ -38,6 +38,7 @@ type world struct {
 	nats     *fakeNATS
 	counts   *fakeVisibility
 	settings domain.Settings
+	stopWork func()
 }
 
 func (w *world) Settings() domain.Settings { return w.settings }
@@ -57,14 +58,27 @@ func newWorld(t *testing.T, name string) *world {
 		T: t, client: c, queue: name, ray: newFakeRay(pace{}), nats: &fakeNATS{ids: map[string]bool{}}, counts: &fakeVisibility{},
 		settings: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: allAttributes()},
 	}
-	for _, queue := range []string{name, workflows.SubmitQueue(name), workflows.WaitQueue(name)} {
-		runs := worker.New(c, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
+	w.work()
+	t.Cleanup(func() { w.stopWork() })
+	return w
+}
+
+// work starts the workers of the three queues.
+func (w *world) work() {
+	w.Helper()
+	var stops []func()
+	for _, queue := range []string{w.queue, workflows.SubmitQueue(w.queue), workflows.WaitQueue(w.queue)} {
+		runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
 		workflows.Register(runs, w)
 		bind(runs, w.ray, w.nats, w.counts)
-		require.NoError(t, runs.Start())
-		t.Cleanup(runs.Stop)
+		require.NoError(w, runs.Start())
+		stops = append(stops, runs.Stop)
 	}
-	return w
+	w.stopWork = func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
 }
 
 var registered sync.Once
@@ -237,6 +251,16 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				}
 			},
 			ends: "last refusal: local: no cluster of that name is configured",
+		},
+		"no_worker_beyond_the_deadline": {
+			request: timeout(council(2), 1), given: func(w *world) { both(w, script{never()}) },
+			during: func(w *world, _ client.WorkflowRun) {
+				w.eventually(w.awaiting(2))
+				w.stopWork()
+				time.Sleep(65 * time.Second) // behind what the waits have, too
+				w.work()
+			},
+			ends: "by the deadline of 1 s",
 		},
 		"stop_without_an_answer": {
 			request: timeout(council(2), 1), beyond: true,
