@@ -81,10 +81,7 @@ func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, 
 	if !away || progress.Unanswered < standFrom {
 		return false, nil
 	}
-	gone := func() bool {
-		return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
-	}
-	for until := time.Now().Add(standMost); !gone() && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
+	for until := time.Now().Add(standMost); !s.gone(in) && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
 		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // only so that not all ask at once when it is back
 			return false, err
 		}
@@ -101,10 +98,15 @@ func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, 
 // when its cluster is gone, an outcome. That is the cluster's, as this worker sees it, and not the turn's: a
 // turn that nobody asked for, because it was paused or had no worker, must not count as silence.
 func (s set) unreached(in workflows.AwaitTurnInput, why error) (workflows.TurnOutcome, error) {
-	if !domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now()) {
+	if !s.gone(in) {
 		return workflows.TurnOutcome{}, why
 	}
 	return workflows.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
+}
+
+// gone tells that the turn's cluster is away beyond its grace, and another one isn't.
+func (s set) gone(in workflows.AwaitTurnInput) bool {
+	return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 }
 
 // beyondPace is the time that was asked for if it is longer than the retry policy's own pause, else 0: a time

@@ -51,10 +51,10 @@ func Shut(clusters []ClusterState, name string, grace time.Duration, now time.Ti
 	return left(clusters, name, grace, now, func(c ClusterState) (bool, time.Time) { return c.Room, c.RoomSince })
 }
 
-func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, does func(ClusterState) (bool, time.Time)) bool {
+func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, state func(ClusterState) (does bool, since time.Time)) bool {
 	longer, others := false, false
 	for _, cluster := range clusters {
-		does, since := does(cluster)
+		does, since := state(cluster)
 		if cluster.Name == name {
 			longer = !does && now.Sub(since) > grace
 		} else {

@@ -30,13 +30,7 @@ ID is a deliberation id, or a task id. One that has ended already stays as it is
   starter cancel T-42 --reason "the story was dropped"`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.found(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return c.cancel(cmd.Context(), e, reason)
-		},
+		RunE:              c.ofFound(func(ctx context.Context, e execution) error { return c.cancel(ctx, e, reason) }),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; the history keeps it")
 	return cmd

@@ -95,8 +95,10 @@ func (a rayApp) check(ctx context.Context) checked {
 	case info.APIVersion != rayAPI:
 		return broken(name, "deploy the app of this version: "+deploy, "%s speaks API version %d, workers %d", shown, info.APIVersion, rayAPI)
 	}
-	open, _ := inquiry{address: a.address + "/v1/info"}.ask(ctx, &rayInfo{})
-	return info.judge(name, shown, open == http.StatusOK)
+	if a.token != "" { // whether it is asked for, shows a request without it
+		status, _ = inquiry{address: a.address + "/v1/info"}.ask(ctx, &rayInfo{})
+	}
+	return info.judge(name, shown, status == http.StatusOK)
 }
 
 // judge tells runners that don't answer, and what else the app says of itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -103,6 +104,17 @@ func (c *cli) found(ctx context.Context, id string) (execution, error) {
 		return execution{}, err
 	}
 	return execution{}, ended(exitNotFound)
+}
+
+// ofFound is a command about the deliberation that its argument names.
+func (c *cli) ofFound(do func(ctx context.Context, e execution) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		e, err := c.found(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return do(cmd.Context(), e)
+	}
 }
 
 // memo is one text of the run's memo; empty when it has none.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/workflows"
@@ -18,16 +20,12 @@ ID is a deliberation id, or a task id. No worker is needed. Exit code 3: not fou
   starter request T-42 > T-42.json && starter run -f T-42.json --rerun`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.found(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			request, err := workflows.Recorded(cmd.Context(), c.server.Client, e.id, e.runID)
+		RunE: c.ofFound(func(ctx context.Context, e execution) error {
+			request, err := workflows.Recorded(ctx, c.server.Client, e.id, e.runID)
 			if err != nil {
 				return err
 			}
 			return c.printJSON(request)
-		},
+		}),
 	}
 }

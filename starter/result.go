@@ -27,18 +27,15 @@ runs; --wait waits for its end. Exit code 2 when its request breaks a rule, 3: n
   starter result T-42 --wait`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.found(cmd.Context(), args[0])
+		RunE: c.ofFound(func(ctx context.Context, e execution) error {
 			switch {
-			case err != nil:
-				return err
 			case wait && e.running():
-				return c.await(cmd.Context(), e)
+				return c.await(ctx, e)
 			case e.running():
 				return c.stillRunning(e)
 			}
-			return c.outcome(cmd.Context(), e)
-		},
+			return c.outcome(ctx, e)
+		}),
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the end, showing the progress")
 	return cmd

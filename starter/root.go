@@ -60,7 +60,8 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.namespace, "namespace", "", "Temporal namespace; also TEMPORAL_NAMESPACE")
 	flags.StringVar(&c.profile, "profile", "", "profile of Temporal's TOML file; also TEMPORAL_PROFILE")
 	root.SetFlagErrorFunc(unknownFlag)
-	root.AddCommand(c.runCommand(), c.batchCommand(), c.statusCommand(), c.resultCommand(), c.requestCommand(), c.cancelCommand(), c.listCommand(),
+	root.AddCommand(c.runCommand(), c.batchCommand(), c.statusCommand(), c.resultCommand(), c.requestCommand(), c.cancelCommand(),
+		c.listCommand(),
 		c.jobsCommand(), c.statsCommand(), c.usageCommand(), c.setupCommand(), c.clustersCommand(), c.doctorCommand())
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -22,12 +23,8 @@ one that goes on, what Temporal itself knows is shown, and a warning says so. Ex
   starter status T-42 --json`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.found(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			v, err := c.server.view(cmd.Context(), e)
+		RunE: c.ofFound(func(ctx context.Context, e execution) error {
+			v, err := c.server.view(ctx, e)
 			if err != nil {
 				return err
 			}
@@ -39,7 +36,7 @@ one that goes on, what Temporal itself knows is shown, and a warning says so. Ex
 			}
 			c.printStatus(v)
 			return nil
-		},
+		}),
 	}
 }
 
@@ -84,8 +81,7 @@ func (c *cli) printAgents(agents []agentView) {
 		}
 		t.AppendRow([]any{
 			inline(agent.AgentID), inline(agent.Role), inline(agent.Model), agent.State, agent.Attempt,
-			inline(agent.Cluster), tokens,
-			opening(remark(agent), 1, 60),
+			inline(agent.Cluster), tokens, opening(remark(agent), 1, 60),
 		})
 	}
 	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())

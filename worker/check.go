@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
 )
@@ -31,9 +30,6 @@ func (c *config) check(found *faults) {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		found.add("DELIBERATION_LOG_FORMAT", "must be text or json, got %s", domain.Quote(c.LogFormat))
-	}
-	if err := nats.CheckPrefix(c.NATSPrefix); err != nil {
-		found.add("DELIBERATION_NATS_PREFIX", "%w", err)
 	}
 	checkAddress(found, metricsVariable, c.MetricsAddr)
 	checkAddress(found, healthVariable, c.HealthAddr)

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nats-io/nats.go"
+	natsgo "github.com/nats-io/nats.go"
+
+	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/domain"
 )
 
 // natsSchemes are those that the client speaks; of any other it would take no notice.
@@ -20,6 +23,9 @@ func (c *config) checkNATS(found *faults) {
 			// Not quoted: it may hold a password.
 			found.add("NATS_URL", "must be nats://host:port (or tls, ws, wss), or several by commas")
 		}
+	}
+	if err := nats.CheckPrefix(c.NATSPrefix); err != nil {
+		found.add("DELIBERATION_NATS_PREFIX", "%w, got %s", err, domain.Quote(c.NATSPrefix))
 	}
 	if err := readCredentials(c.NATSCreds); c.NATSCreds != "" && err != nil {
 		found.add("NATS_CREDS", "%w", err)
@@ -34,8 +40,8 @@ func readCredentials(path string) error {
 	if _, err := os.ReadFile(path); err != nil {
 		return err
 	}
-	var options nats.Options
-	if err := nats.UserCredentials(path)(&options); err != nil {
+	var options natsgo.Options
+	if err := natsgo.UserCredentials(path)(&options); err != nil {
 		return err
 	}
 	jwt, err := options.UserJWT()

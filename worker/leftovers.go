@@ -145,17 +145,19 @@ func (l leftovers) end(ctx context.Context, cluster string, work leftover) error
 	if err != nil || open {
 		return err
 	}
-	if err := l.runs.announce(ctx, last, work.taskID); refused(err) {
-		l.log.Error("the end of a run can't be announced", "deliberation_id", work.deliberation, "error", err)
-	} else if err != nil {
-		return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
-	}
-	// Once more, since a reset may have come meanwhile: its run goes on with the same turns.
-	if err := l.pace.Wait(ctx); err != nil {
-		return err
-	}
-	if _, open, err = l.runs.last(ctx, work.deliberation, work.originalRun); err != nil || open {
-		return err
+	if l.runs.announces(last) {
+		if err := l.runs.announce(ctx, last, work.taskID); refused(err) {
+			l.log.Error("the end of a run can't be announced", "deliberation_id", work.deliberation, "error", err)
+		} else if err != nil {
+			return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
+		}
+		// A reset may have come meanwhile: its run goes on with the same turns.
+		if err := l.pace.Wait(ctx); err != nil {
+			return err
+		}
+		if _, open, err = l.runs.last(ctx, work.deliberation, work.originalRun); err != nil || open {
+			return err
+		}
 	}
 	return l.clear(ctx, cluster, work)
 }

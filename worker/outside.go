@@ -52,12 +52,17 @@ func (r runs) is(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, ori
 	return began == original, err
 }
 
+// announces tells that a run was ended from outside, and that events are wanted.
+func (r runs) announces(run *workflowpb.WorkflowExecutionInfo) bool {
+	status := run.GetStatus()
+	outside := status == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+	return r.events && outside
+}
+
 // announce publishes `failed` for a run that was ended from outside. One that ended by itself has told of
 // it, and one that was reset goes on in another.
 func (r runs) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {
-	status := run.GetStatus()
-	outside := status == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
-	if !r.events || !outside {
+	if !r.announces(run) {
 		return nil
 	}
 	execution := workflow.Execution{ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId()}

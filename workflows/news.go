@@ -118,8 +118,7 @@ func (n *news) finish(ctx workflow.Context) {
 // outbox is the id of the run's outbox.
 func (n *news) outbox(ctx workflow.Context) string {
 	run := n.recordedRun(ctx)
-	id, before := outboxID(n.deliberationID, run), "/outbox/"+run
-	before = cutText(n.deliberationID, idMostBefore-len(before)) + before
+	id, before := outboxID(n.deliberationID, run), outboxIDBefore(n.deliberationID, run)
 	if id != before && workflow.GetVersion(ctx, versionShortOutbox, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return before
 	}
@@ -169,21 +168,22 @@ func records(items []newsItem) []EventRecord {
 	return events
 }
 
-const (
-	// idMost is what SQL databases of servers have room for, however long an id their server takes.
-	idMost = 255
-	// idMostBefore is what outboxes' ids were cut to before.
-	idMostBefore = 1000
-)
-
 // outboxID is text whatever it cuts. What is cut leaves a hash, so that no two are alike.
 func outboxID(deliberationID, runID string) string {
+	const idMost = 255 // what SQL databases of servers have room for, however long an id their server takes
 	suffix := "/outbox/" + runID
 	if len(deliberationID)+len(suffix) <= idMost {
 		return deliberationID + suffix
 	}
 	hash := sha256.Sum256([]byte(deliberationID))
 	suffix = "~" + hex.EncodeToString(hash[:8]) + suffix
+	return cutText(deliberationID, idMost-len(suffix)) + suffix
+}
+
+// outboxIDBefore is the id of outboxes that were started before [versionShortOutbox].
+func outboxIDBefore(deliberationID, runID string) string {
+	const idMost = 1000
+	suffix := "/outbox/" + runID
 	return cutText(deliberationID, idMost-len(suffix)) + suffix
 }
 

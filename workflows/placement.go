@@ -21,10 +21,7 @@ func (d *deliberation) movable() bool { return len(d.opening.Clusters) > 0 && d.
 // follows tells that an agent goes where the council is. Behind the last move it still does: others may
 // have made that.
 func (d *deliberation) follows(ctx workflow.Context) bool {
-	if len(d.opening.Clusters) == 0 || d.movable() {
-		return d.movable()
-	}
-	return workflow.GetVersion(ctx, versionFollowLast, workflow.DefaultVersion, 1) == 1
+	return d.movable() || len(d.opening.Clusters) > 0 && workflow.GetVersion(ctx, versionFollowLast, workflow.DefaultVersion, 1) == 1
 }
 
 // grace is how long a cluster may be away before the council leaves it, in seconds; 0 = for ever.
@@ -86,10 +83,10 @@ func (d *deliberation) here(ctx workflow.Context, w *work, attempt domain.Turn) 
 // byNow is the turn to go on with behind a delay, in which the council may have moved again: what the agent
 // has where the council is now, and nothing that lives elsewhere.
 func (d *deliberation) byNow(ctx workflow.Context, w *work, chosen domain.Turn) domain.Turn {
-	now := chosen
 	if len(d.opening.Clusters) == 0 || w.ended { // it stays, or follows a turn that has failed
 		return chosen
 	}
+	now := chosen
 	for _, p := range w.running() {
 		switch {
 		case p.handle.Cluster == d.cluster:

@@ -139,19 +139,26 @@ func (w *world) eventually(what func() bool) {
 }
 
 func (w *world) awaiting(turns int) func() bool {
-	return func() bool {
-		w.ray.mu.Lock()
-		defer w.ray.mu.Unlock()
-		return len(w.ray.awaited) >= turns
-	}
+	return w.onRay(func() bool { return len(w.ray.awaited) >= turns })
 }
 
 func (w *world) submitted(times int) func() bool {
+	return w.onRay(func() bool { return len(w.ray.submitted) >= times })
+}
+
+// onRay looks at what the fake notes.
+func (w *world) onRay(holds func() bool) func() bool {
 	return func() bool {
 		w.ray.mu.Lock()
 		defer w.ray.mu.Unlock()
-		return len(w.ray.submitted) >= times
+		return holds()
 	}
+}
+
+// onTwoClusters gives the run a choice: a, and then b.
+func (w *world) onTwoClusters() {
+	w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+	w.settings.Grace = time.Minute
 }
 
 func TestRecord_EachPathOfADeliberation(t *testing.T) {
@@ -177,8 +184,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"out_of_reach":      {given: func(w *world) { w.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.7)) }},
 		"placed_elsewhere": {
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.onTwoClusters()
 				both(w, replies(unreachable(), answer("from b", 0.7).in(2*time.Second)))
 			},
 		},
@@ -192,8 +198,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		},
 		"left_on_a_cluster_that_stays_away": {
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.onTwoClusters()
 				w.ray.gone = func(cluster string) bool { return cluster == "a" }
 				w.ray.agents["agent-1"] = replies(unreachable(), answer("from b", 0.7).in(2*time.Second))
 			},
@@ -272,8 +277,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		},
 		"found_again": { // a is left for b, which has no room
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.onTwoClusters()
 				w.ray.agents["agent-1"] = replies(unreachable(), answer("paid once", 0.7))
 				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
 				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {out: full}}
@@ -282,8 +286,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"chosen_behind_its_delay": { // agent-2 chose for b, from where agent-1 has come back by then
 			request: retries(council(2), 9),
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.onTwoClusters()
 				w.ray.agents["agent-1"] = replies(unreachable().in(11 * time.Second))
 				w.ray.agents["agent-2"] = replies(model, model, model, unreachable().in(time.Second))
 				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
@@ -300,8 +303,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"told_once": { // by the stop on each cluster
 			request: timeout(council(1), 2),
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.onTwoClusters()
 				late := answer("from a, too late", 1).out
 				w.ray.agents["agent-1"] = script{
 					{reply: unreachable(), atStop: &late}, {reply: reply[workflows.TurnOutcome]{after: forever}, atStop: &late},

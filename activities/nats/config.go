@@ -47,7 +47,7 @@ func (c Config) completed() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := CheckPrefix(c.Prefix); err != nil {
-		return c, fmt.Errorf("nats: prefix %w", err)
+		return c, fmt.Errorf("nats: prefix %q: %w", c.Prefix, err)
 	}
 	return c, nil
 }
@@ -55,7 +55,7 @@ func (c Config) completed() (Config, error) {
 // CheckPrefix tells what is wrong with a prefix of subjects.
 func CheckPrefix(prefix string) error {
 	if len(prefix) > maxPrefix || !prefixPattern.MatchString(prefix) {
-		return fmt.Errorf("must be up to %d letters, digits, '-' and '_', in parts joined by dots, got %q", maxPrefix, prefix)
+		return fmt.Errorf("must be up to %d letters, digits, '-' and '_', in parts joined by dots", maxPrefix)
 	}
 	return nil
 }

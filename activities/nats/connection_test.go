@@ -33,8 +33,8 @@ func TestConnect_RefusesWhatCannotWork(t *testing.T) {
 		config nats.Config
 		want   string
 	}{
-		"a prefix with a wildcard":  {nats.Config{Prefix: "a.*"}, `got "a.*"`},
-		"a prefix that ends in dot": {nats.Config{Prefix: "a."}, `got "a."`},
+		"a prefix with a wildcard":  {nats.Config{Prefix: "a.*"}, `prefix "a.*"`},
+		"a prefix that ends in dot": {nats.Config{Prefix: "a."}, `prefix "a."`},
 		"a prefix that is too long": {nats.Config{Prefix: strings.Repeat("a", 201)}, "prefix"},
 		"credentials not there":     {nats.Config{Creds: "/nowhere/x.creds"}, "nats: credentials: open /nowhere/x.creds"},
 		"authorities not there":     {nats.Config{CA: "/nowhere/ca.pem"}, "/nowhere/ca.pem"},

@@ -78,21 +78,20 @@ def choose(
     """Ports for every program, an optional one only once it was wanted: a running one keeps its own, a picked
     one stays as long as it is free. New ones are picked last, beside all that stay."""
     running, wanted = set(running), set(wanted)
-    staying: dict[str, int] = {}
+    chosen: dict[str, int] = {}
     missing: list[str] = []
     for name in NAMES:
         old = remembered.get(name)
         if old is None and owner_program(name) in OPTIONAL and owner_program(name) not in wanted:
             continue
         if old is not None and owner_program(name) in running:
-            staying[name] = old
+            chosen[name] = old
         elif name in KNOWN and (KNOWN[name].variable in os.environ or not free_ports):
-            staying[name] = _wanted(KNOWN[name])
+            chosen[name] = _wanted(KNOWN[name])
         elif old is not None and all(is_free(port) for port in span(name, old)):
-            staying[name] = old
+            chosen[name] = old
         else:
             missing.append(name)
-    chosen = dict(staying)
     for name in missing:
         chosen[name] = _pick(name, chosen)
     return chosen
