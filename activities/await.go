@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -27,13 +27,13 @@ const (
 // on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
 // retry, on any worker, which shows the reason to people. Beside one that is known to be away the wait
 // then stays: thousands that are tried again every few seconds would be too much for Temporal.
-func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 	handle := in.Handle.Domain()
-	progress := workflows.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
+	progress := contract.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
 	resume(ctx, &progress)
 	cluster, err := s.cluster(handle.Cluster)
 	if err != nil {
-		return workflows.TurnOutcome{}, err
+		return contract.TurnOutcome{}, err
 	}
 	working, stop := untilStopped(ctx)
 	defer stop()
@@ -41,7 +41,7 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 		asked, away := time.Now(), s.down(handle.Cluster)
 		seen, err := cluster.Await(working, handle, hold)
 		if err != nil {
-			return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
+			return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 		}
 		outcome := domain.OutcomeOf(handle, seen, decodeAnswer, in.AnswerBytes)
 		switch outcome.Kind {
@@ -51,13 +51,13 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 			progress.Trouble, progress.Unanswered = "", 0
 			activity.RecordHeartbeat(ctx, progress)
 			if err := wait(working, pollPace-time.Since(asked)); err != nil {
-				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
+				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 		case domain.OutcomeUnreachable:
 			progress.Trouble, progress.Unanswered = bounded(outcome.Reason), progress.Unanswered+1
 			back, err := s.standBy(ctx, working, in, away, &progress)
 			if err != nil {
-				return workflows.TurnOutcome{}, stoppedBy(ctx, working, err)
+				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 			if back {
 				continue
@@ -69,14 +69,14 @@ func (s set) awaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workfl
 		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
 				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
-			return workflows.TurnOutcomeOf(outcome), nil
+			return contract.TurnOutcomeOf(outcome), nil
 		}
 	}
 }
 
 // standBy waits beside a cluster that was away already when it was asked, until it is back. False where it
 // wasn't, is gone, stays away for long, or hasn't been tried often enough.
-func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, away bool, progress *workflows.AwaitProgress) (back bool, err error) {
+func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
 	activity.RecordHeartbeat(ctx, *progress)
 	if !away || progress.Unanswered < standFrom {
 		return false, nil
@@ -97,15 +97,15 @@ func (s set) standBy(ctx, working context.Context, in workflows.AwaitTurnInput, 
 // unreached is what an unanswered poll comes to: an error, after which the same turn is polled again; or,
 // when its cluster is gone, an outcome. That is the cluster's, as this worker sees it, and not the turn's: a
 // turn that nobody asked for, because it was paused or had no worker, must not count as silence.
-func (s set) unreached(in workflows.AwaitTurnInput, why error) (workflows.TurnOutcome, error) {
+func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
 	if !s.gone(in) {
-		return workflows.TurnOutcome{}, why
+		return contract.TurnOutcome{}, why
 	}
-	return workflows.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
+	return contract.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
 }
 
 // gone tells that the turn's cluster is away beyond its grace, and another one isn't.
-func (s set) gone(in workflows.AwaitTurnInput) bool {
+func (s set) gone(in contract.AwaitTurnInput) bool {
 	return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 }
 

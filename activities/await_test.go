@@ -12,14 +12,15 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Each test runs in a bubble of its own, which fails if a goroutine outlives it.
 
-func tryAwait(w *world, cluster string) (workflows.TurnOutcome, error) {
+func tryAwait(w *world, cluster string) (contract.TurnOutcome, error) {
 	w.t.Helper()
-	return try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
-		Handle:      workflows.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
+	return try[contract.TurnOutcome](w, workflows.AwaitTurn.Name(), contract.AwaitTurnInput{
+		Handle:      contract.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
 		AnswerBytes: 64,
 	})
 }
@@ -42,9 +43,9 @@ func TestAwaitTurn_GivesTheAnswerOfATurnThatCompletes(t *testing.T) {
 		out, err := tryAwait(w, "local")
 
 		require.NoError(t, err)
-		require.Equal(t, workflows.TurnOutcome{
+		require.Equal(t, contract.TurnOutcome{
 			Kind: domain.OutcomeCompleted, Proposal: "a token bucket", Reasoning: "because", Score: 0.8,
-			Usage: workflows.Usage{PromptTokens: 20, CompletionTokens: 10}, Calls: 1, DurationMS: 1500,
+			Usage: contract.Usage{PromptTokens: 20, CompletionTokens: 10}, Calls: 1, DurationMS: 1500,
 			Metadata: map[string]string{"submission_id": "t1", "cluster": "local", "finish_reason": "stop"},
 		}, out)
 		require.Equal(t, 700*time.Millisecond, time.Since(begun))
@@ -140,8 +141,8 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 		require.Equal(t, "text", out.Proposal)
 		require.Equal(t, []time.Duration{2 * time.Second, 12 * time.Second, 12 * time.Second}, w.ray.polled)
 		require.Equal(t, []any{
-			workflows.AwaitProgress{TurnID: "t1", Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
-			workflows.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
+			contract.AwaitProgress{TurnID: "t1", Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
+			contract.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
 		}, w.beats.recorded)
 	})
 }
@@ -225,14 +226,14 @@ func TestAwaitTurn_DoesNotFloodAnAppThatAnswersAtOnce(t *testing.T) {
 func TestAwaitTurn_GoesOnWithTheProgressOfTheWorkerBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.before = workflows.AwaitProgress{TurnID: "t1", Polls: 40, State: "running"}
+		w.before = contract.AwaitProgress{TurnID: "t1", Polls: 40, State: "running"}
 		w.ray.becomes(running(0))
 		time.AfterFunc(5*time.Second, func() { w.ray.becomes(completed("t1", "done")) })
 
 		_, err := tryAwait(w, "local")
 
 		require.NoError(t, err)
-		shown, ok := w.beats.recorded[0].(workflows.AwaitProgress)
+		shown, ok := w.beats.recorded[0].(contract.AwaitProgress)
 		require.True(t, ok)
 		require.Equal(t, 41, shown.Polls)
 	})

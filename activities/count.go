@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -21,12 +21,12 @@ const (
 	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 each. A query's answer shows one twice
 )
 
-const deliberations = "WorkflowType='" + workflows.DeliberationName + "' AND "
+const deliberations = "WorkflowType='" + contract.DeliberationName + "' AND "
 
 // countDeliberations reads visibility: what runs first, then what has ended, so that a run which ends in
 // between is in the second list and is taken out of the first. A run is never in neither.
-func (s set) countDeliberations(ctx context.Context, in workflows.CountInput) (workflows.CountResult, error) {
-	var none workflows.CountResult
+func (s set) countDeliberations(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
+	var none contract.CountResult
 	asOf := activity.GetInfo(ctx).StartedTime.UTC() // the server's clock, as that of a run's end
 	roll, err := newRolling(in.RollUp, asOf)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s set) countDeliberations(ctx context.Context, in workflows.CountInput) (w
 // running is what runs: all of it by hash, and the newest to be listed.
 type running struct {
 	runs map[uint64]struct{}
-	jobs []workflows.ActiveJob
+	jobs []contract.ActiveJob
 	hash []uint64 // of the jobs
 	size int
 }
@@ -83,8 +83,8 @@ func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
 }
 
 // newest are those that still run, as many as a payload holds.
-func (r *running) newest() []workflows.ActiveJob {
-	newest, size := []workflows.ActiveJob{}, 0
+func (r *running) newest() []contract.ActiveJob {
+	newest, size := []contract.ActiveJob{}, 0
 	for i, job := range r.jobs {
 		_, runs := r.runs[r.hash[i]]
 		size += encodedSize(job)
@@ -100,7 +100,7 @@ func (r *running) newest() []workflows.ActiveJob {
 	return slices.Clip(newest)
 }
 
-func encodedSize(job workflows.ActiveJob) int {
+func encodedSize(job contract.ActiveJob) int {
 	encoded, err := json.Marshal(job)
 	if err != nil { // a time that JSON has no form for
 		return jobsBytes
@@ -108,29 +108,29 @@ func encodedSize(job workflows.ActiveJob) int {
 	return len(encoded) + 1
 }
 
-func (r *rolling) result(open running, asOf time.Time) (workflows.CountResult, error) {
+func (r *rolling) result(open running, asOf time.Time) (contract.CountResult, error) {
 	rolled, err := r.state()
 	if err != nil {
-		return workflows.CountResult{}, fmt.Errorf("roll up: %w", err)
+		return contract.CountResult{}, fmt.Errorf("roll up: %w", err)
 	}
 	stats, err := domain.NewExecutionStats(domain.StatsSpec{
 		Active: int64(len(open.runs)), Completed: rolled.Completed, Failed: rolled.Failed, Cancelled: rolled.Cancelled,
 		TimedOut: rolled.TimedOut, Terminated: rolled.Terminated, Figures: r.figures(),
 	})
 	if err != nil {
-		return workflows.CountResult{}, err
+		return contract.CountResult{}, err
 	}
-	return workflows.CountResult{Stats: workflows.StatsOf(stats, asOf), Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
+	return contract.CountResult{Stats: contract.StatsOf(stats, asOf), Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
 }
 
-func activeJob(run *workflowpb.WorkflowExecutionInfo) workflows.ActiveJob {
-	job := workflows.ActiveJob{
+func activeJob(run *workflowpb.WorkflowExecutionInfo) contract.ActiveJob {
+	job := contract.ActiveJob{
 		WorkflowID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 		Start: run.GetStartTime().AsTime(),
 	}
 	memo := run.GetMemo().GetFields()
 	read := converter.GetDefaultDataConverter()
-	for key, target := range map[string]*string{workflows.MemoTaskID: &job.TaskID, workflows.MemoRole: &job.Role} {
+	for key, target := range map[string]*string{contract.MemoTaskID: &job.TaskID, contract.MemoRole: &job.Role} {
 		if payload := memo[key]; payload != nil {
 			_ = read.FromPayload(payload, target) // a memo of another shape is shown as none
 		}

@@ -10,11 +10,12 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryCount(w *world) (workflows.CountResult, error) {
+func tryCount(w *world) (contract.CountResult, error) {
 	w.t.Helper()
-	return try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{})
+	return try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{})
 }
 
 func newCounted(t *testing.T) (*world, *fakeVisibility) {
@@ -41,7 +42,7 @@ func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {
 
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), out.AsOf, time.Minute)
-	require.Equal(t, workflows.Stats{
+	require.Equal(t, contract.Stats{
 		Total: 16, Active: 5, Completed: 4, Failed: 5, Cancelled: 2, TimedOut: 1, Terminated: 1,
 		AverageMS: 2500, P50MS: out.Stats.P50MS, P95MS: out.Stats.P95MS, AsOf: out.AsOf, // over the completed: 1, 2, 3 and 4 s
 	}, out.Stats)
@@ -62,7 +63,7 @@ func TestCountDeliberations_CountsNothingAsNothing(t *testing.T) {
 	out, err := tryCount(w)
 
 	require.NoError(t, err)
-	require.Equal(t, workflows.Stats{AsOf: out.AsOf}, out.Stats)
+	require.Equal(t, contract.Stats{AsOf: out.AsOf}, out.Stats)
 	require.Empty(t, out.RollUp.Seen)
 	require.NotNil(t, out.Jobs)
 	require.Empty(t, out.Jobs)
@@ -127,7 +128,7 @@ func TestCountDeliberations_ListsTheNewestFiveHundredAndCountsAll(t *testing.T) 
 	require.NoError(t, err)
 	require.Equal(t, int64(698), out.Stats.Active)
 	require.Len(t, out.Jobs, 500)
-	require.Equal(t, workflows.ActiveJob{
+	require.Equal(t, contract.ActiveJob{
 		WorkflowID: "deliberation-T-698", RunID: "run-698", TaskID: "T-698", Role: "DEV", Start: dawn.Add(698 * time.Second),
 	}, out.Jobs[0])
 	require.Equal(t, "run-198", out.Jobs[499].RunID)
@@ -138,7 +139,7 @@ func TestCountDeliberations_ShowsNothingOfAMemoThatIsNotOurs(t *testing.T) {
 		"none":             func(run *workflowpb.WorkflowExecutionInfo) { run.Memo = nil },
 		"without our keys": func(run *workflowpb.WorkflowExecutionInfo) { run.Memo = memo(map[string]any{"x": 1}) },
 		"of another shape": func(run *workflowpb.WorkflowExecutionInfo) {
-			run.Memo = memo(map[string]any{workflows.MemoTaskID: 7, workflows.MemoRole: []string{"DEV"}})
+			run.Memo = memo(map[string]any{contract.MemoTaskID: 7, contract.MemoRole: []string{"DEV"}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,13 +14,14 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // pastSubmits is the history of a run that has put turns to Ray before.
 type pastSubmits struct {
 	activities.Temporal
 
-	inputs  []workflows.SubmitTurnsInput
+	inputs  []contract.SubmitTurnsInput
 	err     error
 	written converter.DataConverter // nil: the SDK's default
 }
@@ -65,7 +66,7 @@ func TestSubmitTurns_ReadsARequestThatTheWorkersClientEncodes(t *testing.T) {
 	w := newWorld(t)
 	zipped := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true}))
 	in := submission(t, time.Minute)
-	w.with.Temporal, w.with.DataConverter = &pastSubmits{inputs: []workflows.SubmitTurnsInput{in}, written: zipped}, zipped
+	w.with.Temporal, w.with.DataConverter = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}, written: zipped}, zipped
 	in.Request = nil
 
 	out, err := trySubmit(w, in)

@@ -10,6 +10,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -68,9 +69,9 @@ func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
 	}
 }
 
-func awaitWithin(w *world, cluster string, grace int) (workflows.TurnOutcome, error) {
-	return try[workflows.TurnOutcome](w, workflows.AwaitTurn.Name(), workflows.AwaitTurnInput{
-		Handle:      workflows.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
+func awaitWithin(w *world, cluster string, grace int) (contract.TurnOutcome, error) {
+	return try[contract.TurnOutcome](w, workflows.AwaitTurn.Name(), contract.AwaitTurnInput{
+		Handle:      contract.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
 		AnswerBytes: 64, GraceSeconds: grace,
 	})
 }
@@ -78,7 +79,7 @@ func awaitWithin(w *world, cluster string, grace int) (workflows.TurnOutcome, er
 func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.before = workflows.AwaitProgress{TurnID: "t1", State: "running", Unanswered: 2}
+		w.before = contract.AwaitProgress{TurnID: "t1", State: "running", Unanswered: 2}
 		begun := time.Now()
 		w.with.States = func() []domain.ClusterState {
 			return []domain.ClusterState{{Name: "local", Up: time.Since(begun) > 40*time.Second}}
@@ -91,7 +92,7 @@ func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "text", out.Proposal)
 		require.Len(t, w.ray.polled, 2, "once in vain, and once when it is back")
-		require.Equal(t, workflows.AwaitProgress{
+		require.Equal(t, contract.AwaitProgress{
 			TurnID: "t1", State: "running", Trouble: "local: connection refused", Unanswered: 3,
 		}, w.beats.recorded[0])
 		require.InDelta(t, 40, time.Since(begun).Seconds(), 2*standLook)
@@ -102,7 +103,7 @@ func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.withStates(away, 0, false)
-		w.before = workflows.AwaitProgress{TurnID: "t1", Unanswered: 2}
+		w.before = contract.AwaitProgress{TurnID: "t1", Unanswered: 2}
 		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 		begun := time.Now()
 
@@ -111,7 +112,7 @@ func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
 		require.Equal(t, "poll t1: local: connection refused", failure(t, err).Message())
 		require.InDelta(t, time.Minute.Seconds(), time.Since(begun).Seconds(), 2*standLook)
 		require.Len(t, w.ray.polled, 1)
-		last, _ := w.beats.recorded[len(w.beats.recorded)-1].(workflows.AwaitProgress)
+		last, _ := w.beats.recorded[len(w.beats.recorded)-1].(contract.AwaitProgress)
 		require.Zero(t, last.Unanswered, "another worker may reach it: the next attempts are quick")
 	})
 }
@@ -193,14 +194,14 @@ func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 		w.ray.becomes(completed("t1", `{"proposal":"in time","score":0.5}`))
 		both := append(at("other", "t2"), at("local", "t1")...)
 
-		out, err := tryStop(w, workflows.StopTurnsInput{Stop: both})
+		out, err := tryStop(w, contract.StopTurnsInput{Stop: both})
 
 		require.NoError(t, err, "there is no time for another try")
 		require.Len(t, out.Outcomes, 1)
 		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
 
 		other.stopTakes = 0
-		out, err = tryStop(w, workflows.StopTurnsInput{Stop: both, Partly: true})
+		out, err = tryStop(w, contract.StopTurnsInput{Stop: both, Partly: true})
 
 		require.NoError(t, err, "what is known is an answer")
 		require.Len(t, out.Outcomes, 1)
@@ -212,11 +213,11 @@ func TestStopTurns_DoesNotAskAClusterThatIsAwayWhenItCanWait(t *testing.T) {
 	w.withStates(away, 0, true)
 	runs(w.ray, "t1")
 
-	_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1"), Partly: true})
+	_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1"), Partly: true})
 
 	require.False(t, failure(t, err).NonRetryable())
 	require.Empty(t, w.ray.stopped)
-	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
 	require.NoError(t, err, "another stop is worth a try")
 	require.Len(t, out.Outcomes, 1)
 }

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -23,8 +23,8 @@ const (
 
 // publishEvents stores events in order. A repetition goes on behind those that are known to be stored,
 // and publishes the others again under the same ids.
-func (s set) publishEvents(ctx context.Context, in workflows.PublishEventsInput) (workflows.PublishEventsResult, error) {
-	var none workflows.PublishEventsResult
+func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
+	var none contract.PublishEventsResult
 	if s.Publisher == nil {
 		return none, notPublished("this worker has no NATS_URL", 0)
 	}
@@ -55,7 +55,7 @@ func (s set) publishEvents(ctx context.Context, in workflows.PublishEventsInput)
 		stored += len(group)
 		activity.RecordHeartbeat(ctx, stored)
 	}
-	return workflows.PublishEventsResult{Stored: stored}, nil
+	return contract.PublishEventsResult{Stored: stored}, nil
 }
 
 func notPublished(why string, after time.Duration) error {
@@ -83,7 +83,7 @@ func nextGroup(events []domain.Event) []domain.Event {
 	return events
 }
 
-func eventsOf(in workflows.PublishEventsInput) ([]domain.Event, error) {
+func eventsOf(in contract.PublishEventsInput) ([]domain.Event, error) {
 	events := make([]domain.Event, 0, len(in.Events))
 	for _, record := range in.Events {
 		data, err := eventData(record, in.TaskDescription)
@@ -99,11 +99,11 @@ func eventsOf(in workflows.PublishEventsInput) ([]domain.Event, error) {
 }
 
 // eventData puts the task's description back into the events that show it: it travels once a batch.
-func eventData(record workflows.EventRecord, description string) ([]byte, error) {
+func eventData(record contract.EventRecord, description string) ([]byte, error) {
 	if record.Kind != domain.EventStreamStart {
 		return record.Data, nil
 	}
-	var data workflows.StreamStartEvent
+	var data contract.StreamStartEvent
 	if err := json.Unmarshal(record.Data, &data); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // A JetStream that doesn't answer must not take the slots of the stops.
@@ -18,7 +18,7 @@ func TestPublishEvents_ComeBackLaterWhileManyWaitForJetStream(t *testing.T) {
 		s.publishing <- struct{}{}
 	}
 
-	_, err := s.publishEvents(t.Context(), workflows.PublishEventsInput{})
+	_, err := s.publishEvents(t.Context(), contract.PublishEventsInput{})
 
 	var refusal *domain.Error
 	require.ErrorAs(t, err, &refusal)

@@ -10,16 +10,17 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryPublish(w *world, in workflows.PublishEventsInput) (workflows.PublishEventsResult, error) {
+func tryPublish(w *world, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	w.t.Helper()
-	return try[workflows.PublishEventsResult](w, workflows.PublishEvents.Name(), in)
+	return try[contract.PublishEventsResult](w, workflows.PublishEvents.Name(), in)
 }
 
-func twoEvents() workflows.PublishEventsInput {
+func twoEvents() contract.PublishEventsInput {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return workflows.PublishEventsInput{TaskDescription: "Add <rate> limiting", Events: []workflows.EventRecord{
+	return contract.PublishEventsInput{TaskDescription: "Add <rate> limiting", Events: []contract.EventRecord{
 		{
 			ID: "d/r/1-started", Kind: domain.EventStarted, DeliberationID: "d", At: at,
 			Data: []byte(`{"task_id":"T-42","from_a_newer_version":1}`),
@@ -51,13 +52,13 @@ func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *t
 		"deliberation_id":"d","agent_id":"dev-1"}`, string(stream.Data))
 }
 
-func manyEvents(stored, offered int) workflows.PublishEventsInput {
-	var in workflows.PublishEventsInput
+func manyEvents(stored, offered int) contract.PublishEventsInput {
+	var in contract.PublishEventsInput
 	for i := range offered {
-		in.Events = append(in.Events, workflows.EventRecord{ID: fmt.Sprintf("offer-%d", i), Kind: domain.EventStreamStart, Data: []byte(`{}`)})
+		in.Events = append(in.Events, contract.EventRecord{ID: fmt.Sprintf("offer-%d", i), Kind: domain.EventStreamStart, Data: []byte(`{}`)})
 	}
 	for i := range stored {
-		in.Events = append(in.Events, workflows.EventRecord{ID: fmt.Sprintf("event-%d", i), Kind: domain.EventAgentCompleted, Data: []byte(`{}`)})
+		in.Events = append(in.Events, contract.EventRecord{ID: fmt.Sprintf("event-%d", i), Kind: domain.EventAgentCompleted, Data: []byte(`{}`)})
 	}
 	return in
 }

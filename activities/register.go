@@ -10,6 +10,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Registry is what a worker and a test environment have in common.
@@ -26,7 +27,7 @@ type Workers struct {
 
 // Temporal is what the activities read of it; a client does.
 type Temporal interface {
-	workflows.History
+	contract.History
 	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 }
 

@@ -15,6 +15,7 @@ import (
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // names is a registry that keeps the names.
@@ -65,7 +66,7 @@ func TestRegister_TriesAFatalErrorExactlyOnce(t *testing.T) {
 	}
 }
 
-func submitOnly(ctx workflow.Context, in workflows.SubmitTurnsInput) error {
+func submitOnly(ctx workflow.Context, in contract.SubmitTurnsInput) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 4},
 	})

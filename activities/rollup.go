@@ -17,7 +17,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // rolling is a roll-up while runs are added.
 type rolling struct {
-	sum    workflows.RollUp
+	sum    contract.RollUp
 	floor  time.Time // what ended before is out of sight
 	keep   time.Time // what ended from here on will be read again
 	seen   map[uint64]time.Time
@@ -40,7 +41,7 @@ type rolling struct {
 	times  *hdrhistogram.Histogram
 }
 
-func newRolling(from workflows.RollUp, now time.Time) (*rolling, error) {
+func newRolling(from contract.RollUp, now time.Time) (*rolling, error) {
 	r := &rolling{
 		sum: from, floor: from.RereadFrom, seen: map[uint64]time.Time{},
 		times: hdrhistogram.New(1, longest, precision),
@@ -60,7 +61,7 @@ func newRolling(from workflows.RollUp, now time.Time) (*rolling, error) {
 	if now.After(r.sum.Watermark) {
 		r.sum.Watermark = now
 	}
-	r.keep = r.sum.Watermark.Add(-reread).Truncate(workflows.SeenWithin)
+	r.keep = r.sum.Watermark.Add(-reread).Truncate(contract.SeenWithin)
 	if r.keep.Before(r.floor) {
 		r.keep = r.floor
 	}
@@ -107,7 +108,7 @@ func (s set) roll(ctx context.Context, into *rolling, page []*workflowpb.Workflo
 			into.add(run)
 		}
 		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.keep) {
-			into.seen[hash] = closed.Truncate(workflows.SeenWithin)
+			into.seen[hash] = closed.Truncate(contract.SeenWithin)
 		}
 	}
 	into.before = here
@@ -131,7 +132,7 @@ func (s set) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (
 		return false, nil
 	}
 	activity.RecordHeartbeat(ctx, "terminated")
-	outside, _, err := workflows.ReadOutsideEnd(ctx, s.Temporal, workflow.Execution{
+	outside, _, err := runs.ReadOutsideEnd(ctx, s.Temporal, workflow.Execution{
 		ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 	})
 	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // since it was listed; nobody can tell any more
@@ -161,7 +162,7 @@ func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {
 }
 
 // state is what the next count goes on from.
-func (r *rolling) state() (workflows.RollUp, error) {
+func (r *rolling) state() (contract.RollUp, error) {
 	state := r.sum
 	histogram, err := r.times.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
@@ -176,25 +177,25 @@ func (r *rolling) state() (workflows.RollUp, error) {
 	}
 	for since, hashes := range byTime {
 		slices.Sort(hashes)
-		runs := workflows.SeenRuns{Since: since, Hashes: make([]byte, 0, 8*len(hashes))}
+		runs := contract.SeenRuns{Since: since, Hashes: make([]byte, 0, 8*len(hashes))}
 		for _, hash := range hashes {
 			runs.Hashes = binary.BigEndian.AppendUint64(runs.Hashes, hash)
 		}
 		state.Seen = append(state.Seen, runs)
 	}
-	slices.SortFunc(state.Seen, func(a, b workflows.SeenRuns) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(state.Seen, func(a, b contract.SeenRuns) int { return a.Since.Compare(b.Since) })
 	forgetBeyond(&state, seenMost)
 	return state, nil
 }
 
 // forgetBeyond reads less again where more runs end in five minutes than a payload has room for.
-func forgetBeyond(state *workflows.RollUp, most int) {
+func forgetBeyond(state *contract.RollUp, most int) {
 	known := 0
 	for _, runs := range state.Seen {
 		known += len(runs.Hashes) / 8
 	}
 	for known > most {
-		next := state.Seen[0].Since.Add(workflows.SeenWithin)
+		next := state.Seen[0].Since.Add(contract.SeenWithin)
 		if next.After(state.Watermark) { // what ends now must be known in any case
 			return
 		}

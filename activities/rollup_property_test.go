@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"pgregory.net/rapid"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // lateVisibility learns of ends late, repeats pages and forgets what is old.
@@ -90,7 +90,7 @@ type happening struct {
 	visibility *lateVisibility
 	truth      truth
 	open       []*workflowpb.WorkflowExecutionInfo
-	last       workflows.CountResult
+	last       contract.CountResult
 }
 
 func (h *happening) start() {

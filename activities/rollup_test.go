@@ -19,19 +19,20 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // tryCountFrom counts as any worker would: all that goes from count to count is what is rolled up.
-func tryCountFrom(t *testing.T, visibility activities.Temporal, from workflows.RollUp) workflows.CountResult {
+func tryCountFrom(t *testing.T, visibility activities.Temporal, from contract.RollUp) contract.CountResult {
 	t.Helper()
 	w := newWorld(t)
 	w.with.Temporal = visibility
-	out, err := try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{RollUp: from})
+	out, err := try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{RollUp: from})
 	require.NoError(t, err)
 	return out
 }
 
-func endings(stats workflows.Stats) []int64 {
+func endings(stats contract.Stats) []int64 {
 	return []int64{stats.Total, stats.Completed, stats.Failed, stats.Cancelled, stats.TimedOut, stats.Terminated}
 }
 
@@ -40,7 +41,7 @@ func TestRollUp_KeepsWhatVisibilityForgets(t *testing.T) {
 	for n, status := range []string{"Completed", "Completed", "Failed", "Canceled", "TimedOut", "Terminated"} {
 		ends(visibility.starts(n), status, time.Duration(n+1)*time.Second)
 	}
-	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	first := tryCountFrom(t, visibility, contract.RollUp{})
 	visibility.runs = nil
 
 	second := tryCountFrom(t, visibility, first.RollUp)
@@ -57,7 +58,7 @@ func TestRollUp_TakesTheNearestRank(t *testing.T) {
 		ends(visibility.starts(n), "Completed", time.Duration(n+1)*time.Second)
 	}
 
-	out := tryCountFrom(t, visibility, workflows.RollUp{})
+	out := tryCountFrom(t, visibility, contract.RollUp{})
 
 	require.InEpsilon(t, 12_000, out.Stats.P95MS, 0.01, "95 % of 12 are 11.4: the twelfth")
 }
@@ -65,7 +66,7 @@ func TestRollUp_TakesTheNearestRank(t *testing.T) {
 func TestRollUp_ReadsAgainOnlyTheLastFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		visibility := &fakeVisibility{page: 3}
-		first := tryCountFrom(t, visibility, workflows.RollUp{})
+		first := tryCountFrom(t, visibility, contract.RollUp{})
 		time.Sleep(time.Hour)
 		second := tryCountFrom(t, visibility, first.RollUp)
 
@@ -82,7 +83,7 @@ func TestRollUp_AClockThatGoesBackTakesNothingBack(t *testing.T) {
 	visibility := &fakeVisibility{page: 3}
 	later := time.Now().Add(time.Minute).UTC()
 
-	out := tryCountFrom(t, visibility, workflows.RollUp{Watermark: later, RereadFrom: later.Add(-time.Second), Completed: 3})
+	out := tryCountFrom(t, visibility, contract.RollUp{Watermark: later, RereadFrom: later.Add(-time.Second), Completed: 3})
 
 	require.Equal(t, later, out.RollUp.Watermark)
 	require.Equal(t, later.Add(-time.Second), out.RollUp.RereadFrom)
@@ -96,7 +97,7 @@ func TestRollUp_ARunThatWasResetIsTheOneThatGoesOn(t *testing.T) {
 	}
 	visibility.starts(4)
 
-	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	first := tryCountFrom(t, visibility, contract.RollUp{})
 	second := tryCountFrom(t, visibility, first.RollUp)
 
 	require.Equal(t, []int64{4, 0, 3, 0, 0, 3}, endings(first.Stats))
@@ -108,7 +109,7 @@ func TestRollUp_APausedRunIsActive(t *testing.T) {
 	visibility := &fakeVisibility{page: 3}
 	visibility.starts(1).Status = enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
 
-	out := tryCountFrom(t, visibility, workflows.RollUp{})
+	out := tryCountFrom(t, visibility, contract.RollUp{})
 
 	require.Equal(t, int64(1), out.Stats.Active)
 	require.Len(t, out.Jobs, 1)
@@ -117,7 +118,7 @@ func TestRollUp_APausedRunIsActive(t *testing.T) {
 func TestRollUp_WhatHasEndedIsNotActiveThoughAnIndexStillSaysSo(t *testing.T) {
 	visibility := &fakeVisibility{page: 3}
 	ends(visibility.starts(1), "Completed", time.Since(dawn))
-	first := tryCountFrom(t, visibility, workflows.RollUp{})
+	first := tryCountFrom(t, visibility, contract.RollUp{})
 	visibility.runs = nil
 	visibility.starts(1)
 
@@ -135,7 +136,7 @@ func TestRollUp_WaitsForAServerThatIsTooBusy(t *testing.T) {
 			visibility.says = append(visibility.says, serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "slow down"))
 		}
 
-		require.Equal(t, int64(1), tryCountFrom(t, visibility, workflows.RollUp{}).Stats.Completed)
+		require.Equal(t, int64(1), tryCountFrom(t, visibility, contract.RollUp{}).Stats.Completed)
 	})
 }
 
@@ -223,9 +224,9 @@ func TestRollUp_CostsNoMoreTheMoreIsRolledUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
 			all := &many{fakeVisibility: &fakeVisibility{page: 1000}, t: t, ended: size, closed: func(int) time.Time { return begin }}
-			first := tryCountFrom(t, all, workflows.RollUp{})
+			first := tryCountFrom(t, all, contract.RollUp{})
 			require.Equal(t, size, all.read)
-			time.Sleep(5*time.Minute + workflows.SeenWithin) // until then they are read again
+			time.Sleep(5*time.Minute + contract.SeenWithin) // until then they are read again
 			second := tryCountFrom(t, all, first.RollUp)
 			all.read = 0
 
@@ -268,7 +269,7 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 
 		first, err := tryCount(w)
 		require.NoError(t, err)
-		second, err := try[workflows.CountResult](w, workflows.CountDeliberations.Name(), workflows.CountInput{RollUp: first.RollUp})
+		second, err := try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{RollUp: first.RollUp})
 		require.NoError(t, err)
 
 		require.Equal(t, int64(3000), first.Stats.Active)
@@ -276,9 +277,9 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 		require.Equal(t, int64(100_000), first.Stats.Completed)
 		require.Equal(t, first.Stats.Completed, second.Stats.Completed, "what is known no more isn't read again")
 		require.True(t, second.RollUp.RereadFrom.After(begin.Add(-4*time.Minute)))
-		for _, out := range []workflows.CountResult{first, second} {
+		for _, out := range []contract.CountResult{first, second} {
 			require.Less(t, len(encoded(t, out)), payloadMost*9/10)
-			require.Less(t, len(encoded(t, workflows.StatsState{Last: out})), payloadMost*9/10)
+			require.Less(t, len(encoded(t, contract.StatsState{Last: out})), payloadMost*9/10)
 		}
 	})
 }

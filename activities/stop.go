@@ -11,12 +11,13 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // stopTurns stops turns on Ray, verifies it, and returns what became of each; or forgets turns. Clusters
 // are asked at the same time: one that is away must not use up the others' time.
-func (s set) stopTurns(ctx context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
-	var none workflows.StopTurnsResult
+func (s set) stopTurns(ctx context.Context, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
+	var none contract.StopTurnsResult
 	outcomes, err := s.stopAll(ctx, in)
 	if err != nil && (len(outcomes) == 0 || !in.Partly && !lastTry(ctx) && !fatal(err)) {
 		return none, err
@@ -34,12 +35,12 @@ func (s set) stopTurns(ctx context.Context, in workflows.StopTurnsInput) (workfl
 	if err != nil {
 		return none, err
 	}
-	return workflows.StopTurnsResult{Outcomes: outcomes}, nil
+	return contract.StopTurnsResult{Outcomes: outcomes}, nil
 }
 
 // stopAll brings what became of the turns, and why nothing is known of the others.
-func (s set) stopAll(ctx context.Context, in workflows.StopTurnsInput) (map[domain.TurnID]workflows.TurnOutcome, error) {
-	outcomes := map[domain.TurnID]workflows.TurnOutcome{}
+func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domain.TurnID]contract.TurnOutcome, error) {
+	outcomes := map[domain.TurnID]contract.TurnOutcome{}
 	var noting sync.Mutex
 	err := together(byCluster(in.Stop), func(handles []domain.Handle) error {
 		cluster, err := s.cluster(handles[0].Cluster)
@@ -78,7 +79,7 @@ func together(groups [][]domain.Handle, do func([]domain.Handle) error) error {
 }
 
 // note adds what was seen of turns that have ended; the error is about those that weren't seen to.
-func note(ctx context.Context, in workflows.StopTurnsInput, handles []domain.Handle, seen []domain.Observation, into map[domain.TurnID]workflows.TurnOutcome) error {
+func note(ctx context.Context, in contract.StopTurnsInput, handles []domain.Handle, seen []domain.Observation, into map[domain.TurnID]contract.TurnOutcome) error {
 	byTurn := make(map[domain.TurnID]domain.Observation, len(seen))
 	for _, observation := range seen {
 		byTurn[observation.TurnID] = observation
@@ -90,7 +91,7 @@ func note(ctx context.Context, in workflows.StopTurnsInput, handles []domain.Han
 			unseen = errors.Join(unseen, err)
 			continue
 		}
-		into[handle.TurnID] = workflows.TurnOutcomeOf(outcome)
+		into[handle.TurnID] = contract.TurnOutcomeOf(outcome)
 		activity.GetLogger(ctx).Info("turn stopped", keyDeliberation, in.DeliberationID,
 			keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind))
 	}
@@ -128,12 +129,12 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, an
 	}
 }
 
-func (s set) order(in workflows.StopTurnsInput, handles []domain.Handle) domain.StopOrder {
+func (s set) order(in contract.StopTurnsInput, handles []domain.Handle) domain.StopOrder {
 	return domain.StopOrder{Owner: s.Owner, Deliberation: in.DeliberationID, Handles: handles, Reason: in.Reason}
 }
 
 // byCluster groups handles, the clusters in order of appearance.
-func byCluster(handles []workflows.Handle) [][]domain.Handle {
+func byCluster(handles []contract.Handle) [][]domain.Handle {
 	var groups [][]domain.Handle
 	at := map[string]int{}
 	for _, handle := range handles {

@@ -10,18 +10,19 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryStop(w *world, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
+func tryStop(w *world, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
 	w.t.Helper()
 	in.DeliberationID, in.Reason, in.AnswerBytes = "deliberation-T-42", "deadline", 1000
-	return try[workflows.StopTurnsResult](w, workflows.StopTurns.Name(), in)
+	return try[contract.StopTurnsResult](w, workflows.StopTurns.Name(), in)
 }
 
-func at(cluster string, ids ...domain.TurnID) []workflows.Handle {
-	var handles []workflows.Handle
+func at(cluster string, ids ...domain.TurnID) []contract.Handle {
+	var handles []contract.Handle
 	for _, id := range ids {
-		handles = append(handles, workflows.Handle{TurnID: id, Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"})
+		handles = append(handles, contract.Handle{TurnID: id, Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"})
 	}
 	return handles
 }
@@ -44,13 +45,13 @@ func TestStopTurns_TellsWhatBecameOfEachTurn(t *testing.T) {
 	})
 	w.ray.becomes(domain.Observation{TurnID: "t5", State: domain.RayUnknown})
 
-	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2", "t3", "t4", "t5")})
+	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2", "t3", "t4", "t5")})
 
 	require.NoError(t, err)
 	require.Len(t, out.Outcomes, 5)
 	for _, id := range []domain.TurnID{"t1", "t4"} {
-		require.Equal(t, workflows.TurnOutcome{
-			Kind: domain.OutcomeCancelled, Usage: workflows.Usage{PromptTokens: 20, CompletionTokens: 3}, Calls: 1,
+		require.Equal(t, contract.TurnOutcome{
+			Kind: domain.OutcomeCancelled, Usage: contract.Usage{PromptTokens: 20, CompletionTokens: 3}, Calls: 1,
 		}, out.Outcomes[id])
 	}
 	require.Equal(t, domain.OutcomeCompleted, out.Outcomes["t2"].Kind)
@@ -69,7 +70,7 @@ func TestStopTurns_AsksEachClusterOnceForItsOwn(t *testing.T) {
 	runs(other, "t2")
 	mixed := append(append(at("local", "t1"), at("other", "t2")...), at("local", "t3")...)
 
-	out, err := tryStop(w, workflows.StopTurnsInput{Stop: mixed})
+	out, err := tryStop(w, contract.StopTurnsInput{Stop: mixed})
 
 	require.NoError(t, err)
 	require.Len(t, out.Outcomes, 3)
@@ -77,7 +78,7 @@ func TestStopTurns_AsksEachClusterOnceForItsOwn(t *testing.T) {
 	require.Equal(t, []domain.StopOrder{order(at("other", "t2"))}, other.stopped)
 }
 
-func order(handles []workflows.Handle) domain.StopOrder {
+func order(handles []contract.Handle) domain.StopOrder {
 	made := domain.StopOrder{Owner: "namespace-1", Deliberation: "deliberation-T-42", Reason: "deadline"}
 	for _, handle := range handles {
 		made.Handles = append(made.Handles, handle.Domain())
@@ -101,7 +102,7 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 			runs(w.ray, "t1", "t2")
 			prepare(w.ray)
 
-			_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2"), Forget: at("local", "t9")})
+			_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2"), Forget: at("local", "t9")})
 
 			require.False(t, failure(t, err).NonRetryable())
 			require.Empty(t, w.ray.forgotten)
@@ -117,7 +118,7 @@ func TestStopTurns_TellsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) 
 		w.ray.deaf["t2"] = true
 		w.ray.stopTakes = workflows.StopTries + time.Second
 
-		out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1", "t2")})
+		out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2")})
 
 		require.NoError(t, err)
 		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
@@ -129,7 +130,7 @@ func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
 	w := newWorld(t)
 	w.ray.becomes(domain.Observation{TurnID: "t1", Denied: "the token is wrong"})
 
-	_, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
 
 	failed := failure(t, err)
 	require.Equal(t, string(domain.KindDenied), failed.Type())
@@ -143,7 +144,7 @@ func TestStopTurns_AClusterThatRefusesHidesNoOtherOnesAnswers(t *testing.T) {
 	other.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
 	w.ray.stopErr = &domain.Error{Kind: domain.KindDenied, Op: "stop on local", Err: errors.New("the token is wrong")}
 
-	out, err := tryStop(w, workflows.StopTurnsInput{Stop: append(at("local", "t1"), at("other", "t2")...)})
+	out, err := tryStop(w, contract.StopTurnsInput{Stop: append(at("local", "t1"), at("other", "t2")...)})
 
 	require.NoError(t, err, "another try is of no use")
 	require.Equal(t, "in time", out.Outcomes["t2"].Proposal)
@@ -153,7 +154,7 @@ func TestStopTurns_ForgetsTurns(t *testing.T) {
 	w := newWorld(t)
 	w.ray.becomes(completed("t1", "text"))
 
-	out, err := tryStop(w, workflows.StopTurnsInput{Forget: at("local", "t1")})
+	out, err := tryStop(w, contract.StopTurnsInput{Forget: at("local", "t1")})
 
 	require.NoError(t, err)
 	require.Empty(t, out.Outcomes)
@@ -166,7 +167,7 @@ func TestStopTurns_StopsSomeAndForgetsOthers(t *testing.T) {
 	runs(w.ray, "t1")
 	w.ray.becomes(completed("t2", "text"))
 
-	out, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1"), Forget: at("local", "t2")})
+	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1"), Forget: at("local", "t2")})
 
 	require.NoError(t, err)
 	require.Len(t, out.Outcomes, 1)
@@ -177,17 +178,17 @@ func TestStopTurns_StopsSomeAndForgetsOthers(t *testing.T) {
 func TestStopTurns_CanBeRepeated(t *testing.T) {
 	w := newWorld(t)
 	runs(w.ray, "t1")
-	first, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	first, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
 	require.NoError(t, err)
 
-	again, err := tryStop(w, workflows.StopTurnsInput{Stop: at("local", "t1")})
+	again, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
 
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 }
 
 func TestStopTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
-	for name, in := range map[string]workflows.StopTurnsInput{
+	for name, in := range map[string]contract.StopTurnsInput{
 		"to stop":   {Stop: at("elsewhere", "t1")},
 		"to forget": {Forget: at("elsewhere", "t1")},
 	} {

@@ -10,7 +10,8 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -22,9 +23,9 @@ const (
 
 // submitTurns puts the turns to Ray and waits for room as long as it may. Every request is the same one:
 // turns that were accepted while the answer was lost are attached to.
-func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
-	var none workflows.SubmitTurnsResult
-	progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
+func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
+	var none contract.SubmitTurnsResult
+	progress := contract.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
 	resume(ctx, &progress)
 	cluster, err := s.cluster(in.Cluster)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 		if err == nil {
 			activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
 				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
-			return workflows.SubmitTurnsResult{Handles: workflows.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled}, nil
+			return contract.SubmitTurnsResult{Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled}, nil
 		}
 		var refusal *domain.Error
 		if !errors.As(err, &refusal) || refusal.Fatal() {
@@ -62,11 +63,11 @@ func (s set) submitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (wo
 }
 
 // giveUp tells that there is no use in waiting for room here: the time is over, or there is room elsewhere.
-func (s set) giveUp(in workflows.SubmitTurnsInput, progress workflows.SubmitProgress) (workflows.SubmitTurnsResult, bool) {
+func (s set) giveUp(in contract.SubmitTurnsInput, progress contract.SubmitProgress) (contract.SubmitTurnsResult, bool) {
 	now := time.Now()
 	late := !now.Before(in.GiveUpAt)
 	elsewhere := !late && domain.Shut(s.States(), in.Cluster, graceOf(in.GraceSeconds), now)
-	return workflows.SubmitTurnsResult{Refusal: progress.Refusal, Elsewhere: elsewhere}, late || elsewhere
+	return contract.SubmitTurnsResult{Refusal: progress.Refusal, Elsewhere: elsewhere}, late || elsewhere
 }
 
 func submitOnce(ctx context.Context, cluster domain.RayCluster, submission domain.Submission) (domain.Acceptance, error) {
@@ -87,7 +88,7 @@ func reasonOf(refusal *domain.Error) string {
 	return bounded(refusal.Err.Error())
 }
 
-func (s set) submission(ctx context.Context, in workflows.SubmitTurnsInput) (domain.Submission, error) {
+func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (domain.Submission, error) {
 	request, err := s.request(ctx, in)
 	if err != nil {
 		return domain.Submission{}, err
@@ -103,17 +104,17 @@ func (s set) submission(ctx context.Context, in workflows.SubmitTurnsInput) (dom
 }
 
 // request is what the input carries, or what the run's first submit carried.
-func (s set) request(ctx context.Context, in workflows.SubmitTurnsInput) (domain.DeliberationRequest, error) {
+func (s set) request(ctx context.Context, in contract.SubmitTurnsInput) (domain.DeliberationRequest, error) {
 	if in.Request != nil {
 		return in.Request.Domain(), nil
 	}
-	first, err := workflows.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution)
+	first, err := runs.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution)
 	return first.Domain(), err
 }
 
 // sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or
 // stop them. A worker that derives ids otherwise is of another version, or the input isn't ours.
-func sameTurns(wanted []workflows.TurnRef, derived []domain.Turn) error {
+func sameTurns(wanted []contract.TurnRef, derived []domain.Turn) error {
 	for i, ref := range wanted {
 		found := "none"
 		if i < len(derived) {

@@ -13,15 +13,16 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func full(after time.Duration) error {
 	return &domain.Error{Kind: domain.KindFull, Op: "submit to local", RetryAfter: after, Err: errors.New("the runner is full")}
 }
 
-func trySubmit(w *world, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+func trySubmit(w *world, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	w.t.Helper()
-	return try[workflows.SubmitTurnsResult](w, workflows.SubmitTurns.Name(), in)
+	return try[contract.SubmitTurnsResult](w, workflows.SubmitTurns.Name(), in)
 }
 
 func TestSubmitTurns_PutsTheRecordedTurnsToRayTogether(t *testing.T) {
@@ -34,7 +35,7 @@ func TestSubmitTurns_PutsTheRecordedTurnsToRayTogether(t *testing.T) {
 	require.Empty(t, out.Refusal)
 	require.Len(t, out.Handles, 2)
 	for i, ref := range in.Turns {
-		require.Equal(t, workflows.Handle{TurnID: ref.TurnID, Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}, out.Handles[i])
+		require.Equal(t, contract.Handle{TurnID: ref.TurnID, Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}, out.Handles[i])
 	}
 	require.Len(t, w.ray.submitted, 1)
 	given := w.ray.submitted[0]
@@ -77,8 +78,8 @@ func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
 	turn := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})[1].Attempt(3)
-	w.with.Temporal = &pastSubmits{inputs: []workflows.SubmitTurnsInput{in}}
-	in.Request, in.Turns = nil, []workflows.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
+	w.with.Temporal = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}}
+	in.Request, in.Turns = nil, []contract.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
 
 	out, err := trySubmit(w, in)
 
@@ -108,12 +109,12 @@ func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {
 }
 
 func TestSubmitTurns_RefusesTurnsWhoseIDsAreNotTheRecordedOnes(t *testing.T) {
-	for name, change := range map[string]func(*workflows.SubmitTurnsInput){
-		"another id":                     func(in *workflows.SubmitTurnsInput) { in.Turns[1].TurnID = "tother" },
-		"another attempt":                func(in *workflows.SubmitTurnsInput) { in.Turns[1].Attempt = 2 },
-		"another run":                    func(in *workflows.SubmitTurnsInput) { in.OriginalRunID = "run-2" },
-		"an agent that isn't there":      func(in *workflows.SubmitTurnsInput) { in.Turns[1].AgentID = "nobody" },
-		"an agent that isn't there last": func(in *workflows.SubmitTurnsInput) { in.Turns[0].AgentID = "nobody" },
+	for name, change := range map[string]func(*contract.SubmitTurnsInput){
+		"another id":                     func(in *contract.SubmitTurnsInput) { in.Turns[1].TurnID = "tother" },
+		"another attempt":                func(in *contract.SubmitTurnsInput) { in.Turns[1].Attempt = 2 },
+		"another run":                    func(in *contract.SubmitTurnsInput) { in.OriginalRunID = "run-2" },
+		"an agent that isn't there":      func(in *contract.SubmitTurnsInput) { in.Turns[1].AgentID = "nobody" },
+		"an agent that isn't there last": func(in *contract.SubmitTurnsInput) { in.Turns[0].AgentID = "nobody" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -145,7 +146,7 @@ func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
 		require.Equal(t, 3, w.ray.submits())
 		require.Equal(t, w.ray.submitted[0], w.ray.submitted[2])
 		require.Equal(t, 63*time.Second, time.Since(begun)) // as told
-		progress := workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "the runner is full", Since: begun.UTC()}
+		progress := contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "the runner is full", Since: begun.UTC()}
 		require.Equal(t, slices.Repeat([]any{progress}, 7), w.beats.recorded, "and every 10 s meanwhile")
 	})
 }
@@ -177,7 +178,7 @@ func TestSubmitTurns_GivesTheRefusalAsItsResultWhenTimeIsUp(t *testing.T) {
 		out, err := trySubmit(w, submission(t, 30*time.Second))
 
 		require.NoError(t, err)
-		require.Equal(t, workflows.SubmitTurnsResult{Refusal: "the runner is full"}, out)
+		require.Equal(t, contract.SubmitTurnsResult{Refusal: "the runner is full"}, out)
 		require.LessOrEqual(t, time.Since(begun), 30*time.Second)
 		require.Greater(t, time.Since(begun), 20*time.Second)
 	})

@@ -17,12 +17,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // fakeVisibility lists runs as the server does, the newest first, a few to a page.
 type fakeVisibility struct {
-	workflows.History
+	contract.History
 	runs    []*workflowpb.WorkflowExecutionInfo
 	page    int // runs on one
 	queries []string
@@ -115,7 +115,7 @@ func (f *fakeVisibility) starts(n int) *workflowpb.WorkflowExecutionInfo {
 	run := &workflowpb.WorkflowExecutionInfo{
 		Execution: &commonpb.WorkflowExecution{WorkflowId: fmt.Sprintf("deliberation-T-%d", n), RunId: fmt.Sprintf("run-%d", n)},
 		Status:    enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
-		Memo:      memo(map[string]any{workflows.MemoTaskID: fmt.Sprintf("T-%d", n), workflows.MemoRole: "DEV"}),
+		Memo:      memo(map[string]any{contract.MemoTaskID: fmt.Sprintf("T-%d", n), contract.MemoRole: "DEV"}),
 	}
 	run.StartTime = fresh(run.GetStartTime())
 	run.StartTime.Seconds = dawn.Unix() + int64(n)

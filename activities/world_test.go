@@ -13,7 +13,7 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // world is a worker for one activity, and what it works with.
@@ -108,27 +108,27 @@ func (silence) Warn(string, ...any)  {}
 func (silence) Error(string, ...any) {}
 
 // council is a request of two agents, and the references to their first turns.
-func council(t *testing.T) (workflows.NormalisedRequest, []workflows.TurnRef) {
+func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	t.Helper()
-	request, err := workflows.Request{
+	request, err := contract.Request{
 		TaskID: "T-42", TaskDescription: "Add rate limiting", Role: "DEV",
-		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		Agents:      []workflows.Agent{{AgentID: "dev-1"}, {AgentID: "dev-2"}},
+		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		Agents:      []contract.Agent{{AgentID: "dev-1"}, {AgentID: "dev-2"}},
 		VLLMURL:     "http://vllm:8000", VLLMModel: "model",
 	}.Normalise()
 	require.NoError(t, err)
-	var refs []workflows.TurnRef
+	var refs []contract.TurnRef
 	for _, turn := range request.Domain().Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {
-		refs = append(refs, workflows.TurnRef{AgentID: turn.Agent().ID(), Attempt: 1, TurnID: turn.ID()})
+		refs = append(refs, contract.TurnRef{AgentID: turn.Agent().ID(), Attempt: 1, TurnID: turn.ID()})
 	}
 	return request, refs
 }
 
 // submission is the council's first turns, with room for as long as patience lasts.
-func submission(t *testing.T, patience time.Duration) workflows.SubmitTurnsInput {
+func submission(t *testing.T, patience time.Duration) contract.SubmitTurnsInput {
 	t.Helper()
 	request, refs := council(t)
-	return workflows.SubmitTurnsInput{
+	return contract.SubmitTurnsInput{
 		DeliberationID: "deliberation-T-42", OriginalRunID: "run-1", Request: &request, Cluster: "local", Turns: refs,
 		RunSeconds: 300, KeepSeconds: 600, GiveUpAt: time.Now().Add(patience),
 	}

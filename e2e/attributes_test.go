@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestANamespaceWithoutOurSearchAttributes(t *testing.T) {
@@ -20,7 +21,7 @@ func TestANamespaceWithoutOurSearchAttributes(t *testing.T) {
 	w := startWorker(t, queue, s.worker(standInForRay(t), "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false")...)
 
 	run := s.begin(t, queue, "good")
-	var result workflows.Result
+	var result contract.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.Equal(t, 1, result.CompletedAgents)
 
@@ -35,7 +36,7 @@ func TestANamespaceWithoutOurSearchAttributes(t *testing.T) {
 	registered := temporalCLI(t, strings.Fields(strings.TrimSuffix(command, `"`))...)
 	require.Zero(t, registered.code, registered.stderr)
 	eventually(t, "the namespace has them all", func(c *assert.CollectT) {
-		survey, err := workflows.SurveyAttributes(t.Context(), s, s.name)
+		survey, err := searchattributes.SurveyNamespace(t.Context(), s, s.name)
 		require.NoError(c, err)
 		require.Empty(c, survey.Missing)
 	})

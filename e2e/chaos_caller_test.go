@@ -12,6 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // What callers and operators do.
@@ -32,12 +33,12 @@ func startedTwice(f *field) {
 	f.worker()
 	f.plan(endsCompleted)
 	for _, tr := range f.trials {
-		started := make([]workflows.Started, callers)
+		started := make([]contract.Started, callers)
 		var together sync.WaitGroup
 		for i := range started {
 			together.Go(func() {
 				var err error
-				started[i], err = workflows.Start(f.t.Context(), temporalClient, tr.request, workflows.StartOptions{TaskQueue: f.queue})
+				started[i], err = contract.Start(f.t.Context(), temporalClient, tr.request, contract.StartOptions{TaskQueue: f.queue})
 				assert.NoError(f.t, err)
 			})
 		}
@@ -61,7 +62,7 @@ func startedOtherwise(f *field) {
 	f.worker()
 	f.plan(endsCompleted)
 	for _, tr := range f.trials {
-		first, err := workflows.Start(f.t.Context(), temporalClient, tr.request, workflows.StartOptions{TaskQueue: f.queue})
+		first, err := contract.Start(f.t.Context(), temporalClient, tr.request, contract.StartOptions{TaskQueue: f.queue})
 		require.NoError(f.t, err)
 		f.accept(tr, first.Run)
 	}
@@ -69,8 +70,8 @@ func startedOtherwise(f *field) {
 	for _, tr := range f.trials {
 		changed := tr.request
 		changed.TaskDescription = "Something else"
-		_, err := workflows.Start(f.t.Context(), temporalClient, changed, workflows.StartOptions{TaskQueue: f.queue})
-		var different *workflows.DifferentRequestError
+		_, err := contract.Start(f.t.Context(), temporalClient, changed, contract.StartOptions{TaskQueue: f.queue})
+		var different *contract.DifferentRequestError
 		require.ErrorAs(f.t, err, &different)
 		require.Equal(f.t, []string{"task_description"}, different.Fields)
 	}
@@ -140,7 +141,7 @@ func cancelledBetween(f *field) {
 func lateQueued(f *field) {
 	proxy := f.workerBehindProxy()
 	proxy.Stop()
-	f.begin(endsAtDeadline, func(r *workflows.Request) { r.Constraints.QueueTimeoutSeconds = f.seconds(20) })
+	f.begin(endsAtDeadline, func(r *contract.Request) { r.Constraints.QueueTimeoutSeconds = f.seconds(20) })
 	f.over()
 	f.settle()
 	require.NoError(f.t, proxy.Start())
@@ -149,13 +150,13 @@ func lateQueued(f *field) {
 
 func lateRunning(f *field) {
 	f.worker()
-	f.begin(endsAtDeadline, func(r *workflows.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
+	f.begin(endsAtDeadline, func(r *contract.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
 	f.running()
 	f.answers = 0
 }
 
 func lateBetween(f *field) {
-	f.downModel(endsAtDeadline, func(r *workflows.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
+	f.downModel(endsAtDeadline, func(r *contract.Request) { r.Constraints.TimeoutSeconds = f.seconds(30) })
 	f.over()
 	f.settle()
 	f.nothingMore()
@@ -185,11 +186,11 @@ func (f *field) cancel() {
 }
 
 // downModel lets every attempt fail: most of the time an agent waits for its next one.
-func (f *field) downModel(ends ending, edits ...func(*workflows.Request)) {
+func (f *field) downModel(ends ending, edits ...func(*contract.Request)) {
 	down := f.model("down")
 	f.script(down, step{"status": 503})
 	f.worker()
-	f.begin(ends, append(edits, only(down), func(r *workflows.Request) { r.Constraints.MaxRetries = new(20) })...)
+	f.begin(ends, append(edits, only(down), func(r *contract.Request) { r.Constraints.MaxRetries = new(20) })...)
 }
 
 // nothingMore makes the calls so far the necessary ones: those after the end are beyond.

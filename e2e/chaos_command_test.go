@@ -11,6 +11,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // What an operator does with the temporal command.
@@ -33,7 +34,7 @@ var commandRows = []row{
 // minutes old and has no open run, and tells of it. Alone, since any other row's worker would do so too.
 func terminatedByCommand(f *field) {
 	f.worker()
-	f.begin(endsTerminated, func(r *workflows.Request) { r.Constraints.TimeoutSeconds = new(3600) })
+	f.begin(endsTerminated, func(r *contract.Request) { r.Constraints.TimeoutSeconds = new(3600) })
 	f.running()
 	f.over()
 	f.command("workflow", "terminate", "--reason", "chaos")

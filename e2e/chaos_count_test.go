@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // ending is how a deliberation ends: with a status, or the type of its error.
@@ -156,7 +156,7 @@ func (f *field) known(app string) []turn {
 // endOf waits until a run ends. A Temporal that is away is asked again.
 func endOf(ctx context.Context, run client.WorkflowRun) ended {
 	for {
-		var result workflows.Result
+		var result contract.Result
 		err := run.Get(ctx, &result)
 		var execution *temporal.WorkflowExecutionError
 		if err != nil && !errors.As(err, &execution) && ctx.Err() == nil {
@@ -175,9 +175,9 @@ func endOf(ctx context.Context, run client.WorkflowRun) ended {
 }
 
 // endedAs reads how a run ended, and so which events it must have stored.
-func endedAs(result workflows.Result, err error) ended {
+func endedAs(result contract.Result, err error) ended {
 	end := ended{as: neverEnds, cause: err, events: map[string]int{"started": 1}}
-	var details workflows.FailureDetails
+	var details contract.FailureDetails
 	var application *temporal.ApplicationError
 	var terminated *temporal.TerminatedError
 	switch {

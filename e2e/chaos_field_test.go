@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -46,7 +46,7 @@ type field struct {
 
 // trial is one deliberation of a row.
 type trial struct {
-	request workflows.Request
+	request contract.Request
 	run     client.WorkflowRun
 	before  client.WorkflowRun // that has told of the start, where a reset goes on behind that
 	ends    ending             // as it must
@@ -111,26 +111,26 @@ func (f *field) workerBehindProxy() *toxiproxy.Proxy {
 }
 
 // council is two or three agents, the first of which outlasts the fault.
-func (f *field) council() []workflows.Agent {
+func (f *field) council() []contract.Agent {
 	models := []string{f.slow, f.quick, f.quick}
 	return agents(models[:2+f.chance.IntN(agentsAtMost-1)]...)
 }
 
 // begin plans and starts the row's deliberations.
-func (f *field) begin(ends ending, edits ...func(*workflows.Request)) {
+func (f *field) begin(ends ending, edits ...func(*contract.Request)) {
 	f.t.Helper()
 	f.plan(ends, edits...)
 	f.start()
 }
 
 // plan makes the row's deliberations, which must end so. An edit makes their requests the row's own.
-func (f *field) plan(ends ending, edits ...func(*workflows.Request)) {
+func (f *field) plan(ends ending, edits ...func(*contract.Request)) {
 	for range inFlight + f.chance.IntN(6) {
 		f.trials = append(f.trials, f.planOne(ends, edits...))
 	}
 }
 
-func (f *field) planOne(ends ending, edits ...func(*workflows.Request)) *trial {
+func (f *field) planOne(ends ending, edits ...func(*contract.Request)) *trial {
 	request := requestOf(f.t, f.council())
 	request.Constraints.TimeoutSeconds = new(900) // no deadline but a row's own
 	for _, edit := range edits {
@@ -147,7 +147,7 @@ func (f *field) start() {
 	for _, tr := range f.trials {
 		run, err := temporalClient.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
 			ID: tr.request.TaskID, TaskQueue: f.queue,
-		}, workflows.DeliberationName, tr.request)
+		}, contract.DeliberationName, tr.request)
 		require.NoError(f.t, err)
 		f.accept(tr, run)
 	}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // lose counts what will die with an app's runner, all of its runners without a name: the row's turns that
@@ -42,7 +43,7 @@ func (f *field) heard(deliberation string) map[string]bool {
 	for _, event := range history(f.t, f.runOf(deliberation)) {
 		scheduled := event.GetActivityTaskScheduledEventAttributes()
 		if scheduled.GetActivityType().GetName() == workflows.AwaitTurn.Name() {
-			var in workflows.AwaitTurnInput
+			var in contract.AwaitTurnInput
 			require.NoError(f.t, converter.GetDefaultDataConverter().FromPayloads(scheduled.GetInput(), &in))
 			awaited[event.GetEventId()] = string(in.Handle.TurnID)
 		}

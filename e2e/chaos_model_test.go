@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // The model's faults. The calls that its script makes necessary are counted as such. Where it fails every agent
@@ -71,7 +71,7 @@ func modelHangs(f *field) {
 	endless := f.model("endless")
 	f.script(endless, hangs())
 	f.worker()
-	f.begin(endsDegraded, func(r *workflows.Request) {
+	f.begin(endsDegraded, func(r *contract.Request) {
 		r.Agents[len(r.Agents)-1].Model = endless
 		r.Constraints.TimeoutSeconds = f.seconds(20)
 	})
@@ -126,6 +126,6 @@ func modelRefusesTheSchema(f *field) {
 }
 
 // only makes all agents of a council ask one model.
-func only(model string) func(r *workflows.Request) {
-	return func(r *workflows.Request) { r.Agents = agents(slices.Repeat([]string{model}, len(r.Agents))...) }
+func only(model string) func(r *contract.Request) {
+	return func(r *contract.Request) { r.Agents = agents(slices.Repeat([]string{model}, len(r.Agents))...) }
 }

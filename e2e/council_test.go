@@ -14,6 +14,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestThreeAgentsCompleteAndAreRanked(t *testing.T) {
@@ -121,7 +122,7 @@ func TestDeadlineWithTwoOfThreeComplete(t *testing.T) {
 
 	require.True(t, got.Degraded)
 	require.Equal(t, 2, got.CompletedAgents)
-	require.Equal(t, workflows.StoppedDeadline, got.StopReason)
+	require.Equal(t, contract.StoppedDeadline, got.StopReason)
 	running(t, endless, 0)
 }
 
@@ -152,12 +153,12 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 func failure(t *testing.T, run interface {
 	Get(ctx context.Context, into any) error
 },
-) (domain.FailureKind, workflows.FailureDetails) {
+) (domain.FailureKind, contract.FailureDetails) {
 	t.Helper()
 	err := run.Get(t.Context(), nil)
 	var application *temporal.ApplicationError
 	require.ErrorAs(t, err, &application)
-	var details workflows.FailureDetails
+	var details contract.FailureDetails
 	if err := application.Details(&details); err != nil {
 		require.ErrorIs(t, err, temporal.ErrNoData)
 	}

@@ -21,6 +21,7 @@ import (
 	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // atOnce is how many deliberations of a crowd are under way at a time, beside those that are held.
@@ -94,7 +95,7 @@ func (c *crowd) work(t *testing.T, cluster domain.RayCluster) {
 			ActivityTaskPollerBehavior: temporalworker.NewPollerBehaviorAutoscaling(temporalworker.PollerBehaviorAutoscalingOptions{}),
 		})
 	}
-	main, submit, wait := add(c.queue), add(workflows.SubmitQueue(c.queue)), add(workflows.WaitQueue(c.queue))
+	main, submit, wait := add(c.queue), add(contract.SubmitQueue(c.queue)), add(contract.WaitQueue(c.queue))
 	workflows.Register(main, c)
 	activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, activities.Dependencies{
 		Clusters: map[string]domain.RayCluster{"local": cluster}, Temporal: c, Owner: c.name,
@@ -128,7 +129,7 @@ func (c *crowd) gather(t *testing.T, size int) {
 func (c *crowd) runs(ctx context.Context, m member) error {
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: m.id, TaskQueue: c.queue, WorkflowExecutionTimeout: m.most,
-	}, workflows.DeliberationName, m.request())
+	}, contract.DeliberationName, m.request())
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (c *crowd) runs(ctx context.Context, m member) error {
 	return ctx.Err()
 }
 
-func (m member) request() workflows.Request {
+func (m member) request() contract.Request {
 	request := requestFor(m.id, m.model)
 	if m.seconds > 0 {
 		request.Constraints.TimeoutSeconds = &m.seconds

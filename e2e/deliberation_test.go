@@ -18,23 +18,24 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // agents makes a council: agent i answers with models[i].
-func agents(models ...string) []workflows.Agent {
-	council := make([]workflows.Agent, 0, len(models))
+func agents(models ...string) []contract.Agent {
+	council := make([]contract.Agent, 0, len(models))
 	for i, model := range models {
-		council = append(council, workflows.Agent{AgentID: fmt.Sprintf("agent-%d", i+1), Role: "DEV", Model: model})
+		council = append(council, contract.Agent{AgentID: fmt.Sprintf("agent-%d", i+1), Role: "DEV", Model: model})
 	}
 	return council
 }
 
 // requestOf is a request whose models are the test's own.
-func requestOf(t *testing.T, council []workflows.Agent) workflows.Request {
+func requestOf(t *testing.T, council []contract.Agent) contract.Request {
 	t.Helper()
-	return workflows.Request{
+	return contract.Request{
 		TaskID: taskOf(t), TaskDescription: "Add rate limiting to the login API", Role: "DEV",
-		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: new(180)},
+		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: new(180)},
 		Agents:      council, VLLMURL: stack.ModelURL, VLLMModel: "canned/stand-in",
 	}
 }
@@ -56,7 +57,7 @@ func begin(t *testing.T, taskQueue string, request any) client.WorkflowRun {
 	t.Helper()
 	run, err := temporalClient.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: taskOf(t), TaskQueue: taskQueue,
-	}, workflows.DeliberationName, request)
+	}, contract.DeliberationName, request)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = temporalClient.TerminateWorkflow(context.Background(), run.GetID(), run.GetRunID(), "the test is over")
@@ -70,16 +71,16 @@ func begin(t *testing.T, taskQueue string, request any) client.WorkflowRun {
 }
 
 // result waits for the deliberation's result.
-func result(t *testing.T, run client.WorkflowRun) workflows.Result {
+func result(t *testing.T, run client.WorkflowRun) contract.Result {
 	t.Helper()
-	var result workflows.Result
+	var result contract.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	return result
 }
 
-func status(t require.TestingT, run client.WorkflowRun) workflows.Status {
-	var status workflows.Status
-	query(t, run, workflows.QueryStatus, &status)
+func status(t require.TestingT, run client.WorkflowRun) contract.Status {
+	var status contract.Status
+	query(t, run, contract.QueryStatus, &status)
 	return status
 }
 

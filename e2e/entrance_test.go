@@ -16,6 +16,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestStartByTheTemporalCommandWithAnyWorkflowID(t *testing.T) {
@@ -44,18 +45,18 @@ func TestATypedRequestFromGo(t *testing.T) {
 	script(t, model, answers("0.5"))
 	request := requestOf(t, agents(model))
 
-	first, err := workflows.Start(t.Context(), temporalClient, request, workflows.StartOptions{TaskQueue: queue})
+	first, err := contract.Start(t.Context(), temporalClient, request, contract.StartOptions{TaskQueue: queue})
 	require.NoError(t, err)
 	require.Equal(t, 1, result(t, first.Run).CompletedAgents)
 
-	again, err := workflows.Start(t.Context(), temporalClient, request, workflows.StartOptions{TaskQueue: queue})
+	again, err := contract.Start(t.Context(), temporalClient, request, contract.StartOptions{TaskQueue: queue})
 	require.NoError(t, err)
 	require.True(t, again.Attached)
 	require.Equal(t, first.Run.GetRunID(), again.Run.GetRunID())
 
 	request.TaskDescription = "Something else"
-	_, err = workflows.Start(t.Context(), temporalClient, request, workflows.StartOptions{TaskQueue: queue})
-	var different *workflows.DifferentRequestError
+	_, err = contract.Start(t.Context(), temporalClient, request, contract.StartOptions{TaskQueue: queue})
+	var different *contract.DifferentRequestError
 	require.ErrorAs(t, err, &different)
 	require.Equal(t, []string{"task_description"}, different.Fields)
 	require.Len(t, calls(t, model), 1)
@@ -73,12 +74,12 @@ func TestQueriesDuringARun(t *testing.T) {
 		requireOnlyPolls(c, run)
 	})
 
-	var first, second workflows.Job
-	query(t, run, workflows.QueryJob, &first)
+	var first, second contract.Job
+	query(t, run, contract.QueryJob, &first)
 	tasks := workflowTasks(t, run)
 	require.Equal(t, "RUNNING", first.Status)
 	eventually(t, "the runtime grows", func(c *assert.CollectT) {
-		query(c, run, workflows.QueryJob, &second)
+		query(c, run, contract.QueryJob, &second)
 		require.NotEqual(c, first.Runtime, second.Runtime)
 	})
 	require.Equal(t, tasks, workflowTasks(t, run), "no workflow task was between")
@@ -99,8 +100,8 @@ func TestQueriesAfterARun(t *testing.T) {
 	require.Equal(t, domain.StatusCompleted, after.Status)
 	require.NotNil(t, after.Result)
 	require.NotNil(t, after.ClosedAt)
-	var job workflows.Job
-	query(t, run, workflows.QueryJob, &job)
+	var job contract.Job
+	query(t, run, contract.QueryJob, &job)
 	require.Equal(t, "SUCCEEDED", job.Status)
 }
 
@@ -137,7 +138,7 @@ func TestTerminatedIsSeenAsFailedWithTheReason(t *testing.T) {
 
 	shown := starter(t, "status", run.GetID(), "--json")
 	require.Zero(t, shown.code, shown.stderr)
-	var status workflows.Status
+	var status contract.Status
 	require.NoError(t, json.Unmarshal([]byte(shown.stdout), &status))
 	require.Equal(t, domain.StatusFailed, status.Status)
 	require.Contains(t, *status.ErrorMessage, "enough of it")

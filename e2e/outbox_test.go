@@ -26,6 +26,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/freeport"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestWithoutNATSNothingWaits(t *testing.T) {
@@ -136,16 +137,16 @@ func startOutboxes(t *testing.T, queue string, deliberations, each int) []client
 	starting.SetLimit(8)
 	for i := range deliberations {
 		id := fmt.Sprintf("%s-%d", task, i)
-		var in workflows.OutboxInput
+		var in contract.OutboxInput
 		for number := 1; number <= each; number++ {
-			in.Events = append(in.Events, workflows.EventRecord{
+			in.Events = append(in.Events, contract.EventRecord{
 				ID: domain.EventID(id, "run", number, domain.EventAgentCompleted), Kind: domain.EventAgentCompleted,
 				DeliberationID: id, At: at, Data: json.RawMessage(`{}`),
 			})
 		}
 		starting.Go(func() (err error) {
 			options := client.StartWorkflowOptions{ID: id + "/outbox/run", TaskQueue: queue}
-			started[i], err = temporalClient.ExecuteWorkflow(t.Context(), options, workflows.DeliberationOutboxName, in)
+			started[i], err = temporalClient.ExecuteWorkflow(t.Context(), options, contract.DeliberationOutboxName, in)
 			return err
 		})
 	}

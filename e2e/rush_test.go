@@ -15,7 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var rushMany = flag.Int("rush", 0, "of TestRush: deliberations that are started at once; 0 skips it")
@@ -77,7 +77,7 @@ func startRush(t *testing.T, queue, model string) {
 		group.Go(func() error {
 			_, err := temporalClient.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 				ID: request.TaskID, TaskQueue: queue,
-			}, workflows.DeliberationName, request)
+			}, contract.DeliberationName, request)
 			return err
 		})
 	}
@@ -90,7 +90,7 @@ func countOf(t *testing.T, queue, status string) (count int) {
 	var before int64 = -1
 	eventually(t, "visibility has caught up", func(c *assert.CollectT) {
 		counted, err := temporalClient.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-			Query: fmt.Sprintf("TaskQueue='%s' AND WorkflowType='%s' AND ExecutionStatus='%s'", queue, workflows.DeliberationName, status),
+			Query: fmt.Sprintf("TaskQueue='%s' AND WorkflowType='%s' AND ExecutionStatus='%s'", queue, contract.DeliberationName, status),
 		})
 		require.NoError(c, err)
 		settled := counted.GetCount() == before

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var (
@@ -101,7 +101,7 @@ func (s *soak) another() {
 	s.mu.Unlock()
 	run, err := temporalClient.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{
 		ID: tr.request.TaskID, TaskQueue: s.queue,
-	}, workflows.DeliberationName, tr.request)
+	}, contract.DeliberationName, tr.request)
 	if err != nil {
 		s.t.Error(err)
 		return

@@ -16,7 +16,7 @@ import (
 
 	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // space is a namespace of a test's own, without search attributes: the statistics are a namespace's.
@@ -57,32 +57,32 @@ func (s space) begin(t *testing.T, taskQueue, model string) client.WorkflowRun {
 	t.Helper()
 	id := model + "-" + s.name
 	run, err := s.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: taskQueue},
-		workflows.DeliberationName, requestFor(id, model))
+		contract.DeliberationName, requestFor(id, model))
 	require.NoError(t, err)
 	return run
 }
 
-func requestFor(task, model string) workflows.Request {
-	return workflows.Request{
+func requestFor(task, model string) contract.Request {
+	return contract.Request{
 		TaskID: task, TaskDescription: "Add rate limiting to the login API", Role: "DEV",
-		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
 		Agents:      agents(model), VLLMURL: "http://model:8000", VLLMModel: "canned",
 	}
 }
 
 // count starts the statistics, as a worker does.
-func (s space) count(t *testing.T, taskQueue string, from workflows.StatsState) {
+func (s space) count(t *testing.T, taskQueue string, from contract.StatsState) {
 	t.Helper()
-	_, err := s.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: taskQueue},
-		workflows.DeliberationStatsName, from)
+	_, err := s.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: contract.StatsID, TaskQueue: taskQueue},
+		contract.DeliberationStatsName, from)
 	require.NoError(t, err)
 }
 
 // refresh has the statistics counted now.
-func (s space) refresh(t *testing.T) (stats workflows.Stats) {
+func (s space) refresh(t *testing.T) (stats contract.Stats) {
 	t.Helper()
 	handle, err := s.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
-		WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+		WorkflowID: contract.StatsID, UpdateName: contract.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	require.NoError(t, err)
 	require.NoError(t, handle.Get(t.Context(), &stats))
@@ -90,7 +90,7 @@ func (s space) refresh(t *testing.T) (stats workflows.Stats) {
 }
 
 // stats are those that the starter shows.
-func (s space) stats(t require.TestingT, flags ...string) (stats workflows.Stats) {
+func (s space) stats(t require.TestingT, flags ...string) (stats contract.Stats) {
 	shown := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + s.name}, built+"/starter", append([]string{"stats", "--json"}, flags...)...)
 	require.Zero(t, shown.code, shown.stderr)
 	require.NoError(t, json.Unmarshal([]byte(shown.stdout), &stats))
@@ -109,7 +109,7 @@ func (s space) settles(t *testing.T, all, open int) {
 
 func (s space) visible(t require.TestingT, those string) int64 {
 	seen, err := s.CountWorkflow(context.Background(), &workflowservice.CountWorkflowExecutionsRequest{
-		Query: "WorkflowType='" + workflows.DeliberationName + "'" + those,
+		Query: "WorkflowType='" + contract.DeliberationName + "'" + those,
 	})
 	require.NoError(t, err)
 	return seen.GetCount()

@@ -19,7 +19,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var executions = flag.Int("executions", 1000, "how many there are at most when time is measured; make statistics takes 10000")
@@ -68,7 +70,7 @@ func newLedger(t *testing.T) *ledger {
 	activities.Register(activities.Workers{Main: counting, Submit: counting, Wait: counting}, activities.Dependencies{Temporal: l})
 	require.NoError(t, counting.Start())
 	t.Cleanup(counting.Stop)
-	l.count(t, l.queue, workflows.StatsState{})
+	l.count(t, l.queue, contract.StatsState{})
 	return l
 }
 
@@ -90,7 +92,7 @@ func (l *ledger) grow(t *testing.T, size int) {
 		group.Go(func() error {
 			_, err := l.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 				ID: id, TaskQueue: "nobody's", WorkflowExecutionTimeout: time.Second,
-			}, workflows.DeliberationName)
+			}, contract.DeliberationName)
 			return err
 		})
 	}
@@ -102,15 +104,15 @@ func (l *ledger) grow(t *testing.T, size int) {
 // again: that is forgotten by [workflows.SeenWithin], so the last ones' must be over.
 func (l *ledger) fiveMinutesLater(t *testing.T) {
 	t.Helper()
-	time.Sleep(time.Until(time.Now().Truncate(workflows.SeenWithin).Add(workflows.SeenWithin)))
+	time.Sleep(time.Until(time.Now().Truncate(contract.SeenWithin).Add(contract.SeenWithin)))
 	l.refresh(t)
-	described, err := l.DescribeWorkflowExecution(t.Context(), workflows.StatsID, "")
+	described, err := l.DescribeWorkflowExecution(t.Context(), contract.StatsID, "")
 	require.NoError(t, err)
-	run := workflow.Execution{ID: workflows.StatsID, RunID: described.GetWorkflowExecutionInfo().GetExecution().GetRunId()}
+	run := workflow.Execution{ID: contract.StatsID, RunID: described.GetWorkflowExecutionInfo().GetExecution().GetRunId()}
 	require.NoError(t, l.TerminateWorkflow(t.Context(), run.ID, run.RunID, "goes on later"))
-	state, err := workflows.LastStats(t.Context(), l, run)
+	state, err := runs.LastStats(t.Context(), l, run)
 	require.NoError(t, err)
-	state.RollUp.RereadFrom, state.RollUp.Seen = state.RollUp.Watermark.Truncate(workflows.SeenWithin), nil
+	state.RollUp.RereadFrom, state.RollUp.Seen = state.RollUp.Watermark.Truncate(contract.SeenWithin), nil
 	l.count(t, l.queue, state)
 	l.refresh(t)
 }
@@ -127,9 +129,9 @@ func (l *ledger) measure(t *testing.T) cost {
 	l.requests.Store(0)
 	l.runs.Store(0)
 	query := fastest(t, 50, rate.Inf, func() {
-		answer, err := l.QueryWorkflow(t.Context(), workflows.StatsID, "", workflows.QueryStats)
+		answer, err := l.QueryWorkflow(t.Context(), contract.StatsID, "", contract.QueryStats)
 		require.NoError(t, err)
-		require.NoError(t, answer.Get(new(workflows.Stats)))
+		require.NoError(t, answer.Get(new(contract.Stats)))
 	})
 	require.Zero(t, l.requests.Load(), "a query reads nothing")
 	// One a second: a count keeps to its pace, and would wait.

@@ -14,7 +14,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"golang.org/x/sync/errgroup"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var deliberations = flag.Int("deliberations", 200, "how many are counted by hand, a multiple of 100; make statistics takes 2000")
@@ -23,7 +23,7 @@ var deliberations = flag.Int("deliberations", 200, "how many are counted by hand
 // describe says of each. By hand, a deliberation is what its id's last run is: a run that was reset isn't one.
 func TestStatisticsAgreeWithACountByHand(t *testing.T) {
 	c := newCrowd(t)
-	c.count(t, c.queue, workflows.StatsState{})
+	c.count(t, c.queue, contract.StatsState{})
 
 	c.gather(t, *deliberations)
 	percent := *deliberations / 100
@@ -41,7 +41,7 @@ func TestStatisticsAgreeWithACountByHand(t *testing.T) {
 }
 
 // agree compares all but the times of the count.
-func agree(t *testing.T, byHand, stats workflows.Stats) {
+func agree(t *testing.T, byHand, stats contract.Stats) {
 	t.Helper()
 	require.InDelta(t, byHand.AverageMS, stats.AverageMS, 0.01)
 	require.InDelta(t, byHand.P50MS, stats.P50MS, 1+0.01*byHand.P50MS) // whole milliseconds
@@ -52,7 +52,7 @@ func agree(t *testing.T, byHand, stats workflows.Stats) {
 }
 
 // countByHand also checks that each deliberation ended as it was meant to.
-func (c *crowd) countByHand(t *testing.T) (stats workflows.Stats) {
+func (c *crowd) countByHand(t *testing.T) (stats contract.Stats) {
 	t.Helper()
 	var mu sync.Mutex
 	var took []time.Duration
@@ -88,7 +88,7 @@ func (c *crowd) countByHand(t *testing.T) (stats workflows.Stats) {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func add(stats *workflows.Stats, status enumspb.WorkflowExecutionStatus) {
+func add(stats *contract.Stats, status enumspb.WorkflowExecutionStatus) {
 	stats.Total++
 	switch status {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:

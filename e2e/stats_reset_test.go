@@ -16,6 +16,7 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TestStatisticsOfATerminationAndOfAReset takes a stand-in for the workflow: what matters is what
@@ -29,7 +30,7 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 	t.Cleanup(counting.Stop)
 
 	starts := func(id string) client.WorkflowRun {
-		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, workflows.DeliberationName)
+		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, contract.DeliberationName)
 		require.NoError(t, err)
 		return run
 	}
@@ -47,7 +48,7 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, c.TerminateWorkflow(t.Context(), "terminated", "", "enough"))
-	c.count(t, queue, workflows.StatsState{})
+	c.count(t, queue, contract.StatsState{})
 
 	visible := func(c2 require.TestingT) int64 { return c.visible(c2, " AND ExecutionStatus='Terminated'") }
 	eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
@@ -68,7 +69,7 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 type standIn struct{ temporalworker.Worker }
 
 func (s standIn) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
-	if options.Name == workflows.DeliberationName {
+	if options.Name == contract.DeliberationName {
 		w = func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Hour) }
 	}
 	s.Worker.RegisterWorkflowWithOptions(w, options)

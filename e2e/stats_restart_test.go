@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestStatisticsAreTheSameAfterTheirWorkerWasKilled(t *testing.T) {
@@ -27,7 +27,7 @@ func TestStatisticsAreTheSameAfterTheirWorkerWasKilled(t *testing.T) {
 	startWorker(t, queue, s.worker(cluster)...)
 
 	for _, flags := range [][]string{nil, {"--refresh"}} {
-		var after workflows.Stats
+		var after contract.Stats
 		eventually(t, "the other worker answers", func(c *assert.CollectT) { after = s.stats(c, flags...) })
 		require.GreaterOrEqual(t, after.UptimeSeconds, before.UptimeSeconds)
 		require.False(t, after.AsOf.Before(before.AsOf))
@@ -35,7 +35,7 @@ func TestStatisticsAreTheSameAfterTheirWorkerWasKilled(t *testing.T) {
 		require.Equal(t, before, after)
 	}
 	runs, err := s.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-		Query: "WorkflowType='" + workflows.DeliberationStatsName + "'",
+		Query: "WorkflowType='" + contract.DeliberationStatsName + "'",
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), runs.GetCount(), "it is the same run that goes on")

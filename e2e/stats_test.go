@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TestStatisticsCountEveryEnding runs in a namespace of its own: the statistics are a namespace's.
@@ -37,7 +37,7 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 	require.NoError(t, temporalClient.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
 	require.Error(t, cancelled.Get(t.Context(), nil))
 
-	var stats workflows.Stats
+	var stats contract.Stats
 	eventually(t, "the counts are right once visibility has them", func(c *assert.CollectT) {
 		shown := commandWith(c, []string{"TEMPORAL_NAMESPACE=" + namespace}, built+"/starter", "stats", "--refresh", "--json")
 		require.Zero(c, shown.code, shown.stderr)
@@ -48,7 +48,7 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 
 	jobs := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, built+"/starter", "jobs", "--json")
 	require.Zero(t, jobs.code, jobs.stderr)
-	var listed workflows.ActiveJobs
+	var listed contract.ActiveJobs
 	require.NoError(t, json.Unmarshal([]byte(jobs.stdout), &listed))
 	require.Len(t, listed.Jobs, 1)
 	require.Equal(t, active.GetID(), listed.Jobs[0].SubmissionID)

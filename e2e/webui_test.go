@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TestTheWebUIShowsDeliberations looks at what a person sees who has nothing but Temporal's Web UI.
@@ -50,12 +50,12 @@ func TestTheWebUIShowsDeliberations(t *testing.T) {
 }
 
 // startAs starts a deliberation as our clients do, which give it its summary.
-func startAs(t *testing.T, queue, plan, name string, council []workflows.Agent) client.WorkflowRun {
+func startAs(t *testing.T, queue, plan, name string, council []contract.Agent) client.WorkflowRun {
 	t.Helper()
 	request := requestOf(t, council)
 	request.TaskID, request.Constraints.PlanID = plan+"-"+name, plan
 	request.Constraints.TimeoutSeconds = new(900) // one of them lasts until all is looked at
-	started, err := workflows.Start(t.Context(), temporalClient, request, workflows.StartOptions{TaskQueue: queue})
+	started, err := contract.Start(t.Context(), temporalClient, request, contract.StartOptions{TaskQueue: queue})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = temporalClient.TerminateWorkflow(context.Background(), started.Run.GetID(), started.Run.GetRunID(), "the test is over")

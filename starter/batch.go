@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // batchMost bounds how many deliberations of a batch run at the same time.
@@ -47,7 +47,7 @@ ends the wait; what was started goes on.`,
 	flags.StringVarP(&o.file, "file", "f", "", "read the requests from a file, one JSON object a line; - is stdin")
 	flags.StringVarP(&o.out, "output", "o", "", "write the results to a file instead of stdout")
 	flags.IntVar(&o.concurrency, "concurrency", 10, "how many deliberations run at the same time")
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), workflows.DefaultTaskQueue),
+	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
 		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
 	_ = cmd.MarkFlagFilename("file", "jsonl") // the flags are there: they were defined above
 	_ = cmd.MarkFlagFilename("output", "jsonl")

@@ -11,14 +11,14 @@ import (
 	"strings"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // batchLine is a request of the file.
 type batchLine struct {
 	number  int
 	taskID  string
-	request workflows.Request
+	request contract.Request
 }
 
 // readBatch reads and checks all requests; the error names each bad line.
@@ -41,7 +41,7 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 		if len(text) == 0 {
 			continue
 		}
-		line := batchLine{number: number, request: workflows.RequestText(bytes.Clone(text))}
+		line := batchLine{number: number, request: contract.RequestText(bytes.Clone(text))}
 		line.taskID = strings.TrimSpace(named(line.request).TaskID)
 		bad.check(line)
 		lines = append(lines, line)

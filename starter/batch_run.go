@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // batch is what runs and what has come of it.
@@ -43,22 +43,22 @@ type batchResult struct {
 	RunID          string                    `json:"run_id"`
 	Status         domain.DeliberationStatus `json:"status"`
 	Attached       bool                      `json:"attached"`
-	Result         *workflows.Result         `json:"result"`
+	Result         *contract.Result          `json:"result"`
 	ErrorType      string                    `json:"error_type,omitempty"`
 	Message        string                    `json:"message,omitempty"`
-	Failures       []workflows.AgentFailure  `json:"failures,omitempty"`
-	Usage          *workflows.TotalUsage     `json:"usage,omitempty"` // of one without a result
+	Failures       []contract.AgentFailure   `json:"failures,omitempty"`
+	Usage          *contract.TotalUsage      `json:"usage,omitempty"` // of one without a result
 }
 
 // one starts a deliberation, or attaches to it, and waits for its end. An error is about more than this one.
 func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 	result := batchResult{
-		Line: line.number, TaskID: line.taskID, DeliberationID: workflows.WorkflowID(line.taskID), Status: domain.StatusFailed,
+		Line: line.number, TaskID: line.taskID, DeliberationID: contract.WorkflowID(line.taskID), Status: domain.StatusFailed,
 	}
-	started, err := patiently(ctx, func() (workflows.Started, error) {
-		return workflows.Start(ctx, b.server.Client, line.request, workflows.StartOptions{TaskQueue: b.taskQueue})
+	started, err := patiently(ctx, func() (contract.Started, error) {
+		return contract.Start(ctx, b.server.Client, line.request, contract.StartOptions{TaskQueue: b.taskQueue})
 	})
-	if other, is := errors.AsType[*workflows.DifferentRequestError](err); is {
+	if other, is := errors.AsType[*contract.DifferentRequestError](err); is {
 		result.RunID, result.ErrorType, result.Message = other.RunID, differentRequest, other.Error()
 		return result, nil
 	}

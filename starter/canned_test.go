@@ -15,6 +15,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func matches(pattern, text string) bool {
@@ -26,7 +27,7 @@ type surroundings struct{}
 
 func (surroundings) Settings() domain.Settings {
 	settings := domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}}
-	for _, key := range workflows.Attributes() {
+	for _, key := range contract.Attributes() {
 		settings.Attributes = append(settings.Attributes, key.GetName())
 	}
 	return settings
@@ -40,51 +41,51 @@ func registerCanned(w worker.Worker, released <-chan struct{}) {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 	}
 	named(workflows.SubmitTurns.Name(), cannedSubmit)
-	named(workflows.AwaitTurn.Name(), func(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+	named(workflows.AwaitTurn.Name(), func(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 		return cannedAwait(ctx, in, released)
 	})
 	named(workflows.StopTurns.Name(), cannedStop)
 	named(workflows.CountDeliberations.Name(), cannedCount)
 }
 
-func cannedSubmit(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+func cannedSubmit(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	description := in.Request.Domain().TaskDescription()
 	if strings.Contains(description, "full") {
-		progress := workflows.SubmitProgress{State: "queued", Cluster: in.Cluster, Refusal: "no room: 2 of 2 turns run", Since: time.Now()}
-		return workflows.SubmitTurnsResult{}, beat(ctx, nil, progress)
+		progress := contract.SubmitProgress{State: "queued", Cluster: in.Cluster, Refusal: "no room: 2 of 2 turns run", Since: time.Now()}
+		return contract.SubmitTurnsResult{}, beat(ctx, nil, progress)
 	}
-	var handles []workflows.Handle
+	var handles []contract.Handle
 	for i, turn := range in.Turns {
 		runner := strings.Fields(description)[0]
 		if strings.Contains(turn.AgentID, "fail") {
 			runner = "fail"
 		}
-		handles = append(handles, workflows.Handle{
+		handles = append(handles, contract.Handle{
 			TurnID: turn.TurnID, Cluster: in.Cluster, Runner: fmt.Sprintf("%s/%d", runner, i), Incarnation: "1",
 		})
 	}
-	return workflows.SubmitTurnsResult{Handles: handles}, nil
+	return contract.SubmitTurnsResult{Handles: handles}, nil
 }
 
-func cannedAwait(ctx context.Context, in workflows.AwaitTurnInput, released <-chan struct{}) (workflows.TurnOutcome, error) {
+func cannedAwait(ctx context.Context, in contract.AwaitTurnInput, released <-chan struct{}) (contract.TurnOutcome, error) {
 	scene, seat, _ := strings.Cut(in.Handle.Runner, "/")
-	progress := workflows.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: time.Now(), Tokens: 7}
+	progress := contract.AwaitProgress{Polls: 1, State: "running", LastAnswerAt: time.Now(), Tokens: 7}
 	switch scene {
 	case "fail":
-		return workflows.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelRejected, Message: "the model said no"}, nil
+		return contract.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelRejected, Message: "the model said no"}, nil
 	case "away":
-		return workflows.TurnOutcome{}, errors.New("connection refused by the gateway")
+		return contract.TurnOutcome{}, errors.New("connection refused by the gateway")
 	case "slow":
-		return workflows.TurnOutcome{}, beat(ctx, nil, progress)
+		return contract.TurnOutcome{}, beat(ctx, nil, progress)
 	case "held":
 		if err := beat(ctx, released, progress); err != nil {
-			return workflows.TurnOutcome{}, err
+			return contract.TurnOutcome{}, err
 		}
 	}
-	return workflows.TurnOutcome{
+	return contract.TurnOutcome{
 		Kind: domain.OutcomeCompleted, Proposal: "CANNED proposal " + seat + "\nwith a \x1b[31mred\x1b[0m line\nand a third",
 		Reasoning: "CANNED reasons", Score: map[string]float64{"0": 0.5, "1": 0.9}[seat] + 0.01, Calls: 1,
-		Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 20}, DurationMS: 1200,
+		Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 20}, DurationMS: 1200,
 	}, nil
 }
 
@@ -104,19 +105,19 @@ func beat(ctx context.Context, over <-chan struct{}, progress any) error {
 	}
 }
 
-func cannedStop(_ context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
-	stopped := workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{}}
+func cannedStop(_ context.Context, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
+	stopped := contract.StopTurnsResult{Outcomes: map[domain.TurnID]contract.TurnOutcome{}}
 	for _, handle := range in.Stop {
-		stopped.Outcomes[handle.TurnID] = workflows.TurnOutcome{Kind: domain.OutcomeCancelled}
+		stopped.Outcomes[handle.TurnID] = contract.TurnOutcome{Kind: domain.OutcomeCancelled}
 	}
 	return stopped, nil
 }
 
-func cannedCount(context.Context, workflows.CountInput) (workflows.CountResult, error) {
+func cannedCount(context.Context, contract.CountInput) (contract.CountResult, error) {
 	now := time.Now().UTC()
-	return workflows.CountResult{
-		Stats: workflows.Stats{Total: 6, Active: 1, Completed: 3, Failed: 1, Cancelled: 1, AverageMS: 2000},
-		Jobs: []workflows.ActiveJob{{
+	return contract.CountResult{
+		Stats: contract.Stats{Total: 6, Active: 1, Completed: 3, Failed: 1, Cancelled: 1, AverageMS: 2000},
+		Jobs: []contract.ActiveJob{{
 			WorkflowID: "deliberation-T-9", RunID: "run-9", TaskID: "T-9", Role: "DEV", Start: now.Add(-125 * time.Second),
 		}},
 		AsOf: now,

@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // lookWithin bounds each look at something that may not answer.
@@ -42,7 +42,7 @@ Exit code 0 when nothing failed, else 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.doctor(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), workflows.DefaultTaskQueue),
+	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
 		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
 	flags.StringVar(&o.url, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server; also DELIBERATION_VLLM_URL")
 	flags.StringVar(&o.model, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model that it must have; also DELIBERATION_VLLM_MODEL")

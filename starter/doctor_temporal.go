@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
 )
 
 // checkTemporal looks at the server, the namespace, the workers and the search attributes.
@@ -81,7 +81,7 @@ func (s server) checkQueue(ctx context.Context, of queue) checked {
 
 func (s server) checkAttributes(ctx context.Context) checked {
 	const name = "search attributes"
-	survey, err := workflows.SurveyAttributes(ctx, s.Client, s.namespace)
+	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.namespace)
 	switch {
 	case err != nil:
 		return skipped(name, "not readable: %s", err)

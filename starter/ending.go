@@ -13,16 +13,17 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // ending is how a run ended, read from its last event: no worker is needed.
 type ending struct {
 	status    domain.DeliberationStatus
-	result    workflows.Result // when completed
+	result    contract.Result // when completed
 	errorType string
 	message   string
-	details   workflows.FailureDetails
+	details   contract.FailureDetails
 	at        time.Time
 }
 
@@ -56,7 +57,7 @@ func (t *timeline) ending(id string) (ending, error) {
 // endingOf reads the event; cancelled is the reason that a cancellation was asked for with.
 func endingOf(event *historypb.HistoryEvent, cancelled string) (ending, error) {
 	end := ending{status: domain.StatusFailed, at: event.GetEventTime().AsTime()}
-	outside, fromOutside := workflows.EndFromOutside(event)
+	outside, fromOutside := runs.EndFromOutside(event)
 	switch {
 	case fromOutside:
 		end.errorType, end.message = string(outside.Kind), outside.Message

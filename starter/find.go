@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // execution is a run of a deliberation as Temporal itself knows it.
@@ -40,13 +40,13 @@ func (e *notFoundError) Error() string { return fmt.Sprintf("deliberation %q not
 type notFound struct {
 	DeliberationID string                    `json:"deliberation_id"`
 	Status         domain.DeliberationStatus `json:"status"`
-	Result         *workflows.AgentResult    `json:"result"`
+	Result         *contract.AgentResult     `json:"result"`
 	ErrorMessage   string                    `json:"error_message"`
 }
 
-// find takes a deliberation id, or the task id that [workflows.Start] made it of.
+// find takes a deliberation id, or the task id that [contract.Start] made it of.
 func (s server) find(ctx context.Context, id string) (execution, error) {
-	for _, candidate := range []string{id, workflows.WorkflowID(id)} {
+	for _, candidate := range []string{id, contract.WorkflowID(id)} {
 		found, err := s.describe(ctx, candidate, "")
 		var missing *serviceerror.NotFound
 		switch {
@@ -54,7 +54,7 @@ func (s server) find(ctx context.Context, id string) (execution, error) {
 			continue
 		case err != nil:
 			return execution{}, err
-		case found.info.GetType().GetName() == workflows.DeliberationName:
+		case found.info.GetType().GetName() == contract.DeliberationName:
 			return found, nil
 		}
 	}
@@ -64,7 +64,7 @@ func (s server) find(ctx context.Context, id string) (execution, error) {
 // findTask looks for a task whose deliberation was started under an id of another's choice: the one that
 // runs, else the one that ended last. A namespace without the search attribute has no such list.
 func (s server) findTask(ctx context.Context, taskID string) (execution, error) {
-	for found, err := range s.list(ctx, deliberations().is(workflows.AttributeTaskID.GetName(), taskID), 1) {
+	for found, err := range s.list(ctx, deliberations().is(contract.AttributeTaskID.GetName(), taskID), 1) {
 		switch {
 		case err == nil:
 			return s.describe(ctx, found.id, found.runID)

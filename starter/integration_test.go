@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // patience is how long a test waits for what must come.
@@ -64,7 +65,7 @@ func TestLive(t *testing.T) {
 // attributes are flags that give the namespace its search attributes.
 func attributes() []string {
 	var flags []string
-	for _, key := range workflows.Attributes() {
+	for _, key := range contract.Attributes() {
 		flags = append(flags, "--search-attribute", key.GetName()+"="+key.GetValueType().String())
 	}
 	return flags
@@ -108,7 +109,7 @@ func (s *stage) work() error {
 		}
 		s.stop = nil
 	}
-	for _, queue := range []string{s.queue, workflows.SubmitQueue(s.queue), workflows.WaitQueue(s.queue)} {
+	for _, queue := range []string{s.queue, contract.SubmitQueue(s.queue), contract.WaitQueue(s.queue)} {
 		w := worker.New(s.client, queue, worker.Options{DeadlockDetectionTimeout: patience})
 		workflows.Register(w, surroundings{})
 		registerCanned(w, s.released)
@@ -125,9 +126,9 @@ func (s *stage) polled() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for queue, kind := range map[string]enumspb.TaskQueueType{
-		s.queue:                        enumspb.TASK_QUEUE_TYPE_WORKFLOW,
-		workflows.SubmitQueue(s.queue): enumspb.TASK_QUEUE_TYPE_ACTIVITY,
-		workflows.WaitQueue(s.queue):   enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		s.queue:                       enumspb.TASK_QUEUE_TYPE_WORKFLOW,
+		contract.SubmitQueue(s.queue): enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		contract.WaitQueue(s.queue):   enumspb.TASK_QUEUE_TYPE_ACTIVITY,
 	} {
 		for {
 			described, err := s.client.DescribeTaskQueue(ctx, queue, kind)
@@ -162,13 +163,13 @@ func startByHand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		options.WorkflowExecutionTimeout = timeout
 	}
-	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, args[0], workflows.RequestText([]byte(ts.ReadFile(args[2]))))
+	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, args[0], contract.RequestText([]byte(ts.ReadFile(args[2]))))
 	ts.Check(err)
 }
 
 func startStats(ts *testscript.TestScript, _ bool, _ []string) {
-	options := client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: on(ts).queue}
-	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, workflows.DeliberationStatsName, workflows.StatsState{})
+	options := client.StartWorkflowOptions{ID: contract.StatsID, TaskQueue: on(ts).queue}
+	_, err := on(ts).client.ExecuteWorkflow(context.Background(), options, contract.DeliberationStatsName, contract.StatsState{})
 	ts.Check(err)
 }
 

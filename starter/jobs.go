@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func (c *cli) jobsCommand() *cobra.Command {
@@ -51,20 +51,20 @@ is an object on a line.`,
 }
 
 // activeJobs asks for the last count first: that also tells, soon, whether anybody is there to count.
-func (c *cli) activeJobs(ctx context.Context) (workflows.ActiveJobs, error) {
-	var last, active workflows.ActiveJobs
-	if err := c.server.askStats(ctx, workflows.QueryActiveJobs, &last); err != nil {
+func (c *cli) activeJobs(ctx context.Context) (contract.ActiveJobs, error) {
+	var last, active contract.ActiveJobs
+	if err := c.server.askStats(ctx, contract.QueryActiveJobs, &last); err != nil {
 		return last, err
 	}
-	if err := c.server.refresh(ctx, &workflows.Stats{}); err != nil {
+	if err := c.server.refresh(ctx, &contract.Stats{}); err != nil {
 		c.warn("not counted now, so this is the last count: %s", err)
 		return last, ctx.Err()
 	}
-	err := c.server.askStats(ctx, workflows.QueryActiveJobs, &active)
+	err := c.server.askStats(ctx, contract.QueryActiveJobs, &active)
 	return active, err
 }
 
-func (c *cli) printJobs(active workflows.ActiveJobs) {
+func (c *cli) printJobs(active contract.ActiveJobs) {
 	fmt.Fprintf(c.stdout, "%s, counted at %s\n", domain.Count(int(active.Total), "active deliberation"), first(when(&active.AsOf), "no time yet"))
 	if len(active.Jobs) == 0 {
 		return

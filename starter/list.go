@@ -13,7 +13,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const listMost = 10_000
@@ -101,8 +102,8 @@ func (o listOptions) condition(cmd *cobra.Command) (condition, error) {
 	if o.limit < 1 || o.limit > listMost {
 		return nil, misused("", "--limit: must be 1..%d, got %d", listMost, o.limit)
 	}
-	where := deliberations().is(workflows.AttributeRole.GetName(), o.role).is(workflows.AttributeTaskID.GetName(), o.task).
-		is(workflows.AttributeStoryID.GetName(), o.story).is(workflows.AttributePlanID.GetName(), o.plan).
+	where := deliberations().is(contract.AttributeRole.GetName(), o.role).is(contract.AttributeTaskID.GetName(), o.task).
+		is(contract.AttributeStoryID.GetName(), o.story).is(contract.AttributePlanID.GetName(), o.plan).
 		since(o.since.start())
 	if o.status == "" {
 		return where, nil
@@ -134,9 +135,9 @@ func (s server) listing(ctx context.Context, where condition, limit int) (listin
 func listedOf(e execution) listed {
 	line := listed{
 		DeliberationID: e.id, RunID: e.runID, Status: e.statusName(), StartedAt: e.info.GetStartTime().AsTime(), Score: e.score(),
-		TaskID: e.about(workflows.AttributeTaskID, workflows.MemoTaskID), Role: e.about(workflows.AttributeRole, workflows.MemoRole),
+		TaskID: e.about(contract.AttributeTaskID, contract.MemoTaskID), Role: e.about(contract.AttributeRole, contract.MemoRole),
 	}
-	if why := e.memo(workflows.MemoError); why != "" {
+	if why := e.memo(contract.MemoError); why != "" {
 		line.ErrorMessage = &why
 	}
 	took := time.Since(line.StartedAt)
@@ -153,11 +154,11 @@ func (s server) unlisted(where condition, err error) error {
 	if _, invalid := errors.AsType[*serviceerror.InvalidArgument](err); !invalid {
 		return err
 	}
-	for _, key := range workflows.Attributes() {
+	for _, key := range contract.Attributes() {
 		if strings.Contains(where.String(), " "+key.GetName()+"=") && strings.Contains(err.Error(), key.GetName()) {
 			return &exit{
 				code: exitFailed, err: fmt.Errorf("namespace %q lacks the search attribute %s, so lists can't be filtered by it", s.namespace, key.GetName()),
-				hint: "register it: starter setup, or: " + workflows.CreateAttributesCommand(s.namespace),
+				hint: "register it: starter setup, or: " + searchattributes.CreateCommand(s.namespace),
 			}
 		}
 	}

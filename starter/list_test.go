@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func payloads(t *testing.T, values map[string]any) map[string]*commonpb.Payload {
@@ -31,7 +31,7 @@ func TestAListSaysWhatTheMemoKnowsWhereAttributesAreMissing(t *testing.T) {
 	info := &workflowpb.WorkflowExecutionInfo{
 		Execution: &commonpb.WorkflowExecution{WorkflowId: "d", RunId: "r"}, Status: enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 		StartTime: timestamppb.New(begun), CloseTime: timestamppb.New(begun.Add(1500 * time.Millisecond)),
-		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{workflows.MemoTaskID: "T-1", workflows.MemoRole: "DEV", workflows.MemoScore: 0.25, workflows.MemoError: "no room"})},
+		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{contract.MemoTaskID: "T-1", contract.MemoRole: "DEV", contract.MemoScore: 0.25, contract.MemoError: "no room"})},
 	}
 	line := listedOf(listedExecution(info))
 	require.Equal(t, "T-1 DEV timed_out", line.TaskID+" "+line.Role+" "+line.Status)

@@ -12,7 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestWhatAModelWroteCannotSteerTheTerminal(t *testing.T) {
@@ -27,9 +27,9 @@ func TestOpeningShowsTheFirstLines(t *testing.T) {
 }
 
 func seen(state domain.AgentState, tokens int) view {
-	status := workflows.Status{Phase: "propose", Status: domain.StatusRunning}
+	status := contract.Status{Phase: "propose", Status: domain.StatusRunning}
 	return view{Status: status, Agents: []agentView{{
-		AgentStatus: workflows.AgentStatus{AgentID: "agent-dev-001", Role: "DEV", State: state, Attempt: 1}, Tokens: tokens,
+		AgentStatus: contract.AgentStatus{AgentID: "agent-dev-001", Role: "DEV", State: state, Attempt: 1}, Tokens: tokens,
 	}}}
 }
 
@@ -114,23 +114,23 @@ func TestNoAgentIsAtWorkOnceItsRunIsOver(t *testing.T) {
 
 func TestTheHeadlineLeavesTheFailuresToTheirList(t *testing.T) {
 	end := ending{status: domain.StatusFailed, errorType: "DeliberationFailed", message: "0 of 1 agent gave a proposal, 1 needed; a: ModelRejected: no; not; now"}
-	end.details.Failures = []workflows.AgentFailure{{AgentID: "a"}}
+	end.details.Failures = []contract.AgentFailure{{AgentID: "a"}}
 	require.Equal(t, "failed: DeliberationFailed: 0 of 1 agent gave a proposal, 1 needed", end.words())
 }
 
 func TestAttemptsThatWereLostAreSaid(t *testing.T) {
-	failures := []workflows.AgentFailure{
+	failures := []contract.AgentFailure{
 		{ErrorType: domain.LostRepeatedly, Attempts: 4},
 		{ErrorType: domain.StillRunning, Attempts: 1}, // stopped, perhaps before its call
 	}
-	require.Equal(t, 6, attempts([]workflows.AgentResult{{Attempts: 2}}, failures))
+	require.Equal(t, 6, attempts([]contract.AgentResult{{Attempts: 2}}, failures))
 
 	for lost, want := range map[int]string{
 		0: "wasted\n", 1: "\n1 attempt was lost with its runner; its cost is unknown\n",
 		2: "\n2 attempts were lost with their runner; their cost is unknown\n",
 	} {
 		var out bytes.Buffer
-		(&cli{stdout: &out}).printUsage(workflows.TotalUsage{LLMCalls: 3}, 3+lost)
+		(&cli{stdout: &out}).printUsage(contract.TotalUsage{LLMCalls: 3}, 3+lost)
 		require.True(t, strings.HasSuffix(out.String(), want), out.String())
 	}
 }

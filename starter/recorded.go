@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func (c *cli) requestCommand() *cobra.Command {
@@ -21,7 +21,7 @@ ID is a deliberation id, or a task id. No worker is needed. Exit code 3: not fou
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: c.ofFound(func(ctx context.Context, e execution) error {
-			request, err := workflows.Recorded(ctx, c.server.Client, e.id, e.runID)
+			request, err := contract.Recorded(ctx, c.server.Client, e.id, e.runID)
 			if err != nil {
 				return err
 			}

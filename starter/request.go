@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -30,21 +30,21 @@ type source struct {
 }
 
 // request reads or makes the request. One that is read isn't changed or filled in.
-func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (workflows.Request, error) {
+func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (contract.Request, error) {
 	file := s.file
 	if file == "" && len(args) == 1 && args[0] == "-" {
 		file, args = "-", nil
 	}
 	switch {
 	case file != "" && len(args) > 0:
-		return workflows.Request{}, misused("", "give -f or words, not both; got -f %q and %q", file, strings.Join(args, " "))
+		return contract.Request{}, misused("", "give -f or words, not both; got -f %q and %q", file, strings.Join(args, " "))
 	case file != "":
 		if err := s.unchanged(flags); err != nil {
-			return workflows.Request{}, err
+			return contract.Request{}, err
 		}
 		return readRequest(file, stdin)
 	case strings.TrimSpace(strings.Join(args, " ")) == "":
-		return workflows.Request{}, misused(`for example: starter run "Add rate limiting to the login API" --role DEV --agents 3`,
+		return contract.Request{}, misused(`for example: starter run "Add rate limiting to the login API" --role DEV --agents 3`,
 			"run takes -f request.json, -f - or words")
 	}
 	return s.words.request(strings.Join(args, " "), flags)
@@ -60,12 +60,12 @@ func (s *source) unchanged(flags *pflag.FlagSet) error {
 	return nil
 }
 
-func readRequest(file string, stdin io.Reader) (workflows.Request, error) {
+func readRequest(file string, stdin io.Reader) (contract.Request, error) {
 	from, name := stdin, "stdin"
 	if file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
-			return workflows.Request{}, misused("", "-f: %w", err)
+			return contract.Request{}, misused("", "-f: %w", err)
 		}
 		defer opened.Close()
 		from, name = opened, file
@@ -73,13 +73,13 @@ func readRequest(file string, stdin io.Reader) (workflows.Request, error) {
 	text, err := io.ReadAll(io.LimitReader(from, readMost+1))
 	switch {
 	case err != nil:
-		return workflows.Request{}, misused("", "-f: read %q: %w", name, err)
+		return contract.Request{}, misused("", "-f: read %q: %w", name, err)
 	case len(text) > readMost:
-		return workflows.Request{}, faults("request", "must be at most %d bytes in JSON, got more than %d", domain.MaxRequest, readMost)
+		return contract.Request{}, faults("request", "must be at most %d bytes in JSON, got more than %d", domain.MaxRequest, readMost)
 	case len(bytes.TrimSpace(text)) == 0:
-		return workflows.Request{}, faults("request", "no input was given; it takes one JSON object")
+		return contract.Request{}, faults("request", "no input was given; it takes one JSON object")
 	}
-	return workflows.RequestText(text), nil
+	return contract.RequestText(text), nil
 }
 
 func faults(path, rule string, args ...any) error {
@@ -90,7 +90,7 @@ func faults(path, rule string, args ...any) error {
 
 // check says what is wrong with a request before anything is started. The rules and their words are the
 // workflow's; one more is Temporal's: what a request carries beside its fields must fit its message.
-func check(request workflows.Request) error {
+func check(request contract.Request) error {
 	var broken domain.Faults
 	if _, err := request.Normalise(); err != nil && !errors.As(err, &broken) {
 		return err

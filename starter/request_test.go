@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const good = `{"task_id":"T-1","task_description":"d","role":"DEV","constraints":{"story_id":"s","plan_id":"p"},` +
@@ -62,7 +62,7 @@ func manyAgents(count int) string {
 func TestABadRequestIsRefusedInTheWordsOfTheWorkflow(t *testing.T) {
 	for name, bad := range badRequests {
 		t.Run(name, func(t *testing.T) {
-			_, err := workflows.RequestText([]byte(bad.text)).Normalise()
+			_, err := contract.RequestText([]byte(bad.text)).Normalise()
 			require.ErrorAs(t, err, new(domain.Faults))
 
 			code, stdout, stderr := called(t, bad.text, "run", "-f", "-", "--detach")

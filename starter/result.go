@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func (c *cli) resultCommand() *cobra.Command {
@@ -48,8 +48,8 @@ type unsuccessful struct {
 	Status         domain.DeliberationStatus `json:"status"`
 	ErrorType      string                    `json:"error_type"`
 	Message        string                    `json:"message"`
-	Failures       []workflows.AgentFailure  `json:"failures"`
-	Usage          workflows.TotalUsage      `json:"usage"`
+	Failures       []contract.AgentFailure   `json:"failures"`
+	Usage          contract.TotalUsage       `json:"usage"`
 }
 
 func (c *cli) stillRunning(e execution) error {
@@ -58,7 +58,7 @@ func (c *cli) stillRunning(e execution) error {
 		return &exit{code: exitFailed, err: fmt.Errorf("%s is %s", e.id, message), hint: "add --wait, or look: starter status " + shellWord(e.id)}
 	}
 	answer := unsuccessful{
-		DeliberationID: e.id, RunID: e.runID, Status: domain.StatusRunning, Message: message, Failures: []workflows.AgentFailure{},
+		DeliberationID: e.id, RunID: e.runID, Status: domain.StatusRunning, Message: message, Failures: []contract.AgentFailure{},
 	}
 	if err := c.printJSON(answer); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c *cli) printEnding(e execution, end ending) error {
 func (c *cli) printFailure(e execution, end ending) error {
 	answer := unsuccessful{
 		DeliberationID: e.id, RunID: e.runID, Status: end.status, ErrorType: end.errorType, Message: end.message,
-		Failures: append([]workflows.AgentFailure{}, end.details.Failures...), Usage: end.details.Usage,
+		Failures: append([]contract.AgentFailure{}, end.details.Failures...), Usage: end.details.Usage,
 	}
 	if c.json {
 		if err := c.printJSON(answer); err != nil {
@@ -104,7 +104,7 @@ func (c *cli) printFailure(e execution, end ending) error {
 	return ended(end.code())
 }
 
-func (c *cli) printResult(result workflows.Result) {
+func (c *cli) printResult(result contract.Result) {
 	degraded := ""
 	if result.Degraded {
 		degraded = ", degraded"
@@ -128,7 +128,7 @@ func (c *cli) printResult(result workflows.Result) {
 	c.printUsage(result.Usage, attempts(result.Results, result.Failures))
 }
 
-func (c *cli) printFailures(failures []workflows.AgentFailure) {
+func (c *cli) printFailures(failures []contract.AgentFailure) {
 	if len(failures) == 0 {
 		return
 	}
@@ -140,7 +140,7 @@ func (c *cli) printFailures(failures []workflows.AgentFailure) {
 }
 
 // attempts is how many turns had the time to call a model.
-func attempts(results []workflows.AgentResult, failures []workflows.AgentFailure) int {
+func attempts(results []contract.AgentResult, failures []contract.AgentFailure) int {
 	tried := 0
 	for _, result := range results {
 		tried += result.Attempts
@@ -155,8 +155,8 @@ func attempts(results []workflows.AgentResult, failures []workflows.AgentFailure
 	return tried
 }
 
-func (c *cli) printUsage(usage workflows.TotalUsage, attempts int) {
-	if usage == (workflows.TotalUsage{}) {
+func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
+	if usage == (contract.TotalUsage{}) {
 		return
 	}
 	fmt.Fprintf(c.stdout, "\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // runOptions are the flags of run.
@@ -45,7 +45,7 @@ Ctrl-C ends the wait, not the deliberation.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", "", "read the request from a JSON file; - is stdin")
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), workflows.DefaultTaskQueue),
+	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
 		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
 	flags.BoolVar(&o.rerun, "rerun", false, "start a task anew that has ended, also when it completed")
 	flags.BoolVarP(&o.detach, "detach", "d", false, "start it, print its ids as JSON, and don't wait")
@@ -99,13 +99,13 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 }
 
 // refuse ends a command whose request breaks rules; those that read its output get it as JSON.
-func (c *cli) refuse(request workflows.Request, broken domain.Faults, fromWords bool) error {
+func (c *cli) refuse(request contract.Request, broken domain.Faults, fromWords bool) error {
 	if !c.json {
 		return refusal(broken, fromWords)
 	}
 	answer := refused{Status: domain.StatusFailed, ErrorType: string(domain.InvalidRequest), Message: broken.Error()}
 	if task := named(request).TaskID; task != "" {
-		answer.DeliberationID = workflows.WorkflowID(task)
+		answer.DeliberationID = contract.WorkflowID(task)
 	}
 	if err := c.printJSON(answer); err != nil {
 		return err
@@ -119,7 +119,7 @@ type names struct {
 	VLLMURL string `json:"vllm_url"`
 }
 
-func named(request workflows.Request) names {
+func named(request contract.Request) names {
 	text, err := json.Marshal(request)
 	var read names
 	if err != nil || json.Unmarshal(text, &read) != nil {
@@ -129,7 +129,7 @@ func named(request workflows.Request) names {
 }
 
 // announce says what was filled in.
-func (c *cli) announce(request workflows.Request) {
+func (c *cli) announce(request contract.Request) {
 	agents := request.Agents
 	names := agents[0].AgentID
 	if len(agents) > 1 {
@@ -148,7 +148,7 @@ func (c *cli) announce(request workflows.Request) {
 }
 
 // printRequest writes the request as it would be sent, laid out for people to edit.
-func (c *cli) printRequest(request workflows.Request) error {
+func (c *cli) printRequest(request contract.Request) error {
 	text, err := json.MarshalIndent(request, "", "  ")
 	if err != nil {
 		return err
@@ -158,17 +158,17 @@ func (c *cli) printRequest(request workflows.Request) error {
 }
 
 // start starts the deliberation and, unless detached, waits for its end.
-func (c *cli) start(ctx context.Context, request workflows.Request, o runOptions) error {
+func (c *cli) start(ctx context.Context, request contract.Request, o runOptions) error {
 	if _, err := c.connect(ctx); err != nil {
 		return err
 	}
 	c.warnOfMissingWorkers(ctx, o.taskQueue)
-	id := workflows.WorkflowID(named(request).TaskID)
-	started, err := workflows.Start(ctx, c.server.Client, request, workflows.StartOptions{TaskQueue: o.taskQueue, Rerun: o.rerun})
+	id := contract.WorkflowID(named(request).TaskID)
+	started, err := contract.Start(ctx, c.server.Client, request, contract.StartOptions{TaskQueue: o.taskQueue, Rerun: o.rerun})
 	if ctx.Err() != nil {
 		return interrupted(id, "it may have been started")
 	}
-	if other, is := errors.AsType[*workflows.DifferentRequestError](err); is {
+	if other, is := errors.AsType[*contract.DifferentRequestError](err); is {
 		return c.different(other)
 	}
 	if err != nil {
@@ -196,7 +196,7 @@ func (c *cli) start(ctx context.Context, request workflows.Request, o runOptions
 }
 
 // different is the exit when the task id stands for another request.
-func (c *cli) different(other *workflows.DifferentRequestError) error {
+func (c *cli) different(other *contract.DifferentRequestError) error {
 	const hint = "--rerun starts it anew once it has ended; another task_id leaves it alone"
 	if !c.json {
 		return &exit{code: exitDifferent, err: other, hint: hint}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
 )
 
 func (c *cli) setupCommand() *cobra.Command {
@@ -48,7 +48,7 @@ func (c *cli) printSetup() error {
 	if _, err := c.configure(); err != nil {
 		return err
 	}
-	command := workflows.CreateAttributesCommand(c.server.namespace)
+	command := searchattributes.CreateCommand(c.server.namespace)
 	if c.json {
 		return c.printJSON(settled{Namespace: c.server.namespace, Present: []string{}, Registered: []string{}, Command: command})
 	}
@@ -61,7 +61,7 @@ func (c *cli) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	survey, err := workflows.SurveyAttributes(ctx, s.Client, s.namespace)
+	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.namespace)
 	switch {
 	case err != nil && silent(err):
 		return err
@@ -95,11 +95,11 @@ func (s server) denied(what string, err error) error {
 	refused := fmt.Errorf("can't %s the search attributes of namespace %q: %s", what, s.namespace, err)
 	return &exit{
 		code: exitFailed, err: refused,
-		hint: "somebody who may: " + workflows.CreateAttributesCommand(s.namespace),
+		hint: "somebody who may: " + searchattributes.CreateCommand(s.namespace),
 	}
 }
 
-func mistyped(survey workflows.AttributeSurvey) error {
+func mistyped(survey searchattributes.Survey) error {
 	var lines []string
 	for _, other := range survey.Mistyped {
 		lines = append(lines, fmt.Sprintf("%s is %s here, and must be %s", other.Name, other.Type, other.Wanted))

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // refreshWithin bounds the wait for a count.
@@ -31,12 +31,12 @@ The numbers are as old as their last count, a minute at most; --refresh counts n
 			if err := c.connectToStats(cmd.Context()); err != nil {
 				return err
 			}
-			var stats workflows.Stats
+			var stats contract.Stats
 			var err error
 			if refresh {
 				err = c.server.refresh(cmd.Context(), &stats)
 			} else {
-				err = c.server.askStats(cmd.Context(), workflows.QueryStats, &stats)
+				err = c.server.askStats(cmd.Context(), contract.QueryStats, &stats)
 			}
 			switch {
 			case err != nil:
@@ -58,11 +58,11 @@ func (c *cli) connectToStats(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.describe(ctx, workflows.StatsID, "")
+	e, err := s.describe(ctx, contract.StatsID, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) || (err == nil && !e.running()) {
 		return &exit{
-			code: exitFailed, err: fmt.Errorf("workflow %q is not running, so nothing is counted", workflows.StatsID),
+			code: exitFailed, err: fmt.Errorf("workflow %q is not running, so nothing is counted", contract.StatsID),
 			hint: "a worker starts it: start one in namespace " + s.namespace,
 		}
 	}
@@ -72,7 +72,7 @@ func (c *cli) connectToStats(ctx context.Context) error {
 func (s server) askStats(ctx context.Context, query string, into any) error {
 	asking, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
-	answer, err := s.QueryWorkflow(asking, workflows.StatsID, "", query)
+	answer, err := s.QueryWorkflow(asking, contract.StatsID, "", query)
 	if err != nil {
 		return unanswered(err)
 	}
@@ -83,7 +83,7 @@ func (s server) refresh(ctx context.Context, into any) error {
 	asking, cancel := context.WithTimeout(ctx, refreshWithin)
 	defer cancel()
 	update, err := s.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
-		WorkflowID: workflows.StatsID, UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+		WorkflowID: contract.StatsID, UpdateName: contract.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
 		err = update.Get(asking, into)
@@ -101,12 +101,12 @@ func unanswered(err error) error {
 		return err
 	}
 	return &exit{
-		code: exitFailed, err: fmt.Errorf("no worker answered for workflow %q", workflows.StatsID),
+		code: exitFailed, err: fmt.Errorf("no worker answered for workflow %q", contract.StatsID),
 		hint: "is a worker running?",
 	}
 }
 
-func (c *cli) printStats(stats workflows.Stats) {
+func (c *cli) printStats(stats contract.Stats) {
 	for _, line := range []struct {
 		name  string
 		value any

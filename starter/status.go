@@ -8,7 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
@@ -95,7 +95,7 @@ func remark(agent agentView) string {
 	return agent.Trouble
 }
 
-func (c *cli) printBest(best workflows.AgentResult) {
+func (c *cli) printBest(best contract.AgentResult) {
 	fmt.Fprintf(c.stdout, "\n%s\n%s\n",
 		c.paint(c.stdout, text.Bold, fmt.Sprintf("Best proposal, by %s (%.2f)", inline(best.AgentID), best.Score)),
 		printable(best.Proposal))

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // timeline is what a run's history tells of its council, whether or not a worker is there to ask. It
@@ -85,7 +85,7 @@ func (t *timeline) take(event *historypb.HistoryEvent) {
 
 func (t *timeline) begin(event *historypb.HistoryEvent) {
 	t.started = event.GetEventTime().AsTime()
-	var request workflows.Request
+	var request contract.Request
 	if !decoded(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &request) {
 		return
 	}
@@ -96,8 +96,8 @@ func (t *timeline) begin(event *historypb.HistoryEvent) {
 
 func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes) {
 	switch activity.GetActivityType().GetName() {
-	case workflows.SubmitTurns.Name():
-		var in workflows.SubmitTurnsInput
+	case contract.ActivitySubmitTurns:
+		var in contract.SubmitTurnsInput
 		if !decoded(activity.GetInput(), &in) {
 			return
 		}
@@ -109,14 +109,14 @@ func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 			t.turns[turn.ID()] = turn
 			t.council = t.council.Submit(turn, domain.Handle{})
 		}
-	case workflows.AwaitTurn.Name():
-		var in workflows.AwaitTurnInput
+	case contract.ActivityAwaitTurn:
+		var in contract.AwaitTurnInput
 		if decoded(activity.GetInput(), &in) {
 			t.polled[activity.GetActivityId()] = in.Handle.TurnID
 			t.phase = string(domain.Propose)
 		}
-	case workflows.StopTurns.Name():
-		var in workflows.StopTurnsInput
+	case contract.ActivityStopTurns:
+		var in contract.StopTurnsInput
 		if decoded(activity.GetInput(), &in) && len(in.Stop) > 0 {
 			t.phase = "stopping"
 		}
@@ -125,20 +125,20 @@ func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 
 func (t *timeline) complete(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
 	switch activity.GetActivityType().GetName() {
-	case workflows.SubmitTurns.Name():
-		var accepted workflows.SubmitTurnsResult
+	case contract.ActivitySubmitTurns:
+		var accepted contract.SubmitTurnsResult
 		if decoded(result, &accepted) {
 			for _, handle := range accepted.Handles {
 				t.council = t.council.Submit(t.turns[handle.TurnID], handle.Domain())
 			}
 		}
-	case workflows.AwaitTurn.Name():
-		var outcome workflows.TurnOutcome
+	case contract.ActivityAwaitTurn:
+		var outcome contract.TurnOutcome
 		if decoded(result, &outcome) {
 			t.came(t.polled[activity.GetActivityId()], outcome.Domain())
 		}
-	case workflows.StopTurns.Name():
-		var stopped workflows.StopTurnsResult
+	case contract.ActivityStopTurns:
+		var stopped contract.StopTurnsResult
 		if decoded(result, &stopped) {
 			for turn, outcome := range stopped.Outcomes {
 				t.came(turn, outcome.Domain())

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // readersMost is how many runs are read at the same time.
@@ -72,10 +72,10 @@ type accounts struct {
 type account struct {
 	Name          string `json:"name"`
 	Deliberations int    `json:"deliberations"`
-	workflows.TotalUsage
+	contract.TotalUsage
 }
 
-func (a *account) add(usage workflows.TotalUsage) {
+func (a *account) add(usage contract.TotalUsage) {
 	a.Deliberations++
 	a.LLMCalls += usage.LLMCalls
 	a.PromptTokens += usage.PromptTokens
@@ -106,7 +106,7 @@ type ledger struct {
 	answer accounts
 }
 
-func (l *ledger) add(group string, usage workflows.TotalUsage) {
+func (l *ledger) add(group string, usage contract.TotalUsage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.groups[group] == nil {
@@ -181,19 +181,19 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 var errNoCouncil = errors.New("no council")
 
 // spent is what a run cost, and whom it belongs to.
-func (s server) spent(ctx context.Context, e execution, by string) (string, workflows.TotalUsage, error) {
+func (s server) spent(ctx context.Context, e execution, by string) (string, contract.TotalUsage, error) {
 	end, err := s.ending(ctx, e)
 	switch {
 	case err != nil:
-		return "", workflows.TotalUsage{}, err
+		return "", contract.TotalUsage{}, err
 	case end.status == domain.StatusFailed && end.details.DeliberationID == "":
-		return "", workflows.TotalUsage{}, errNoCouncil
+		return "", contract.TotalUsage{}, errNoCouncil
 	}
-	group := e.about(workflows.AttributeRole, workflows.MemoRole)
+	group := e.about(contract.AttributeRole, contract.MemoRole)
 	if by != "role" || group == "" {
-		request, err := workflows.Recorded(ctx, s.Client, e.id, e.runID)
+		request, err := contract.Recorded(ctx, s.Client, e.id, e.runID)
 		if err != nil {
-			return "", workflows.TotalUsage{}, err
+			return "", contract.TotalUsage{}, err
 		}
 		group = groupOf(request, by)
 	}
@@ -204,7 +204,7 @@ func (s server) spent(ctx context.Context, e execution, by string) (string, work
 }
 
 // groupOf is what a request is accounted to; empty when it doesn't say.
-func groupOf(request workflows.Request, by string) string {
+func groupOf(request contract.Request, by string) string {
 	normalised, err := request.Normalise()
 	if err != nil { // it was legal once, or it wouldn't have completed
 		return ""

@@ -5,28 +5,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestACouncilOfSeveralModelsIsAGroupOfItsOwn(t *testing.T) {
-	request := workflows.RequestText([]byte(`{"task_id":"T","task_description":"d","role":"DEV",
+	request := contract.RequestText([]byte(`{"task_id":"T","task_description":"d","role":"DEV",
 		"constraints":{"story_id":"s","plan_id":"p","metadata":{"team":"identity"}},"vllm_url":"http://m","vllm_model":"small",
 		"agents":[{"agent_id":"a"},{"agent_id":"b","model":"large"},{"agent_id":"c"}]}`))
 	require.Equal(t, "large, small", groupOf(request, "model"))
 	require.Equal(t, "identity", groupOf(request, "team"))
 	require.Equal(t, "DEV", groupOf(request, "role"))
-	require.Empty(t, groupOf(workflows.RequestText([]byte(`{}`)), "team"))
+	require.Empty(t, groupOf(contract.RequestText([]byte(`{}`)), "team"))
 }
 
 func TestAccountsAddUpAndBeginWithTheMostTokens(t *testing.T) {
 	kept := ledger{groups: map[string]*account{}}
-	kept.add("b", workflows.TotalUsage{PromptTokens: 1, LLMCalls: 1})
-	kept.add("a", workflows.TotalUsage{CompletionTokens: 5, WastedTokens: 2})
-	kept.add("b", workflows.TotalUsage{PromptTokens: 2, LLMCalls: 3})
+	kept.add("b", contract.TotalUsage{PromptTokens: 1, LLMCalls: 1})
+	kept.add("a", contract.TotalUsage{CompletionTokens: 5, WastedTokens: 2})
+	kept.add("b", contract.TotalUsage{PromptTokens: 2, LLMCalls: 3})
 	answer := kept.accounts()
 	require.Equal(t, []account{
-		{"a", 1, workflows.TotalUsage{CompletionTokens: 5, WastedTokens: 2}},
-		{"b", 2, workflows.TotalUsage{PromptTokens: 3, LLMCalls: 4}},
+		{"a", 1, contract.TotalUsage{CompletionTokens: 5, WastedTokens: 2}},
+		{"b", 2, contract.TotalUsage{PromptTokens: 3, LLMCalls: 4}},
 	}, answer.Groups)
 	require.Equal(t, 3, answer.Total.Deliberations)
 }

@@ -12,7 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // askWithin is how long a query waits for a worker.
@@ -21,7 +21,7 @@ const askWithin = 2 * time.Second
 // view is a deliberation's status, with what the workflow can't know: how its activities are doing, and
 // how Temporal ended it.
 type view struct {
-	workflows.Status
+	contract.Status
 	Agents  []agentView `json:"agents"`
 	Warning string      `json:"warning,omitempty"`
 
@@ -30,7 +30,7 @@ type view struct {
 
 // agentView is where one agent stands, with the progress of its turn.
 type agentView struct {
-	workflows.AgentStatus
+	contract.AgentStatus
 	Tokens  int    `json:"tokens,omitempty"`
 	Trouble string `json:"trouble,omitempty"` // why its turn isn't seen to get on
 	After   string `json:"after,omitempty"`   // why the attempt before came to nothing
@@ -63,11 +63,11 @@ func (s server) view(ctx context.Context, e execution) (view, error) {
 }
 
 // ask queries the workflow.
-func (s server) ask(ctx context.Context, e execution) (workflows.Status, error) {
+func (s server) ask(ctx context.Context, e execution) (contract.Status, error) {
 	asking, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	var status workflows.Status
-	answer, err := s.QueryWorkflow(asking, e.id, e.runID, workflows.QueryStatus)
+	var status contract.Status
+	answer, err := s.QueryWorkflow(asking, e.id, e.runID, contract.QueryStatus)
 	if err != nil {
 		return status, err
 	}
@@ -75,9 +75,9 @@ func (s server) ask(ctx context.Context, e execution) (workflows.Status, error) 
 	return status, err
 }
 
-func viewOf(e execution, status workflows.Status) view {
+func viewOf(e execution, status contract.Status) view {
 	v := view{
-		Status: status, taskID: e.memo(workflows.MemoTaskID), role: e.memo(workflows.MemoRole), queue: e.info.GetTaskQueue(),
+		Status: status, taskID: e.memo(contract.MemoTaskID), role: e.memo(contract.MemoRole), queue: e.info.GetTaskQueue(),
 		Agents: make([]agentView, 0, len(status.Agents)),
 	}
 	for _, agent := range status.Agents {
@@ -96,13 +96,13 @@ func openView(e execution, t *timeline) view {
 	return v
 }
 
-func statusOf(e execution, t *timeline) workflows.Status {
+func statusOf(e execution, t *timeline) contract.Status {
 	started := t.started.UTC()
-	status := workflows.Status{
+	status := contract.Status{
 		DeliberationID: e.id, Status: domain.StatusRunning, Phase: t.phase, StartedAt: &started, AsOf: time.Now().UTC(),
 	}
 	for _, seat := range t.council.Seats() {
-		status.Agents = append(status.Agents, workflows.AgentStatus{
+		status.Agents = append(status.Agents, contract.AgentStatus{
 			AgentID: seat.Agent.ID(), Role: seat.Agent.Role(), Model: seat.Agent.Model(), State: seat.State,
 			Attempt: seat.Attempt, SubmissionID: string(seat.TurnID), Cluster: seat.Cluster,
 		})
@@ -168,14 +168,14 @@ func (v *view) merge(t *timeline, pending []*workflowpb.PendingActivityInfo) {
 	for _, activity := range pending {
 		trouble := troubleOf(activity)
 		switch activity.GetActivityType().GetName() {
-		case workflows.SubmitTurns.Name():
-			var progress workflows.SubmitProgress
+		case contract.ActivitySubmitTurns:
+			var progress contract.SubmitProgress
 			if heartbeat(activity.GetHeartbeatDetails(), &progress) && progress.Refusal != "" {
 				trouble = progress.Refusal
 			}
 			v.queued(progress.Cluster, trouble)
-		case workflows.AwaitTurn.Name():
-			var progress workflows.AwaitProgress
+		case contract.ActivityAwaitTurn:
+			var progress contract.AwaitProgress
 			heartbeat(activity.GetHeartbeatDetails(), &progress)
 			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, first(progress.Trouble, trouble))
 		}

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // pageMost is what Temporal answers at once.
@@ -24,7 +24,7 @@ type condition []string
 
 // deliberations is the condition that finds them all.
 func deliberations() condition {
-	return condition{fmt.Sprintf("WorkflowType='%s'", workflows.DeliberationName)}
+	return condition{fmt.Sprintf("WorkflowType='%s'", contract.DeliberationName)}
 }
 
 // is adds that an attribute has a value. An empty value is no condition.
@@ -94,10 +94,10 @@ func (e execution) about(key temporal.SearchAttributeKey, memo string) string {
 // score is that of the best proposal; nil when there is none.
 func (e execution) score() *float64 {
 	var score float64
-	if e.attribute(workflows.AttributeScore, &score) {
+	if e.attribute(contract.AttributeScore, &score) {
 		return &score
 	}
-	payload, there := e.info.GetMemo().GetFields()[workflows.MemoScore]
+	payload, there := e.info.GetMemo().GetFields()[contract.MemoScore]
 	if !there || converter.GetDefaultDataConverter().FromPayload(payload, &score) != nil {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -131,7 +131,7 @@ func (w *watcher) job(ctx context.Context, listed execution) (*watched, error) {
 	}
 	v := openView(e, t)
 	return &watched{
-		RunID: e.runID, Role: e.about(workflows.AttributeRole, workflows.MemoRole), view: v,
+		RunID: e.runID, Role: e.about(contract.AttributeRole, contract.MemoRole), view: v,
 		RuntimeSeconds: int64(time.Since(e.info.GetStartTime().AsTime()).Seconds()),
 	}, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // words makes a request of a sentence and flags.
@@ -46,13 +46,13 @@ func (w *words) register(flags *pflag.FlagSet) {
 var wordFlags = []string{"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum"}
 
 // request fills in what words leave open. What isn't given is left to the request's own defaults.
-func (w *words) request(sentence string, flags *pflag.FlagSet) (workflows.Request, error) {
+func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
 	if w.agents < 1 || w.agents > domain.MaxAgents {
-		return workflows.Request{}, misused("", "--agents: must be 1..%d, got %d", domain.MaxAgents, w.agents)
+		return contract.Request{}, misused("", "--agents: must be 1..%d, got %d", domain.MaxAgents, w.agents)
 	}
-	request := workflows.Request{
+	request := contract.Request{
 		TaskDescription: sentence, Role: w.role, VLLMURL: w.url, VLLMModel: w.model,
-		Constraints: workflows.Constraints{
+		Constraints: contract.Constraints{
 			StoryID: adhoc, PlanID: adhoc, TimeoutSeconds: w.timeout.given(), QueueTimeoutSeconds: w.queueTimeout.given(),
 		},
 	}
@@ -60,10 +60,10 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (workflows.Reques
 		request.Constraints.MaxRetries = &w.retries
 	}
 	if flags.Changed("quorum") {
-		request.Protocol = &workflows.Protocol{Review: domain.ReviewNone, Quorum: &w.quorum}
+		request.Protocol = &contract.Protocol{Review: domain.ReviewNone, Quorum: &w.quorum}
 	}
 	for i := range w.agents {
-		request.Agents = append(request.Agents, workflows.Agent{AgentID: agentID(w.role, i+1)})
+		request.Agents = append(request.Agents, contract.Agent{AgentID: agentID(w.role, i+1)})
 	}
 	request.TaskID = w.taskID
 	if !flags.Changed("task-id") {
@@ -77,7 +77,7 @@ func agentID(role string, number int) string {
 }
 
 // taskID is readable, and the same for the same request only: a repeat attaches, a change starts anew.
-func taskID(sentence string, request workflows.Request) string {
+func taskID(sentence string, request contract.Request) string {
 	text, err := json.Marshal(request)
 	if err != nil { // a request made of texts and numbers always has its JSON
 		text = []byte(sentence)

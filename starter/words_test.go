@@ -7,19 +7,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-func made(t *testing.T, args ...string) workflows.Request {
+func made(t *testing.T, args ...string) contract.Request {
 	t.Helper()
 	args = append([]string{"run", "--dry-run", "--role", "DEV", "--vllm-url", "http://model:8000", "--model", "m"}, args...)
 	code, stdout, stderr := called(t, "", args...)
 	require.Equal(t, exitDone, code, stderr)
-	var request struct{ workflows.Request }
-	type fields workflows.Request
+	var request struct{ contract.Request }
+	type fields contract.Request
 	var read fields
 	require.NoError(t, json.Unmarshal([]byte(stdout), &read))
-	request.Request = workflows.Request(read)
+	request.Request = contract.Request(read)
 	return request.Request
 }
 
@@ -33,7 +33,7 @@ func TestWordsMakeARequest(t *testing.T) {
 	require.Equal(t, 300, *request.Constraints.TimeoutSeconds)
 	require.Equal(t, 0, *request.Constraints.MaxRetries)
 	require.Equal(t, 2, *request.Protocol.Quorum)
-	require.Equal(t, []workflows.Agent{{AgentID: "agent-dev-001"}, {AgentID: "agent-dev-002"}}, request.Agents)
+	require.Equal(t, []contract.Agent{{AgentID: "agent-dev-001"}, {AgentID: "agent-dev-002"}}, request.Agents)
 }
 
 func TestWhatIsNotGivenIsLeftToTheRequestsDefaults(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // pollsWithin is how long ago a live worker polled at most: a poll waits for a minute, and the server
@@ -34,8 +34,8 @@ type queue struct {
 func queues(taskQueue string) []queue {
 	return []queue{
 		{taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW},
-		{workflows.SubmitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
-		{workflows.WaitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+		{contract.SubmitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+		{contract.WaitQueue(taskQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
 )
 
 // settleAfter is how long a server may take until all its hosts know a new search attribute; an upsert
@@ -19,7 +19,7 @@ const settleAfter = time.Minute
 // that it has from a minute on: missing ones are registered where the worker may. Being denied costs one
 // warning and nothing else.
 func searchAttributes(ctx context.Context, c client.Client, namespace string, register bool, log *slog.Logger) (present, settling []string) {
-	survey, err := workflows.SurveyAttributes(ctx, c, namespace)
+	survey, err := searchattributes.SurveyNamespace(ctx, c, namespace)
 	if err != nil {
 		log.Warn("search attributes not readable; lists can't be filtered by them", "error", err)
 		return nil, nil
@@ -38,6 +38,6 @@ func searchAttributes(ctx context.Context, c client.Client, namespace string, re
 		}
 	}
 	log.Warn("search attributes are missing; register them to filter lists by them",
-		"missing", missing, "error", err, "command", workflows.CreateAttributesCommand(namespace))
+		"missing", missing, "error", err, "command", searchattributes.CreateCommand(namespace))
 	return survey.Present, nil
 }

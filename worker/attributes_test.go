@@ -20,7 +20,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/searchattributes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestSearchAttributes_MissingOnesCostAWarningWhereTheyAreNotRegistered(t *testing.T) {
@@ -44,7 +45,7 @@ func TestSearchAttributes_MissingOnesCostAWarningWhereTheyAreNotRegistered(t *te
 			require.Contains(t, log, "level=WARN")
 			require.Contains(t, log, c.want)
 			if c.server.lists == nil {
-				require.Contains(t, log, workflows.CreateAttributesCommand("theirs"))
+				require.Contains(t, log, searchattributes.CreateCommand("theirs"))
 			}
 		})
 	}
@@ -56,13 +57,13 @@ func TestSearchAttributes_MissingOnesAreRegisteredOnce(t *testing.T) {
 	present, settling, log := surveyed(t, server, true)
 
 	require.Empty(t, present)
-	require.Len(t, settling, len(workflows.Attributes())-1)
+	require.Len(t, settling, len(contract.Attributes())-1)
 	require.NotContains(t, settling, "DeliberationScore")
 	require.Contains(t, log, "level=WARN msg=\"search attribute has another type here; it isn't used\" name=DeliberationScore")
 	require.Contains(t, log, "level=INFO msg=\"search attributes registered")
 
 	present, settling, _ = surveyed(t, server, true)
-	require.Len(t, present, len(workflows.Attributes())-1)
+	require.Len(t, present, len(contract.Attributes())-1)
 	require.Empty(t, settling)
 }
 

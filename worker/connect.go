@@ -71,7 +71,7 @@ func (w *connected) leftovers(taskQueue string, log *slog.Logger) leftovers {
 		clusters[name] = cluster
 	}
 	return leftovers{
-		runs:     runs{temporal: w.temporal, taskQueue: taskQueue, events: w.publisher != nil},
+		runs:     endings{temporal: w.temporal, taskQueue: taskQueue, events: w.publisher != nil},
 		clusters: clusters, owner: w.dependencies.Owner, age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: log,
 	}
 }

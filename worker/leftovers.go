@@ -42,7 +42,7 @@ type holder interface {
 // deleted from outside. Without it such work ends by its own run_seconds. It also frees the places of
 // outcomes whose run has ended without forgetting them; without it they are kept for an hour and more.
 type leftovers struct {
-	runs     runs
+	runs     endings
 	clusters map[string]holder
 	owner    string
 	age      time.Duration

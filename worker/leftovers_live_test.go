@@ -26,7 +26,7 @@ import (
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const patience = 2 * time.Minute
@@ -122,9 +122,9 @@ func (l *live) start(t *testing.T, timeout time.Duration) client.WorkflowRun {
 	t.Helper()
 	run, err := l.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: l.task, TaskQueue: l.queue, WorkflowRunTimeout: timeout,
-	}, workflows.DeliberationName, workflows.Request{
-		TaskID: l.task, TaskDescription: "wait", Role: "DEV", Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		Agents:  []workflows.Agent{{AgentID: "a", Role: "DEV", Model: l.model}, {AgentID: "b", Role: "DEV", Model: l.model}},
+	}, contract.DeliberationName, contract.Request{
+		TaskID: l.task, TaskDescription: "wait", Role: "DEV", Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
+		Agents:  []contract.Agent{{AgentID: "a", Role: "DEV", Model: l.model}, {AgentID: "b", Role: "DEV", Model: l.model}},
 		VLLMURL: l.modelURL, VLLMModel: l.model,
 	})
 	require.NoError(t, err)
@@ -200,8 +200,8 @@ func (l *live) ask(t require.TestingT, method, path, body string, into any) {
 
 // announced is a stored event.
 type announced struct {
-	ID   string               `json:"id"`
-	Data workflows.EndedEvent `json:"data"`
+	ID   string              `json:"id"`
+	Data contract.EndedEvent `json:"data"`
 }
 
 func (l *live) failed(t *testing.T, run client.WorkflowRun) []announced {

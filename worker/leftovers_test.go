@@ -84,7 +84,7 @@ func stopOf(deliberation string, ids ...domain.TurnID) domain.StopOrder {
 
 func sweeper(temporal *fakeRuns, clusters map[string]holder) leftovers {
 	return leftovers{
-		runs: runs{temporal: temporal, taskQueue: "q", events: true}, clusters: clusters, owner: "namespace-1",
+		runs: endings{temporal: temporal, taskQueue: "q", events: true}, clusters: clusters, owner: "namespace-1",
 		age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -10,18 +10,19 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // runsClient is what is needed of Temporal to know of runs and to announce their ends.
 type runsClient interface {
-	workflows.History
-	workflows.Starter
+	contract.History
+	runs.Starter
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
-// runs are those of deliberations.
-type runs struct {
+// endings reads how runs ended.
+type endings struct {
 	temporal  runsClient
 	taskQueue string // of the outboxes that announce
 	events    bool   // whether events are wanted
@@ -29,7 +30,7 @@ type runs struct {
 
 // last is a deliberation's latest run, and whether it is open and of the run that began as original; none when it
 // was deleted. It asks for the run itself: lists of runs lag behind.
-func (r runs) last(ctx context.Context, deliberation, original string) (last *workflowpb.WorkflowExecutionInfo, open bool, err error) {
+func (r endings) last(ctx context.Context, deliberation, original string) (last *workflowpb.WorkflowExecutionInfo, open bool, err error) {
 	described, err := r.temporal.DescribeWorkflowExecution(ctx, deliberation, "")
 	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted {
 		return nil, false, nil
@@ -43,17 +44,17 @@ func (r runs) last(ctx context.Context, deliberation, original string) (last *wo
 }
 
 // is tells whether a run is the one that began as original; so is what a reset made of it.
-func (r runs) is(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, original string) (bool, error) {
+func (r endings) is(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, original string) (bool, error) {
 	runID := run.GetExecution().GetRunId()
 	if original == "" || original == runID {
 		return true, nil
 	}
-	began, err := workflows.OriginalRun(ctx, r.temporal, run.GetExecution().GetWorkflowId(), runID)
+	began, err := runs.OriginalRun(ctx, r.temporal, run.GetExecution().GetWorkflowId(), runID)
 	return began == original, err
 }
 
 // announces tells that a run was ended from outside, and that events are wanted.
-func (r runs) announces(run *workflowpb.WorkflowExecutionInfo) bool {
+func (r endings) announces(run *workflowpb.WorkflowExecutionInfo) bool {
 	status := run.GetStatus()
 	outside := status == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
 	return r.events && outside
@@ -61,16 +62,16 @@ func (r runs) announces(run *workflowpb.WorkflowExecutionInfo) bool {
 
 // announce publishes `failed` for a run that was ended from outside. One that ended by itself has told of
 // it, and one that was reset goes on in another.
-func (r runs) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {
+func (r endings) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {
 	if !r.announces(run) {
 		return nil
 	}
 	execution := workflow.Execution{ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId()}
-	end, known, err := workflows.ReadOutsideEnd(ctx, r.temporal, execution)
+	end, known, err := runs.ReadOutsideEnd(ctx, r.temporal, execution)
 	if err != nil || !known || end.Reset {
 		return err
 	}
-	return workflows.AnnounceOutside(ctx, r.temporal, r.taskQueue, workflows.OutsideRun{
+	return runs.AnnounceOutside(ctx, r.temporal, r.taskQueue, runs.OutsideRun{
 		Execution: execution, TaskID: taskID, Started: run.GetStartTime().AsTime(), End: end,
 	})
 }

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var (
@@ -35,7 +35,7 @@ type fakeRuns struct {
 	resets map[string]string                  // original run ids, by workflow id
 
 	mu        sync.Mutex
-	announced []workflows.OutboxInput
+	announced []contract.OutboxInput
 	options   []client.StartWorkflowOptions
 	asked     []time.Time
 	happened  func(what string)
@@ -79,13 +79,13 @@ func (f *fakeRuns) GetWorkflowHistory(_ context.Context, id, runID string, _ boo
 func (f *fakeRuns) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if name != workflows.DeliberationOutboxName {
+	if name != contract.DeliberationOutboxName {
 		return nil, fmt.Errorf("what is %v?", name)
 	}
 	if f.refuse != nil {
 		return nil, f.refuse
 	}
-	in, _ := args[0].(workflows.OutboxInput)
+	in, _ := args[0].(contract.OutboxInput)
 	f.announced, f.options = append(f.announced, in), append(f.options, options)
 	if f.happened != nil {
 		f.happened("announced")
@@ -148,7 +148,7 @@ func TestRuns_AnnounceWhatWasEndedFromOutside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"d-1": c.last}}
 
-			announceLast(t, runs{temporal: temporal, taskQueue: "q", events: true}, "d-1")
+			announceLast(t, endings{temporal: temporal, taskQueue: "q", events: true}, "d-1")
 
 			require.Equal(t, []client.StartWorkflowOptions{{
 				ID: "d-1/outbox/run-of-d-1/outside", TaskQueue: "q", StaticSummary: "events of d-1",
@@ -161,7 +161,7 @@ func TestRuns_AnnounceWhatWasEndedFromOutside(t *testing.T) {
 			require.JSONEq(t, fmt.Sprintf(`{"deliberation_id":"d-1","task_id":"T-1","status":"failed","error_type":%q,"message":%q,
 				"failures":[],"execution_time_ms":90000}`, c.kind, c.message), string(event.Data))
 			event.Data = nil
-			require.Equal(t, workflows.EventRecord{
+			require.Equal(t, contract.EventRecord{
 				ID: "d-1/run-of-d-1/outside-failed", Kind: domain.EventFailed, DeliberationID: "d-1", At: over,
 			}, event)
 		})
@@ -182,13 +182,13 @@ func TestRuns_AnnounceNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"d-1": c.last}}
-			announceLast(t, runs{temporal: temporal, events: c.events}, "d-1")
+			announceLast(t, endings{temporal: temporal, events: c.events}, "d-1")
 			require.Empty(t, temporal.announced)
 		})
 	}
 }
 
-func announceLast(t *testing.T, r runs, deliberation string) {
+func announceLast(t *testing.T, r endings, deliberation string) {
 	t.Helper()
 	last, _, err := r.last(t.Context(), deliberation, "")
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // print shows what was read and what it means. Of secrets it only says that they are there.
@@ -19,7 +19,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 		line("Ray cluster %s: %s, %s", cluster.name, cluster.url, with("token", c.RayToken != ""))
 	}
 	line("Ray may be away: %s", c.shownGrace())
-	line("Task queues: %s, %s, %s", c.TaskQueue, workflows.SubmitQueue(c.TaskQueue), workflows.WaitQueue(c.TaskQueue))
+	line("Task queues: %s, %s, %s", c.TaskQueue, contract.SubmitQueue(c.TaskQueue), contract.WaitQueue(c.TaskQueue))
 	line("Slots: %d to submit, %d to wait", c.SubmitSlots, c.WaitSlots)
 	line("Worker versioning: %s", c.shownVersion())
 	models := "every host"

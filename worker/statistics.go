@@ -13,7 +13,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 // statisticsClient is what is needed of Temporal to have the statistics counted.
 type statisticsClient interface {
-	workflows.History
+	contract.History
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error)
 	DescribeWorkflowExecution(ctx context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 	DescribeTaskQueue(ctx context.Context, name string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error)
@@ -65,9 +66,9 @@ func (s statistics) keep(ctx context.Context) {
 func (s statistics) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statisticsTry)
 	defer cancel()
-	described, err := s.client.DescribeWorkflowExecution(ctx, workflows.StatsID, "")
+	described, err := s.client.DescribeWorkflowExecution(ctx, contract.StatsID, "")
 	if missing(err) {
-		return s.start(ctx, workflows.StatsState{})
+		return s.start(ctx, contract.StatsState{})
 	}
 	if err != nil {
 		return err
@@ -82,8 +83,8 @@ func (s statistics) ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	last := workflow.Execution{ID: workflows.StatsID, RunID: info.GetExecution().GetRunId()}
-	state, err := workflows.LastStats(ctx, s.client, last)
+	last := workflow.Execution{ID: contract.StatsID, RunID: info.GetExecution().GetRunId()}
+	state, err := runs.LastStats(ctx, s.client, last)
 	if err != nil && !missing(err) {
 		return err
 	}
@@ -106,11 +107,11 @@ func (s statistics) polled(ctx context.Context, queue string) (bool, error) {
 	return len(described.GetPollers()) > 0, err
 }
 
-func (s statistics) start(ctx context.Context, state workflows.StatsState) error {
+func (s statistics) start(ctx context.Context, state contract.StatsState) error {
 	_, err := s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.StatsID, TaskQueue: s.taskQueue, StaticSummary: "statistics of all deliberations",
+		ID: contract.StatsID, TaskQueue: s.taskQueue, StaticSummary: "statistics of all deliberations",
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}, workflows.DeliberationStatsName, state)
+	}, contract.DeliberationStatsName, state)
 	return err
 }

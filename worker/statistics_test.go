@@ -21,7 +21,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // fakeTemporal has at most one DeliberationStats.
@@ -29,8 +29,8 @@ type fakeTemporal struct {
 	queue      string // where it runs; none: it was never started
 	closed     bool
 	run        string
-	state      workflows.StatsState // it began with
-	counted    *workflows.CountResult
+	state      contract.StatsState // it began with
+	counted    *contract.CountResult
 	pollers    int       // of the queue,
 	pollersGo  time.Time // zero: never
 	errs       []error
@@ -54,7 +54,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(context.Context, string, string
 	if f.queue == "" {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
-	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.StatsID, RunId: f.run}}
+	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: contract.StatsID, RunId: f.run}}
 	if f.closed {
 		info.CloseTime = timestamppb.Now()
 	}
@@ -85,7 +85,7 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, options client.StartWo
 	}
 	f.started = append(f.started, options)
 	f.queue, f.closed, f.run, f.counted = options.TaskQueue, false, "new", nil
-	f.state, _ = args[0].(workflows.StatsState)
+	f.state, _ = args[0].(contract.StatsState)
 	return nil, nil //nolint:nilnil // nobody looks at the run
 }
 
@@ -132,7 +132,7 @@ func keepFor(t *testing.T, temporal *fakeTemporal, life time.Duration) string {
 	return log.String()
 }
 
-var rolledBefore = &workflows.CountResult{RollUp: workflows.RollUp{Watermark: time.Unix(9, 0).UTC(), Completed: 7}}
+var rolledBefore = &contract.CountResult{RollUp: contract.RollUp{Watermark: time.Unix(9, 0).UTC(), Completed: 7}}
 
 func TestStatistics_AreStartedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestStatistics_AreStartedOnce(t *testing.T) {
 
 		require.Len(t, temporal.started, 1)
 		require.Equal(t, "ours", temporal.started[0].TaskQueue)
-		require.Equal(t, workflows.StatsState{}, temporal.state)
+		require.Equal(t, contract.StatsState{}, temporal.state)
 		require.Empty(t, log)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -57,8 +58,8 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 	}
 	const controlSlots = 1000
 	main := add(c.TaskQueue, controlSlots)
-	submit := add(workflows.SubmitQueue(c.TaskQueue), c.SubmitSlots)
-	wait := add(workflows.WaitQueue(c.TaskQueue), c.WaitSlots)
+	submit := add(contract.SubmitQueue(c.TaskQueue), c.SubmitSlots)
+	wait := add(contract.WaitQueue(c.TaskQueue), c.WaitSlots)
 	workflows.Register(main, with.environment)
 	activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, with.dependencies)
 	return w

@@ -8,17 +8,18 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // maxEvent is what an event carries at most; NATS takes 1 MiB by default.
 const maxEvent = 512 << 10
 
 func (d *deliberation) announceStarted(ctx workflow.Context) {
-	agents := make([]EventAgent, 0, len(d.work))
+	agents := make([]contract.EventAgent, 0, len(d.work))
 	for _, agent := range d.request.Agents() {
-		agents = append(agents, EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()})
+		agents = append(agents, contract.EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()})
 	}
-	d.news.tell(ctx, domain.EventStarted, "", StartedEvent{
+	d.news.tell(ctx, domain.EventStarted, "", contract.StartedEvent{
 		DeliberationID: d.key.WorkflowID, RunID: d.runID, TaskID: d.request.TaskID(), Role: d.request.Role(),
 		StoryID: d.request.Constraints().StoryID(), PlanID: d.request.Constraints().PlanID(),
 		Status: domain.StatusRunning, Agents: agents, StartedAt: d.started,
@@ -27,7 +28,7 @@ func (d *deliberation) announceStarted(ctx workflow.Context) {
 
 func (d *deliberation) announceStreams(ctx workflow.Context) {
 	for _, agent := range d.request.Agents() {
-		d.news.tell(ctx, domain.EventStreamStart, agent.ID(), StreamStartEvent{
+		d.news.tell(ctx, domain.EventStreamStart, agent.ID(), contract.StreamStartEvent{
 			Role: agent.Role(), Status: "streaming", Model: agent.Model(),
 			DeliberationID: d.key.WorkflowID, AgentID: agent.ID(),
 		})
@@ -42,8 +43,8 @@ func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
 			continue
 		}
 		if seat.State == domain.AgentCompleted {
-			r := agentResultOf(0, seat.Result())
-			d.news.tell(ctx, domain.EventAgentCompleted, "", AgentCompletedEvent{
+			r := contract.AgentResultOf(0, seat.Result())
+			d.news.tell(ctx, domain.EventAgentCompleted, "", contract.AgentCompletedEvent{
 				DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: r.AgentID, Role: r.Role,
 				Model: r.Model, Proposal: r.Proposal, Reasoning: r.Reasoning, Score: r.Score, Attempts: r.Attempts,
 				DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
@@ -51,7 +52,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
 			return
 		}
 		failure := seat.Failure()
-		d.news.tell(ctx, domain.EventAgentFailed, "", AgentFailedEvent{
+		d.news.tell(ctx, domain.EventAgentFailed, "", contract.AgentFailedEvent{
 			DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: failure.AgentID(),
 			Role: seat.Agent.Role(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
 		})
@@ -59,7 +60,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
 }
 
 // announceEnd is the last event of a run.
-func (d *deliberation) announceEnd(ctx workflow.Context, result Result, err error) {
+func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result, err error) {
 	if err == nil {
 		d.news.tell(ctx, domain.EventCompleted, "", d.completedEvent(result))
 		return
@@ -72,17 +73,17 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result Result, err erro
 	case errors.As(err, &application):
 		errorType = domain.FailureKind(application.Type())
 	}
-	d.news.tell(ctx, kind, "", EndedEvent{
+	d.news.tell(ctx, kind, "", contract.EndedEvent{
 		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Status: d.status, ErrorType: errorType,
-		Message: d.failure, Failures: failuresOf(d.council.Rank().Failures()),
+		Message: d.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
 		ExecutionTimeMS: d.closed.Sub(d.started).Milliseconds(),
 	})
 }
 
-func (d *deliberation) completedEvent(result Result) any {
-	whole := completedEvent{Result: result, runID: d.runID}
+func (d *deliberation) completedEvent(result contract.Result) any {
+	whole := contract.CompletedEvent{Result: result, RunID: d.runID}
 	if encoded, err := json.Marshal(whole); err == nil && len(encoded) <= maxEvent {
 		return whole
 	}
-	return whole.brief()
+	return whole.Brief()
 }

@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // largest is a deliberation in which everything is as large as it may be.
@@ -34,18 +35,18 @@ func (l largest) text(size int) string {
 // name is as long as a name may be, and unlike any other number's.
 func (l largest) name(i int) string { return fmt.Sprintf("%02d", i) + l.text(domain.MaxName-2) }
 
-func (l largest) request() workflows.Request {
+func (l largest) request() contract.Request {
 	metadata := map[string]string{}
 	for i := range 32 {
 		metadata[fmt.Sprintf("k%02d", i)] = l.text(1021)
 	}
-	request := workflows.Request{
+	request := contract.Request{
 		TaskID: l.name(0), Role: l.name(0), TaskDescription: "d" + l.text(domain.MaxDescription-1),
-		Constraints: workflows.Constraints{StoryID: l.name(0), PlanID: l.name(0), Metadata: metadata},
+		Constraints: contract.Constraints{StoryID: l.name(0), PlanID: l.name(0), Metadata: metadata},
 		VLLMURL:     "http://vllm:8000", VLLMModel: l.name(0),
 	}
 	for i := range l.agents {
-		request.Agents = append(request.Agents, workflows.Agent{
+		request.Agents = append(request.Agents, contract.Agent{
 			AgentID: l.name(i), Role: l.name(i), Model: l.name(i), PromptTemplate: "t" + l.text(l.template-1),
 		})
 	}
@@ -54,7 +55,7 @@ func (l largest) request() workflows.Request {
 
 func (l largest) id() string { return "d" + strings.Repeat(l.idUnit, 999/len(l.idUnit)) }
 
-func (l largest) outcome(agent int) workflows.TurnOutcome {
+func (l largest) outcome(agent int) contract.TurnOutcome {
 	said := answer("p"+l.text(domain.AnswerMaximum(l.agents)-8), 0.5).out
 	said.Reasoning = "because"
 	if agent < l.failing {
@@ -72,21 +73,21 @@ func (l largest) outcome(agent int) workflows.TurnOutcome {
 func (l largest) fits(t *testing.T) {
 	t.Helper()
 	s := newStage(t)
-	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: l.id(), TaskQueue: workflows.DefaultTaskQueue})
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: l.id(), TaskQueue: contract.DefaultTaskQueue})
 	request := l.request()
-	answers := []workflows.TurnOutcome{}
+	answers := []contract.TurnOutcome{}
 	for i, agent := range request.Agents {
 		said := l.outcome(i)
 		answers = append(answers, said)
-		s.ray.agents[agent.AgentID] = script{{reply: reply[workflows.TurnOutcome]{out: said}}}
+		s.ray.agents[agent.AgentID] = script{{reply: reply[contract.TurnOutcome]{out: said}}}
 		if l.late {
 			s.ray.agents[agent.AgentID] = script{{reply: never().reply, atStop: &said}}
 		}
 	}
 	s.nats.says = away(l.away)
 	weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
-	var left workflows.OutboxInput
-	s.onOutbox(func(in workflows.OutboxInput) { left = in })
+	var left contract.OutboxInput
+	s.onOutbox(func(in contract.OutboxInput) { left = in })
 
 	result, err := s.run(timeout(request, 60))
 
@@ -147,7 +148,7 @@ func TestBounds_TheLargestOfAllFits(t *testing.T) {
 func TestBounds_TheLongestDeliberation(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = script{never()}
-	_, err := s.run(timeout(council(1), 86400))
+	_, err := s.run(timeout(fakes.Council(1), 86400))
 	kind, _, _ := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
 	require.Equal(t, 86460, s.ray.submitted[0].RunSeconds)

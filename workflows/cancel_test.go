@@ -8,7 +8,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
@@ -29,7 +30,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 		"in the queue, where a submit wasn't answered": {
 			given: func(s *stage) {
 				waiting(s)
-				s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: forever}}
+				s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: forever}}
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", ""},
 			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
@@ -54,7 +55,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			given: func(s *stage) {
 				waiting(s)
 				s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
-				s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+				s.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {after: forever}}
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", "runner/a/0"},
 			announced: []domain.EventKind{
@@ -79,7 +80,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			s.cancelAt(test.at)
 			begin := s.env.Now()
 
-			_, err := s.run(council(2))
+			_, err := s.run(fakes.Council(2))
 
 			require.True(t, temporal.IsCanceledError(err), "%v", err)
 			require.LessOrEqual(t, s.env.Now().Sub(begin), test.at+2*time.Second)
@@ -94,14 +95,14 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			require.Equal(t, test.announced, s.nats.kinds())
 			require.Equal(t, domain.StatusCancelled, s.status().Status)
 			require.Equal(t, "cancelled", *s.status().ErrorMessage)
-			require.Equal(t, "STOPPED", ask[workflows.Job](s, workflows.QueryJob).Status)
+			require.Equal(t, "STOPPED", ask[contract.Job](s, contract.QueryJob).Status)
 		})
 	}
 }
 
 func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) {
-	slowNATS := func(int) reply[workflows.PublishEventsResult] {
-		return reply[workflows.PublishEventsResult]{after: time.Second}
+	slowNATS := func(int) reply[contract.PublishEventsResult] {
+		return reply[contract.PublishEventsResult]{after: time.Second}
 	}
 	tests := map[string]struct {
 		given func(*stage)
@@ -111,14 +112,14 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 		"while the turns are stopped at the deadline, with a result": {
 			given: func(s *stage) {
 				s.ray.agents["agent-2"] = script{never()}
-				s.ray.stop = []reply[workflows.StopTurnsResult]{{after: 2 * time.Second}}
+				s.ray.stop = []reply[contract.StopTurnsResult]{{after: 2 * time.Second}}
 			},
 			at: 31 * time.Second, met: true,
 		},
 		"while the turns are stopped at the deadline, without one": {
 			given: func(s *stage) {
 				s.ray.agents["agent-1"], s.ray.agents["agent-2"] = script{never()}, script{never()}
-				s.ray.stop = []reply[workflows.StopTurnsResult]{{after: 2 * time.Second}}
+				s.ray.stop = []reply[contract.StopTurnsResult]{{after: 2 * time.Second}}
 			},
 			at: 31 * time.Second, met: false,
 		},
@@ -142,7 +143,7 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 			test.given(s)
 			s.cancelAt(test.at)
 
-			result, err := s.run(timeout(council(2), 30))
+			result, err := s.run(timeout(fakes.Council(2), 30))
 
 			require.False(t, temporal.IsCanceledError(err))
 			require.NotContains(t, s.nats.kinds(), domain.EventCancelled)
@@ -161,7 +162,7 @@ func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	forgotten := map[domain.TurnID]int{}
@@ -171,8 +172,8 @@ func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {
 		forgotten[handle.TurnID]++
 	}
 	require.Equal(t, map[domain.TurnID]int{
-		turnID(t, s, council(2), "agent-1", 1): 1,
-		turnID(t, s, council(2), "agent-1", 3): 1,
-		turnID(t, s, council(2), "agent-2", 1): 1,
+		turnID(t, s, fakes.Council(2), "agent-1", 1): 1,
+		turnID(t, s, fakes.Council(2), "agent-1", 3): 1,
+		turnID(t, s, fakes.Council(2), "agent-2", 1): 1,
 	}, forgotten, "a lost turn leaves nothing to forget")
 }

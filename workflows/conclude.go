@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // refuse ends a run whose request breaks a rule; the message names every fault.
@@ -17,10 +18,8 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.failure = strings.Join(faults, "; ")
 	workflow.SetCurrentDetails(ctx, "**InvalidRequest**\n\n- "+strings.Join(faults, "\n- "))
 	err := failed(domain.InvalidRequest, d.failure)
-	if workflow.GetVersion(ctx, versionShowRefusal, workflow.DefaultVersion, 1) == 1 {
-		if err := d.showRefusal(ctx); err != nil {
-			return err
-		}
+	if err := d.showRefusal(ctx); err != nil {
+		return err
 	}
 	d.measureEnd(ctx, err)
 	return err
@@ -35,7 +34,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 		d.show(ctx, phaseStopping)
 	}
 	left := d.stopLeft(ctx)
-	in := StopTurnsInput{DeliberationID: d.key.WorkflowID, Reason: string(why)}
+	in := contract.StopTurnsInput{DeliberationID: d.key.WorkflowID, Reason: string(why)}
 	for _, w := range d.work {
 		for _, p := range w.running() {
 			in.Stop = append(in.Stop, p.handle)
@@ -54,7 +53,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why end) {
 	d.council = d.council.FailRest(whyUnfinished(why))
 }
 
-func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult) {
+func (d *deliberation) takeStopped(ctx workflow.Context, stopped contract.StopTurnsResult) {
 	for _, w := range d.work {
 		agent := w.turn.Agent().ID()
 		for _, p := range w.running() {
@@ -64,7 +63,7 @@ func (d *deliberation) takeStopped(ctx workflow.Context, stopped StopTurnsResult
 			}
 			told := d.council.Has(agent)
 			d.take(ctx, w, p, outcome.Domain())
-			if told && workflow.GetVersion(ctx, versionTellOnce, workflow.DefaultVersion, 1) == 1 {
+			if told {
 				continue
 			}
 			if d.council.Has(agent) {
@@ -86,12 +85,12 @@ func whyUnfinished(why end) domain.TurnFailure {
 }
 
 // conclude ranks, tells and ends. The outcome is decided: a cancellation no longer changes it.
-func (d *deliberation) conclude(ctx workflow.Context, why end) (Result, error) {
+func (d *deliberation) conclude(ctx workflow.Context, why end) (contract.Result, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the outbox too
 	result, err := d.outcome(ctx, why)
 	d.measureEnd(ctx, err)
 	if shown := d.showEnd(ctx, err); shown != nil {
-		return Result{}, shown
+		return contract.Result{}, shown
 	}
 	d.announceEnd(ctx, result, err)
 
@@ -106,15 +105,15 @@ func (d *deliberation) conclude(ctx workflow.Context, why end) (Result, error) {
 }
 
 // outcome is the run's result or its error.
-func (d *deliberation) outcome(ctx workflow.Context, why end) (Result, error) {
+func (d *deliberation) outcome(ctx workflow.Context, why end) (contract.Result, error) {
 	if why == endCancelled {
 		d.close(ctx, domain.StatusCancelled)
 		d.failure = "cancelled"
-		return Result{}, temporal.NewCanceledError()
+		return contract.Result{}, temporal.NewCanceledError()
 	}
 	if !d.council.QuorumMet() {
 		d.close(ctx, domain.StatusFailed)
-		return Result{}, d.shortOfQuorum(why)
+		return contract.Result{}, d.shortOfQuorum(why)
 	}
 	d.close(ctx, domain.StatusCompleted)
 	result := d.result(why)
@@ -141,25 +140,25 @@ func (d *deliberation) shortOfQuorum(why end) error {
 		message += fmt.Sprintf("; %s: %s: %s", failure.AgentID(), failure.Kind(), failure.Message())
 	}
 	d.failure, _ = domain.CutEncoded(message, domain.MaxMessage)
-	return failed(kind, d.failure, FailureDetails{
+	return failed(kind, d.failure, contract.FailureDetails{
 		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Phase: phase,
-		Failures: failuresOf(ranked.Failures()), Usage: totalUsageOf(d.council),
+		Failures: contract.AgentFailuresOf(ranked.Failures()), Usage: contract.TotalUsageOf(d.council),
 	})
 }
 
-func (d *deliberation) result(why end) Result {
+func (d *deliberation) result(why end) contract.Result {
 	ranked := d.council.Rank()
-	results := resultsOf(ranked)
-	reason := StoppedDecided
+	results := contract.ResultsOf(ranked)
+	reason := contract.StoppedDecided
 	if why.unfinished() {
-		reason = StoppedDeadline
+		reason = contract.StoppedDeadline
 	}
-	return Result{
+	return contract.Result{
 		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Status: domain.StatusCompleted,
-		RankingBasis: RankingSelf, Degraded: ranked.Degraded(), BestResult: &results[0], Results: results,
-		Failures: failuresOf(ranked.Failures()), TotalAgents: ranked.Total(), CompletedAgents: ranked.Completed(),
+		RankingBasis: contract.RankingSelf, Degraded: ranked.Degraded(), BestResult: &results[0], Results: results,
+		Failures: contract.AgentFailuresOf(ranked.Failures()), TotalAgents: ranked.Total(), CompletedAgents: ranked.Completed(),
 		FailedAgents: ranked.Failed(), AverageScore: ranked.AverageScore(), HasFailures: ranked.Failed() > 0,
-		StopReason: reason, Usage: totalUsageOf(d.council), StartedAt: d.started, CompletedAt: d.closed,
+		StopReason: reason, Usage: contract.TotalUsageOf(d.council), StartedAt: d.started, CompletedAt: d.closed,
 		ExecutionTimeMS: d.closed.Sub(d.started).Milliseconds(),
 	}
 }
@@ -173,7 +172,7 @@ func (d *deliberation) forget(ctx workflow.Context) func() error {
 	if len(finished) == 0 {
 		return nil
 	}
-	in := StopTurnsInput{DeliberationID: d.key.WorkflowID, Forget: finished}
+	in := contract.StopTurnsInput{DeliberationID: d.key.WorkflowID, Forget: finished}
 	forgotten := StopTurns.call(ctx, forgetWithin, "forget · "+domain.Count(len(finished), "turn"), in)
 	return func() error {
 		_, err := forgotten.get(ctx)

@@ -10,23 +10,24 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false))
 
-	result, err := s.run(council(3))
+	result, err := s.run(fakes.Council(3))
 
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
 	require.True(t, result.HasFailures)
 	require.Equal(t, []int{3, 2, 1}, []int{result.TotalAgents, result.CompletedAgents, result.FailedAgents})
-	require.Equal(t, []workflows.AgentFailure{{
+	require.Equal(t, []contract.AgentFailure{{
 		AgentID: "agent-2", ErrorType: domain.ModelRejected, Message: "it broke", Attempts: 1,
 	}}, result.Failures)
-	require.Equal(t, workflows.StoppedDecided, result.StopReason)
+	require.Equal(t, contract.StoppedDecided, result.StopReason)
 	require.Len(t, s.ray.forgotten, 3, "what failed on Ray may be forgotten there too")
 }
 
@@ -36,7 +37,7 @@ func TestDeliberation_EqualScoresKeepTheOrderOfTheRequest(t *testing.T) {
 	s.ray.agents["agent-2"] = replies(answer("quick", 0.5))
 	s.ray.agents["agent-3"] = replies(answer("better", 0.6).in(time.Second))
 
-	result, err := s.run(council(3))
+	result, err := s.run(fakes.Council(3))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"better", "slow", "quick"}, []string{
@@ -58,7 +59,7 @@ func TestDeliberation_NeedsItsQuorum(t *testing.T) {
 			s := newStage(t)
 			s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false))
 
-			_, err := s.run(quorum(council(3), test.quorum))
+			_, err := s.run(quorum(fakes.Council(3), test.quorum))
 
 			if test.met {
 				require.NoError(t, err)
@@ -80,7 +81,7 @@ func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
 	s.ray.agents["agent-2"] = script{never()}
 	begin := s.env.Now()
 
-	_, err := s.run(timeout(council(2), 30))
+	_, err := s.run(timeout(fakes.Council(2), 30))
 
 	kind, message, details := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
@@ -99,12 +100,12 @@ func TestDeliberation_RanksWhatIsCompleteAtItsDeadline(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-2"] = script{never()}
 
-	result, err := s.run(timeout(council(3), 30))
+	result, err := s.run(timeout(fakes.Council(3), 30))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
 	require.True(t, result.Degraded)
-	require.Equal(t, workflows.StoppedDeadline, result.StopReason)
+	require.Equal(t, contract.StoppedDeadline, result.StopReason)
 	require.Equal(t, domain.StillRunning, result.Failures[0].ErrorType)
 	require.Len(t, s.ray.stopped[0].Stop, 1, "only what still runs is stopped")
 	require.Equal(t, int64(30_000), result.ExecutionTimeMS)
@@ -115,7 +116,7 @@ func TestDeliberation_ATurnThatCompletedJustBeforeTheStopCounts(t *testing.T) {
 	best := answer("just in time", 0.99).out
 	s.ray.agents["agent-2"] = script{{reply: never().reply, atStop: &best}}
 
-	result, err := s.run(timeout(council(2), 30))
+	result, err := s.run(timeout(fakes.Council(2), 30))
 
 	require.NoError(t, err)
 	require.False(t, result.Degraded)
@@ -128,13 +129,13 @@ func TestDeliberation_ATurnThatCompletedJustBeforeTheStopCounts(t *testing.T) {
 
 func TestDeliberation_TheDeadlineRunsFromTheFirstAcceptance(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: 100 * time.Second}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: 100 * time.Second}}
 	s.ray.agents["agent-1"] = replies(answer("after the queue", 0.5).in(29 * time.Second))
 
-	result, err := s.run(timeout(council(1), 30))
+	result, err := s.run(timeout(fakes.Council(1), 30))
 
 	require.NoError(t, err)
-	require.Equal(t, workflows.StoppedDecided, result.StopReason)
+	require.Equal(t, contract.StoppedDecided, result.StopReason)
 	require.Equal(t, int64(129_000), result.ExecutionTimeMS)
 	require.Equal(t, 90, s.ray.submitted[0].RunSeconds)
 	require.Equal(t, 3630, s.ray.submitted[0].KeepSeconds)
@@ -153,13 +154,13 @@ func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.ray.submit = []reply[workflows.SubmitTurnsResult]{{
-				out: workflows.SubmitTurnsResult{Refusal: test.refusal}, err: test.err, after: time.Hour,
+			s.ray.submit = []reply[contract.SubmitTurnsResult]{{
+				out: contract.SubmitTurnsResult{Refusal: test.refusal}, err: test.err, after: time.Hour,
 			}}
-			var queued workflows.Status
+			var queued contract.Status
 			s.at(time.Minute, func() { queued = s.status() })
 
-			_, err := s.run(council(2))
+			_, err := s.run(fakes.Council(2))
 
 			kind, message, details := failed(t, err)
 			require.Equal(t, domain.DeadlineExceeded, kind)
@@ -178,9 +179,9 @@ func TestDeliberation_FailsWithTheKindOfAFatalSubmit(t *testing.T) {
 	for _, kind := range []domain.FailureKind{domain.RayDenied, domain.URLNotAllowed, domain.TurnRejected} {
 		t.Run(string(kind), func(t *testing.T) {
 			s := newStage(t)
-			s.ray.submit = []reply[workflows.SubmitTurnsResult]{{err: fatal(kind)}}
+			s.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(kind)}}
 
-			_, err := s.run(council(2))
+			_, err := s.run(fakes.Council(2))
 
 			got, message, details := failed(t, err)
 			require.Equal(t, domain.DeliberationFailed, got)
@@ -193,20 +194,20 @@ func TestDeliberation_FailsWithTheKindOfAFatalSubmit(t *testing.T) {
 
 func TestDeliberation_StopsATurnWhoseAgentWasGivenUp(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(reply[workflows.TurnOutcome]{err: fatal("WorkerBroken")})
+	s.ray.agents["agent-1"] = replies(reply[contract.TurnOutcome]{err: fatal("WorkerBroken")})
 
-	result, err := s.run(council(2))
+	result, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
 	require.Len(t, s.ray.stopped, 1)
 	require.Len(t, s.ray.stopped[0].Stop, 1)
-	require.Equal(t, turnID(t, s, council(2), "agent-1", 1), s.ray.stopped[0].Stop[0].TurnID)
+	require.Equal(t, turnID(t, s, fakes.Council(2), "agent-1", 1), s.ray.stopped[0].Stop[0].TurnID)
 }
 
 func TestDeliberation_AsksTheStopForNoMoreThanAPayloadHolds(t *testing.T) {
 	s := newStage(t)
-	request := timeout(council(16), 60)
+	request := timeout(fakes.Council(16), 60)
 	for _, agent := range request.Agents {
 		s.ray.agents[agent.AgentID] = append(replies(unreachable(), unreachable()), never())
 	}
@@ -223,7 +224,7 @@ func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelRejected, false))
 	s.ray.agents["agent-1"][0].out.Message = strings.Repeat("<", 3000)
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	_, message, details := failed(t, err)
 	require.LessOrEqual(t, domain.EncodedSize(message), 2<<10)
@@ -232,7 +233,7 @@ func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
 }
 
 func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
-	tests := map[string]reply[workflows.StopTurnsResult]{
+	tests := map[string]reply[contract.StopTurnsResult]{
 		"because Ray is away":            {err: errors.New("connection refused")},
 		"because nobody answers in 20 s": {err: temporal.NewTimeoutError(3, nil), after: 20 * time.Second},
 	}
@@ -245,10 +246,10 @@ func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
 			}
 			begin := s.env.Now()
 
-			result, err := s.runBesidesRay(timeout(council(2), 30))
+			result, err := s.runBesidesRay(timeout(fakes.Council(2), 30))
 
 			require.NoError(t, err)
-			require.Equal(t, workflows.StoppedDeadline, result.StopReason)
+			require.Equal(t, contract.StoppedDeadline, result.StopReason)
 			require.LessOrEqual(t, s.env.Now().Sub(begin), 60*time.Second)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // stories are the workflows, and the surroundings that an Opening records.
@@ -14,14 +15,14 @@ type stories struct{ environment domain.Environment }
 
 // Deliberation puts the request's task to its council and ranks the proposals. It ends once, with the
 // result or with InvalidRequest, DeliberationFailed, DeadlineExceeded or a cancellation.
-func (s stories) Deliberation(ctx workflow.Context, request Request) (Result, error) {
+func (s stories) Deliberation(ctx workflow.Context, request contract.Request) (contract.Result, error) {
 	d, err := begin(ctx)
 	if err != nil {
-		return Result{}, err
+		return contract.Result{}, err
 	}
 	d.environment = s.environment
 	if err := d.open(ctx, request); err != nil {
-		return Result{}, err
+		return contract.Result{}, err
 	}
 
 	end := d.deliberate(ctx)
@@ -42,11 +43,12 @@ type deliberation struct {
 	council     domain.Council
 	cluster     string // where the next attempts go
 	work        []*work
-	moves       int      // from cluster to cluster
-	abandoned   []placed // on clusters that were gone
-	attended    []string // clusters on which these are being stopped
-	forgettable []Handle // outcomes of these
-	news        *news
+	moves       int         // from cluster to cluster
+	abandoned   []placed    // on clusters that were gone
+	attended    []string    // clusters on which these are being stopped
+	forgettable []contract. // outcomes of these
+			Handle
+	news *news
 
 	status     domain.DeliberationStatus
 	phase      string
@@ -56,7 +58,7 @@ type deliberation struct {
 	accepted   bool
 	deadline   time.Time
 	closed     time.Time
-	best       *AgentResult
+	best       *contract.AgentResult
 	failure    string
 }
 
@@ -83,7 +85,7 @@ func begin(ctx workflow.Context) (*deliberation, error) {
 }
 
 // open reads the request and the surroundings, once.
-func (d *deliberation) open(ctx workflow.Context, request Request) error {
+func (d *deliberation) open(ctx workflow.Context, request contract.Request) error {
 	opening, err := open(ctx, d.environment, request)
 	if err != nil {
 		return err
@@ -173,7 +175,7 @@ func (d *deliberation) submitAll(ctx workflow.Context) (end, bool) {
 }
 
 // queue waits for room on the cluster where the council is placed.
-func (d *deliberation) queue(ctx workflow.Context, giveUp time.Time) (SubmitTurnsResult, error) {
+func (d *deliberation) queue(ctx workflow.Context, giveUp time.Time) (contract.SubmitTurnsResult, error) {
 	d.waitingFor = d.cluster
 	patience := max(time.Second, giveUp.Sub(workflow.Now(ctx)))
 	return d.submit(ctx, SubmitTurns, d.work, patience, d.request.Constraints().Timeout())

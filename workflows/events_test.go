@@ -13,19 +13,21 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var (
 	errNATS = errors.New("nats: no servers available")
-	stored  = reply[workflows.PublishEventsResult]{}
+	stored  = reply[contract.PublishEventsResult]{}
 )
 
 // away misses so many tries.
-func away(calls int) func(int) reply[workflows.PublishEventsResult] {
-	return func(call int) reply[workflows.PublishEventsResult] {
+func away(calls int) func(int) reply[contract.PublishEventsResult] {
+	return func(call int) reply[contract.PublishEventsResult] {
 		if call <= calls {
-			return reply[workflows.PublishEventsResult]{err: errNATS}
+			return reply[contract.PublishEventsResult]{err: errNATS}
 		}
 		return stored
 	}
@@ -35,11 +37,11 @@ func TestEvents_AreNumberedAndStoredOnceInOrder(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(answer("first", 0.5).in(2 * time.Second))
 	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false).in(time.Second))
-	s.nats.says = func(call int) reply[workflows.PublishEventsResult] {
-		return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 2]}
+	s.nats.says = func(call int) reply[contract.PublishEventsResult] {
+		return reply[contract.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 2]}
 	}
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, []domain.EventKind{
@@ -58,10 +60,10 @@ func TestEvents_AreNumberedAndStoredOnceInOrder(t *testing.T) {
 func TestEvents_CarryTheDescriptionOnce(t *testing.T) {
 	s := newStage(t)
 
-	_, err := s.run(council(3))
+	_, err := s.run(fakes.Council(3))
 
 	require.NoError(t, err)
-	description := council(3).TaskDescription
+	description := fakes.Council(3).TaskDescription
 	given := 0
 	for _, in := range s.nats.inputs {
 		given += strings.Count(encode(t, in), description)
@@ -82,18 +84,18 @@ func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
 		s.ray.agents[fmt.Sprintf("agent-%d", i+1)] = replies(answer(strings.Repeat("x", 40<<10), 0.5))
 	}
 
-	result, err := s.run(council(16))
+	result, err := s.run(fakes.Council(16))
 
 	require.NoError(t, err)
 	require.Len(t, result.Results, 16)
 	last := s.nats.stored[len(s.nats.stored)-1]
 	require.Equal(t, domain.EventCompleted, last.Kind)
 	require.Less(t, len(last.Data), 512<<10)
-	var board workflows.ScoreboardEvent
+	var board contract.ScoreboardEvent
 	require.NoError(t, json.Unmarshal(last.Data, &board))
-	require.Equal(t, workflows.ResultRef{WorkflowID: deliberationID, RunID: runID}, board.ResultRef)
+	require.Equal(t, contract.ResultRef{WorkflowID: deliberationID, RunID: runID}, board.ResultRef)
 	require.Len(t, board.Scores, 16)
-	require.Equal(t, workflows.EventScore{Rank: 1, AgentID: "agent-1", Score: 0.5}, board.Scores[0])
+	require.Equal(t, contract.EventScore{Rank: 1, AgentID: "agent-1", Score: 0.5}, board.Scores[0])
 	for _, in := range s.nats.inputs {
 		require.Less(t, len(encode(t, in)), payload)
 	}
@@ -101,17 +103,17 @@ func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
 
 func TestEvents_DontHoldUpTheResult(t *testing.T) {
 	tests := map[string]struct {
-		nats   func(call int) reply[workflows.PublishEventsResult]
+		nats   func(call int) reply[contract.PublishEventsResult]
 		ends   time.Duration
 		outbox bool
 	}{
 		"a publisher that answers late is waited for up to two seconds": {
-			nats: func(int) reply[workflows.PublishEventsResult] { return stored.in(500 * time.Millisecond) },
+			nats: func(int) reply[contract.PublishEventsResult] { return stored.in(500 * time.Millisecond) },
 			ends: 1500 * time.Millisecond,
 		},
 		"a NATS that comes back within two seconds needs no outbox": {
-			nats: func(call int) reply[workflows.PublishEventsResult] {
-				return reply[workflows.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 1]}
+			nats: func(call int) reply[contract.PublishEventsResult] {
+				return reply[contract.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 1]}
 			},
 			ends: 2 * time.Second,
 		},
@@ -120,7 +122,7 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			ends: 2 * time.Second, outbox: true,
 		},
 		"a NATS that never answers leaves the events to the outbox": {
-			nats: func(call int) reply[workflows.PublishEventsResult] {
+			nats: func(call int) reply[contract.PublishEventsResult] {
 				if call == 1 {
 					return stored.in(forever)
 				}
@@ -133,12 +135,12 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.nats.says = test.nats
-			var left []workflows.EventRecord
+			var left []contract.EventRecord
 			begun := s.env.Now()
 			var handedOver time.Time // to what goes on when the run has ended
-			s.onOutbox(func(in workflows.OutboxInput) { left, handedOver = in.Events, s.env.Now() })
+			s.onOutbox(func(in contract.OutboxInput) { left, handedOver = in.Events, s.env.Now() })
 
-			result, err := s.run(council(1))
+			result, err := s.run(fakes.Council(1))
 
 			require.NoError(t, err)
 			require.Equal(t, domain.StatusCompleted, result.Status)
@@ -166,10 +168,10 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 func TestEvents_ThatNobodyWantsHoldUpNothing(t *testing.T) {
 	s := newStage(t)
 	s.settings.Events = false
-	s.onOutbox(func(workflows.OutboxInput) { require.Fail(t, "an outbox") })
+	s.onOutbox(func(contract.OutboxInput) { require.Fail(t, "an outbox") })
 	begun := s.env.Now()
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Less(t, s.env.Now().Sub(begun), 10*time.Millisecond)
@@ -187,12 +189,12 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 	for name, id := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: workflows.DefaultTaskQueue})
+			s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: contract.DefaultTaskQueue})
 			s.nats.says = away(4)
 			var outbox string
 			s.onOutboxID(func(id string) { outbox = id })
 
-			_, err := s.run(council(1))
+			_, err := s.run(fakes.Council(1))
 
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(outbox), 255, "as SQL databases have it")
@@ -206,16 +208,16 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 
 func TestOutbox_PublishesWhatIsLeftInOrderAndInBatches(t *testing.T) {
 	s := newStage(t)
-	in := workflows.OutboxInput{}
+	in := contract.OutboxInput{}
 	for i := range 30 {
-		in.Events = append(in.Events, workflows.EventRecord{
+		in.Events = append(in.Events, contract.EventRecord{
 			ID: domain.EventID(deliberationID, runID, i+1, domain.EventAgentCompleted), Kind: domain.EventAgentCompleted,
 			DeliberationID: deliberationID, At: s.env.Now().UTC(), Data: json.RawMessage(`"` + strings.Repeat("x", 60<<10) + `"`),
 		})
 	}
 	s.nats.says = away(8)
 
-	s.env.ExecuteWorkflow(workflows.DeliberationOutboxName, in)
+	s.env.ExecuteWorkflow(contract.DeliberationOutboxName, in)
 
 	require.NoError(t, s.env.GetWorkflowError())
 	require.Equal(t, in.Events, s.nats.stored)
@@ -227,7 +229,7 @@ func TestOutbox_PublishesWhatIsLeftInOrderAndInBatches(t *testing.T) {
 
 func TestOutbox_HasNothingToDoWithoutEvents(t *testing.T) {
 	s := newStage(t)
-	s.env.ExecuteWorkflow(workflows.DeliberationOutboxName, workflows.OutboxInput{})
+	s.env.ExecuteWorkflow(contract.DeliberationOutboxName, contract.OutboxInput{})
 	require.NoError(t, s.env.GetWorkflowError())
 	require.Empty(t, s.nats.inputs)
 }

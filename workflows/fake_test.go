@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // forever is longer than any deliberation.
@@ -70,47 +70,47 @@ type fakeRay struct {
 
 	mu      sync.Mutex
 	agents  map[string]script
-	submit  []reply[workflows.SubmitTurnsResult] // for the calls in order, then every turn is accepted
-	refuses []domain.TurnID                      // turns that were stopped before they came
-	gone    func(cluster string) bool            // clusters that can't be asked to stop anything
-	stop    []reply[workflows.StopTurnsResult]   // for the calls in order, then every turn is stopped
+	submit  []reply[contract.SubmitTurnsResult] // for the calls in order, then every turn is accepted
+	refuses []domain.TurnID                     // turns that were stopped before they came
+	gone    func(cluster string) bool           // clusters that can't be asked to stop anything
+	stop    []reply[contract.StopTurnsResult]   // for the calls in order, then every turn is stopped
 
-	submitted []workflows.SubmitTurnsInput
-	awaited   []workflows.AwaitTurnInput
-	stopped   []workflows.StopTurnsInput
-	forgotten []workflows.Handle
-	said      []workflows.StopTurnsResult
-	turns     map[domain.TurnID]workflows.TurnRef
+	submitted []contract.SubmitTurnsInput
+	awaited   []contract.AwaitTurnInput
+	stopped   []contract.StopTurnsInput
+	forgotten []contract.Handle
+	said      []contract.StopTurnsResult
+	turns     map[domain.TurnID]contract.TurnRef
 	ended     map[domain.TurnID]bool
 }
 
 func newFakeRay(p pace) *fakeRay {
 	return &fakeRay{
 		pace: p, agents: map[string]script{}, gone: func(string) bool { return false },
-		turns: map[domain.TurnID]workflows.TurnRef{}, ended: map[domain.TurnID]bool{},
+		turns: map[domain.TurnID]contract.TurnRef{}, ended: map[domain.TurnID]bool{},
 	}
 }
 
 // accepted is what the app says to a submission that it has room for.
-func accepted(in workflows.SubmitTurnsInput) workflows.SubmitTurnsResult {
-	result := workflows.SubmitTurnsResult{}
+func accepted(in contract.SubmitTurnsInput) contract.SubmitTurnsResult {
+	result := contract.SubmitTurnsResult{}
 	for _, turn := range in.Turns {
-		result.Handles = append(result.Handles, workflows.Handle{
+		result.Handles = append(result.Handles, contract.Handle{
 			TurnID: turn.TurnID, Cluster: in.Cluster, Runner: "runner/a/0", Incarnation: "1",
 		})
 	}
 	return result
 }
 
-func (f *fakeRay) SubmitTurns(ctx context.Context, in workflows.SubmitTurnsInput) (workflows.SubmitTurnsResult, error) {
+func (f *fakeRay) SubmitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	return hold(ctx, f.pace, f.place(in), nothing)
 }
 
-func (f *fakeRay) place(in workflows.SubmitTurnsInput) reply[workflows.SubmitTurnsResult] {
+func (f *fakeRay) place(in contract.SubmitTurnsInput) reply[contract.SubmitTurnsResult] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.submitted = append(f.submitted, in)
-	said := reply[workflows.SubmitTurnsResult]{out: accepted(in)}
+	said := reply[contract.SubmitTurnsResult]{out: accepted(in)}
 	if len(f.submit) > 0 {
 		said, f.submit = f.submit[0], f.submit[1:]
 	}
@@ -123,7 +123,7 @@ func (f *fakeRay) place(in workflows.SubmitTurnsInput) reply[workflows.SubmitTur
 	for _, turn := range in.Turns {
 		if slices.Contains(f.refuses, turn.TurnID) {
 			said.out.Cancelled = append(said.out.Cancelled, turn.TurnID)
-			said.out.Handles = slices.DeleteFunc(said.out.Handles, func(h workflows.Handle) bool { return h.TurnID == turn.TurnID })
+			said.out.Handles = slices.DeleteFunc(said.out.Handles, func(h contract.Handle) bool { return h.TurnID == turn.TurnID })
 			continue
 		}
 		f.turns[turn.TurnID] = turn
@@ -131,7 +131,7 @@ func (f *fakeRay) place(in workflows.SubmitTurnsInput) reply[workflows.SubmitTur
 	return said
 }
 
-func (f *fakeRay) AwaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (workflows.TurnOutcome, error) {
+func (f *fakeRay) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 	f.mu.Lock()
 	f.awaited = append(f.awaited, in)
 	turn := f.turns[in.Handle.TurnID]
@@ -147,28 +147,28 @@ func (f *fakeRay) AwaitTurn(ctx context.Context, in workflows.AwaitTurnInput) (w
 	})
 }
 
-func (f *fakeRay) StopTurns(ctx context.Context, in workflows.StopTurnsInput) (workflows.StopTurnsResult, error) {
+func (f *fakeRay) StopTurns(ctx context.Context, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
 	return hold(ctx, f.pace, f.end(in), nothing)
 }
 
-func (f *fakeRay) end(in workflows.StopTurnsInput) reply[workflows.StopTurnsResult] {
+func (f *fakeRay) end(in contract.StopTurnsInput) reply[contract.StopTurnsResult] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forgotten = append(f.forgotten, in.Forget...)
 	if len(in.Stop) == 0 {
-		return reply[workflows.StopTurnsResult]{}
+		return reply[contract.StopTurnsResult]{}
 	}
 	if f.gone(in.Stop[0].Cluster) {
-		return reply[workflows.StopTurnsResult]{err: errors.New("connection refused")}
+		return reply[contract.StopTurnsResult]{err: errors.New("connection refused")}
 	}
 	f.stopped = append(f.stopped, in)
-	said := reply[workflows.StopTurnsResult]{}
+	said := reply[contract.StopTurnsResult]{}
 	if len(f.stop) > 0 {
 		if said, f.stop = f.stop[0], f.stop[1:]; said.err != nil || said.after == forever {
 			return said
 		}
 	}
-	said.out = workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{}}
+	said.out = contract.StopTurnsResult{Outcomes: map[domain.TurnID]contract.TurnOutcome{}}
 	for _, handle := range in.Stop {
 		f.ended[handle.TurnID] = true
 		said.out.Outcomes[handle.TurnID] = stoppedByUs
@@ -199,16 +199,16 @@ type fakeNATS struct {
 	pace
 
 	mu     sync.Mutex
-	says   func(call int) reply[workflows.PublishEventsResult] // nil = stores at once
-	inputs []workflows.PublishEventsInput
-	stored []workflows.EventRecord
+	says   func(call int) reply[contract.PublishEventsResult] // nil = stores at once
+	inputs []contract.PublishEventsInput
+	stored []contract.EventRecord
 	ids    map[string]bool
 }
 
-func (f *fakeNATS) PublishEvents(ctx context.Context, in workflows.PublishEventsInput) (workflows.PublishEventsResult, error) {
+func (f *fakeNATS) PublishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	f.mu.Lock()
 	f.inputs = append(f.inputs, in)
-	said := reply[workflows.PublishEventsResult]{out: workflows.PublishEventsResult{Stored: len(in.Events)}}
+	said := reply[contract.PublishEventsResult]{out: contract.PublishEventsResult{Stored: len(in.Events)}}
 	if f.says != nil {
 		said = f.says(len(f.inputs))
 	}
@@ -240,12 +240,12 @@ type fakeVisibility struct {
 	pace
 
 	mu     sync.Mutex
-	says   []reply[workflows.CountResult]
+	says   []reply[contract.CountResult]
 	counts int
-	asked  []workflows.CountInput
+	asked  []contract.CountInput
 }
 
-func (f *fakeVisibility) CountDeliberations(ctx context.Context, in workflows.CountInput) (workflows.CountResult, error) {
+func (f *fakeVisibility) CountDeliberations(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
 	f.mu.Lock()
 	f.counts++
 	f.asked = append(f.asked, in)

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Names of the metrics that deliberations count, beside the SDK's. A replay counts nothing again, and no
@@ -52,5 +53,5 @@ func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
 	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
 	ended.Counter(MetricDeliberations).Inc(1)
 	ended.Timer(MetricDeliberationDuration).Record(d.closed.Sub(d.started))
-	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(totalUsageOf(d.council).WastedTokens))
+	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council).WastedTokens))
 }

@@ -7,24 +7,25 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Opening is the first thing that a run records: the checked request, or its faults, and what the run
 // needs to know of its surroundings. A replay reads it back, so neither a changed configuration nor a
 // stricter rule can break a deliberation that runs. It travels in histories: append only.
 type Opening struct {
-	Faults       []string           `json:"faults,omitempty"`
-	Request      *NormalisedRequest `json:"request,omitempty"`
-	AnswerBytes  int                `json:"answer_bytes,omitempty"` // of each agent, in JSON
-	Attributes   []string           `json:"attributes,omitempty"`   // search attributes that the namespace has
-	Events       bool               `json:"events,omitempty"`
-	Cluster      string             `json:"cluster,omitempty"`
-	Clusters     []string           `json:"clusters,omitempty"`      // where it may go besides; none: it stays
-	GraceSeconds int                `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
+	Faults       []string                    `json:"faults,omitempty"`
+	Request      *contract.NormalisedRequest `json:"request,omitempty"`
+	AnswerBytes  int                         `json:"answer_bytes,omitempty"` // of each agent, in JSON
+	Attributes   []string                    `json:"attributes,omitempty"`   // search attributes that the namespace has
+	Events       bool                        `json:"events,omitempty"`
+	Cluster      string                      `json:"cluster,omitempty"`
+	Clusters     []string                    `json:"clusters,omitempty"`      // where it may go besides; none: it stays
+	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
 }
 
 // open records the Opening, or reads it back.
-func open(ctx workflow.Context, environment domain.Environment, request Request) (Opening, error) {
+func open(ctx workflow.Context, environment domain.Environment, request contract.Request) (Opening, error) {
 	var opening Opening
 	encoded := workflow.SideEffect(ctx, func(workflow.Context) any { return newOpening(environment, request) })
 	if err := encoded.Get(&opening); err != nil {
@@ -33,23 +34,20 @@ func open(ctx workflow.Context, environment domain.Environment, request Request)
 	return opening, nil
 }
 
-func newOpening(environment domain.Environment, request Request) (opening Opening) {
+func newOpening(environment domain.Environment, request contract.Request) (opening Opening) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			opening = refused(fmt.Errorf("request: could not be read: %v", cause))
 		}
 	}()
 	settings := environment.Settings()
-	normalised, faults := request.read()
-	if fault := settings.Allow.Check(normalised.spec.VLLMURL); fault != "" && !faults.at("vllm_url") {
-		faults.Add("vllm_url", "%s", fault)
-	}
-	if err := faults.OrNil(); err != nil {
+	normalised, err := request.NormaliseFor(settings.Allow)
+	if err != nil {
 		return refused(err)
 	}
 	return Opening{
 		Request:      &normalised,
-		AnswerBytes:  domain.AnswerMaximum(len(normalised.spec.Agents)),
+		AnswerBytes:  domain.AnswerMaximum(len(normalised.Domain().Agents())),
 		Attributes:   settings.Attributes,
 		Events:       settings.Events,
 		Cluster:      domain.Place(settings.Clusters),

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 type fixed domain.Settings
@@ -29,7 +30,7 @@ func FuzzOpening(f *testing.F) {
 	}
 	environment := fixed{Clusters: []domain.ClusterState{{Name: "local"}}, Grace: time.Second, Events: true}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		opening := newOpening(environment, RequestText(text))
+		opening := newOpening(environment, contract.RequestText(text))
 		recorded, err := json.Marshal(opening)
 		require.NoError(t, err)
 		require.Less(t, len(recorded), 2_000_000)

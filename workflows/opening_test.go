@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
@@ -24,22 +27,22 @@ func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
 		"a text":   {`"x"`, `request: must be an object, got "x"`},
 		"a number": {"7", "request: must be an object, got 7"},
 		"two faults": {
-			string(edited(t, map[string]string{"role": "7", "constraints.timeout_seconds": "0"})),
+			string(fakes.EditedRequest(t, map[string]string{"role": "7", "constraints.timeout_seconds": "0"})),
 			"role: must be a string, got 7; constraints.timeout_seconds: must be 1..86400, got 0",
 		},
 		"600 KiB": {
-			string(edited(t, map[string]string{"task_description": quoted(strings.Repeat("x", 600<<10))})),
+			string(fakes.EditedRequest(t, map[string]string{"task_description": strconv.Quote(strings.Repeat("x", 600<<10))})),
 			"task_description: must be at most 262144 bytes in JSON, got 614400; request: must be at most 524288 bytes in JSON, got 614819",
 		},
-		"more than fifty faults": {strings.Replace(legal, "{", `{"x-first":0`+many.String()+",", 1), "; and 10 more"},
+		"more than fifty faults": {strings.Replace(fakes.LegalRequest, "{", `{"x-first":0`+many.String()+",", 1), "; and 10 more"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			shown := ""
-			s.onMemo(func(memo map[string]any) { shown, _ = memo[workflows.MemoError].(string) })
+			s.onMemo(func(memo map[string]any) { shown, _ = memo[contract.MemoError].(string) })
 
-			_, err := s.run(workflows.RequestText([]byte(test.text)))
+			_, err := s.run(contract.RequestText([]byte(test.text)))
 
 			kind, message, _ := failed(t, err)
 			require.Equal(t, domain.InvalidRequest, kind)
@@ -51,7 +54,7 @@ func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
 			status := s.status()
 			require.Equal(t, domain.StatusFailed, status.Status)
 			require.Equal(t, message, *status.ErrorMessage)
-			require.Equal(t, "FAILED", ask[workflows.Job](s, workflows.QueryJob).Status)
+			require.Equal(t, "FAILED", ask[contract.Job](s, contract.QueryJob).Status)
 			require.Contains(t, s.details(), "InvalidRequest")
 		})
 	}
@@ -59,7 +62,7 @@ func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
 
 func TestOpening_RefusesARunWithoutInput(t *testing.T) {
 	s := newStage(t)
-	s.env.ExecuteWorkflow(workflows.DeliberationName)
+	s.env.ExecuteWorkflow(contract.DeliberationName)
 	kind, message, _ := failed(t, s.env.GetWorkflowError())
 	require.Equal(t, domain.InvalidRequest, kind)
 	require.Equal(t, "request: no input was given; it takes one JSON object", message)
@@ -71,7 +74,7 @@ func TestOpening_ChecksTheModelServerWithEverythingElse(t *testing.T) {
 	require.NoError(t, err)
 	s.settings.Allow = allow
 
-	_, err = s.run(workflows.RequestText(edited(t, map[string]string{"role": `""`})))
+	_, err = s.run(contract.RequestText(fakes.EditedRequest(t, map[string]string{"role": `""`})))
 
 	_, message, _ := failed(t, err)
 	require.Equal(t, "role: cannot be empty; vllm_url: is outside the allow-list (DELIBERATION_VLLM_ALLOW)", message)
@@ -79,7 +82,7 @@ func TestOpening_ChecksTheModelServerWithEverythingElse(t *testing.T) {
 
 func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
 	s := newStage(t)
-	request := council(1)
+	request := fakes.Council(1)
 	request.VLLMURL = "http://169.254.169.254/latest"
 
 	_, err := s.run(request)
@@ -97,7 +100,7 @@ func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
 		s.settings.Allow, _ = domain.NewAllowList([]string{"nowhere"})
 	})
 
-	_, err := s.run(council(64))
+	_, err := s.run(fakes.Council(64))
 
 	require.NoError(t, err)
 	require.Equal(t, "local", s.ray.submitted[1].Cluster)
@@ -117,7 +120,7 @@ func TestOpening_APanicIsAFaultOfTheRun(t *testing.T) {
 	env := s.env
 	workflows.Register(renamed{env}, broken{})
 
-	env.ExecuteWorkflow("Broken", council(1))
+	env.ExecuteWorkflow("Broken", fakes.Council(1))
 
 	kind, message, _ := failed(t, env.GetWorkflowError())
 	require.Equal(t, domain.InvalidRequest, kind)
@@ -128,7 +131,7 @@ func TestOpening_APanicIsAFaultOfTheRun(t *testing.T) {
 type renamed struct{ to workflows.Registry }
 
 func (r renamed) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
-	if options.Name == workflows.DeliberationName {
+	if options.Name == contract.DeliberationName {
 		r.to.RegisterWorkflowWithOptions(w, workflow.RegisterOptions{Name: "Broken"})
 	}
 }

@@ -4,15 +4,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-// OutboxInput is the events that a deliberation ended without.
-type OutboxInput struct {
-	Events []EventRecord `json:"events"`
-}
-
 // DeliberationOutbox publishes what a deliberation left, in order, for up to seven days.
-func (s stories) DeliberationOutbox(ctx workflow.Context, in OutboxInput) error {
+func (s stories) DeliberationOutbox(ctx workflow.Context, in contract.OutboxInput) error {
 	for left := in.Events; len(left) > 0; {
 		batch := nextBatch(left, "")
 		title := "publish · " + domain.Count(len(batch.Events), "event")

@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -24,33 +26,33 @@ func wire(t *testing.T) map[string]any {
 	t.Helper()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	text := "not finished"
-	normalised, err := workflows.RequestText(edited(t, map[string]string{
+	normalised, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{
 		"constraints.metadata": `{"team":"identity"}`, "agents.0.prompt_template": `"You are careful. <{role}>"`,
 	})).Normalise()
 	require.NoError(t, err)
-	handle := workflows.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
+	handle := contract.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
 	outcome := answer("Use a token bucket.", 0.82).out
 	outcome.Metadata = map[string]string{"submission_id": "tabc"}
-	best := workflows.AgentResult{
+	best := contract.AgentResult{
 		Rank: 1, AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.", Reasoning: "It is simple.",
-		Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 5},
+		Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 5},
 		Metadata: map[string]string{"submission_id": "tabc", "cluster": "local", "finish_reason": "stop"},
 	}
-	failed := workflows.AgentFailure{AgentID: "agent-2", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4}
-	usage := workflows.TotalUsage{PromptTokens: 20, CompletionTokens: 6, LLMCalls: 3, WastedTokens: 11}
-	record := workflows.EventRecord{
+	failed := contract.AgentFailure{AgentID: "agent-2", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4}
+	usage := contract.TotalUsage{PromptTokens: 20, CompletionTokens: 6, LLMCalls: 3, WastedTokens: 11}
+	record := contract.EventRecord{
 		ID: "deliberation-T-42/r/1-stream_start", Kind: domain.EventStreamStart, DeliberationID: deliberationID,
 		AgentID: "agent-1", At: at, Data: json.RawMessage(`{"role":"DEV"}`),
 	}
-	job := workflows.Job{
+	job := contract.Job{
 		JobID: "deliberation-T-42/r", Name: "deliberation T-42 (DEV)", Status: "RUNNING", SubmissionID: deliberationID,
 		Role: "DEV", TaskID: "T-42", StartTimeSeconds: at.Unix(), Runtime: "5m 30s",
 	}
-	stats := workflows.Stats{
+	stats := contract.Stats{
 		Total: 7, Active: 1, Completed: 2, Failed: 3, AverageMS: 2000, UptimeSeconds: 3600, Cancelled: 1, TimedOut: 1,
 		Terminated: 1, P50MS: 2000, P95MS: 2500, AsOf: at,
 	}
-	counted := workflows.CountResult{Stats: stats, AsOf: at, Jobs: []workflows.ActiveJob{{
+	counted := contract.CountResult{Stats: stats, AsOf: at, Jobs: []contract.ActiveJob{{
 		WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: at,
 	}}}
 	rolled := rolledUp(at)
@@ -61,81 +63,81 @@ func wire(t *testing.T) map[string]any {
 			Cluster: "local", GraceSeconds: 30,
 		},
 		"opening_refused": &workflows.Opening{Faults: []string{"task_id: cannot be empty"}},
-		"result": &workflows.Result{
-			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
-			Degraded: true, BestResult: &best, Results: []workflows.AgentResult{best}, Failures: []workflows.AgentFailure{failed},
+		"result": &contract.Result{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: []contract.AgentFailure{failed},
 			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.82, HasFailures: true,
-			StopReason: workflows.StoppedDecided, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+			StopReason: contract.StoppedDecided, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
 		},
-		"failure_details": &workflows.FailureDetails{
-			DeliberationID: deliberationID, TaskID: "T-42", Phase: "propose", Failures: []workflows.AgentFailure{failed}, Usage: usage,
+		"failure_details": &contract.FailureDetails{
+			DeliberationID: deliberationID, TaskID: "T-42", Phase: "propose", Failures: []contract.AgentFailure{failed}, Usage: usage,
 		},
-		"status": &workflows.Status{
+		"status": &contract.Status{
 			DeliberationID: deliberationID, Status: domain.StatusRunning, Phase: "propose", Round: 0, WaitingFor: "local",
-			Agents: []workflows.AgentStatus{{
+			Agents: []contract.AgentStatus{{
 				AgentID: "agent-1", Role: "DEV", Model: "qwen", State: domain.AgentSubmitted, Attempt: 1, SubmissionID: "tabc", Cluster: "local",
 			}},
 			StartedAt: &at, AsOf: at,
 		},
-		"status_closed": &workflows.Status{
-			DeliberationID: deliberationID, Status: domain.StatusFailed, Phase: "done", Agents: []workflows.AgentStatus{},
+		"status_closed": &contract.Status{
+			DeliberationID: deliberationID, Status: domain.StatusFailed, Phase: "done", Agents: []contract.AgentStatus{},
 			Result: &best, ErrorMessage: &text, StartedAt: &at, ClosedAt: &at, AsOf: at,
 		},
 		"job":         &job,
 		"stats":       &stats,
-		"active_jobs": &workflows.ActiveJobs{Jobs: []workflows.Job{job}, Total: 1, AsOf: at},
-		"stats_state": &workflows.StatsState{Since: at, Last: counted, RollUp: rolled},
-		"submit_turns_input": &workflows.SubmitTurnsInput{
+		"active_jobs": &contract.ActiveJobs{Jobs: []contract.Job{job}, Total: 1, AsOf: at},
+		"stats_state": &contract.StatsState{Since: at, Last: counted, RollUp: rolled},
+		"submit_turns_input": &contract.SubmitTurnsInput{
 			DeliberationID: deliberationID, OriginalRunID: "r", Request: &normalised, Cluster: "local",
-			Turns: []workflows.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
+			Turns: []contract.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
 		},
-		"submit_turns_result": &workflows.SubmitTurnsResult{
-			Handles: []workflows.Handle{handle}, Cancelled: []domain.TurnID{"tdef"}, Refusal: "503: runner_full",
+		"submit_turns_result": &contract.SubmitTurnsResult{
+			Handles: []contract.Handle{handle}, Cancelled: []domain.TurnID{"tdef"}, Refusal: "503: runner_full",
 		},
-		"await_turn_input":   &workflows.AwaitTurnInput{Handle: handle, AnswerBytes: 65536, GraceSeconds: 30},
+		"await_turn_input":   &contract.AwaitTurnInput{Handle: handle, AnswerBytes: 65536, GraceSeconds: 30},
 		"await_turn_result":  &outcome,
-		"await_turn_failure": &workflows.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelTimeout, Message: "slow", Retryable: true},
-		"stop_turns_input": &workflows.StopTurnsInput{
-			DeliberationID: deliberationID, Stop: []workflows.Handle{handle}, Forget: []workflows.Handle{handle}, AnswerBytes: 65536, Reason: "deadline",
+		"await_turn_failure": &contract.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelTimeout, Message: "slow", Retryable: true},
+		"stop_turns_input": &contract.StopTurnsInput{
+			DeliberationID: deliberationID, Stop: []contract.Handle{handle}, Forget: []contract.Handle{handle}, AnswerBytes: 65536, Reason: "deadline",
 		},
-		"stop_turns_result":     &workflows.StopTurnsResult{Outcomes: map[domain.TurnID]workflows.TurnOutcome{"tabc": outcome}},
-		"publish_events_input":  &workflows.PublishEventsInput{TaskDescription: "Add rate limiting", Events: []workflows.EventRecord{record}},
-		"publish_events_result": &workflows.PublishEventsResult{Stored: 1},
-		"outbox_input":          &workflows.OutboxInput{Events: []workflows.EventRecord{record}},
-		"count_input":           &workflows.CountInput{RollUp: rolled},
-		"count_result":          &workflows.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},
-		"submit_progress":       &workflows.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
-		"await_progress":        &workflows.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
-		"event_started": &workflows.StartedEvent{
+		"stop_turns_result":     &contract.StopTurnsResult{Outcomes: map[domain.TurnID]contract.TurnOutcome{"tabc": outcome}},
+		"publish_events_input":  &contract.PublishEventsInput{TaskDescription: "Add rate limiting", Events: []contract.EventRecord{record}},
+		"publish_events_result": &contract.PublishEventsResult{Stored: 1},
+		"outbox_input":          &contract.OutboxInput{Events: []contract.EventRecord{record}},
+		"count_input":           &contract.CountInput{RollUp: rolled},
+		"count_result":          &contract.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},
+		"submit_progress":       &contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
+		"await_progress":        &contract.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
+		"event_started": &contract.StartedEvent{
 			DeliberationID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", StoryID: "S-7", PlanID: "P-3",
-			Status: domain.StatusRunning, Agents: []workflows.EventAgent{{AgentID: "agent-1", Role: "DEV", Model: "qwen"}}, StartedAt: at,
+			Status: domain.StatusRunning, Agents: []contract.EventAgent{{AgentID: "agent-1", Role: "DEV", Model: "qwen"}}, StartedAt: at,
 		},
-		"event_stream_start": &workflows.StreamStartEvent{
+		"event_stream_start": &contract.StreamStartEvent{
 			TaskDescription: "Add rate limiting", Role: "DEV", Status: "streaming", Model: "qwen", DeliberationID: deliberationID, AgentID: "agent-1",
 		},
-		"event_agent_completed": &workflows.AgentCompletedEvent{
+		"event_agent_completed": &contract.AgentCompletedEvent{
 			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.",
 			Reasoning: "It is simple.", Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: best.Usage, Metadata: best.Metadata,
 		},
-		"event_agent_failed": &workflows.AgentFailedEvent{
+		"event_agent_failed": &contract.AgentFailedEvent{
 			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-2", Role: "DEV", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4,
 		},
-		"event_completed_scoreboard": &workflows.ScoreboardEvent{
-			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
-			Scores: []workflows.EventScore{{Rank: 1, AgentID: "agent-1", Score: 0.82}}, TotalAgents: 1, CompletedAgents: 1,
-			AverageScore: 0.82, ExecutionTimeMS: 1000, ResultRef: workflows.ResultRef{WorkflowID: deliberationID, RunID: "r"},
+		"event_completed_scoreboard": &contract.ScoreboardEvent{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			Scores: []contract.EventScore{{Rank: 1, AgentID: "agent-1", Score: 0.82}}, TotalAgents: 1, CompletedAgents: 1,
+			AverageScore: 0.82, ExecutionTimeMS: 1000, ResultRef: contract.ResultRef{WorkflowID: deliberationID, RunID: "r"},
 		},
-		"event_failed": &workflows.EndedEvent{
+		"event_failed": &contract.EndedEvent{
 			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusFailed, ErrorType: domain.DeliberationFailed,
-			Message: "0 of 2 agents gave a proposal, 1 needed", Failures: []workflows.AgentFailure{failed}, ExecutionTimeMS: 1000,
+			Message: "0 of 2 agents gave a proposal, 1 needed", Failures: []contract.AgentFailure{failed}, ExecutionTimeMS: 1000,
 		},
 	}
 }
 
-func rolledUp(at time.Time) workflows.RollUp {
-	return workflows.RollUp{
+func rolledUp(at time.Time) contract.RollUp {
+	return contract.RollUp{
 		Watermark: at, RereadFrom: at.Add(-5 * time.Minute), Completed: 2, Failed: 1, Cancelled: 1, TimedOut: 1, Terminated: 1,
-		ExecutionUS: 4_000_000, Histogram: "HISTFAAAABp4nJNpmSzMwMAgzMjAwMAM", Seen: []workflows.SeenRuns{{Since: at, Hashes: []byte("\x01234567\xff")}},
+		ExecutionUS: 4_000_000, Histogram: "HISTFAAAABp4nJNpmSzMwMAgzMjAwMAM", Seen: []contract.SeenRuns{{Since: at, Hashes: []byte("\x01234567\xff")}},
 	}
 }
 
@@ -165,11 +167,11 @@ func TestPayloads_AreWhatIsOutInTheWorld(t *testing.T) {
 }
 
 func TestPayloads_ReadWhatOtherVersionsWrote(t *testing.T) {
-	var state workflows.StatsState
+	var state contract.StatsState
 	require.NoError(t, json.Unmarshal([]byte(`{"since":"2026-03-01T12:00:00Z","last":{"stats":{},"jobs":[],"as_of":"2026-03-01T12:00:00Z"}}`), &state))
 	require.Zero(t, state.RollUp)
 	require.NotContains(t, encode(t, state), "roll_up", "and older ones read what has none")
-	var request workflows.NormalisedRequest
+	var request contract.NormalisedRequest
 	require.NoError(t, json.Unmarshal([]byte(`{"task_id":"T","agents":[{"agent_id":"a","born":1}],"later":true}`), &request))
 	require.JSONEq(t, `{"task_id":"T","task_description":"","role":"","constraints":{"story_id":"","plan_id":"",
 	 "timeout_seconds":300,"max_retries":3,"queue_timeout_seconds":3600},"agents":[{"agent_id":"a"}],"vllm_url":"","vllm_model":"",
@@ -188,20 +190,20 @@ func TestPayloads_TurnOutcomesKeepWhatTheDomainSays(t *testing.T) {
 		{Kind: domain.OutcomeCancelled, Reason: "stopped"},
 		{Kind: domain.OutcomeRunning},
 	} {
-		require.Equal(t, outcome, workflows.TurnOutcomeOf(outcome).Domain())
+		require.Equal(t, outcome, contract.TurnOutcomeOf(outcome).Domain())
 	}
 }
 
 func TestNames_AreWireFormat(t *testing.T) {
 	require.Equal(t, []string{"SubmitTurns", "AwaitTurn", "StopTurns", "PublishEvents", "CountDeliberations"}, workflows.StepNames())
 	require.Equal(t, []string{"Deliberation", "DeliberationOutbox", "DeliberationStats", "deliberation-stats"}, []string{
-		workflows.DeliberationName, workflows.DeliberationOutboxName, workflows.DeliberationStatsName, workflows.StatsID,
+		contract.DeliberationName, contract.DeliberationOutboxName, contract.DeliberationStatsName, contract.StatsID,
 	})
 	require.Equal(t, []string{"status", "job", "stats", "active_jobs", "refresh"}, []string{
-		workflows.QueryStatus, workflows.QueryJob, workflows.QueryStats, workflows.QueryActiveJobs, workflows.UpdateRefresh,
+		contract.QueryStatus, contract.QueryJob, contract.QueryStats, contract.QueryActiveJobs, contract.UpdateRefresh,
 	})
 	require.Equal(t, []string{"deliberations", "deliberations-submit", "deliberations-wait"}, []string{
-		workflows.DefaultTaskQueue, workflows.SubmitQueue(workflows.DefaultTaskQueue), workflows.WaitQueue(workflows.DefaultTaskQueue),
+		contract.DefaultTaskQueue, contract.SubmitQueue(contract.DefaultTaskQueue), contract.WaitQueue(contract.DefaultTaskQueue),
 	})
-	require.Equal(t, "deliberation-T-42", workflows.WorkflowID("T-42"))
+	require.Equal(t, "deliberation-T-42", contract.WorkflowID("T-42"))
 }

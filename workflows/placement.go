@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // movesMost bounds how often a council moves: clusters that come and go in turn must not fill a history.
@@ -20,8 +21,8 @@ func (d *deliberation) movable() bool { return len(d.opening.Clusters) > 0 && d.
 
 // follows tells that an agent goes where the council is. Behind the last move it still does: others may
 // have made that.
-func (d *deliberation) follows(ctx workflow.Context) bool {
-	return d.movable() || len(d.opening.Clusters) > 0 && workflow.GetVersion(ctx, versionFollowLast, workflow.DefaultVersion, 1) == 1
+func (d *deliberation) follows() bool {
+	return len(d.opening.Clusters) > 0
 }
 
 // grace is how long a cluster may be away before the council leaves it, in seconds; 0 = for ever.
@@ -66,14 +67,14 @@ func (d *deliberation) elsewhere(ctx workflow.Context, w *work, attempt domain.T
 	if !d.leave(ctx, w.handle.Cluster) {
 		return w.turn
 	}
-	return d.here(ctx, w, attempt)
+	return d.here(w, attempt)
 }
 
 // here is the agent's turn where the council has just come to: the one that is there already, from an earlier
 // stay, or else a new attempt.
-func (d *deliberation) here(ctx workflow.Context, w *work, attempt domain.Turn) domain.Turn {
+func (d *deliberation) here(w *work, attempt domain.Turn) domain.Turn {
 	for _, p := range w.adrift {
-		if p.handle.Cluster == d.cluster && workflow.GetVersion(ctx, versionFindAgain, workflow.DefaultVersion, 1) == 1 {
+		if p.handle.Cluster == d.cluster {
 			return p.turn
 		}
 	}
@@ -82,7 +83,7 @@ func (d *deliberation) here(ctx workflow.Context, w *work, attempt domain.Turn) 
 
 // byNow is the turn to go on with behind a delay, in which the council may have moved again: what the agent
 // has where the council is now, and nothing that lives elsewhere.
-func (d *deliberation) byNow(ctx workflow.Context, w *work, chosen domain.Turn) domain.Turn {
+func (d *deliberation) byNow(w *work, chosen domain.Turn) domain.Turn {
 	if len(d.opening.Clusters) == 0 || w.ended { // it stays, or follows a turn that has failed
 		return chosen
 	}
@@ -95,9 +96,6 @@ func (d *deliberation) byNow(ctx workflow.Context, w *work, chosen domain.Turn) 
 			now = w.another()
 		}
 	}
-	if now.ID() != chosen.ID() && workflow.GetVersion(ctx, versionChooseLate, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return chosen
-	}
 	return now
 }
 
@@ -108,7 +106,7 @@ func (d *deliberation) moveAll(ctx workflow.Context) {
 		return
 	}
 	for _, w := range d.work {
-		d.next(w, d.here(ctx, w, w.another()))
+		d.next(w, d.here(w, w.another()))
 	}
 	d.showCouncil(ctx)
 }
@@ -201,8 +199,8 @@ func titleOfLeft(batch []placed) string {
 	return fmt.Sprintf("stop · %s · left on %s", domain.Count(len(batch), "turn"), batch[0].handle.Cluster)
 }
 
-func (d *deliberation) stopOf(batch []placed) StopTurnsInput {
-	in := StopTurnsInput{
+func (d *deliberation) stopOf(batch []placed) contract.StopTurnsInput {
+	in := contract.StopTurnsInput{
 		DeliberationID: d.key.WorkflowID, Reason: "placed elsewhere", Partly: true,
 		AnswerBytes: 1, // only what they cost is of interest
 	}
@@ -213,7 +211,7 @@ func (d *deliberation) stopOf(batch []placed) StopTurnsInput {
 }
 
 // waste counts what abandoned turns cost that were seen to end.
-func (d *deliberation) waste(ctx workflow.Context, batch []placed, stopped StopTurnsResult) {
+func (d *deliberation) waste(ctx workflow.Context, batch []placed, stopped contract.StopTurnsResult) {
 	for _, p := range batch {
 		outcome, known := stopped.Outcomes[p.turn.ID()]
 		if !known {

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // twoClusters is a stage whose first cluster is gone as soon as it has taken the council.
@@ -20,7 +21,7 @@ func twoClusters(t *testing.T) *stage {
 	return s
 }
 
-func clustersOf(handles []workflows.Handle) map[string]int {
+func clustersOf(handles []contract.Handle) map[string]int {
 	count := map[string]int{}
 	for _, handle := range handles {
 		count[handle.Cluster]++
@@ -32,7 +33,7 @@ func TestPlacement_OpeningTakesTheFirstHealthyClusterWithRoom(t *testing.T) {
 	s := twoClusters(t)
 	s.settings.Clusters[0].Room = false
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, "b", s.ray.submitted[0].Cluster)
@@ -46,7 +47,7 @@ func TestPlacement_TurnsOfAClusterThatIsGoneGoElsewhereAsNewAttempts(t *testing.
 	}
 	s.ray.agents["agent-3"] = replies(answer("was done before", 0.9))
 
-	result, err := s.run(retries(council(3), 0))
+	result, err := s.run(retries(fakes.Council(3), 0))
 
 	require.NoError(t, err)
 	require.False(t, result.Degraded)
@@ -67,7 +68,7 @@ func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
 	back := s.env.Now().Add(90 * time.Second)
 	s.ray.gone = func(cluster string) bool { return cluster == "a" && s.env.Now().Before(back) }
 
-	result, err := s.run(council(2))
+	result, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, "from b", result.BestResult.Proposal, "what comes from there later doesn't count")
@@ -91,7 +92,7 @@ func TestPlacement_AResultDoesNotWaitForAClusterThatIsGone(t *testing.T) {
 	s.ray.gone = func(cluster string) bool { return cluster == "a" }
 	begin := s.env.Now()
 
-	result, err := s.runBesidesRay(council(1))
+	result, err := s.runBesidesRay(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, "from b", result.BestResult.Proposal)
@@ -100,11 +101,11 @@ func TestPlacement_AResultDoesNotWaitForAClusterThatIsGone(t *testing.T) {
 
 func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
 	s := twoClusters(t)
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
-		{out: workflows.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{
+		{out: contract.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
 	}
 
-	result, err := s.run(council(2))
+	result, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, clustersOfInputs(s.ray.submitted))
@@ -115,12 +116,12 @@ func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
 
 func TestPlacement_TheQueueTimeoutHoldsOverAllClusters(t *testing.T) {
 	s := twoClusters(t)
-	elsewhere := reply[workflows.SubmitTurnsResult]{
-		out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute,
+	elsewhere := reply[contract.SubmitTurnsResult]{
+		out: contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute,
 	}
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{elsewhere, elsewhere, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full"}, after: 30 * time.Second}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{elsewhere, elsewhere, {out: contract.SubmitTurnsResult{Refusal: "the runner is full"}, after: 30 * time.Second}}
 
-	_, err := s.run(queueTimeout(council(1), 150))
+	_, err := s.run(queueTimeout(fakes.Council(1), 150))
 
 	kind, message, _ := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
@@ -131,11 +132,11 @@ func TestPlacement_TheQueueTimeoutHoldsOverAllClusters(t *testing.T) {
 func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
 	s := twoClusters(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("never asked", 1), answer("from b", 0.5))
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
-		{}, {out: workflows.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{
+		{}, {out: contract.SubmitTurnsResult{Refusal: "connection refused", Elsewhere: true}, after: time.Minute},
 	}
 
-	result, err := s.run(council(1))
+	result, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "a", "b"}, clustersOfInputs(s.ray.submitted))
@@ -145,13 +146,13 @@ func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
 
 // thereAndBack is a stage whose council leaves a for b, which has no room, and comes back: then agent-1's
 // attempts come to what is said.
-func thereAndBack(t *testing.T, said ...reply[workflows.TurnOutcome]) *stage {
+func thereAndBack(t *testing.T, said ...reply[contract.TurnOutcome]) *stage {
 	t.Helper()
 	s := twoClusters(t)
 	s.settings.Clusters[1].Room = false
 	s.ray.agents["agent-1"] = replies(unreachable().in(time.Minute))
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{
-		{}, {out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute},
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{
+		{}, {out: contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, after: time.Minute},
 	}
 	s.at(90*time.Second, func() {
 		s.settings.Clusters[0].Up = true
@@ -163,7 +164,7 @@ func thereAndBack(t *testing.T, said ...reply[workflows.TurnOutcome]) *stage {
 func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
 	s := thereAndBack(t, answer("paid once", 0.9))
 
-	result, err := s.run(council(1))
+	result, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "a"}, clustersOfInputs(s.ray.submitted))
@@ -175,7 +176,7 @@ func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
 func TestPlacement_AnAttemptThatWasFoundAgainIsFollowedByANewOne(t *testing.T) {
 	s := thereAndBack(t, failure(domain.ModelUnavailable, true), answer("b never got it", 0.1), answer("at last", 0.9))
 
-	result, err := s.run(council(1))
+	result, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, []int{3}, attemptsOf(result), "the second one's id belongs to what was put to b")
@@ -187,15 +188,15 @@ func TestPlacement_ATurnIsChosenBehindItsDelay(t *testing.T) {
 	fails := failure(domain.ModelUnavailable, true)
 	s.ray.agents["agent-1"] = replies(unreachable().in(80 * time.Second))
 	s.ray.agents["agent-2"] = replies(fails, fails, fails, fails, unreachable().in(time.Minute))
-	full := reply[workflows.SubmitTurnsResult]{out: workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}}
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {}, {}, {}, {}, full}
+	full := reply[contract.SubmitTurnsResult]{out: contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {}, full}
 	s.at(79*time.Second, func() {
 		s.settings.Clusters[0].Up = true
 		s.ray.agents["agent-1"] = replies(answer("found again", 0.9))
 		s.ray.agents["agent-2"] = replies(fails, fails, fails, fails, answer("found again too", 0.5))
 	})
 
-	result, err := s.run(retries(council(2), 9))
+	result, err := s.run(retries(fakes.Council(2), 9))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "a", "a", "a", "a", "b", "a", "a"}, clustersOfInputs(s.ray.submitted))
@@ -209,11 +210,11 @@ func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
 	late := answer("from a, too late", 1).out
 	s.ray.agents["agent-1"] = script{
 		{reply: unreachable().in(time.Minute), atStop: &late},
-		{reply: reply[workflows.TurnOutcome]{after: forever}, atStop: &late},
+		{reply: reply[contract.TurnOutcome]{after: forever}, atStop: &late},
 	}
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {after: forever}}
 
-	_, err := s.run(timeout(council(1), 100))
+	_, err := s.run(timeout(fakes.Council(1), 100))
 
 	require.NoError(t, err)
 	told := 0
@@ -232,13 +233,13 @@ func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {
 		s.settings.Clusters = []domain.ClusterState{{Name: "local"}, {Name: "b", Up: true, Room: true}}
 	})
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"local", "local"}, clustersOfInputs(s.ray.submitted))
 }
 
-func clustersOfInputs(submitted []workflows.SubmitTurnsInput) []string {
+func clustersOfInputs(submitted []contract.SubmitTurnsInput) []string {
 	clusters := make([]string, 0, len(submitted))
 	for _, in := range submitted {
 		clusters = append(clusters, in.Cluster)
@@ -246,7 +247,7 @@ func clustersOfInputs(submitted []workflows.SubmitTurnsInput) []string {
 	return clusters
 }
 
-func attemptsOf(result workflows.Result) []int {
+func attemptsOf(result contract.Result) []int {
 	attempts := make([]int, 0, len(result.Results))
 	for _, agent := range result.Results {
 		attempts = append(attempts, agent.Attempts)

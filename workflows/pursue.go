@@ -9,26 +9,28 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // work is what one agent has on Ray.
 type work struct {
 	turn     domain.Turn
-	handle   Handle
+	handle   contract.Handle
 	away     string // why the turn's cluster didn't take it; empty when it did
 	ended    bool   // nothing of the turn runs on Ray any more
 	failures int
 	losses   int
-	buried   int      // attempts that had been stopped before they came
-	tried    int      // the highest attempt before this one
-	adrift   []placed // earlier turns that nobody has seen to end
-	finished []Handle // outcomes that are in history and may be forgotten on Ray
+	buried   int         // attempts that had been stopped before they came
+	tried    int         // the highest attempt before this one
+	adrift   []placed    // earlier turns that nobody has seen to end
+	finished []contract. // outcomes that are in history and may be forgotten on Ray
+			Handle
 }
 
 // placed is a turn and where it lives.
 type placed struct {
 	turn   domain.Turn
-	handle Handle
+	handle contract.Handle
 }
 
 // running is everything of the agent that may still run on Ray.
@@ -63,7 +65,7 @@ func (d *deliberation) pursue(ctx workflow.Context, w *work) {
 			return
 		}
 		next := w.another().After(outcome.Failure.Kind())
-		if outcome.Kind == domain.OutcomeUnreachable && d.follows(ctx) {
+		if outcome.Kind == domain.OutcomeUnreachable && d.follows() {
 			next = d.elsewhere(ctx, w, next)
 		}
 		if !d.again(ctx, w, next) {
@@ -81,7 +83,7 @@ func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, err
 	if w.handle.Runner == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, nil
 	}
-	in := AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.grace()}
+	in := contract.AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.grace()}
 	outcome, err := AwaitTurn.call(ctx, d.remaining(ctx)+safety, summary("poll", w.turn), in).get(ctx)
 	return outcome.Domain(), err
 }
@@ -112,7 +114,7 @@ func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bo
 	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
 		return false
 	}
-	d.next(w, d.byNow(ctx, w, next))
+	d.next(w, d.byNow(w, next))
 	accepted, err := d.submit(ctx, submitAgain, []*work{w}, d.remaining(ctx), d.remaining(ctx))
 	switch {
 	case temporal.IsCanceledError(err):
@@ -135,14 +137,14 @@ func (d *deliberation) next(w *work, turn domain.Turn) {
 	}
 	w.tried = max(w.tried, w.turn.Number())
 	w.adrift = slices.DeleteFunc(slices.Clone(w.running()), func(p placed) bool { return p.turn.ID() == turn.ID() })
-	w.turn, w.handle, w.ended = turn, Handle{}, false
+	w.turn, w.handle, w.ended = turn, contract.Handle{}, false
 	d.council = d.council.Submit(turn, domain.Handle{})
 }
 
 // failUnlessLate gives an agent up whose activity came to nothing. Where no worker ran beyond the deadline, it is
 // heard of together with that: then the agent is one that the deadline ends, and what Ray has of it counts.
 func (d *deliberation) failUnlessLate(ctx workflow.Context, w *work, err error) {
-	if d.late() && workflow.GetVersion(ctx, versionLateFirst, workflow.DefaultVersion, 1) == 1 {
+	if d.late() {
 		return
 	}
 	d.giveUp(ctx, w, failureOf(err))
@@ -154,8 +156,8 @@ func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.Turn
 }
 
 // submit puts turns to Ray together and notes where they live.
-func (d *deliberation) submit(ctx workflow.Context, step Step[SubmitTurnsInput, SubmitTurnsResult], turns []*work, patience, run time.Duration) (SubmitTurnsResult, error) {
-	in := SubmitTurnsInput{
+func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], turns []*work, patience, run time.Duration) (contract.SubmitTurnsResult, error) {
+	in := contract.SubmitTurnsInput{
 		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
 		Cluster: d.cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
 		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.grace(),
@@ -164,10 +166,10 @@ func (d *deliberation) submit(ctx workflow.Context, step Step[SubmitTurnsInput, 
 		in.Request, d.submitted = d.opening.Request, true
 	}
 	for _, w := range turns {
-		in.Turns = append(in.Turns, TurnRef{
+		in.Turns = append(in.Turns, contract.TurnRef{
 			AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), Hint: w.turn.Hint(), TurnID: w.turn.ID(),
 		})
-		w.handle, w.away = Handle{TurnID: w.turn.ID(), Cluster: d.cluster}, ""
+		w.handle, w.away = contract.Handle{TurnID: w.turn.ID(), Cluster: d.cluster}, ""
 	}
 	title := fmt.Sprintf("submit · %s", domain.Count(len(turns), "turn"))
 	if len(turns) == 1 {

@@ -10,16 +10,17 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestStatus_BeforeTheRequestIsRead(t *testing.T) {
 	s := newStage(t)
-	var before workflows.Status
-	var job workflows.Job
-	s.opening = func() { before, job = s.status(), ask[workflows.Job](s, workflows.QueryJob) }
+	var before contract.Status
+	var job contract.Job
+	s.opening = func() { before, job = s.status(), ask[contract.Job](s, contract.QueryJob) }
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusRunning, before.Status)
@@ -27,23 +28,23 @@ func TestStatus_BeforeTheRequestIsRead(t *testing.T) {
 	require.Equal(t, deliberationID, before.DeliberationID)
 	require.NotNil(t, before.StartedAt)
 	require.Nil(t, before.ClosedAt)
-	require.Equal(t, []workflows.AgentStatus{}, before.Agents)
+	require.Equal(t, []contract.AgentStatus{}, before.Agents)
 	require.Equal(t, "PENDING", job.Status)
 	require.Equal(t, "0m 0s", job.Runtime)
 }
 
 func TestStatus_FollowsTheAgents(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: 5 * time.Second}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: 5 * time.Second}}
 	s.ray.agents["agent-1"] = replies(answer("quick", 0.4).in(5 * time.Second))
 	s.ray.agents["agent-2"] = replies(failure(domain.ModelUnavailable, true).in(5*time.Second), answer("second try", 0.6).in(time.Minute))
 	s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false).in(5 * time.Second))
-	seen := map[string]workflows.Status{}
+	seen := map[string]contract.Status{}
 	for name, after := range map[string]time.Duration{"queued": time.Second, "waiting": 7 * time.Second, "retried": 20 * time.Second} {
 		s.at(after, func() { seen[name] = s.status() })
 	}
 
-	_, err := s.run(council(3))
+	_, err := s.run(fakes.Council(3))
 
 	require.NoError(t, err)
 	states := func(name string) (states []domain.AgentState) {
@@ -56,7 +57,7 @@ func TestStatus_FollowsTheAgents(t *testing.T) {
 	require.Equal(t, "local", seen["queued"].WaitingFor)
 	require.Equal(t, []domain.AgentState{"waiting", "waiting", "waiting"}, states("queued"))
 	require.Equal(t, 1, seen["queued"].Agents[0].Attempt)
-	require.Equal(t, string(turnID(t, s, council(3), "agent-1", 1)), seen["queued"].Agents[0].SubmissionID)
+	require.Equal(t, string(turnID(t, s, fakes.Council(3), "agent-1", 1)), seen["queued"].Agents[0].SubmissionID)
 	require.Empty(t, seen["queued"].Agents[0].Cluster)
 
 	require.Equal(t, "propose", seen["waiting"].Phase)
@@ -66,7 +67,7 @@ func TestStatus_FollowsTheAgents(t *testing.T) {
 
 	require.Equal(t, []domain.AgentState{"completed", "submitted", "failed"}, states("retried"))
 	require.Equal(t, 2, seen["retried"].Agents[1].Attempt)
-	require.Equal(t, string(turnID(t, s, council(3), "agent-2", 2)), seen["retried"].Agents[1].SubmissionID)
+	require.Equal(t, string(turnID(t, s, fakes.Council(3), "agent-2", 2)), seen["retried"].Agents[1].SubmissionID)
 	require.Nil(t, seen["retried"].Result, "no result before all are done")
 
 	after := s.status()
@@ -78,8 +79,8 @@ func TestStatus_FollowsTheAgents(t *testing.T) {
 
 func TestStatus_ClosedRunsWaitForNothing(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: workflows.SubmitTurnsResult{Refusal: "full"}}}
-	_, err := s.run(council(1))
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{out: contract.SubmitTurnsResult{Refusal: "full"}}}
+	_, err := s.run(fakes.Council(1))
 	require.Error(t, err)
 	require.Empty(t, s.status().WaitingFor)
 	require.Equal(t, domain.AgentFailed, s.status().Agents[0].State)
@@ -87,9 +88,9 @@ func TestStatus_ClosedRunsWaitForNothing(t *testing.T) {
 
 func TestStatus_HasExactlyTheFieldsOfItsContract(t *testing.T) {
 	s := newStage(t)
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 	require.NoError(t, err)
-	status, job := ask[map[string]any](s, workflows.QueryStatus), ask[map[string]any](s, workflows.QueryJob)
+	status, job := ask[map[string]any](s, contract.QueryStatus), ask[map[string]any](s, contract.QueryJob)
 	require.ElementsMatch(t, []string{
 		"deliberation_id", "status", "phase", "round", "waiting_for", "agents", "result", "error_message",
 		"started_at", "closed_at", "as_of",
@@ -132,7 +133,7 @@ func (s *stage) onMemo(tell func(map[string]any)) {
 
 func allAttributes() []string {
 	all := []string{}
-	for _, key := range workflows.Attributes() {
+	for _, key := range contract.Attributes() {
 		all = append(all, key.GetName())
 	}
 	return all
@@ -167,7 +168,7 @@ func TestShow_UpsertsTwice(t *testing.T) {
 			})
 			s.onMemo(func(memo map[string]any) { memos = append(memos, encode(t, memo)) })
 
-			_, _ = s.run(council(1))
+			_, _ = s.run(fakes.Council(1))
 
 			require.Len(t, upserts, 2)
 			require.Equal(t, map[string]any{
@@ -205,7 +206,7 @@ func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 					upserted = append(upserted, key.GetName())
 				}
 			})
-			_, err := s.run(council(1))
+			_, err := s.run(fakes.Council(1))
 			require.NoError(t, err)
 			require.Equal(t, test.upserts, upserted)
 		})
@@ -214,7 +215,7 @@ func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 
 func TestShow_CurrentDetailsTellAPersonHowItStands(t *testing.T) {
 	s := newStage(t)
-	request := council(3)
+	request := fakes.Council(3)
 	request.TaskID, request.Role = "T|1", "DEV"
 	s.ray.agents["agent-1"] = replies(answer("fair", 0.25))
 	s.ray.agents["agent-2"] = replies(answer("best", 0.75))

@@ -3,9 +3,7 @@
 package workflows_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,10 +20,11 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // world is a Temporal server with real workers, whose activities are the fakes.
@@ -67,7 +66,7 @@ func newWorld(t *testing.T, name string) *world {
 func (w *world) work() {
 	w.Helper()
 	var stops []func()
-	for _, queue := range []string{w.queue, workflows.SubmitQueue(w.queue), workflows.WaitQueue(w.queue)} {
+	for _, queue := range []string{w.queue, contract.SubmitQueue(w.queue), contract.WaitQueue(w.queue)} {
 		runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
 		workflows.Register(runs, w)
 		bind(runs, w.ray, w.nats, w.counts)
@@ -88,7 +87,7 @@ var registered sync.Once
 func register(t *testing.T, c client.Client) {
 	t.Helper()
 	types := map[string]enumspb.IndexedValueType{}
-	for _, key := range workflows.Attributes() {
+	for _, key := range contract.Attributes() {
 		types[key.GetName()] = key.GetValueType()
 	}
 	request := &operatorservice.AddSearchAttributesRequest{Namespace: client.DefaultNamespace, SearchAttributes: types}
@@ -107,8 +106,8 @@ func (w *world) start(name string, input ...any) client.WorkflowRun {
 	return run
 }
 
-// keep writes a run's history as `temporal workflow show --output json` does. One that is there stays as
-// it is: it stands for the runs that were begun with the code of its time.
+// keep records a run's history in place of the one that is there. That is right until CHANGELOG.md names
+// a release; from then on a recorded history stands for runs in the world and stays.
 func (w *world) keep(name, id, runID string) *historypb.History {
 	w.Helper()
 	history := &historypb.History{}
@@ -118,20 +117,15 @@ func (w *world) keep(name, id, runID string) *historypb.History {
 		require.NoError(w, err)
 		history.Events = append(history.Events, event)
 	}
-	path := historyFile(name)
-	if _, err := os.Stat(path); *update && errors.Is(err, os.ErrNotExist) {
-		text, err := protojson.Marshal(history)
-		require.NoError(w, err)
-		var indented bytes.Buffer
-		require.NoError(w, json.Indent(&indented, text, "", " "))
-		indented.WriteByte('\n')
-		require.NoError(w, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(w, os.WriteFile(path, indented.Bytes(), 0o600))
+	if *update {
+		fakes.WriteHistory(w, historyFile(name), history)
 	}
 	return history
 }
 
-func historyFile(name string) string { return filepath.Join("testdata", "histories", name+".json") }
+func historyFile(name string) string {
+	return filepath.Join("testdata", "histories", name+fakes.HistorySuffix)
+}
 
 func (w *world) eventually(what func() bool) {
 	w.Helper()
@@ -192,8 +186,8 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			given: func(w *world) {
 				w.settings.Clusters = []domain.ClusterState{{Name: "a"}, {Name: "b", Up: true, Room: true}}
 				w.settings.Grace = time.Minute
-				elsewhere := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: elsewhere}, {out: elsewhere}}
+				elsewhere := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{out: elsewhere}, {out: elsewhere}}
 			},
 		},
 		"left_on_a_cluster_that_stays_away": {
@@ -205,20 +199,20 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			beyond: true,
 		},
 		"deadline_with_quorum": {
-			request: timeout(council(2), 2), given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
+			request: timeout(fakes.Council(2), 2), given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
 		},
 		"deadline_without_quorum": {
-			request: timeout(council(2), 2), given: func(w *world) { both(w, script{never()}) }, ends: "DeadlineExceeded",
+			request: timeout(fakes.Council(2), 2), given: func(w *world) { both(w, script{never()}) }, ends: "DeadlineExceeded",
 		},
 		"queue_timeout": {
 			given: func(w *world) {
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{out: workflows.SubmitTurnsResult{Refusal: "503: runner_full"}}}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{out: contract.SubmitTurnsResult{Refusal: "503: runner_full"}}}
 			},
 			ends: "DeadlineExceeded",
 		},
 		"submit_denied": {
 			given: func(w *world) {
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
 			},
 			ends: "DeliberationFailed",
 		},
@@ -231,7 +225,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			ends: "canceled",
 		},
 		"cancelled_in_queue": {
-			given: func(w *world) { w.ray.submit = []reply[workflows.SubmitTurnsResult]{{after: forever}} },
+			given: func(w *world) { w.ray.submit = []reply[contract.SubmitTurnsResult]{{after: forever}} },
 			during: func(w *world, run client.WorkflowRun) {
 				w.eventually(func() bool { return len(w.ray.live()) == 2 })
 				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
@@ -249,16 +243,16 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			ends: "canceled",
 		},
 		"queue_without_an_answer": { // a minute behind the queue's own timeout
-			request: queueTimeout(council(2), 1),
+			request: queueTimeout(fakes.Council(2), 1),
 			given: func(w *world) {
 				for range 100 {
-					w.ray.submit = append(w.ray.submit, reply[workflows.SubmitTurnsResult]{err: errors.New("no cluster of that name is configured")})
+					w.ray.submit = append(w.ray.submit, reply[contract.SubmitTurnsResult]{err: errors.New("no cluster of that name is configured")})
 				}
 			},
 			ends: "last refusal: local: no cluster of that name is configured",
 		},
 		"no_worker_beyond_the_deadline": {
-			request: timeout(council(2), 1), given: func(w *world) { both(w, script{never()}) },
+			request: timeout(fakes.Council(2), 1), given: func(w *world) { both(w, script{never()}) },
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.awaiting(2))
 				w.stopWork()
@@ -268,29 +262,29 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			ends: "by the deadline of 1 s",
 		},
 		"stop_without_an_answer": {
-			request: timeout(council(2), 1), beyond: true,
+			request: timeout(fakes.Council(2), 1), beyond: true,
 			given: func(w *world) {
 				w.ray.agents["agent-2"] = script{never()}
-				hangs := reply[workflows.StopTurnsResult]{after: forever}
-				w.ray.stop = []reply[workflows.StopTurnsResult]{hangs, hangs, hangs}
+				hangs := reply[contract.StopTurnsResult]{after: forever}
+				w.ray.stop = []reply[contract.StopTurnsResult]{hangs, hangs, hangs}
 			},
 		},
 		"found_again": { // a is left for b, which has no room
 			given: func(w *world) {
 				w.onTwoClusters()
 				w.ray.agents["agent-1"] = replies(unreachable(), answer("paid once", 0.7))
-				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {out: full}}
+				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {out: full}}
 			},
 		},
 		"chosen_behind_its_delay": { // agent-2 chose for b, from where agent-1 has come back by then
-			request: retries(council(2), 9),
+			request: retries(fakes.Council(2), 9),
 			given: func(w *world) {
 				w.onTwoClusters()
 				w.ray.agents["agent-1"] = replies(unreachable().in(11 * time.Second))
 				w.ray.agents["agent-2"] = replies(model, model, model, unreachable().in(time.Second))
-				full := workflows.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {}, {}, {}, {out: full}}
+				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {out: full}}
 			},
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.submitted(5))
@@ -301,19 +295,19 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			},
 		},
 		"told_once": { // by the stop on each cluster
-			request: timeout(council(1), 2),
+			request: timeout(fakes.Council(1), 2),
 			given: func(w *world) {
 				w.onTwoClusters()
 				late := answer("from a, too late", 1).out
 				w.ray.agents["agent-1"] = script{
-					{reply: unreachable(), atStop: &late}, {reply: reply[workflows.TurnOutcome]{after: forever}, atStop: &late},
+					{reply: unreachable(), atStop: &late}, {reply: reply[contract.TurnOutcome]{after: forever}, atStop: &late},
 				}
-				w.ray.submit = []reply[workflows.SubmitTurnsResult]{{}, {after: forever}}
+				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {after: forever}}
 			},
 		},
-		"refusal_shown":   {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
-		"invalid_request": {request: workflows.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
-		"null_request":    {request: workflows.RequestText([]byte(`null`)), ends: "InvalidRequest"},
+		"refusal_shown":   {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
+		"invalid_request": {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
+		"null_request":    {request: contract.RequestText([]byte(`null`)), ends: "InvalidRequest"},
 		"longest_names":   {request: longestNames()},
 	}
 	for name, test := range tests {
@@ -325,9 +319,9 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			}
 			request := test.request
 			if request == nil {
-				request = council(2)
+				request = fakes.Council(2)
 			}
-			run := w.start(workflows.DeliberationName, request)
+			run := w.start(contract.DeliberationName, request)
 			if test.during != nil {
 				test.during(w, run)
 			}
@@ -348,17 +342,17 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 	}
 }
 
-func longestNames() workflows.Request {
+func longestNames() contract.Request {
 	request := largest{agents: 2, template: 1, unit: "x"}.request()
 	request.TaskDescription, request.Constraints.Metadata = "Add rate limiting to the login API", nil
 	return request
 }
 
 func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
-	const name = "left_to_outbox_by_recorded_run"
+	const name = "left_to_outbox"
 	w := newWorld(t, name)
 	w.nats.says = away(4)
-	run := w.start(workflows.DeliberationName, council(2))
+	run := w.start(contract.DeliberationName, fakes.Council(2))
 	require.NoError(t, run.Get(t.Context(), nil))
 	history := w.keep(name, run.GetID(), run.GetRunID())
 	for _, event := range history.GetEvents() {
@@ -379,14 +373,14 @@ func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
 		t.Skip("it is recorded, and takes a server of its own")
 	}
 	w := newWorld(t, "stats_continued")
-	w.counts.says = []reply[workflows.CountResult]{counted(3, 1)}
-	run := w.start(workflows.DeliberationStatsName, workflows.StatsState{})
+	w.counts.says = []reply[contract.CountResult]{counted(3, 1)}
+	run := w.start(contract.DeliberationStatsName, contract.StatsState{})
 	for range 12 {
 		handle, err := w.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
-			WorkflowID: run.GetID(), UpdateName: workflows.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
+			WorkflowID: run.GetID(), UpdateName: contract.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
 		require.NoError(t, err)
-		var stats workflows.Stats
+		var stats contract.Stats
 		require.NoError(t, handle.Get(t.Context(), &stats))
 		require.Equal(t, int64(3), stats.Total)
 	}

@@ -4,6 +4,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Registry is what a worker, a replayer and a test environment have in common.
@@ -21,9 +22,9 @@ func Register(registry Registry, environment domain.Environment) {
 		name     string
 		behavior workflow.VersioningBehavior
 	}{
-		{s.Deliberation, DeliberationName, workflow.VersioningBehaviorPinned},
-		{s.DeliberationOutbox, DeliberationOutboxName, workflow.VersioningBehaviorPinned},
-		{s.DeliberationStats, DeliberationStatsName, workflow.VersioningBehaviorAutoUpgrade},
+		{s.Deliberation, contract.DeliberationName, workflow.VersioningBehaviorPinned},
+		{s.DeliberationOutbox, contract.DeliberationOutboxName, workflow.VersioningBehaviorPinned},
+		{s.DeliberationStats, contract.DeliberationStatsName, workflow.VersioningBehaviorAutoUpgrade},
 	} {
 		registry.RegisterWorkflowWithOptions(story.run, workflow.RegisterOptions{Name: story.name, VersioningBehavior: story.behavior})
 	}

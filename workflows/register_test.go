@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // behaviors is a registry that keeps how each workflow is versioned.
@@ -22,8 +23,8 @@ func TestRegister_PinsWhatEndsAndUpgradesWhatDoesNot(t *testing.T) {
 	workflows.Register(registered, nil)
 
 	require.Equal(t, behaviors{
-		workflows.DeliberationName:       workflow.VersioningBehaviorPinned,
-		workflows.DeliberationOutboxName: workflow.VersioningBehaviorPinned,
-		workflows.DeliberationStatsName:  workflow.VersioningBehaviorAutoUpgrade,
+		contract.DeliberationName:       workflow.VersioningBehaviorPinned,
+		contract.DeliberationOutboxName: workflow.VersioningBehaviorPinned,
+		contract.DeliberationStatsName:  workflow.VersioningBehaviorAutoUpgrade,
 	}, registered)
 }

@@ -1,7 +1,6 @@
 package workflows_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -9,53 +8,42 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"google.golang.org/protobuf/encoding/protojson"
 
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TestReplay_EveryHistoryOfTheWorldStillRuns replays what deliberations did before. A file is never
 // deleted while such a run can be open. The environment can't be read: a replay needs none.
 func TestReplay_EveryHistoryOfTheWorldStillRuns(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
+	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*"+fakes.HistorySuffix))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			require.NoError(t, replayed(recorded(t, file), func(to workflows.Registry) { workflows.Register(to, broken{}) }))
+			require.NoError(t, replayed(fakes.ReadHistory(t, file), func(to workflows.Registry) { workflows.Register(to, broken{}) }))
 		})
 	}
 }
 
 // TestReplay_AResetRunsUnderAnotherRunID replays histories as a reset does: what a run records must not
-// name the run. Of the two that do, one is from before the outbox's id was taken from history.
+// name the run.
 func TestReplay_AResetRunsUnderAnotherRunID(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
+	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*"+fakes.HistorySuffix))
 	require.NoError(t, err)
 	for _, file := range files {
 		name := filepath.Base(file)
-		if name == "left_to_outbox.json" {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			workflows.Register(replayer, broken{})
-			history := recorded(t, file)
+			history := fakes.ReadHistory(t, file)
 			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
 			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(quiet{}, history, worker.ReplayWorkflowHistoryOptions{
 				OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: "01900000-0000-7000-8000-000000000000"},
 			}))
 		})
 	}
-}
-
-func recorded(t *testing.T, file string) *historypb.History {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
-	history := &historypb.History{}
-	require.NoError(t, protojson.Unmarshal(text, history))
-	return history
 }
 
 // replayed runs a history again under its own workflow id: the turns' ids are derived from it.
@@ -70,12 +58,12 @@ func replayed(history *historypb.History, register func(workflows.Registry)) err
 
 // TestReplay_NoticesAnotherStory shows that a replay which passes says something.
 func TestReplay_NoticesAnotherStory(t *testing.T) {
-	history := recorded(t, filepath.Join("testdata", "histories", "happy.json"))
+	history := fakes.ReadHistory(t, filepath.Join("testdata", "histories", "happy"+fakes.HistorySuffix))
 	err := replayed(history, func(to workflows.Registry) {
-		another := func(ctx workflow.Context, _ workflows.Request) error {
+		another := func(ctx workflow.Context, _ contract.Request) error {
 			return workflow.Sleep(ctx, 1)
 		}
-		to.RegisterWorkflowWithOptions(another, workflow.RegisterOptions{Name: workflows.DeliberationName})
+		to.RegisterWorkflowWithOptions(another, workflow.RegisterOptions{Name: contract.DeliberationName})
 	})
 	require.ErrorContains(t, err, "TMPRL1100")
 }

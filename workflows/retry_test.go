@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestDeliberation_TriesATurnAgain(t *testing.T) {
@@ -67,7 +68,7 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 			s := newStage(t)
 			s.ray.agents["agent-1"] = test.agent
 
-			result, err := s.run(retries(council(1), test.maxRetries))
+			result, err := s.run(retries(fakes.Council(1), test.maxRetries))
 
 			require.Len(t, s.ray.submitted, test.attempts)
 			if test.failure != "" {
@@ -93,7 +94,7 @@ func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	ids := map[domain.TurnID]bool{}
@@ -116,7 +117,7 @@ func TestDeliberation_TellsAnAgentThatItsAnswerWasCutOff(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.Truncated, true), lost(), answer("shorter", 0.5))
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Len(t, s.ray.submitted, 3)
@@ -132,7 +133,7 @@ func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
 	begin := s.env.Now()
 
-	_, err := s.run(retries(council(1), 4))
+	_, err := s.run(retries(fakes.Council(1), 4))
 
 	require.Error(t, err)
 	waited := s.env.Now().Sub(begin)
@@ -142,7 +143,7 @@ func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 
 func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testing.T) {
 	s := newStage(t)
-	request := retries(council(1), 0)
+	request := retries(fakes.Council(1), 0)
 	for attempt := range 6 { // as a reset meets the attempts of the run before it
 		s.ray.refuses = append(s.ray.refuses, turnID(t, s, request, "agent-1", attempt+1))
 	}
@@ -156,7 +157,7 @@ func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testin
 
 func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) {
 	s := newStage(t)
-	request := council(2)
+	request := fakes.Council(2)
 	first := turnID(t, s, request, "agent-2", 1)
 	s.ray.refuses = []domain.TurnID{first}
 
@@ -169,19 +170,19 @@ func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) 
 }
 
 // turnID is the id that an agent's attempt has on Ray.
-func turnID(t *testing.T, s *stage, request workflows.Request, agent string, attempt int) domain.TurnID {
+func turnID(t *testing.T, s *stage, request contract.Request, agent string, attempt int) domain.TurnID {
 	t.Helper()
 	normalised, err := request.Normalise()
 	require.NoError(t, err)
-	in := workflows.SubmitTurnsInput{
+	in := contract.SubmitTurnsInput{
 		DeliberationID: deliberationID, // the test environment knows no original run
-		Turns:          []workflows.TurnRef{{AgentID: agent, Attempt: attempt}},
+		Turns:          []contract.TurnRef{{AgentID: agent, Attempt: attempt}},
 	}
 	return in.TurnsOf(normalised.Domain())[0].ID()
 }
 
 func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
-	come := rapid.SampledFrom([]reply[workflows.TurnOutcome]{
+	come := rapid.SampledFrom([]reply[contract.TurnOutcome]{
 		answer("good", 0.9), answer("fair", 0.2), failure(domain.ModelUnavailable, true),
 		failure(domain.ModelRejected, false), lost(), unreachable(), answer("slow", 0.4).in(40 * time.Second),
 		failure(domain.Truncated, true).in(20 * time.Second),
@@ -190,10 +191,10 @@ func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := newStage(t)
 		agents := rapid.IntRange(1, 4).Draw(r, "agents")
-		for i, agent := range council(agents).Agents {
+		for i, agent := range fakes.Council(agents).Agents {
 			s.ray.agents[agent.AgentID] = replies(rapid.SliceOfN(come, 1, 6).Draw(r, string(rune('a'+i)))...)
 		}
-		request := quorum(timeout(council(agents), 60), rapid.IntRange(0, agents).Draw(r, "quorum"))
+		request := quorum(timeout(fakes.Council(agents), 60), rapid.IntRange(0, agents).Draw(r, "quorum"))
 		if rapid.Bool().Draw(r, "cancel") {
 			s.cancelAt(rapid.SampledFrom([]time.Duration{0, time.Second, 30 * time.Second}).Draw(r, "when"))
 		}

@@ -6,16 +6,16 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // script is what the turns of one agent come to, attempt by attempt; the last one repeats.
 type script []attempt
 
 type attempt struct {
-	reply[workflows.TurnOutcome]
+	reply[contract.TurnOutcome]
 
-	atStop *workflows.TurnOutcome // what the stop finds, when the turn had ended before it
+	atStop *contract.TurnOutcome // what the stop finds, when the turn had ended before it
 }
 
 func (s script) of(number int) attempt {
@@ -25,30 +25,30 @@ func (s script) of(number int) attempt {
 	return s[min(number, len(s))-1]
 }
 
-var stoppedByUs = workflows.TurnOutcome{
-	Kind: domain.OutcomeLost, Message: "stopped on Ray by somebody else", Usage: workflows.Usage{CompletionTokens: 1},
+var stoppedByUs = contract.TurnOutcome{
+	Kind: domain.OutcomeLost, Message: "stopped on Ray by somebody else", Usage: contract.Usage{CompletionTokens: 1},
 }
 
-func answer(proposal string, score float64) reply[workflows.TurnOutcome] {
-	return reply[workflows.TurnOutcome]{out: workflows.TurnOutcome{
+func answer(proposal string, score float64) reply[contract.TurnOutcome] {
+	return reply[contract.TurnOutcome]{out: contract.TurnOutcome{
 		Kind: domain.OutcomeCompleted, Proposal: proposal, Reasoning: "because", Score: score,
-		Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 5}, Calls: 1, DurationMS: 1200,
+		Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 5}, Calls: 1, DurationMS: 1200,
 	}}
 }
 
-func failure(kind domain.FailureKind, retryable bool) reply[workflows.TurnOutcome] {
-	return reply[workflows.TurnOutcome]{out: workflows.TurnOutcome{
+func failure(kind domain.FailureKind, retryable bool) reply[contract.TurnOutcome] {
+	return reply[contract.TurnOutcome]{out: contract.TurnOutcome{
 		Kind: domain.OutcomeFailed, ErrorType: kind, Message: "it broke", Retryable: retryable,
-		Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 1}, Calls: 1,
+		Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 1}, Calls: 1,
 	}}
 }
 
-func lost() reply[workflows.TurnOutcome] {
-	return reply[workflows.TurnOutcome]{out: workflows.TurnOutcome{Kind: domain.OutcomeLost, Message: "runner runner/a/0 was restarted"}}
+func lost() reply[contract.TurnOutcome] {
+	return reply[contract.TurnOutcome]{out: contract.TurnOutcome{Kind: domain.OutcomeLost, Message: "runner runner/a/0 was restarted"}}
 }
 
-func unreachable() reply[workflows.TurnOutcome] {
-	return reply[workflows.TurnOutcome]{out: workflows.TurnOutcome{Kind: domain.OutcomeUnreachable, Message: "connection refused"}}
+func unreachable() reply[contract.TurnOutcome] {
+	return reply[contract.TurnOutcome]{out: contract.TurnOutcome{Kind: domain.OutcomeUnreachable, Message: "connection refused"}}
 }
 
 func (r reply[Out]) in(after time.Duration) reply[Out] {
@@ -56,9 +56,9 @@ func (r reply[Out]) in(after time.Duration) reply[Out] {
 	return r
 }
 
-func never() attempt { return attempt{reply: reply[workflows.TurnOutcome]{after: forever}} }
+func never() attempt { return attempt{reply: reply[contract.TurnOutcome]{after: forever}} }
 
-func replies(said ...reply[workflows.TurnOutcome]) script {
+func replies(said ...reply[contract.TurnOutcome]) script {
 	s := script{}
 	for _, r := range said {
 		s = append(s, attempt{reply: r})

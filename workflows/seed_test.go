@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestSeed_ExecuteGivesTheRankedResultAndItsEvents(t *testing.T) {
@@ -16,7 +18,7 @@ func TestSeed_ExecuteGivesTheRankedResultAndItsEvents(t *testing.T) {
 	s.ray.agents["agent-1"] = replies(answer("first", 0.4))
 	s.ray.agents["agent-2"] = replies(answer("second", 0.9))
 
-	result, err := s.run(council(2))
+	result, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
@@ -29,9 +31,9 @@ func TestSeed_ExecuteGivesTheRankedResultAndItsEvents(t *testing.T) {
 	require.InDelta(t, 0.65, result.AverageScore, 1e-9)
 	require.False(t, result.Degraded)
 	require.False(t, result.HasFailures)
-	require.Equal(t, workflows.RankingSelf, result.RankingBasis)
-	require.Equal(t, workflows.StoppedDecided, result.StopReason)
-	require.Equal(t, workflows.TotalUsage{PromptTokens: 20, CompletionTokens: 10, LLMCalls: 2}, result.Usage)
+	require.Equal(t, contract.RankingSelf, result.RankingBasis)
+	require.Equal(t, contract.StoppedDecided, result.StopReason)
+	require.Equal(t, contract.TotalUsage{PromptTokens: 20, CompletionTokens: 10, LLMCalls: 2}, result.Usage)
 	require.Len(t, s.ray.submitted, 1, "all agents go to Ray in one request")
 	require.Empty(t, s.ray.stopped)
 	require.Equal(t, []domain.EventKind{
@@ -44,7 +46,7 @@ func TestSeed_ExecuteWithoutNATSSchedulesNoPublishing(t *testing.T) {
 	s := newStage(t)
 	s.settings.Events = false
 
-	result, err := s.run(council(2))
+	result, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
@@ -54,9 +56,9 @@ func TestSeed_ExecuteWithoutNATSSchedulesNoPublishing(t *testing.T) {
 
 func TestSeed_ExecuteFailsWhenRayFails(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[workflows.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
+	s.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	kind, _, details := failed(t, err)
 	require.Equal(t, domain.DeliberationFailed, kind)
@@ -70,18 +72,18 @@ func TestSeed_ExecuteGivesTheSameResultWhenNATSFails(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	with.env.SetStartTime(begin)
 	without.env.SetStartTime(begin)
-	var outbox []workflows.EventRecord
-	without.nats.says = func(call int) reply[workflows.PublishEventsResult] {
+	var outbox []contract.EventRecord
+	without.nats.says = func(call int) reply[contract.PublishEventsResult] {
 		if isOutbox := len(outbox) > 0; isOutbox {
-			return reply[workflows.PublishEventsResult]{}
+			return reply[contract.PublishEventsResult]{}
 		}
-		return reply[workflows.PublishEventsResult]{err: errors.New("nats: no servers available")}
+		return reply[contract.PublishEventsResult]{err: errors.New("nats: no servers available")}
 	}
-	without.onOutbox(func(in workflows.OutboxInput) { outbox = in.Events })
+	without.onOutbox(func(in contract.OutboxInput) { outbox = in.Events })
 
-	expected, err := with.run(council(2))
+	expected, err := with.run(fakes.Council(2))
 	require.NoError(t, err)
-	result, err := without.run(council(2))
+	result, err := without.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, expected, result)
@@ -94,7 +96,7 @@ func TestSeed_ExecuteGivesTheSameResultWhenNATSFails(t *testing.T) {
 
 func TestSeed_ExecuteRefusesAnEmptyTaskID(t *testing.T) {
 	s := newStage(t)
-	request := council(1)
+	request := fakes.Council(1)
 	request.TaskID = ""
 
 	_, err := s.run(request)
@@ -108,7 +110,7 @@ func TestSeed_ExecuteRefusesAnEmptyTaskID(t *testing.T) {
 func TestSeed_ExecuteRefusesACouncilWithoutAgents(t *testing.T) {
 	s := newStage(t)
 
-	_, err := s.run(council(0))
+	_, err := s.run(fakes.Council(0))
 
 	kind, message, _ := failed(t, err)
 	require.Equal(t, domain.InvalidRequest, kind)
@@ -119,10 +121,10 @@ func TestSeed_ExecuteRefusesACouncilWithoutAgents(t *testing.T) {
 func TestSeed_StatusIsRunningThenCompleted(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(answer("done", 0.7).in(10 * time.Second))
-	var during workflows.Status
+	var during contract.Status
 	s.at(5*time.Second, func() { during = s.status() })
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusRunning, during.Status)
@@ -137,7 +139,7 @@ func TestSeed_StatusIsFailedWithAnErrorMessage(t *testing.T) {
 	s := newStage(t)
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelRejected, false))
 
-	_, err := s.run(council(1))
+	_, err := s.run(fakes.Council(1))
 
 	require.Error(t, err)
 	require.Equal(t, domain.StatusFailed, s.status().Status)
@@ -153,16 +155,16 @@ func TestSeed_JobRuntimeIsInWholeMinutesAndSeconds(t *testing.T) {
 			s := newStage(t)
 			s.env.SetStartTime(time.Now().Add(-runtime))
 			s.ray.agents["agent-1"] = script{never()}
-			var job workflows.Job
-			s.at(time.Second, func() { job = ask[workflows.Job](s, workflows.QueryJob) })
+			var job contract.Job
+			s.at(time.Second, func() { job = ask[contract.Job](s, contract.QueryJob) })
 
-			_, err := s.run(council(1))
+			_, err := s.run(fakes.Council(1))
 
 			require.Error(t, err)
 			require.Equal(t, expected, job.Runtime)
 			require.Equal(t, "RUNNING", job.Status)
 			require.Equal(t, deliberationID, job.SubmissionID)
-			require.Equal(t, "5m 0s", ask[workflows.Job](s, workflows.QueryJob).Runtime, "a closed run stands still")
+			require.Equal(t, "5m 0s", ask[contract.Job](s, contract.QueryJob).Runtime, "a closed run stands still")
 		})
 	}
 }

@@ -9,42 +9,32 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
-)
-
-// Memo keys: what lists show of a deliberation without asking anybody.
-const (
-	MemoTaskID  = "task_id"
-	MemoRole    = "role"
-	MemoAgents  = "agents"
-	MemoOutcome = "outcome"
-	MemoBest    = "best_agent"
-	MemoScore   = "score"
-	MemoError   = "error"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // showOpening is the first of two upserts of memo and attributes; each is an event of the history.
 func (d *deliberation) showOpening(ctx workflow.Context) error {
 	d.show(ctx, phaseQueued)
-	memo := map[string]any{MemoTaskID: d.request.TaskID(), MemoRole: d.request.Role(), MemoAgents: len(d.work)}
+	memo := map[string]any{contract.MemoTaskID: d.request.TaskID(), contract.MemoRole: d.request.Role(), contract.MemoAgents: len(d.work)}
 	if err := workflow.UpsertMemo(ctx, memo); err != nil {
 		return err
 	}
 	c := d.request.Constraints()
-	return d.upsert(ctx, AttributeRole.ValueSet(d.request.Role()), AttributeTaskID.ValueSet(d.request.TaskID()),
-		AttributeStoryID.ValueSet(c.StoryID()), AttributePlanID.ValueSet(c.PlanID()), AttributePhase.ValueSet("running"))
+	return d.upsert(ctx, contract.AttributeRole.ValueSet(d.request.Role()), contract.AttributeTaskID.ValueSet(d.request.TaskID()),
+		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()), contract.AttributePhase.ValueSet("running"))
 }
 
 // showEnd is the second.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
-	memo := map[string]any{MemoOutcome: string(d.status)}
-	updates := []temporal.SearchAttributeUpdate{AttributePhase.ValueSet(string(d.status))}
+	memo := map[string]any{contract.MemoOutcome: string(d.status)}
+	updates := []temporal.SearchAttributeUpdate{contract.AttributePhase.ValueSet(string(d.status))}
 	if d.best != nil {
-		memo[MemoBest], memo[MemoScore] = d.best.AgentID, d.best.Score
-		updates = append(updates, AttributeScore.ValueSet(d.best.Score))
+		memo[contract.MemoBest], memo[contract.MemoScore] = d.best.AgentID, d.best.Score
+		updates = append(updates, contract.AttributeScore.ValueSet(d.best.Score))
 	}
 	if failure != nil {
-		memo[MemoError], _ = domain.CutEncoded(d.failure, domain.MaxName)
+		memo[contract.MemoError], _ = domain.CutEncoded(d.failure, domain.MaxName)
 	}
 	if err := workflow.UpsertMemo(ctx, memo); err != nil {
 		return err
@@ -55,12 +45,12 @@ func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 // showRefusal lets lists say why a request was refused. Nothing else of it can be relied on.
 func (d *deliberation) showRefusal(ctx workflow.Context) error {
 	why, _ := domain.CutEncoded(d.failure, domain.MaxName)
-	return workflow.UpsertMemo(ctx, map[string]any{MemoOutcome: string(d.status), MemoError: why})
+	return workflow.UpsertMemo(ctx, map[string]any{contract.MemoOutcome: string(d.status), contract.MemoError: why})
 }
 
 // upsert leaves out what the namespace doesn't have.
 func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
-	keys := Attributes()
+	keys := contract.Attributes()
 	present := temporal.NewSearchAttributes(updates...)
 	known := make([]temporal.SearchAttributeUpdate, 0, len(updates))
 	for _, key := range keys {

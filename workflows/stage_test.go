@@ -3,7 +3,6 @@ package workflows_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // deliberationID is the workflow id of the stories that need no other.
@@ -52,7 +52,7 @@ func newStage(t *testing.T) *stage {
 	suite := testsuite.WorkflowTestSuite{}
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: workflows.DefaultTaskQueue})
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: contract.DefaultTaskQueue})
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // of a busy machine's time
 	p := pace{env}
@@ -84,7 +84,7 @@ func bind(to activities, ray *fakeRay, nats *fakeNATS, visibility *fakeVisibilit
 }
 
 // run runs the deliberation to its end, and holds every end to the promise: nothing outlives it on Ray.
-func (s *stage) run(request any) (workflows.Result, error) {
+func (s *stage) run(request any) (contract.Result, error) {
 	s.Helper()
 	result, err := s.runBesidesRay(request)
 	require.Empty(s, s.ray.live(), "turns outlive the deliberation")
@@ -92,14 +92,14 @@ func (s *stage) run(request any) (workflows.Result, error) {
 }
 
 // runBesidesRay is run where Ray can't be asked to stop anything.
-func (s *stage) runBesidesRay(request any) (workflows.Result, error) {
+func (s *stage) runBesidesRay(request any) (contract.Result, error) {
 	s.Helper()
-	s.env.ExecuteWorkflow(workflows.DeliberationName, request)
+	s.env.ExecuteWorkflow(contract.DeliberationName, request)
 	require.True(s, s.env.IsWorkflowCompleted())
 	if err := s.env.GetWorkflowError(); err != nil {
-		return workflows.Result{}, err
+		return contract.Result{}, err
 	}
-	var result workflows.Result
+	var result contract.Result
 	require.NoError(s, s.env.GetWorkflowResult(&result))
 	return result, nil
 }
@@ -109,9 +109,9 @@ func (s *stage) at(after time.Duration, do func()) { s.env.RegisterDelayedCallba
 
 func (s *stage) cancelAt(after time.Duration) { s.at(after, s.env.CancelWorkflow) }
 
-func (s *stage) status() workflows.Status {
+func (s *stage) status() contract.Status {
 	s.Helper()
-	return ask[workflows.Status](s, workflows.QueryStatus)
+	return ask[contract.Status](s, contract.QueryStatus)
 }
 
 func ask[Out any](s *stage, query string) Out {
@@ -129,7 +129,7 @@ func (s *stage) details() string {
 }
 
 // failed takes an error apart: its type, its message and its details.
-func failed(t testing.TB, err error) (kind domain.FailureKind, message string, details workflows.FailureDetails) {
+func failed(t testing.TB, err error) (kind domain.FailureKind, message string, details contract.FailureDetails) {
 	t.Helper()
 	var application *temporal.ApplicationError
 	require.ErrorAs(t, err, &application)
@@ -141,35 +141,24 @@ func failed(t testing.TB, err error) (kind domain.FailureKind, message string, d
 }
 
 // council is a legal request of so many agents, agent-1 and so on.
-func council(agents int) workflows.Request {
-	request := workflows.Request{
-		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
-		Constraints: workflows.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		VLLMURL:     "http://vllm:8000", VLLMModel: "qwen",
-	}
-	for i := range agents {
-		request.Agents = append(request.Agents, workflows.Agent{AgentID: fmt.Sprintf("agent-%d", i+1)})
-	}
-	return request
-}
 
-func retries(request workflows.Request, n int) workflows.Request {
+func retries(request contract.Request, n int) contract.Request {
 	request.Constraints.MaxRetries = &n
 	return request
 }
 
-func timeout(request workflows.Request, seconds int) workflows.Request {
+func timeout(request contract.Request, seconds int) contract.Request {
 	request.Constraints.TimeoutSeconds = &seconds
 	return request
 }
 
-func queueTimeout(request workflows.Request, seconds int) workflows.Request {
+func queueTimeout(request contract.Request, seconds int) contract.Request {
 	request.Constraints.QueueTimeoutSeconds = &seconds
 	return request
 }
 
-func quorum(request workflows.Request, n int) workflows.Request {
-	request.Protocol = &workflows.Protocol{Quorum: &n}
+func quorum(request contract.Request, n int) contract.Request {
+	request.Protocol = &contract.Protocol{Quorum: &n}
 	return request
 }
 
@@ -189,15 +178,15 @@ func (quiet) Warn(string, ...any)  {}
 func (quiet) Error(string, ...any) {}
 
 // onOutbox tells what an outbox is started with.
-func (s *stage) onOutbox(tell func(workflows.OutboxInput)) {
+func (s *stage) onOutbox(tell func(contract.OutboxInput)) {
 	s.env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
-		var in workflows.OutboxInput
+		var in contract.OutboxInput
 		require.NoError(s, args.Get(&in))
 		tell(in)
 	})
 }
 
-func kindsOf(events []workflows.EventRecord) []domain.EventKind {
+func kindsOf(events []contract.EventRecord) []domain.EventKind {
 	kinds := make([]domain.EventKind, 0, len(events))
 	for _, event := range events {
 		kinds = append(kinds, event.Kind)
@@ -221,7 +210,7 @@ func updateOf(r *refreshed, then func()) *testsuite.TestUpdateCallback {
 		OnReject: r.Reject,
 		OnComplete: func(value any, err error) {
 			r.err, r.done = err, true
-			if stats, ok := value.(workflows.Stats); ok {
+			if stats, ok := value.(contract.Stats); ok {
 				r.stats = stats
 			}
 			then()

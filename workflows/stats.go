@@ -7,30 +7,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
-
-// Stats is the answer of the query `stats`.
-type Stats struct {
-	Total         int64     `json:"total_deliberations"`
-	Active        int64     `json:"active_deliberations"`
-	Completed     int64     `json:"completed_deliberations"`
-	Failed        int64     `json:"failed_deliberations"`
-	AverageMS     float64   `json:"average_execution_time_ms"`
-	UptimeSeconds int64     `json:"uptime_seconds"`
-	Cancelled     int64     `json:"cancelled_deliberations"`
-	TimedOut      int64     `json:"timed_out_deliberations"`
-	Terminated    int64     `json:"terminated_deliberations"`
-	P50MS         float64   `json:"p50_ms"`
-	P95MS         float64   `json:"p95_ms"`
-	AsOf          time.Time `json:"as_of"`
-}
-
-// ActiveJobs is the answer of the query `active_jobs`: the newest, and how many there are.
-type ActiveJobs struct {
-	Jobs  []Job     `json:"jobs"`
-	Total int64     `json:"total"`
-	AsOf  time.Time `json:"as_of"`
-}
 
 const (
 	countBusy   = 15 * time.Second // between counts while anything runs
@@ -43,7 +21,7 @@ const (
 
 // statistics is the run of DeliberationStats.
 type statistics struct {
-	state     StatsState
+	state     contract.StatsState
 	requested int // refreshes asked for
 	served    int // of them, answered by a count that began after they were asked
 	failed    error
@@ -51,7 +29,7 @@ type statistics struct {
 
 // DeliberationStats keeps the statistics and the list of running jobs, counted from visibility: what runs, anew each
 // time, and what has ended once and for all, so that it stays counted when visibility has forgotten it.
-func (s stories) DeliberationStats(ctx workflow.Context, state StatsState) error {
+func (s stories) DeliberationStats(ctx workflow.Context, state contract.StatsState) error {
 	k := &statistics{state: state}
 	if k.state.Since.IsZero() {
 		k.state.Since = workflow.GetInfo(ctx).WorkflowStartTime.UTC()
@@ -85,21 +63,21 @@ func (k *statistics) over(ctx workflow.Context) (bool, error) {
 	if !answered() {
 		return false, nil
 	}
-	return true, workflow.NewContinueAsNewError(ctx, DeliberationStatsName, k.state)
+	return true, workflow.NewContinueAsNewError(ctx, contract.DeliberationStatsName, k.state)
 }
 
 func (k *statistics) answer(ctx workflow.Context) error {
-	if err := workflow.SetQueryHandler(ctx, QueryStats, func() (Stats, error) { return k.statsAt(wallClock()), nil }); err != nil {
+	if err := workflow.SetQueryHandler(ctx, contract.QueryStats, func() (contract.Stats, error) { return k.statsAt(wallClock()), nil }); err != nil {
 		return err
 	}
-	if err := workflow.SetQueryHandler(ctx, QueryActiveJobs, func() (ActiveJobs, error) { return k.jobsAt(wallClock()) }); err != nil {
+	if err := workflow.SetQueryHandler(ctx, contract.QueryActiveJobs, func() (contract.ActiveJobs, error) { return k.jobsAt(wallClock()) }); err != nil {
 		return err
 	}
-	return workflow.SetUpdateHandler(ctx, UpdateRefresh, func(ctx workflow.Context) (Stats, error) {
+	return workflow.SetUpdateHandler(ctx, contract.UpdateRefresh, func(ctx workflow.Context) (contract.Stats, error) {
 		k.requested++
 		mine := k.requested
 		if err := workflow.Await(ctx, func() bool { return k.served >= mine }); err != nil {
-			return Stats{}, err
+			return contract.Stats{}, err
 		}
 		return k.statsAt(workflow.Now(ctx)), k.failed
 	})
@@ -113,12 +91,12 @@ func (k *statistics) count(ctx workflow.Context) error {
 	if workflow.Now(ctx).Sub(k.state.RollUp.Watermark) > countWithin {
 		within = countFirst
 	}
-	counted, err := CountDeliberations.call(ctx, within, "count deliberations", CountInput{RollUp: k.state.RollUp}).get(ctx)
+	counted, err := CountDeliberations.call(ctx, within, "count deliberations", contract.CountInput{RollUp: k.state.RollUp}).get(ctx)
 	if temporal.IsCanceledError(err) {
 		return err
 	}
 	if err == nil {
-		k.state.take(counted)
+		k.state.Take(counted)
 		workflow.GetMetricsHandler(ctx).Gauge(MetricStatsCountedAt).Update(float64(counted.AsOf.Unix()))
 	} else {
 		workflow.GetLogger(ctx).Warn("deliberations not counted", "error", err)
@@ -136,15 +114,15 @@ func (k *statistics) pause(ctx workflow.Context) error {
 	return err
 }
 
-func (k *statistics) statsAt(now time.Time) Stats {
+func (k *statistics) statsAt(now time.Time) contract.Stats {
 	stats := k.state.Last.Stats
 	stats.UptimeSeconds = max(0, int64(now.Sub(k.state.Since)/time.Second))
 	stats.AsOf = k.state.Last.AsOf
 	return stats
 }
 
-func (k *statistics) jobsAt(now time.Time) (ActiveJobs, error) {
-	active := ActiveJobs{Jobs: []Job{}, Total: k.state.Last.Stats.Active, AsOf: k.state.Last.AsOf}
+func (k *statistics) jobsAt(now time.Time) (contract.ActiveJobs, error) {
+	active := contract.ActiveJobs{Jobs: []contract.Job{}, Total: k.state.Last.Stats.Active, AsOf: k.state.Last.AsOf}
 	for _, running := range k.state.Last.Jobs {
 		job, err := domain.NewJobInfo(domain.JobSpec{
 			JobID: running.WorkflowID + "/" + running.RunID, Name: domain.JobName(running.TaskID, running.Role),
@@ -152,18 +130,9 @@ func (k *statistics) jobsAt(now time.Time) (ActiveJobs, error) {
 			Role: running.Role, TaskID: running.TaskID, Start: running.Start,
 		})
 		if err != nil {
-			return ActiveJobs{}, err
+			return contract.ActiveJobs{}, err
 		}
-		active.Jobs = append(active.Jobs, JobOf(job, now))
+		active.Jobs = append(active.Jobs, contract.JobOf(job, now))
 	}
 	return active, nil
-}
-
-// StatsOf maps the domain's statistics.
-func StatsOf(stats domain.ExecutionStats, asOf time.Time) Stats {
-	return Stats{
-		Total: stats.Total(), Active: stats.Active(), Completed: stats.Completed(), Failed: stats.Failed(),
-		AverageMS: stats.AverageExecutionTimeMS(), Cancelled: stats.Cancelled(), TimedOut: stats.TimedOut(),
-		Terminated: stats.Terminated(), P50MS: stats.PercentileMS(0.5), P95MS: stats.PercentileMS(0.95), AsOf: asOf,
-	}
 }

@@ -15,17 +15,19 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
 	s := newStage(t)
 	before := rolledUp(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	first, without := counted(1, 1), counted(2, 1)
-	without.out.RollUp = workflows.RollUp{} // an older worker counted
-	s.visibility.says = []reply[workflows.CountResult]{first, {err: fatal("Lost")}, without}
+	without.out.RollUp = contract.RollUp{} // an older worker counted
+	s.visibility.says = []reply[contract.CountResult]{first, {err: fatal("Lost")}, without}
 
-	next := s.statistics(workflows.StatsState{RollUp: before}, 40*time.Second)
+	next := s.statistics(contract.StatsState{RollUp: before}, 40*time.Second)
 
 	require.Equal(t, before, s.visibility.asked[0].RollUp)
 	for _, asked := range s.visibility.asked[1:] {
@@ -38,17 +40,17 @@ func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
 
 func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
 	for name, test := range map[string]struct {
-		state workflows.StatsState
+		state contract.StatsState
 		most  time.Duration
 	}{
-		"the first":               {workflows.StatsState{}, time.Hour},
-		"the first of an old run": {workflows.StatsState{Since: time.Unix(1, 0), Last: workflows.CountResult{AsOf: time.Unix(2, 0)}}, time.Hour},
-		"one after a long time":   {workflows.StatsState{RollUp: rolledUp(time.Now().Add(-6 * time.Minute))}, time.Hour},
-		"another":                 {workflows.StatsState{RollUp: rolledUp(time.Now().Add(-4 * time.Minute))}, 5 * time.Minute},
+		"the first":               {contract.StatsState{}, time.Hour},
+		"the first of an old run": {contract.StatsState{Since: time.Unix(1, 0), Last: contract.CountResult{AsOf: time.Unix(2, 0)}}, time.Hour},
+		"one after a long time":   {contract.StatsState{RollUp: rolledUp(time.Now().Add(-6 * time.Minute))}, time.Hour},
+		"another":                 {contract.StatsState{RollUp: rolledUp(time.Now().Add(-4 * time.Minute))}, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+			s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
 			var within time.Duration
 			s.started = func(info *activity.Info) { within = cmp.Or(within, info.ScheduleToCloseTimeout) }
 			s.statistics(test.state, time.Second)
@@ -58,7 +60,7 @@ func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
 }
 
 func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
-	history := recorded(t, filepath.Join("testdata", "histories", "stats_continued.json"))
+	history := fakes.ReadHistory(t, filepath.Join("testdata", "histories", "stats_continued"+fakes.HistorySuffix))
 	events := history.GetEvents()
 	for name, test := range map[string]struct {
 		events []*historypb.HistoryEvent
@@ -68,7 +70,7 @@ func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
 		"not yet counted": {events[:8], 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state, err := workflows.LastStats(t.Context(), &pastRun{events: test.events}, workflow.Execution{ID: workflows.StatsID})
+			state, err := runs.LastStats(t.Context(), &pastRun{events: test.events}, workflow.Execution{ID: contract.StatsID})
 			require.NoError(t, err)
 			require.Equal(t, events[0].GetEventTime().AsTime(), state.Since)
 			require.Equal(t, test.total, state.Last.Stats.Total)
@@ -78,7 +80,7 @@ func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
 }
 
 func TestLastStats_TellsThatAHistoryIsGone(t *testing.T) {
-	_, err := workflows.LastStats(t.Context(), &pastRun{err: errors.New("gone")}, workflow.Execution{ID: workflows.StatsID})
+	_, err := runs.LastStats(t.Context(), &pastRun{err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
 	require.ErrorContains(t, err, "gone")
 }
 

@@ -12,37 +12,37 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-func counted(total, active int64) reply[workflows.CountResult] {
+func counted(total, active int64) reply[contract.CountResult] {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	result := workflows.CountResult{AsOf: at, RollUp: rolledUp(at), Stats: workflows.Stats{Total: total, Active: active, Completed: total - active}}
+	result := contract.CountResult{AsOf: at, RollUp: rolledUp(at), Stats: contract.Stats{Total: total, Active: active, Completed: total - active}}
 	for range active {
-		result.Jobs = append(result.Jobs, workflows.ActiveJob{
+		result.Jobs = append(result.Jobs, contract.ActiveJob{
 			WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: time.Now().Add(-185 * time.Second),
 		})
 	}
-	return reply[workflows.CountResult]{out: result}
+	return reply[contract.CountResult]{out: result}
 }
 
 // statistics runs DeliberationStats until it has lived so long, and gives what the next run starts with.
-func (s *stage) statistics(state workflows.StatsState, life time.Duration) workflows.StatsState {
+func (s *stage) statistics(state contract.StatsState, life time.Duration) contract.StatsState {
 	s.Helper()
-	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.StatsID, TaskQueue: workflows.DefaultTaskQueue})
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.StatsID, TaskQueue: contract.DefaultTaskQueue})
 	s.at(life, func() { s.env.SetContinueAsNewSuggested(true) })
-	s.env.ExecuteWorkflow(workflows.DeliberationStatsName, state)
+	s.env.ExecuteWorkflow(contract.DeliberationStatsName, state)
 	var anew *workflow.ContinueAsNewError
 	require.ErrorAs(s, s.env.GetWorkflowError(), &anew)
-	require.Equal(s, workflows.DeliberationStatsName, anew.WorkflowType.Name)
-	var next workflows.StatsState
+	require.Equal(s, contract.DeliberationStatsName, anew.WorkflowType.Name)
+	var next contract.StatsState
 	require.NoError(s, converter.GetDefaultDataConverter().FromPayloads(anew.Input, &next))
 	return next
 }
 
 // refreshed is what became of one update.
 type refreshed struct {
-	stats workflows.Stats
+	stats contract.Stats
 	err   error
 	done  bool
 	after time.Duration
@@ -53,7 +53,7 @@ func (r *refreshed) Reject(err error) { r.err, r.done = err, true }
 
 func (s *stage) refresh(id string, r *refreshed) {
 	begin := s.env.Now()
-	s.env.UpdateWorkflow(workflows.UpdateRefresh, id, updateOf(r, func() { r.after = s.env.Now().Sub(begin) }))
+	s.env.UpdateWorkflow(contract.UpdateRefresh, id, updateOf(r, func() { r.after = s.env.Now().Sub(begin) }))
 }
 
 func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
@@ -67,10 +67,10 @@ func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[workflows.CountResult]{counted(3, test.active)}
+			s.visibility.says = []reply[contract.CountResult]{counted(3, test.active)}
 			counts := 0
 			s.at(65*time.Second, func() { counts = s.visibility.counts })
-			s.statistics(workflows.StatsState{}, 70*time.Second)
+			s.statistics(contract.StatsState{}, 70*time.Second)
 			require.Equal(t, test.counts, counts)
 		})
 	}
@@ -79,14 +79,14 @@ func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
 func TestStats_AnswersWhatWasCounted(t *testing.T) {
 	s := newStage(t)
 	s.env.SetStartTime(time.Now().Add(-time.Hour))
-	s.visibility.says = []reply[workflows.CountResult]{counted(3, 2)}
-	var stats workflows.Stats
-	var jobs workflows.ActiveJobs
+	s.visibility.says = []reply[contract.CountResult]{counted(3, 2)}
+	var stats contract.Stats
+	var jobs contract.ActiveJobs
 	s.at(time.Second, func() {
-		stats, jobs = ask[workflows.Stats](s, workflows.QueryStats), ask[workflows.ActiveJobs](s, workflows.QueryActiveJobs)
+		stats, jobs = ask[contract.Stats](s, contract.QueryStats), ask[contract.ActiveJobs](s, contract.QueryActiveJobs)
 	})
 
-	s.statistics(workflows.StatsState{}, time.Minute)
+	s.statistics(contract.StatsState{}, time.Minute)
 
 	require.Equal(t, []int64{3, 2, 1}, []int64{stats.Total, stats.Active, stats.Completed})
 	require.InDelta(t, 3600, stats.UptimeSeconds, 5)
@@ -95,7 +95,7 @@ func TestStats_AnswersWhatWasCounted(t *testing.T) {
 	require.Len(t, jobs.Jobs, 2)
 	require.Regexp(t, `^3m \d+s$`, jobs.Jobs[0].Runtime)
 	jobs.Jobs[0].Runtime, jobs.Jobs[0].StartTimeSeconds = "", 0
-	require.Equal(t, workflows.Job{
+	require.Equal(t, contract.Job{
 		JobID: deliberationID + "/r", Name: "deliberation T-42 (DEV)", Status: "RUNNING",
 		SubmissionID: deliberationID, Role: "DEV", TaskID: "T-42",
 	}, jobs.Jobs[0])
@@ -103,13 +103,13 @@ func TestStats_AnswersWhatWasCounted(t *testing.T) {
 
 func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0).in(time.Second)}
+	s.visibility.says = []reply[contract.CountResult]{counted(1, 0).in(time.Second)}
 	var stats, jobs string
 	s.at(time.Second/2, func() {
-		stats = encode(t, ask[workflows.Stats](s, workflows.QueryStats))
-		jobs = encode(t, ask[workflows.ActiveJobs](s, workflows.QueryActiveJobs))
+		stats = encode(t, ask[contract.Stats](s, contract.QueryStats))
+		jobs = encode(t, ask[contract.ActiveJobs](s, contract.QueryActiveJobs))
 	})
-	s.statistics(workflows.StatsState{}, time.Minute)
+	s.statistics(contract.StatsState{}, time.Minute)
 	require.Contains(t, stats, `"total_deliberations":0`)
 	require.Contains(t, stats, `"uptime_seconds":0`, "never negative")
 	require.Contains(t, jobs, `"jobs":[]`)
@@ -118,16 +118,16 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 func TestStats_AreNeverUpForLessThanNothing(t *testing.T) {
 	s := newStage(t)
 	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query's clock is another machine's
-	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
-	var stats workflows.Stats
-	s.at(time.Second, func() { stats = ask[workflows.Stats](s, workflows.QueryStats) })
-	s.statistics(workflows.StatsState{}, time.Minute)
+	s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+	var stats contract.Stats
+	s.at(time.Second, func() { stats = ask[contract.Stats](s, contract.QueryStats) })
+	s.statistics(contract.StatsState{}, time.Minute)
 	require.Zero(t, stats.UptimeSeconds)
 }
 
 func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[workflows.CountResult]{
+	s.visibility.says = []reply[contract.CountResult]{
 		counted(1, 0), counted(2, 0).in(3 * time.Second), counted(3, 0).in(3 * time.Second),
 	}
 	var first, second, third refreshed
@@ -135,7 +135,7 @@ func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 	s.at(11*time.Second, func() { s.refresh("2", &second) })
 	s.at(12*time.Second, func() { s.refresh("3", &third) })
 
-	s.statistics(workflows.StatsState{}, 20*time.Second)
+	s.statistics(contract.StatsState{}, 20*time.Second)
 
 	require.Equal(t, []int64{2, 3, 3}, []int64{first.stats.Total, second.stats.Total, third.stats.Total},
 		"a count that began before the question doesn't answer it")
@@ -147,12 +147,12 @@ func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 	s := newStage(t)
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0).in(5 * time.Second), counted(2, 0).in(5 * time.Second)}
+	s.visibility.says = []reply[contract.CountResult]{counted(1, 0).in(5 * time.Second), counted(2, 0).in(5 * time.Second)}
 	var during refreshed
 	s.at(time.Second, func() { s.env.SetContinueAsNewSuggested(true) })
 	s.at(2*time.Second, func() { s.refresh("1", &during) })
 
-	next := s.statistics(workflows.StatsState{Since: since}, time.Second)
+	next := s.statistics(contract.StatsState{Since: since}, time.Second)
 
 	require.True(t, during.done)
 	require.NoError(t, during.err)
@@ -163,14 +163,14 @@ func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 
 func TestStats_ContinuesAsNewThoughRefreshesKeepComing(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[workflows.CountResult]{counted(1, 1).in(100 * time.Millisecond)}
+	s.visibility.says = []reply[contract.CountResult]{counted(1, 1).in(100 * time.Millisecond)}
 	var come [60]refreshed
 	for i := range come {
 		s.at(time.Duration(i+1)*time.Second, func() { s.refresh(strconv.Itoa(i), &come[i]) })
 	}
 	begin := s.env.Now()
 
-	s.statistics(workflows.StatsState{}, 10*time.Second)
+	s.statistics(contract.StatsState{}, 10*time.Second)
 
 	require.LessOrEqual(t, s.env.Now().Sub(begin), 12*time.Second)
 	require.True(t, come[9].done)
@@ -180,8 +180,8 @@ func TestStats_TheFirstRunSaysSinceWhen(t *testing.T) {
 	s := newStage(t)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s.env.SetStartTime(begin)
-	s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
-	require.Equal(t, begin, s.statistics(workflows.StatsState{}, time.Second).Since)
+	s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+	require.Equal(t, begin, s.statistics(contract.StatsState{}, time.Second).Since)
 }
 
 func TestStats_ACountThatFailsLeavesTheLastOneStanding(t *testing.T) {
@@ -192,18 +192,18 @@ func TestStats_ACountThatFailsLeavesTheLastOneStanding(t *testing.T) {
 	for name, err := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[workflows.CountResult]{counted(1, 0)}
+			s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
 			for range 12 {
-				s.visibility.says = append(s.visibility.says, reply[workflows.CountResult]{err: err})
+				s.visibility.says = append(s.visibility.says, reply[contract.CountResult]{err: err})
 			}
 			s.visibility.says = append(s.visibility.says, counted(9, 0))
 			var failed, mended refreshed
 			s.at(10*time.Second, func() { s.refresh("1", &failed) })
-			var meanwhile workflows.Stats
-			s.at(15*time.Second, func() { meanwhile = ask[workflows.Stats](s, workflows.QueryStats) })
+			var meanwhile contract.Stats
+			s.at(15*time.Second, func() { meanwhile = ask[contract.Stats](s, contract.QueryStats) })
 			s.at(30*time.Minute, func() { s.refresh("2", &mended) })
 
-			next := s.statistics(workflows.StatsState{}, time.Hour)
+			next := s.statistics(contract.StatsState{}, time.Hour)
 
 			require.ErrorContains(t, failed.err, "CountDeliberations", "who asks is told")
 			require.Equal(t, int64(1), meanwhile.Total)
@@ -220,8 +220,8 @@ func TestStats_AreThoseOfTheDomain(t *testing.T) {
 		Executions: []time.Duration{1500 * time.Millisecond, 2 * time.Second, 2500 * time.Millisecond},
 	})
 	require.NoError(t, err)
-	require.Equal(t, workflows.Stats{
+	require.Equal(t, contract.Stats{
 		Total: 8, Active: 1, Completed: 3, Failed: 3, AverageMS: 2000, Cancelled: 1, TimedOut: 1, Terminated: 1,
 		P50MS: 2000, P95MS: 2500,
-	}, workflows.StatsOf(stats, time.Time{}))
+	}, contract.StatsOf(stats, time.Time{}))
 }

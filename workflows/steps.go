@@ -4,38 +4,40 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // The activities, and who retries: Temporal does, at the paces below, until the time that the caller
 // gave is over. What must not be tried again comes back as a value or a non-retryable error.
 var (
 	// SubmitTurns puts turns to Ray together. It waits for room itself.
-	SubmitTurns = Step[SubmitTurnsInput, SubmitTurnsResult]{
-		name: "SubmitTurns", queue: SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
+	SubmitTurns = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
+		name: contract.ActivitySubmitTurns, queue: contract.SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
 	}
 	// submitAgain is SubmitTurns for further attempts: they mustn't wait behind councils that wait for room.
-	submitAgain = Step[SubmitTurnsInput, SubmitTurnsResult]{
-		name: SubmitTurns.name, queue: WaitQueue, heartbeat: SubmitTurns.heartbeat, retry: SubmitTurns.retry,
+	submitAgain = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
+		name: SubmitTurns.name, queue: contract.WaitQueue, heartbeat: SubmitTurns.heartbeat, retry: SubmitTurns.retry,
 	}
 	// AwaitTurn waits until one turn has ended: it is the poll of Ray's status.
-	AwaitTurn = Step[AwaitTurnInput, TurnOutcome]{
-		name: "AwaitTurn", queue: WaitQueue, heartbeat: workerLost, retry: every(500*time.Millisecond, 5*time.Second),
+	AwaitTurn = Step[contract.AwaitTurnInput, contract.TurnOutcome]{
+		name: contract.ActivityAwaitTurn, queue: contract.WaitQueue, heartbeat: workerLost, retry: every(500*time.Millisecond, 5*time.Second),
 	}
 	// StopTurns ends turns on Ray and tells what became of each, or forgets turns that have ended.
-	StopTurns = Step[StopTurnsInput, StopTurnsResult]{
-		name: "StopTurns", queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
+	StopTurns = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
+		name: contract.ActivityStopTurns, queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
 	}
 	// stopWhenBack is StopTurns for a cluster that is gone: patient, and gentle.
-	stopWhenBack = Step[StopTurnsInput, StopTurnsResult]{
+	stopWhenBack = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
 		name: StopTurns.name, queue: same, attempt: StopTries, retry: every(2*time.Second, 20*time.Second),
 	}
 	// PublishEvents stores events in NATS, in order.
-	PublishEvents = Step[PublishEventsInput, PublishEventsResult]{
-		name: "PublishEvents", queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
+	PublishEvents = Step[contract.PublishEventsInput, contract.PublishEventsResult]{
+		name: contract.ActivityPublishEvents, queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
 	}
 	// CountDeliberations reads from visibility what the statistics are made of.
-	CountDeliberations = Step[CountInput, CountResult]{
-		name: "CountDeliberations", queue: same, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
+	CountDeliberations = Step[contract.CountInput, contract.CountResult]{
+		name: contract.ActivityCountDeliberations, queue: same, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
 	}
 )
 

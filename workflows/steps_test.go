@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 )
 
 // TestSteps_HaveTheirQueuesAndTimes pins what decides how soon a dead worker is noticed, and how long a
@@ -29,7 +30,7 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("at last", 0.5))
 	s.ray.agents["agent-2"] = script{never()}
 
-	_, err := s.run(council(2))
+	_, err := s.run(fakes.Council(2))
 
 	require.NoError(t, err)
 	const safety = 60 * time.Second

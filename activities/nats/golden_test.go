@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -81,63 +81,63 @@ var clock = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.UTC)
 
 func payloads() []payload {
 	return []payload{
-		{"started.json", domain.EventStarted, workflows.StartedEvent{
+		{"started.json", domain.EventStarted, contract.StartedEvent{
 			DeliberationID: "plan-7", RunID: runID, TaskID: "task-1", Role: "QA", StoryID: "story-1", PlanID: "plan-1",
-			Status: domain.StatusRunning, StartedAt: clock, Agents: []workflows.EventAgent{
+			Status: domain.StatusRunning, StartedAt: clock, Agents: []contract.EventAgent{
 				{AgentID: "qa-1", Role: "QA", Model: "small"}, {AgentID: "dev.1", Role: "DEV", Model: "large"},
 			},
 		}},
-		{"stream_start.json", domain.EventStreamStart, workflows.StreamStartEvent{
+		{"stream_start.json", domain.EventStreamStart, contract.StreamStartEvent{
 			TaskDescription: "Write <tests> & say \"why\"", Role: "QA", Status: "streaming", Model: "small",
 			DeliberationID: "plan-7", AgentID: "qa-1",
 		}},
-		{"agent_completed.json", domain.EventAgentCompleted, workflows.AgentCompletedEvent{
+		{"agent_completed.json", domain.EventAgentCompleted, contract.AgentCompletedEvent{
 			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.",
 			Reasoning: "It is\ncheap.", Score: 0.75, Attempts: 2, DurationMS: 1500,
-			Usage:    workflows.Usage{PromptTokens: 10, CompletionTokens: 20},
+			Usage:    contract.Usage{PromptTokens: 10, CompletionTokens: 20},
 			Metadata: map[string]string{"finish_reason": "stop"},
 		}},
-		{"agent_failed.json", domain.EventAgentFailed, workflows.AgentFailedEvent{
+		{"agent_failed.json", domain.EventAgentFailed, contract.AgentFailedEvent{
 			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "dev.1", Role: "DEV",
 			ErrorType: domain.LostRepeatedly, Message: "the runner died three times", Attempts: 3,
 		}},
 		{"completed.json", domain.EventCompleted, result()},
-		{"completed_scoreboard.json", domain.EventCompleted, workflows.ScoreboardEvent{
-			DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
-			Degraded: true, Scores: []workflows.EventScore{{Rank: 1, AgentID: "qa-1", Score: 0.75}},
+		{"completed_scoreboard.json", domain.EventCompleted, contract.ScoreboardEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			Degraded: true, Scores: []contract.EventScore{{Rank: 1, AgentID: "qa-1", Score: 0.75}},
 			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, ExecutionTimeMS: 2500,
-			ResultRef: workflows.ResultRef{WorkflowID: "plan-7", RunID: runID},
+			ResultRef: contract.ResultRef{WorkflowID: "plan-7", RunID: runID},
 		}},
 		{"failed.json", domain.EventFailed, ended(domain.StatusFailed, domain.DeliberationFailed, "no agent completed")},
 		{"cancelled.json", domain.EventCancelled, ended(domain.StatusCancelled, domain.Cancelled, "cancelled by its caller")},
 	}
 }
 
-func ended(status domain.DeliberationStatus, kind domain.FailureKind, message string) workflows.EndedEvent {
-	return workflows.EndedEvent{
+func ended(status domain.DeliberationStatus, kind domain.FailureKind, message string) contract.EndedEvent {
+	return contract.EndedEvent{
 		DeliberationID: "plan-7", TaskID: "task-1", Status: status, ErrorType: kind, Message: message,
 		Failures: failures(), ExecutionTimeMS: 2500,
 	}
 }
 
-func failures() []workflows.AgentFailure {
-	return []workflows.AgentFailure{{
+func failures() []contract.AgentFailure {
+	return []contract.AgentFailure{{
 		AgentID: "dev.1", ErrorType: domain.LostRepeatedly, Message: "the runner died three times", Attempts: 3,
 	}}
 }
 
-func result() workflows.Result {
-	best := workflows.AgentResult{
+func result() contract.Result {
+	best := contract.AgentResult{
 		Rank: 1, AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.", Reasoning: "It is\ncheap.",
-		Score: 0.75, Attempts: 2, DurationMS: 1500, Usage: workflows.Usage{PromptTokens: 10, CompletionTokens: 20},
+		Score: 0.75, Attempts: 2, DurationMS: 1500, Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 20},
 		Metadata: map[string]string{"finish_reason": "stop"},
 	}
-	return workflows.Result{
-		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: workflows.RankingSelf,
-		Degraded: true, BestResult: &best, Results: []workflows.AgentResult{best}, Failures: failures(),
+	return contract.Result{
+		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+		Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: failures(),
 		TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, HasFailures: true,
-		StopReason: workflows.StoppedDecided,
-		Usage:      workflows.TotalUsage{PromptTokens: 30, CompletionTokens: 40, LLMCalls: 5, WastedTokens: 20},
+		StopReason: contract.StoppedDecided,
+		Usage:      contract.TotalUsage{PromptTokens: 30, CompletionTokens: 40, LLMCalls: 5, WastedTokens: 20},
 		StartedAt:  clock, CompletedAt: clock.Add(2500 * time.Millisecond), ExecutionTimeMS: 2500,
 	}
 }

@@ -13,16 +13,16 @@ import (
 
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // large is an event with a text of 64 KiB, between two that are small.
 func large(t *testing.T) []domain.Event {
 	t.Helper()
-	var completed workflows.AgentCompletedEvent
+	var completed contract.AgentCompletedEvent
 	for _, p := range payloads() {
 		if p.kind == domain.EventAgentCompleted {
-			completed = p.data.(workflows.AgentCompletedEvent)
+			completed = p.data.(contract.AgentCompletedEvent)
 		}
 	}
 	completed.Proposal = strings.Repeat("confidential ", 5000)
@@ -98,14 +98,14 @@ func TestReduced_StillDecodesAsTheEventItIs(t *testing.T) {
 
 	var got struct {
 		Data struct {
-			workflows.Result
-			Omitted   []string            `json:"omitted"`
-			ResultRef workflows.ResultRef `json:"result_ref"`
+			contract.Result
+			Omitted   []string           `json:"omitted"`
+			ResultRef contract.ResultRef `json:"result_ref"`
 		} `json:"data"`
 	}
 	require.NoError(t, json.Unmarshal(stored(t, js, "DELIBERATION_EVENTS")[0].Data, &got))
 	require.Equal(t, []string{"best_result", "results"}, got.Data.Omitted)
-	require.Equal(t, workflows.ResultRef{WorkflowID: "plan-7", RunID: runID}, got.Data.ResultRef)
+	require.Equal(t, contract.ResultRef{WorkflowID: "plan-7", RunID: runID}, got.Data.ResultRef)
 	result.BestResult, result.Results = nil, nil
 	require.Equal(t, result, got.Data.Result)
 }

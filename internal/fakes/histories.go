@@ -1,0 +1,47 @@
+package fakes
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// HistorySuffix ends the file names of recorded histories: JSON as `temporal workflow show` prints it,
+// compressed.
+const HistorySuffix = ".json.gz"
+
+// ReadHistory reads a recorded history.
+func ReadHistory(t testing.TB, file string) *historypb.History {
+	t.Helper()
+	compressed, err := os.ReadFile(file)
+	require.NoError(t, err)
+	reader, err := gzip.NewReader(bytes.NewReader(compressed))
+	require.NoError(t, err)
+	text, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	history := &historypb.History{}
+	require.NoError(t, protojson.Unmarshal(text, history))
+	return history
+}
+
+// WriteHistory records a history in place of the one that is there.
+func WriteHistory(t testing.TB, file string, history *historypb.History) {
+	t.Helper()
+	text, err := protojson.Marshal(history)
+	require.NoError(t, err)
+	var compressed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	require.NoError(t, err)
+	_, err = writer.Write(text)
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
+	require.NoError(t, os.WriteFile(file, compressed.Bytes(), 0o600))
+}

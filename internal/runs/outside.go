@@ -1,0 +1,106 @@
+package runs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// resetter is who terminates a run when it is reset. A server's own code knows it by that.
+const resetter = "history-resetter"
+
+// OutsideEnd is the end of a run that others brought about, so that it could tell nobody.
+type OutsideEnd struct {
+	Kind    domain.FailureKind // Terminated or TimedOut
+	Message string
+	At      time.Time
+	Reset   bool // the deliberation goes on in another run
+}
+
+// EndFromOutside reads a run's last event; false for a run that ended by itself.
+func EndFromOutside(closing *historypb.HistoryEvent) (OutsideEnd, bool) {
+	end := OutsideEnd{At: closing.GetEventTime().AsTime()}
+	terminated := closing.GetWorkflowExecutionTerminatedEventAttributes()
+	switch {
+	case terminated != nil:
+		end.Kind, end.Message = domain.Terminated, "terminated by somebody"
+		if by := terminated.GetIdentity(); by != "" {
+			end.Message = "terminated by " + by
+		}
+		if reason := terminated.GetReason(); reason != "" {
+			end.Message += ": " + reason
+		}
+		end.Reset = terminated.GetIdentity() == resetter
+	case closing.GetWorkflowExecutionTimedOutEventAttributes() != nil:
+		end.Kind, end.Message = domain.TimedOut, "timed out: the run was longer than its workflow timeout"
+	default:
+		return OutsideEnd{}, false
+	}
+	end.Message, _ = domain.CutEncoded(end.Message, domain.MaxMessage)
+	return end, true
+}
+
+// ReadOutsideEnd reads the end of a closed run from its last event: no worker is needed.
+func ReadOutsideEnd(ctx context.Context, from contract.History, run workflow.Execution) (OutsideEnd, bool, error) {
+	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return OutsideEnd{}, false, err
+		}
+		if end, outside := EndFromOutside(event); outside {
+			return end, true, nil
+		}
+	}
+	return OutsideEnd{}, false, nil
+}
+
+// OutsideRun is a run that was ended from outside.
+type OutsideRun struct {
+	workflow.Execution
+
+	TaskID  string
+	Started time.Time
+	End     OutsideEnd
+}
+
+// Starter starts workflows; a Temporal client does.
+type Starter interface {
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error)
+}
+
+// AnnounceOutside gives the event `failed` of a run to an outbox of its own, which publishes it as soon as
+// NATS takes it. Once the outbox was started, a repetition does nothing: it is found by its id.
+func AnnounceOutside(ctx context.Context, c Starter, taskQueue string, run OutsideRun) error {
+	event, err := run.event()
+	if err != nil {
+		return err
+	}
+	_, err = c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: contract.OutboxID(run.ID, run.RunID+"/outside"), TaskQueue: taskQueue, StaticSummary: contract.OneLine("events of " + run.ID),
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, contract.DeliberationOutboxName, contract.OutboxInput{Events: []contract.EventRecord{event}})
+	return err
+}
+
+// event has nothing in it that depends on who tells it, or when.
+func (r OutsideRun) event() (contract.EventRecord, error) {
+	data, err := json.Marshal(contract.EndedEvent{
+		DeliberationID: r.ID, TaskID: r.TaskID, Status: domain.StatusFailed, ErrorType: r.End.Kind,
+		Message: r.End.Message, Failures: []contract.AgentFailure{}, // what came of each agent is in history
+		ExecutionTimeMS: r.End.At.Sub(r.Started).Milliseconds(),
+	})
+	return contract.EventRecord{
+		ID: domain.OutsideEventID(r.ID, r.RunID, domain.EventFailed), Kind: domain.EventFailed,
+		DeliberationID: r.ID, At: r.End.At.UTC(), Data: data,
+	}, err
+}

@@ -1,0 +1,21 @@
+package contract
+
+import "go.temporal.io/sdk/temporal"
+
+// Search attributes: what lists are filtered by. The namespace may lack them; what it lacks isn't
+// upserted, because an unknown one would hang the workflow.
+var (
+	AttributeRole    = temporal.NewSearchAttributeKeyKeyword("DeliberationRole")
+	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")
+	AttributeStoryID = temporal.NewSearchAttributeKeyKeyword("DeliberationStoryId")
+	AttributePlanID  = temporal.NewSearchAttributeKeyKeyword("DeliberationPlanId")
+	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("DeliberationPhase")
+	AttributeScore   = temporal.NewSearchAttributeKeyFloat64("DeliberationScore")
+)
+
+// Attributes are all search attributes.
+func Attributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributePhase, AttributeScore,
+	}
+}

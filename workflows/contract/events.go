@@ -1,0 +1,167 @@
+package contract
+
+import (
+	"encoding/json"
+	"maps"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// EventRecord is an event on its way to NATS.
+type EventRecord struct {
+	ID             string           `json:"id"`
+	Kind           domain.EventKind `json:"kind"`
+	DeliberationID string           `json:"deliberation_id"`
+	AgentID        string           `json:"agent_id,omitempty"`
+	At             time.Time        `json:"at"`
+	Data           json.RawMessage  `json:"data"`
+}
+
+// Size is an upper bound of the bytes that the record takes of a payload.
+func (e EventRecord) Size() int {
+	const rest = 200 // names, punctuation, kind, time
+	return len(e.Data) + domain.EncodedSize(e.ID) + domain.EncodedSize(e.DeliberationID) +
+		domain.EncodedSize(e.AgentID) + rest
+}
+
+// PublishEventsInput is events in order. TaskDescription is given once, for the events that show it.
+type PublishEventsInput struct {
+	TaskDescription string        `json:"task_description,omitempty"`
+	Events          []EventRecord `json:"events"`
+}
+
+// PublishEventsResult says how many were stored.
+type PublishEventsResult struct {
+	Stored int `json:"stored"`
+}
+
+// StartedEvent is the data of `started`.
+type StartedEvent struct {
+	DeliberationID string                    `json:"deliberation_id"`
+	RunID          string                    `json:"run_id"`
+	TaskID         string                    `json:"task_id"`
+	Role           string                    `json:"role"`
+	StoryID        string                    `json:"story_id"`
+	PlanID         string                    `json:"plan_id"`
+	Status         domain.DeliberationStatus `json:"status"`
+	Agents         []EventAgent              `json:"agents"`
+	StartedAt      time.Time                 `json:"started_at"`
+}
+
+// EventAgent names a member of the council.
+type EventAgent struct {
+	AgentID string `json:"agent_id"`
+	Role    string `json:"role"`
+	Model   string `json:"model"`
+}
+
+// StreamStartEvent is the data of `stream_start`.
+type StreamStartEvent struct {
+	TaskDescription string `json:"task_description,omitempty"` // filled in where it is published
+	Role            string `json:"role"`
+	Status          string `json:"status"`
+	Model           string `json:"model"`
+	DeliberationID  string `json:"deliberation_id"`
+	AgentID         string `json:"agent_id"`
+}
+
+// AgentCompletedEvent is the data of `agent_completed`.
+type AgentCompletedEvent struct {
+	DeliberationID string            `json:"deliberation_id"`
+	TaskID         string            `json:"task_id"`
+	AgentID        string            `json:"agent_id"`
+	Role           string            `json:"role"`
+	Model          string            `json:"model"`
+	Proposal       string            `json:"proposal"`
+	Reasoning      string            `json:"reasoning"`
+	Score          float64           `json:"score"`
+	Attempts       int               `json:"attempts"`
+	DurationMS     int64             `json:"duration_ms"`
+	Usage          Usage             `json:"usage"`
+	Metadata       map[string]string `json:"metadata"`
+}
+
+// Brief is the event without its texts.
+func (e AgentCompletedEvent) Brief() any {
+	e.Proposal, e.Reasoning = "", ""
+	e.Metadata = maps.Clone(e.Metadata)
+	if e.Metadata == nil {
+		e.Metadata = map[string]string{}
+	}
+	e.Metadata["omitted"] = "proposal, reasoning"
+	return e
+}
+
+// AgentFailedEvent is the data of `agent_failed`.
+type AgentFailedEvent struct {
+	DeliberationID string             `json:"deliberation_id"`
+	TaskID         string             `json:"task_id"`
+	AgentID        string             `json:"agent_id"`
+	Role           string             `json:"role"`
+	ErrorType      domain.FailureKind `json:"error_type"`
+	Message        string             `json:"message"`
+	Attempts       int                `json:"attempts"`
+}
+
+// ScoreboardEvent is the data of `completed` when the texts would be too large: the result is in Temporal.
+type ScoreboardEvent struct {
+	DeliberationID  string                    `json:"deliberation_id"`
+	TaskID          string                    `json:"task_id"`
+	Status          domain.DeliberationStatus `json:"status"`
+	RankingBasis    string                    `json:"ranking_basis"`
+	Degraded        bool                      `json:"degraded"`
+	Scores          []EventScore              `json:"scores"`
+	TotalAgents     int                       `json:"total_agents"`
+	CompletedAgents int                       `json:"completed_agents"`
+	FailedAgents    int                       `json:"failed_agents"`
+	AverageScore    float64                   `json:"average_score"`
+	ExecutionTimeMS int64                     `json:"execution_time_ms"`
+	ResultRef       ResultRef                 `json:"result_ref"`
+}
+
+// CompletedEvent is the data of `completed`: the whole result.
+type CompletedEvent struct {
+	Result
+
+	RunID string `json:"-"`
+}
+
+// Brief is the scoreboard, without texts.
+func (e CompletedEvent) Brief() any {
+	scores := make([]EventScore, 0, len(e.Results))
+	for _, r := range e.Results {
+		scores = append(scores, EventScore{Rank: r.Rank, AgentID: r.AgentID, Score: r.Score})
+	}
+	return ScoreboardEvent{
+		DeliberationID: e.DeliberationID, TaskID: e.TaskID, Status: e.Status,
+		RankingBasis: e.RankingBasis, Degraded: e.Degraded, Scores: scores,
+		TotalAgents: e.TotalAgents, CompletedAgents: e.CompletedAgents, FailedAgents: e.FailedAgents,
+		AverageScore: e.AverageScore, ExecutionTimeMS: e.ExecutionTimeMS,
+		ResultRef: ResultRef{WorkflowID: e.DeliberationID, RunID: e.RunID},
+	}
+}
+
+// EventScore is a place in the ranking.
+type EventScore struct {
+	Rank    int     `json:"rank"`
+	AgentID string  `json:"agent_id"`
+	Score   float64 `json:"score"`
+}
+
+// ResultRef is where the whole result is: the workflow run of that name.
+type ResultRef struct {
+	WorkflowID string `json:"workflow_id"`
+	RunID      string `json:"run_id"`
+}
+
+// EndedEvent is the data of `failed` and `cancelled`.
+type EndedEvent struct {
+	DeliberationID  string                    `json:"deliberation_id"`
+	TaskID          string                    `json:"task_id"`
+	Status          domain.DeliberationStatus `json:"status"`
+	ErrorType       domain.FailureKind        `json:"error_type"`
+	Message         string                    `json:"message"`
+	Failures        []AgentFailure            `json:"failures"`
+	ExecutionTimeMS int64                     `json:"execution_time_ms"`
+}

@@ -1,0 +1,33 @@
+package contract
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"unicode/utf8"
+)
+
+// OutboxInput is the events that a deliberation ended without.
+type OutboxInput struct {
+	Events []EventRecord `json:"events"`
+}
+
+// OutboxID is text whatever it cuts. What is cut leaves a hash, so that no two are alike.
+func OutboxID(deliberationID, runID string) string {
+	const idMost = 255 // what SQL databases of servers have room for, however long an id their server takes
+	suffix := "/outbox/" + runID
+	if len(deliberationID)+len(suffix) <= idMost {
+		return deliberationID + suffix
+	}
+	hash := sha256.Sum256([]byte(deliberationID))
+	suffix = "~" + hex.EncodeToString(hash[:8]) + suffix
+	return cutText(deliberationID, idMost-len(suffix)) + suffix
+}
+
+// cutText never cuts a character in two.
+func cutText(text string, most int) string {
+	end := min(len(text), most)
+	for end < len(text) && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}

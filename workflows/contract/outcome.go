@@ -1,0 +1,69 @@
+package contract
+
+import (
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// TurnOutcome is what a turn came to. A failed turn is a value, not an error: what follows from it is
+// the workflow's to decide.
+type TurnOutcome struct {
+	Kind       domain.OutcomeKind `json:"kind"`
+	Proposal   string             `json:"proposal,omitempty"`
+	Reasoning  string             `json:"reasoning,omitempty"`
+	Score      float64            `json:"score,omitempty"`
+	ErrorType  domain.FailureKind `json:"error_type,omitempty"`
+	Message    string             `json:"message,omitempty"`
+	Retryable  bool               `json:"retryable,omitempty"`
+	Usage      Usage              `json:"usage"`
+	Calls      int                `json:"calls,omitempty"`
+	DurationMS int64              `json:"duration_ms,omitempty"`
+	Metadata   map[string]string  `json:"metadata,omitempty"`
+}
+
+// Usage is tokens, of one answer.
+type Usage struct {
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
+}
+
+// TurnOutcomeOf maps the domain's outcome.
+func TurnOutcomeOf(outcome domain.Outcome) TurnOutcome {
+	message := outcome.Reason
+	if outcome.Kind == domain.OutcomeFailed {
+		message = outcome.Failure.Message()
+	}
+	return TurnOutcome{
+		Kind:     outcome.Kind,
+		Proposal: outcome.Answer.Proposal(), Reasoning: outcome.Answer.Reasoning(), Score: outcome.Answer.Score(),
+		ErrorType: outcome.Failure.Kind(), Message: message, Retryable: outcome.Failure.Retryable(),
+		Usage: usageOf(outcome.Usage), Calls: outcome.Usage.Calls,
+		DurationMS: outcome.Duration.Milliseconds(), Metadata: outcome.MetadataCopy(),
+	}
+}
+
+// Domain is the outcome as the domain knows it. Nothing is checked again.
+func (o TurnOutcome) Domain() domain.Outcome {
+	outcome := domain.Outcome{
+		Kind: o.Kind, Usage: o.Usage.domain(o.Calls),
+		Duration: time.Duration(o.DurationMS) * time.Millisecond, Metadata: o.Metadata,
+	}
+	switch o.Kind {
+	case domain.OutcomeCompleted:
+		outcome.Answer = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score)
+	case domain.OutcomeFailed:
+		outcome.Failure = domain.NewTurnFailure(o.ErrorType, o.Message, o.Retryable)
+	case domain.OutcomeLost, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning:
+		outcome.Reason = o.Message
+	}
+	return outcome
+}
+
+func usageOf(usage domain.Usage) Usage {
+	return Usage{PromptTokens: usage.PromptTokens, CompletionTokens: usage.CompletionTokens}
+}
+
+func (u Usage) domain(calls int) domain.Usage {
+	return domain.Usage{PromptTokens: u.PromptTokens, CompletionTokens: u.CompletionTokens, Calls: calls}
+}

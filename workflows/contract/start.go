@@ -1,0 +1,89 @@
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// StartOptions change how [Start] starts; the zero value is right for most.
+type StartOptions struct {
+	TaskQueue string // DefaultTaskQueue when empty
+	Rerun     bool   // start a closed deliberation anew, also a completed one
+}
+
+// Started is a deliberation that was started, or that was there already.
+type Started struct {
+	Run      client.WorkflowRun
+	Attached bool // the task was there already: running, or completed
+}
+
+// DifferentRequestError tells that another request was started under this task id.
+type DifferentRequestError struct {
+	DeliberationID string
+	RunID          string
+	Fields         []string // what differs, by path
+}
+
+func (e *DifferentRequestError) Error() string {
+	return fmt.Sprintf("%s is another request; these fields differ: %s", e.DeliberationID, strings.Join(e.Fields, ", "))
+}
+
+// Start starts the deliberation of the request's task, or attaches to the one that runs or completed;
+// a failed, cancelled or timed-out one runs again. The error is [domain.Faults] when the request breaks
+// a rule, in the words of the workflow; a [*DifferentRequestError]; or the client's.
+func Start(ctx context.Context, c client.Client, request Request, options StartOptions) (Started, error) {
+	normalised, err := request.Normalise()
+	if err != nil {
+		return Started{}, err
+	}
+	title := normalised.Domain().Title()
+	reuse := enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	if options.Rerun {
+		reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
+	taskQueue := options.TaskQueue
+	if taskQueue == "" {
+		taskQueue = DefaultTaskQueue
+	}
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: WorkflowID(normalised.spec.TaskID), TaskQueue: taskQueue, StaticSummary: OneLine(title),
+		WorkflowIDReusePolicy: reuse,
+		// An error instead of silently using the existing run: it tells which of both it was.
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+	}, DeliberationName, request)
+
+	if existing, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
+		return attach(ctx, c, WorkflowID(normalised.spec.TaskID), existing.RunId, normalised)
+	}
+	return Started{Run: run}, err
+}
+
+func attach(ctx context.Context, c client.Client, id, runID string, wanted NormalisedRequest) (Started, error) {
+	there, err := Recorded(ctx, c, id, runID)
+	if err != nil {
+		return Started{}, err
+	}
+	found, err := there.Normalise()
+	if err != nil {
+		return Started{}, fmt.Errorf("%s was started with a request that breaks a rule: %w", id, err)
+	}
+	if fields := differences(found, wanted); len(fields) > 0 {
+		return Started{}, &DifferentRequestError{DeliberationID: id, RunID: runID, Fields: fields}
+	}
+	return Started{Run: c.GetWorkflow(ctx, id, runID), Attached: true}, nil
+}
+
+// OneLine makes a title a static summary, which is one line of at most 200 bytes.
+func OneLine(title string) string {
+	line := strings.Join(strings.Fields(title), " ")
+	cut, _ := domain.CutEncoded(line, domain.MaxName)
+	return cut
+}

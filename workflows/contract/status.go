@@ -1,0 +1,53 @@
+package contract
+
+import (
+	"time"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Status is the answer of the query `status`: what the workflow knew at its last task.
+type Status struct {
+	DeliberationID string                    `json:"deliberation_id"`
+	Status         domain.DeliberationStatus `json:"status"`
+	Phase          string                    `json:"phase"`
+	Round          int                       `json:"round"`
+	WaitingFor     string                    `json:"waiting_for"`
+	Agents         []AgentStatus             `json:"agents"`
+	Result         *AgentResult              `json:"result"`
+	ErrorMessage   *string                   `json:"error_message"`
+	StartedAt      *time.Time                `json:"started_at"`
+	ClosedAt       *time.Time                `json:"closed_at"`
+	AsOf           time.Time                 `json:"as_of"`
+}
+
+// AgentStatus is where one agent stands.
+type AgentStatus struct {
+	AgentID      string            `json:"agent_id"`
+	Role         string            `json:"role"`
+	Model        string            `json:"model"`
+	State        domain.AgentState `json:"state"`
+	Attempt      int               `json:"attempt"`
+	SubmissionID string            `json:"submission_id"`
+	Cluster      string            `json:"cluster"`
+}
+
+// Job is the answer of the query `job`.
+type Job struct {
+	JobID            string `json:"job_id"`
+	Name             string `json:"name"`
+	Status           string `json:"status"`
+	SubmissionID     string `json:"submission_id"`
+	Role             string `json:"role"`
+	TaskID           string `json:"task_id"`
+	StartTimeSeconds int64  `json:"start_time_seconds"`
+	Runtime          string `json:"runtime"`
+}
+
+// JobOf maps the domain's job.
+func JobOf(job domain.JobInfo, now time.Time) Job {
+	return Job{
+		JobID: job.ID(), Name: job.Name(), Status: job.Status(), SubmissionID: job.SubmissionID(),
+		Role: job.Role(), TaskID: job.TaskID(), StartTimeSeconds: job.StartSeconds(), Runtime: job.RuntimeAt(now),
+	}
+}
