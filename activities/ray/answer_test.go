@@ -2,6 +2,7 @@ package ray_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,9 +71,9 @@ var strangers = map[string]struct {
 	"a proxy's page":              {502, "<html>Bad Gateway</html>", asHTML, "answered 502 text/html that isn't the Ray app's"},
 	"Serve's 404":                 {404, "Path '/deliberation/v1/turns' not found.", asText, "answered 404 text/plain"},
 	"Serve's 500":                 {500, "Internal Server Error", asText, "answered 500 text/plain"},
-	"a proxy's 401":               {401, "Unauthorized", asText, "answered 401 text/plain"},
-	"a proxy's 403":               {403, "<html></html>", asHTML, "answered 403 text/html"},
-	"a proxy's 413":               {413, "<html></html>", asHTML, "answered 413 text/html"},
+	"a proxy's 401":               {401, "Unauthorized", asText, "text/plain that isn't the Ray app's: a proxy before the app refuses us; let it pass"},
+	"a proxy's 403":               {403, "<html></html>", asHTML, "text/html that isn't the Ray app's: a proxy before the app refuses us; let it pass"},
+	"a proxy's 413":               {413, "<html></html>", asHTML, "a proxy before the app refuses the size; let it pass bodies of 8 MiB"},
 	"a proxy's 429":               {429, "slow down", asText, "answered 429 text/plain"},
 	"a 503 without a type":        {503, `{"error":{"message":"no"}}`, asJSON, "answered 503 application/json"},
 	"a 500 of another form":       {500, `{"error":"boom"}`, asJSON, "answered 500 application/json"},
@@ -81,7 +82,7 @@ var strangers = map[string]struct {
 	"the app's own bug":           {500, `{"error":{"type":"internal","message":"unexpected KeyError"}}`, asJSON, "500 internal: unexpected KeyError"},
 	"an app without this route":   {404, `{"error":{"type":"not_found","message":"Not Found"}}`, asJSON, "answered 404 not_found"},
 	"an error that says OK":       {200, `{"error":{"type":"full","message":""}}`, asJSON, "answered 200"},
-	"a redirect":                  {302, "", []string{"Location", "http://127.0.0.1:1/login?next=secret"}, "answered 302"},
+	"a redirect":                  {302, "", []string{"Location", "http://127.0.0.1:1/login?next=secret"}, "answered 302 of no type that isn't the Ray app's: a proxy redirects; name the app's own URL in DELIBERATION_RAY_CLUSTERS"},
 	"a redirect that keeps POST":  {307, "", []string{"Location", "/elsewhere"}, "answered 307"},
 	"a redirect with our body":    {308, `{"error":{"type":"unauthorized"}}`, asJSON, "answered 308"},
 	"204":                         {204, "", nil, "answered 204 of no type"},
@@ -134,8 +135,8 @@ func TestRefusalsOfTheApp(t *testing.T) {
 		"full, silent":       {429, "full", domain.KindFull, "", 0},
 		"restarting":         {503, "runner_unavailable", domain.KindUnavailable, "1", time.Second},
 		"overloaded":         {503, "overloaded", domain.KindUnavailable, "1", time.Second},
-		"token":              {401, "unauthorized", domain.KindDenied, "", 0},
-		"token, said by 403": {403, "unauthorized", domain.KindDenied, "", 0},
+		"token":              {401, "unauthorized", domain.KindUnavailable, "", 5 * time.Second},
+		"token, said by 403": {403, "unauthorized", domain.KindUnavailable, "", 5 * time.Second},
 		"URL":                {403, "url_not_allowed", domain.KindURL, "", 0},
 		"malformed":          {422, "invalid_request", domain.KindRejected, "9", 0},
 		"too large":          {413, "too_large", domain.KindRejected, "", 0},
@@ -150,15 +151,99 @@ func TestRefusalsOfTheApp(t *testing.T) {
 			require.NotContains(t, refused.Error(), "\n")
 
 			seen := awaited(t, client)
-			if test.want == domain.KindDenied {
-				require.Equal(t, "local: the Ray app refuses the token: set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to the app's", seen.Denied)
+			require.Empty(t, seen.Denied)
+			if test.kind == "unauthorized" {
+				require.Equal(t, "local: "+refusesToken, seen.Unreachable)
 				return
 			}
-			require.Empty(t, seen.Denied)
 			require.Contains(t, seen.Unreachable, fmt.Sprintf("local: answered %d %s: as said", test.status, test.kind))
 			require.LessOrEqual(t, len(seen.Unreachable), 200)
 		})
 	}
+}
+
+const refusesToken = "the Ray app refuses the token: set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to one of the app's"
+
+// TestASubmitFailsOnceARefusalHasLasted: a token that is being replaced, or a proxy that is being repaired, ends
+// no deliberation.
+func TestASubmitFailsOnceARefusalHasLasted(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		at     domain.ErrorKind // at first
+		after  domain.ErrorKind // after a minute
+	}{
+		"token":       {401, `{"error":{"type":"unauthorized","message":"m"}}`, domain.KindUnavailable, domain.KindDenied},
+		"size":        {413, "<html></html>", domain.KindUnreachable, domain.KindRejected},
+		"proxy's 403": {403, "<html></html>", domain.KindUnreachable, domain.KindUnreachable},
+		"full":        {429, `{"error":{"type":"full","message":"m"}}`, domain.KindFull, domain.KindFull},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, test.status, test.body)
+			require.Equal(t, test.at, submitted(t, client).Kind)
+			client.TireOfRefusals()
+			require.Equal(t, test.after, submitted(t, client).Kind)
+		})
+	}
+}
+
+func TestARefusalThatPassedIsForgotten(t *testing.T) {
+	var asked atomic.Int32
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 2 { // another answer of the app
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"error":{"type":"full","message":"m"}}`)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":{"type":"unauthorized","message":"m"}}`)
+	})
+	require.Equal(t, domain.KindUnavailable, submitted(t, client).Kind)
+	require.Equal(t, 1, client.Refusals())
+	require.Equal(t, domain.KindFull, submitted(t, client).Kind)
+	require.Zero(t, client.Refusals())
+	require.Equal(t, domain.KindUnavailable, submitted(t, client).Kind)
+}
+
+// TestAWaitThatIsCutIsAskedAgainForLess: request_timeout_s of Serve ends every request with a 408.
+func TestAWaitThatIsCutIsAskedAgainForLess(t *testing.T) {
+	const limit = 1500 * time.Millisecond
+	var longest, cut atomic.Int32
+	client := clientOf(t, func(w http.ResponseWriter, request *http.Request) {
+		var body struct {
+			Seconds float64 `json:"wait_seconds"`
+		}
+		assertDecodes(t, request.Body, &body)
+		wait := time.Duration(body.Seconds * float64(time.Second))
+		longest.Store(max(longest.Load(), int32(wait.Milliseconds())))
+		time.Sleep(min(wait, limit))
+		if wait > limit {
+			cut.Add(1)
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(http.StatusRequestTimeout)
+			return
+		}
+		_, _ = io.WriteString(w, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
+	})
+	for range 2 {
+		seen, err := client.Await(t.Context(), handle, 3*time.Second)
+		require.NoError(t, err)
+		require.Empty(t, seen.Unreachable)
+		require.Equal(t, domain.RayRunning, seen.State)
+	}
+	require.EqualValues(t, 1, cut.Load(), "the second wait is short at once")
+	require.Equal(t, ray.BreakerClosed, client.Breaker())
+}
+
+// TestAWaitThatIsAlwaysCutNamesTheOption: where even a look is cut, a person must act.
+func TestAWaitThatIsAlwaysCutNamesTheOption(t *testing.T) {
+	client := answering(t, http.StatusRequestTimeout, "Request timed out", asText...)
+	for range 10 {
+		seen, err := client.Await(t.Context(), handle, time.Second)
+		require.NoError(t, err)
+		require.Contains(t, seen.Unreachable, "request_timeout_s")
+	}
+	require.Equal(t, ray.BreakerClosed, client.Breaker(), "somebody is there")
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -223,6 +308,55 @@ func TestStopAsksAgainWhileATurnIsEnding(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.RayCancelled, seen[0].State)
 	require.EqualValues(t, 3, asked.Load())
+}
+
+// TestAStopReadsWhatWasLeftOut: an answer that would be too long names the turns that it leaves out.
+func TestAStopReadsWhatWasLeftOut(t *testing.T) {
+	var asked [][]domain.TurnID
+	client := clientOf(t, func(w http.ResponseWriter, request *http.Request) {
+		var body struct {
+			Turns []struct {
+				ID domain.TurnID `json:"submission_id"`
+			} `json:"turns"`
+		}
+		assertDecodes(t, request.Body, &body)
+		var ids []domain.TurnID
+		for _, turn := range body.Turns {
+			ids = append(ids, turn.ID)
+		}
+		asked = append(asked, ids)
+		left, err := json.Marshal(append([]domain.TurnID{}, ids[1:]...))
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = fmt.Fprintf(w, `{"turns":[{"submission_id":%q,"state":"completed","incarnation":"i1","result":{"text":%q}}],"left":%s}`,
+			ids[0], "answer of "+string(ids[0]), left)
+	})
+	handles := []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}, {TurnID: "t3"}}
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: handles})
+	require.NoError(t, err)
+	for i, handle := range handles {
+		require.Equal(t, handle.TurnID, seen[i].TurnID)
+		require.Equal(t, "answer of "+string(handle.TurnID), seen[i].Completion.Text)
+	}
+	require.Equal(t, [][]domain.TurnID{{"t1", "t2", "t3"}, {"t2", "t3"}, {"t3"}}, asked)
+}
+
+// TestWhatCouldNotBeReadInTimeIsUnreachable, never stopped.
+func TestWhatCouldNotBeReadInTimeIsUnreachable(t *testing.T) {
+	asked := 0
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		if asked > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, `{"turns":[{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"good"}}],"left":["t2"]}`)
+	})
+	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}}})
+	require.NoError(t, err)
+	require.Equal(t, "good", seen[0].Completion.Text)
+	require.Equal(t, "local: its answer could not be read in time", seen[1].Unreachable)
 }
 
 func TestStopNeverCallsRunningStopped(t *testing.T) {

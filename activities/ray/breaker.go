@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -74,8 +75,12 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 	return b
 }
 
-// unanswered includes the end of a caller's time: a submit's is shorter than the client's own.
+// unanswered reports whether nobody answered. It includes the end of a caller's time: a submit's is shorter
+// than the client's own. Whoever cuts a wait is there, and so is the app, as far as one can see.
 func unanswered(err error) bool {
+	if other, is := asStranger(err); is && other.status == http.StatusRequestTimeout {
+		return false
+	}
 	ours, is := errors.AsType[*domain.Error](err)
 	return is && ours.Kind == domain.KindUnreachable || errors.Is(err, context.DeadlineExceeded)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,9 @@ type Client struct {
 	http   *http.Client
 	within allowance
 
-	breaker *breaker
+	breaker     *breaker
+	waits       waits
+	persistence persistence
 }
 
 // allowance is how long calls may take. The app answers a wait after its time, or says that its runner
@@ -48,10 +51,8 @@ type allowance struct {
 	control time.Duration // an activity gives stop and forget 10 s
 	probe   time.Duration
 	margin  time.Duration
+	refused time.Duration // how long a submit is tried again although it is refused
 }
-
-// longestWait is the app's own bound.
-const longestWait = 30 * time.Second
 
 var _ domain.RayCluster = (*Client)(nil)
 
@@ -78,7 +79,10 @@ func New(config Config) (*Client, error) {
 			// The app never redirects: whoever does isn't the app, and must not be handed the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		within:  allowance{submit: 30 * time.Second, control: 9 * time.Second, probe: 5 * time.Second, margin: 12 * time.Second},
+		within: allowance{
+			submit: 30 * time.Second, control: 9 * time.Second, probe: 5 * time.Second, margin: 12 * time.Second,
+			refused: refusedFor,
+		},
 		breaker: newBreaker(config.Name, config.Changed),
 	}, nil
 }
@@ -99,7 +103,7 @@ func parseBase(text string) (*url.URL, error) {
 // Name is the cluster's.
 func (c *Client) Name() string { return c.name }
 
-// Breaker tells whether the cluster is asked.
+// Breaker reports whether the cluster is asked.
 func (c *Client) Breaker() BreakerState { return BreakerState(c.breaker.steps.State()) }
 
 // CloseIdleConnections closes what no call is using.
@@ -112,7 +116,7 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer, as: asking,
 	}
 	var answer acceptanceAnswer
-	if err := c.ask(ctx, ask, &answer); err != nil {
+	if err := c.persistence.judge(submission, c.ask(ctx, ask, &answer), c.within.refused); err != nil {
 		return domain.Acceptance{}, err
 	}
 	acceptance, err := answer.acceptance(c.name, submission.Turns)
@@ -122,35 +126,62 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 	return acceptance, nil
 }
 
-// Await waits at most 30 s, whatever is asked for: the caller asks again.
+// Await waits at most 30 s, whatever is asked for: the caller asks again. A wait that a proxy or Serve cuts is
+// asked again at once, for a shorter time.
 func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
-	wait = min(max(0, wait), longestWait)
+	for until := time.Now().Add(wait); ; wait = time.Until(until) {
+		begun := time.Now()
+		seen, err := c.await(ctx, handle, c.waits.bound(wait))
+		if other, is := asStranger(err); is && other.cutsWaits() && wait > 0 && c.waits.cut(time.Since(begun)) {
+			continue
+		}
+		return c.observation(handle, seen, err)
+	}
+}
+
+func (c *Client) await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
 	ask := call{
 		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
 		body:   awaitBody{Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
 		within: wait + c.within.margin, limit: shortAnswer + turnAnswer,
 	}
 	seen, err := c.observe(ctx, ask, []domain.Handle{handle})
-	if err == nil {
-		return seen[0], nil
-	}
-	var refused *domain.Error
-	if !errors.As(err, &refused) {
+	switch {
+	case err != nil:
 		return domain.Observation{}, err
+	case len(seen) == 0:
+		return domain.Observation{}, ask.unreadable(errors.New("answered 200 without the turn"))
 	}
-	reason := c.reason(refused.Err.Error())
-	if refused.Kind == domain.KindDenied {
-		return domain.Observation{TurnID: handle.TurnID, Denied: reason}, nil
-	}
-	return domain.Observation{TurnID: handle.TurnID, Unreachable: reason, RetryAfter: refused.RetryAfter}, nil
+	return seen[0], nil
 }
 
-// observe asks for the states of turns and brings them in the handles' order.
+// observation makes an unreachable turn of an error that isn't the context's. A refused token says nothing about
+// the turn: what was paid for goes on.
+func (c *Client) observation(handle domain.Handle, seen domain.Observation, err error) (domain.Observation, error) {
+	failed, ours := errors.AsType[*domain.Error](passing(err))
+	if !ours {
+		return seen, err
+	}
+	return domain.Observation{
+		TurnID: handle.TurnID, Unreachable: c.reason(failed.Err.Error()), RetryAfter: failed.RetryAfter,
+	}, nil
+}
+
+// boundedAnswer names the turns that it leaves out because it would be too long with them.
+type boundedAnswer struct {
+	statesAnswer
+	Left []domain.TurnID `json:"left"`
+}
+
+// observe asks for the states of turns and brings them in the handles' order, without those that were left out.
 func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle) ([]domain.Observation, error) {
-	var answer statesAnswer
+	var answer boundedAnswer
 	if err := c.ask(ctx, ask, &answer); err != nil {
 		return nil, err
 	}
+	handles = slices.DeleteFunc(slices.Clone(handles), func(handle domain.Handle) bool {
+		return slices.Contains(answer.Left, handle.TurnID)
+	})
 	states, err := answer.inOrder(handles)
 	if err != nil {
 		return nil, ask.unreadable(err)

@@ -1,6 +1,7 @@
 package ray_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,4 +73,20 @@ func lateAfterForget(t *testing.T, w world) {
 	require.Equal(t, []domain.TurnID{c.id()}, acceptance.Cancelled)
 	require.Equal(t, domain.VerdictLost, domain.Judge(handle, c.see(t, handle)).Kind)
 	require.Equal(t, 1, c.calls(t, c.id()))
+}
+
+// stopsLongAnswers: together they are longer than one answer may be.
+func stopsLongAnswers(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 24)
+	long := strings.Repeat("議", 300_000) // 900,000 bytes
+	c.script(t, c.model, says(long))
+	handles := c.submit(t)
+	for _, handle := range handles {
+		require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
+	}
+	for _, seen := range c.stop(t, handles...) {
+		require.Equal(t, domain.RayCompleted, seen.State, seen.Unreachable)
+		require.Equal(t, long, seen.Completion.Text)
+	}
 }

@@ -45,17 +45,34 @@ func denied(t *testing.T, w world) {
 	c := newCouncil(t, w, 1)
 	c.Client = newClient(t, config)
 	_, err := c.Submit(t.Context(), c.submission)
+	require.Equal(t, domain.KindUnavailable, kindOf(t, err), "the token may be about to change")
+	require.ErrorContains(t, err, "DELIBERATION_RAY_TOKEN")
+	require.NotContains(t, err.Error(), "wrong", "a token is never shown")
+	c.TireOfRefusals()
+	_, err = c.Submit(t.Context(), c.submission)
 	require.Equal(t, domain.KindDenied, kindOf(t, err))
-	_, err = c.Stop(t.Context(), c.order(c.lost()...))
+	_, err = c.Info(t.Context())
 	require.Equal(t, domain.KindDenied, kindOf(t, err))
-	require.Equal(t, domain.KindDenied, kindOf(t, c.Forget(t.Context(), c.order(c.lost()...))))
+}
 
-	handle := domain.Handle{TurnID: c.id(), Runner: "runner/dead/0"}
-	seen, err := c.Await(t.Context(), handle, 0)
+// deniedInFlight: a refused token says nothing about a turn, which may be running and paid for.
+func deniedInFlight(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, says(answerText))
+	handle := c.submit(t)[0]
+	config := w.config()
+	config.Token = "wrong"
+	stranger := newClient(t, config)
+	stranger.TireOfRefusals()
+	seen, err := stranger.Await(t.Context(), handle, 0)
 	require.NoError(t, err)
-	require.Contains(t, seen.Denied, "DELIBERATION_RAY_TOKEN")
-	require.NotContains(t, seen.Denied, "wrong", "a token is never shown")
-	require.Equal(t, domain.RayDenied, domain.Judge(handle, seen).Failure.Kind())
+	require.Contains(t, seen.Unreachable, "DELIBERATION_RAY_TOKEN")
+	require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+	_, err = stranger.Stop(t.Context(), c.order(handle))
+	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
+	require.Equal(t, domain.KindUnavailable, kindOf(t, stranger.Forget(t.Context(), c.order(handle))))
+	require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
 }
 
 func rejected(t *testing.T, w world) {

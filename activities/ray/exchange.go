@@ -95,7 +95,7 @@ func (c *Client) askNow(ctx context.Context, k call, answer any) error {
 		return got.refusal(k.op)
 	}
 	if err := json.Unmarshal(got.body, answer); err != nil {
-		return k.unreadable(got.foreign())
+		return k.unreadable(got.stranger())
 	}
 	return nil
 }
@@ -161,9 +161,4 @@ func (c *Client) exchange(request *http.Request, limit int64) (answered, error) 
 	return answered{
 		status: response.StatusCode, mediaType: mediaType, retryAfter: response.Header.Get("Retry-After"), body: body,
 	}, nil
-}
-
-// foreign says what answered in the app's place.
-func (a answered) foreign() error {
-	return fmt.Errorf("answered %d %s that isn't the Ray app's", a.status, a.mediaType)
 }

@@ -12,3 +12,9 @@ var TransportOf = newTransport
 
 // RetryAfter reads a header.
 var RetryAfter = retryAfter
+
+// TireOfRefusals makes the next refusal of a submit final.
+func (c *Client) TireOfRefusals() { c.within.refused = 0 }
+
+// Refusals is how many submissions are being refused.
+func (c *Client) Refusals() int { return len(c.persistence.since) }

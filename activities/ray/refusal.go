@@ -11,8 +11,11 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// tokenVariable is what a person must set when the app refuses the token.
-const tokenVariable = "DELIBERATION_RAY_TOKEN"
+// Variables that a person must set when the app refuses the token, or when its URL leads elsewhere.
+const (
+	tokenVariable    = "DELIBERATION_RAY_TOKEN"
+	clustersVariable = "DELIBERATION_RAY_CLUSTERS"
+)
 
 // longestRetryAfter bounds what a server may ask us to wait.
 const longestRetryAfter = time.Minute
@@ -40,16 +43,16 @@ type errorAnswer struct {
 func (a answered) refusal(op string) error {
 	var answer errorAnswer
 	if err := json.Unmarshal(a.body, &answer); err != nil || answer.Error.Type == "" || a.status < 400 {
-		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: a.foreign()}
-	}
-	kind, known := kindOf[answer.Error.Type]
-	if !known {
-		kind = domain.KindUnreachable
+		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: a.stranger()}
 	}
 	said := fmt.Sprintf("answered %d %s: %s", a.status, answer.Error.Type, answer.Error.Message)
+	kind, known := kindOf[answer.Error.Type]
+	if !known {
+		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: stranger{status: a.status, said: cutTo(said, maxRefusal)}}
+	}
 	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
 	if kind == domain.KindDenied {
-		refused.Err = fmt.Errorf("the Ray app refuses the token: set %[1]s or %[1]s_FILE to the app's", tokenVariable)
+		refused.Err = fmt.Errorf("the Ray app refuses the token: set %[1]s or %[1]s_FILE to one of the app's", tokenVariable)
 	}
 	if kind == domain.KindFull || kind == domain.KindUnavailable {
 		refused.RetryAfter = retryAfter(a.retryAfter, time.Now())

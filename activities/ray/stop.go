@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// perStop bounds how many turns, each with its answer, one request ends: as many as a council has.
+// perStop bounds how many turns one request ends: as many as a council has.
 const perStop = domain.MaxAgents
 
 // stopAgain is the pause before turns that still end are asked for again; the app waits by itself.
@@ -29,56 +29,82 @@ func endBodyOf(order domain.StopOrder, handles []domain.Handle) endBody {
 	}
 }
 
-// Stop asks again while a turn hasn't ended. After a time it gives what it saw: turns that run, or whose
-// runner doesn't answer, say so themselves.
+// Stop asks again while a turn hasn't ended, or its answer was left out for its length. After a time it returns
+// what it saw: turns that run, or whose runner doesn't answer, say so themselves.
 func (c *Client) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
 	until := time.Now().Add(c.within.control)
 	stopped := make([]domain.Observation, 0, len(order.Handles))
 	for handles := range slices.Chunk(order.Handles, perStop) {
-		seen, err := c.stop(ctx, order, handles, until)
+		seen, err := c.stopUntil(ctx, order, handles, until)
 		if err != nil {
-			return nil, err
+			return nil, passing(err)
 		}
 		stopped = append(stopped, seen...)
 	}
 	return stopped, nil
 }
 
-func (c *Client) stop(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
-	ask := call{
-		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
-		body: endBodyOf(order, handles), limit: min(longAnswer, shortAnswer+int64(len(handles))*turnAnswer), as: unguarded,
-	}
-	var before []domain.Observation
-	for {
-		ask.within = time.Until(until)
-		seen, err := c.observe(ctx, ask, handles)
+func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
+	seen := make(map[domain.TurnID]domain.Observation, len(handles))
+	for pending := handles; ; {
+		read, err := c.stopOnce(ctx, order, pending, until)
 		switch {
-		case err != nil && before != nil && ctx.Err() == nil:
-			return before, nil // what one runner held up was known of the others
+		case err != nil && len(seen) > 0 && ctx.Err() == nil:
+			return c.inOrder(handles, seen), nil // what one runner held up was known of the others
 		case err != nil:
 			return nil, err
 		}
-		before = seen
-		if stillRunning(seen) == 0 || time.Until(until) < time.Second {
-			return seen, nil
+		for _, observation := range read {
+			seen[observation.TurnID] = observation
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(stopAgain):
+		left := slices.DeleteFunc(slices.Clone(pending), func(handle domain.Handle) bool {
+			observation, known := seen[handle.TurnID]
+			return known && !stillRuns(observation)
+		})
+		if len(left) == 0 || time.Until(until) < time.Second {
+			return c.inOrder(handles, seen), nil
 		}
+		if len(left) == len(pending) { // nothing new: the turns are still ending
+			if err := pause(ctx, stopAgain); err != nil {
+				return nil, err
+			}
+		}
+		pending = left
 	}
 }
 
-func stillRunning(seen []domain.Observation) int {
-	running := 0
-	for _, one := range seen {
-		if one.State == domain.RayQueued || one.State == domain.RayRunning {
-			running++
+// stopOnce brings what the app has of the turns. It leaves out answers that would make its own too long.
+func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
+	return c.observe(ctx, call{
+		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
+		body: endBodyOf(order, handles), within: time.Until(until), limit: longAnswer, as: unguarded,
+	}, handles)
+}
+
+// inOrder is what was seen of each turn, in the handles' order.
+func (c *Client) inOrder(handles []domain.Handle, seen map[domain.TurnID]domain.Observation) []domain.Observation {
+	ordered := make([]domain.Observation, 0, len(handles))
+	for _, handle := range handles {
+		observation, known := seen[handle.TurnID]
+		if !known {
+			observation = domain.Observation{TurnID: handle.TurnID, Unreachable: c.reason("its answer could not be read in time")}
 		}
+		ordered = append(ordered, observation)
 	}
-	return running
+	return ordered
+}
+
+func stillRuns(seen domain.Observation) bool {
+	return seen.Unreachable == "" && (seen.State == domain.RayQueued || seen.State == domain.RayRunning)
+}
+
+func pause(ctx context.Context, long time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return nil
+	}
 }
 
 // Forget drops what the app keeps of the turns.
@@ -91,7 +117,7 @@ func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
 		}
 		var answer statesAnswer
 		if err := c.ask(ctx, ask, &answer); err != nil {
-			return err
+			return passing(err)
 		}
 		if _, err := answer.inOrder(handles); err != nil {
 			return ask.unreadable(err)

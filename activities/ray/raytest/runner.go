@@ -42,7 +42,7 @@ func (a *App) submit(request *http.Request) reply {
 	})
 }
 
-// begun tells whether turns of the deliberation are held. It needs the lock.
+// begun reports whether turns of the deliberation are held. It needs the lock.
 func (a *App) begun(in submitRequest) bool {
 	for _, turn := range a.turns {
 		if turn.owner == in.Owner && turn.deliberation == in.Deliberation {
@@ -83,7 +83,7 @@ func (a *App) await(request *http.Request) reply {
 		case broken || away:
 			return restarting()
 		case news || over:
-			return answer(http.StatusOK, map[string]any{"turns": views})
+			return bounded(views)
 		}
 		select {
 		case <-changed:
@@ -130,7 +130,24 @@ func (a *App) stop(request *http.Request) reply {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return answer(http.StatusOK, map[string]any{"turns": a.endAll(in)})
+	return bounded(a.endAll(in))
+}
+
+// bounded leaves answers out that would make this one too long, and names their turns.
+func bounded(views []map[string]any) reply {
+	turns, left := []map[string]any{}, []any{}
+	bytes := 0
+	for _, view := range views {
+		if result, completed := view["result"].(map[string]any); completed {
+			bytes += len(result["text"].(string))
+			if bytes > maxAnswers && len(turns) > 0 {
+				left = append(left, view["submission_id"])
+				continue
+			}
+		}
+		turns = append(turns, view)
+	}
+	return answer(http.StatusOK, map[string]any{"turns": turns, "left": left})
 }
 
 // endAll stops and buries the turns. It needs the lock.

@@ -65,6 +65,7 @@ const (
 	maxName     = 1000
 	maxSeconds  = 7 * 86_400
 	longestWait = 30
+	maxAnswers  = 8 << 20 // bytes of all answers' texts in one response
 )
 
 var (
