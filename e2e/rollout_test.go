@@ -15,21 +15,20 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// TestARolloutLeavesDeliberationsOnTheirBuild replaces a versioned worker as docs/upgrade.md tells to.
+// TestARolloutLeavesDeliberationsOnTheirBuild replaces a versioned worker as docs/upgrade.md says.
 func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 	queue, deployment, model := queueOf(t), taskOf(t), modelOf(t, "held")
 	script(t, model, holds())
 	old := startBuild(t, queue, deployment, "a")
 	early := beginMany(t, 20, queue, model)
-	run := old.saysHowToBecomeCurrent(t)
 	for _, waiting := range early {
 		require.Empty(t, workersOf(t, waiting), "no build is current: nobody works")
 	}
-	temporalCommand(t, run)
+	old.becomeCurrent(t)
 	running(t, model, 20)
 
 	sameBuild, next := startBuild(t, queue, deployment, "a"), startBuild(t, queue, deployment, "b")
-	temporalCommand(t, next.saysHowToBecomeCurrent(t))
+	next.becomeCurrent(t)
 	late := beginMany(t, 5, queue, model)
 	running(t, model, 25)
 	requireListed(t, 20, deployment+":a")
@@ -65,23 +64,17 @@ func startBuild(t *testing.T, queue, deployment, build string) *worker {
 
 var setCurrent = regexp.MustCompile(`temporal (worker deployment set-current-version [^"]+)`)
 
-// saysHowToBecomeCurrent is the command in the worker's log, without the command's name.
-func (w *worker) saysHowToBecomeCurrent(t *testing.T) []string {
+// becomeCurrent runs the command from the worker's log. Temporal refuses it until the worker polls all its queues.
+func (w *worker) becomeCurrent(t *testing.T) {
 	t.Helper()
-	var told []string
-	eventually(t, "the log has the command", func(c *assert.CollectT) {
-		log, err := os.ReadFile(w.log)
-		require.NoError(c, err)
-		told = setCurrent.FindStringSubmatch(string(log))
-		require.NotEmpty(c, told)
+	log, err := os.ReadFile(w.log)
+	require.NoError(t, err)
+	logged := setCurrent.FindStringSubmatch(string(log))
+	require.NotEmpty(t, logged)
+	eventually(t, "the build is the current one", func(c *assert.CollectT) {
+		ran := temporalCLI(c, append(strings.Fields(logged[1]), "--yes")...)
+		require.Zero(c, ran.code, ran.stderr)
 	})
-	return append(strings.Fields(told[1]), "--yes")
-}
-
-func temporalCommand(t *testing.T, arguments []string) {
-	t.Helper()
-	ran := temporalCLI(t, arguments...)
-	require.Zero(t, ran.code, ran.stderr)
 }
 
 // identity is how Temporal knows the worker.

@@ -33,8 +33,7 @@ func startWorker(t *testing.T, taskQueue string, settings ...string) *worker {
 	w := &worker{cmd: exec.Command(filepath.Join(built, "worker")), log: log.Name(), address: address}
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	ours := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "DELIBERATION_TEST_") })
-	w.cmd.Env = append(append(ours, "DELIBERATION_TASK_QUEUE="+taskQueue,
-		"DELIBERATION_HEALTH_ADDR="+address, "DELIBERATION_METRICS_ADDR="+address), settings...)
+	w.cmd.Env = append(append(ours, "DELIBERATION_TASK_QUEUE="+taskQueue, "DELIBERATION_HTTP_ADDR="+address), settings...)
 	require.NoError(t, w.cmd.Start())
 	t.Cleanup(func() {
 		_ = w.cmd.Process.Signal(syscall.SIGTERM)

@@ -19,7 +19,7 @@ func (c *cli) clustersCommand() *cobra.Command {
 		Long: `Show the Ray clusters as a worker sees them, in order of preference: whether it asks them, and how many
 more turns they take. A deliberation goes to the first that answers and has room.
 
-The worker is asked at its health address, DELIBERATION_HEALTH_ADDR. Each worker judges for itself: name
+The worker is asked at its HTTP address, DELIBERATION_HTTP_ADDR. Each worker judges for itself: name
 several to compare them. starter doctor looks at the clusters from here.
 
 Exit code 0 when each worker has a cluster with room, else 1.`,
@@ -29,8 +29,8 @@ Exit code 0 when each worker has a cluster with room, else 1.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.clusters(cmd.Context(), workers) },
 	}
-	cmd.Flags().StringSliceVar(&workers, "worker", []string{first(os.Getenv("DELIBERATION_HEALTH_ADDR"), "127.0.0.1:9464")},
-		"health addresses of workers; also DELIBERATION_HEALTH_ADDR")
+	cmd.Flags().StringSliceVar(&workers, "worker", []string{first(os.Getenv("DELIBERATION_HTTP_ADDR"), "127.0.0.1:9464")},
+		"HTTP addresses of workers; also DELIBERATION_HTTP_ADDR")
 	complete(cmd, "worker")
 	return cmd
 }

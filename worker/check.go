@@ -31,8 +31,9 @@ func (c *config) check(found *faults) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		found.add("DELIBERATION_LOG_FORMAT", "must be text or json, got %s", domain.Quote(c.LogFormat))
 	}
-	checkAddress(found, metricsVariable, c.MetricsAddr)
-	checkAddress(found, healthVariable, c.HealthAddr)
+	if !hostPort(c.HTTPAddr) {
+		found.add(httpVariable, "must be host:port, got %s", domain.Quote(c.HTTPAddr))
+	}
 	c.checkRay(found)
 	c.checkNATS(found)
 	c.checkVersion(found)
@@ -69,12 +70,6 @@ func (c *config) checkRay(found *faults) {
 
 func (c *config) rayConfig(of cluster) ray.Config {
 	return ray.Config{Name: of.name, URL: of.url, Token: c.RayToken, MaxIdleConnections: c.WaitSlots}
-}
-
-func checkAddress(found *faults, variable, address string) {
-	if !hostPort(address) {
-		found.add(variable, "must be host:port, got %s", domain.Quote(address))
-	}
 }
 
 func hostPort(address string) bool {

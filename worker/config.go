@@ -28,8 +28,7 @@ type config struct {
 	NATSCreds    string        `env:"NATS_CREDS"`
 	NATSCA       string        `env:"NATS_CA"`
 	NATSPrefix   string        `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
-	MetricsAddr  string        `env:"DELIBERATION_METRICS_ADDR" envDefault:"127.0.0.1:9464"`
-	HealthAddr   string        `env:"DELIBERATION_HEALTH_ADDR" envDefault:"127.0.0.1:9464"`
+	HTTPAddr     string        `env:"DELIBERATION_HTTP_ADDR" envDefault:"127.0.0.1:9464"`
 	LogLevel     slog.Level    `env:"DELIBERATION_LOG_LEVEL" envDefault:"INFO"`
 	LogFormat    string        `env:"DELIBERATION_LOG_FORMAT" envDefault:"text"`
 	Register     bool          `env:"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES" envDefault:"true"`

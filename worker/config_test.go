@@ -21,7 +21,7 @@ func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
 		"unset": {needed},
 		"empty": {
 			needed, "DELIBERATION_RAY_TOKEN=", "DELIBERATION_TASK_QUEUE=", "DELIBERATION_WAIT_SLOTS=", "DELIBERATION_VLLM_ALLOW=",
-			"NATS_URL=", "DELIBERATION_METRICS_ADDR=", "DELIBERATION_LOG_LEVEL=", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=",
+			"NATS_URL=", "DELIBERATION_HTTP_ADDR=", "DELIBERATION_LOG_LEVEL=", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
 			require.Equal(t, config{
 				RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayGrace: time.Minute,
 				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATSPrefix: "deliberation",
-				MetricsAddr: "127.0.0.1:9464", HealthAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
+				HTTPAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
 			}, read)
 		})
 	}
@@ -44,7 +44,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 		"DELIBERATION_RAY_TOKEN=secret", "DELIBERATION_RAY_GRACE=90s", "DELIBERATION_TASK_QUEUE=q",
 		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
 		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, credentials), "NATS_CA=" + written(t, authority(t)), "DELIBERATION_NATS_PREFIX=p",
-		"DELIBERATION_METRICS_ADDR=:1", "DELIBERATION_HEALTH_ADDR=:2", "DELIBERATION_LOG_LEVEL=debug",
+		"DELIBERATION_HTTP_ADDR=:1", "DELIBERATION_LOG_LEVEL=debug",
 		"DELIBERATION_LOG_FORMAT=json", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false", "PATH=/bin", "DELIBERATION_RUNNERS=3",
 		"TEMPORAL_DEPLOYMENT_NAME=deliberation", "TEMPORAL_WORKER_BUILD_ID=b1",
 	})
@@ -58,7 +58,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	require.Equal(t, config{
 		RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayToken: "secret", RayGrace: 90 * time.Second,
 		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATSURL: "nats://nats:4222", NATSPrefix: "p",
-		MetricsAddr: ":1", HealthAddr: ":2", LogLevel: slog.LevelDebug, LogFormat: "json",
+		HTTPAddr: ":1", LogLevel: slog.LevelDebug, LogFormat: "json",
 		Deployment: "deliberation", Build: "b1",
 	}, read)
 }
@@ -115,11 +115,10 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"colons for a server":     {"NATS_URL=:::", "NATS_URL: must be nats://host:port"},
 		"a file of no secret":     {"NATS_CREDS=main.go", "NATS_CREDS: the file holds no credentials"},
 		"a file of no PEM":        {"NATS_CA=main.go", "NATS_CA: the file holds no certificate in PEM"},
-		"no port to listen on":    {"DELIBERATION_HEALTH_ADDR=:99999", `DELIBERATION_HEALTH_ADDR: must be host:port, got ":99999"`},
+		"no port to listen on":    {"DELIBERATION_HTTP_ADDR=:99999", `DELIBERATION_HTTP_ADDR: must be host:port, got ":99999"`},
 		"no credentials file":     {"NATS_CREDS=/nowhere/creds", "NATS_CREDS: open /nowhere/creds"},
 		"no authorities file":     {"NATS_CA=/nowhere/ca", "NATS_CA: open /nowhere/ca"},
-		"a port alone":            {"DELIBERATION_HEALTH_ADDR=9464", `DELIBERATION_HEALTH_ADDR: must be host:port, got "9464"`},
-		"another port alone":      {"DELIBERATION_METRICS_ADDR=9464", `DELIBERATION_METRICS_ADDR: must be host:port, got "9464"`},
+		"a port alone":            {"DELIBERATION_HTTP_ADDR=9464", `DELIBERATION_HTTP_ADDR: must be host:port, got "9464"`},
 		"a level of no log":       {"DELIBERATION_LOG_LEVEL=loud", `DELIBERATION_LOG_LEVEL: must be DEBUG, INFO, WARN or ERROR, got "loud"`},
 		"a format of no log":      {"DELIBERATION_LOG_FORMAT=xml", `DELIBERATION_LOG_FORMAT: must be text or json, got "xml"`},
 		"a build alone":           {"TEMPORAL_WORKER_BUILD_ID=b1", "TEMPORAL_WORKER_BUILD_ID: needs TEMPORAL_DEPLOYMENT_NAME too"},

@@ -3,12 +3,21 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+const httpVariable = "DELIBERATION_HTTP_ADDR"
 
 const (
 	// gateWithin bounds the check that readiness depends on.
@@ -109,4 +118,26 @@ func (c check) within(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.ask(ctx)
+}
+
+// listen serves health and metrics until stop is called.
+func (h *health) listen(ctx context.Context, address string, metrics prometheus.Gatherer, log *slog.Logger) (stop func(), err error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", h.live)
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", httpVariable, err)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("health and metrics not served", "address", address, "error", err)
+		}
+	}()
+	return func() {
+		_ = server.Close()
+		_ = listener.Close() // Serve may not have taken it over yet
+	}, nil
 }

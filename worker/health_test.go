@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -95,40 +94,17 @@ func TestHealth_LiveUntilAWorkerFailsForGood(t *testing.T) {
 	require.Equal(t, "namespace not found\n", recorder.Body.String())
 }
 
-func TestHealth_ServesMetricsAtTheSameAddressOrAnother(t *testing.T) {
-	one, other := free(t), free(t)
-	_, port, err := net.SplitHostPort(one)
-	require.NoError(t, err)
-	everywhere := net.JoinHostPort("0.0.0.0", port)
-	for name, c := range map[string]struct {
-		metrics string
-		want    map[string]int
-	}{
-		"the same":   {one, map[string]int{one + "/healthz": 200, one + "/metrics": 200}},
-		"everywhere": {everywhere, map[string]int{one + "/healthz": 200, one + "/metrics": 200}},
-		"another": {other, map[string]int{
-			one + "/healthz": 200, one + "/metrics": 404, other + "/metrics": 200, other + "/healthz": 404,
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			stop, err := (&health{}).listen(t.Context(), config{HealthAddr: one, MetricsAddr: c.metrics}, newRegistry(), slog.New(slog.DiscardHandler))
-			require.NoError(t, err)
-			defer stop()
-
-			for url, code := range c.want {
-				require.Equal(t, code, get(t, url, "", nil), url)
-			}
-		})
-	}
-}
-
-func TestHealth_ListensNowhereWhenOneOfTwoPortsIsTaken(t *testing.T) {
+func TestHealth_ServesProbesAndMetricsAtOneAddress(t *testing.T) {
 	address := free(t)
+	stop, err := (&health{}).listen(t.Context(), address, newRegistry(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
 
-	_, err := (&health{}).listen(t.Context(), config{HealthAddr: address, MetricsAddr: listening(t)}, newRegistry(), slog.New(slog.DiscardHandler))
+	for path, code := range map[string]int{"/healthz": 200, "/readyz": 503, "/metrics": 200, "/": 404} {
+		require.Equal(t, code, get(t, address, path, nil), path)
+	}
 
-	require.ErrorContains(t, err, "DELIBERATION_METRICS_ADDR: ")
-	stop, err := (&health{}).listen(t.Context(), config{HealthAddr: address, MetricsAddr: address}, newRegistry(), slog.New(slog.DiscardHandler))
-	require.NoError(t, err) // the other one was closed again
 	stop()
+	again, err := (&health{}).listen(t.Context(), address, newRegistry(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err, "the address is free again")
+	again()
 }

@@ -17,7 +17,7 @@ import (
 // serve runs the worker until the context ends, then hands its waits over to other workers.
 func serve(ctx context.Context, c config, options client.Options, log *slog.Logger) error {
 	probes, metrics := &health{}, newRegistry()
-	stopProbes, err := probes.listen(ctx, c, metrics, log)
+	stopProbes, err := probes.listen(ctx, c.HTTPAddr, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -49,9 +49,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	}
 	defer meanwhile(ctx, statistics{client: temporal, taskQueue: c.TaskQueue, log: log}.keep)()
 	go with.leftovers(c.TaskQueue, log).watch(ctx)
-	if c.versioned() {
-		go newRouting(c, temporal, options.Namespace, log).watch(ctx)
-	}
+	c.logBuild(options.Namespace, log)
 	probes.started.Store(true)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
 		"ray_clusters", c.RayClusters.names(), "events", c.NATSURL != "", "version", version)

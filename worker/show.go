@@ -28,8 +28,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	}
 	line("Model servers: %s, but never link-local and cloud metadata addresses", models)
 	c.printEvents(line)
-	line("Health: %s", c.HealthAddr)
-	line("Metrics: %s", c.MetricsAddr)
+	line("Health and metrics: %s", c.HTTPAddr)
 	line("Log: %s, %s", c.LogLevel, c.LogFormat)
 	line("Missing search attributes: %s", map[bool]string{true: "registered", false: "not registered"}[c.Register])
 	line("The configuration is right.")

@@ -30,8 +30,6 @@ type statisticsClient interface {
 	contract.History
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error)
 	DescribeWorkflowExecution(ctx context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
-	DescribeTaskQueue(ctx context.Context, name string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error)
-	TerminateWorkflow(ctx context.Context, id, runID, reason string, details ...any) error
 }
 
 // statistics makes sure that the one DeliberationStats of the namespace runs, where somebody runs it.
@@ -74,25 +72,13 @@ func (s statistics) ensure(ctx context.Context) error {
 		return err
 	}
 	info := described.GetWorkflowExecutionInfo()
-	running, queue := info.GetCloseTime() == nil, described.GetExecutionConfig().GetTaskQueue().GetName()
-	if running {
-		if queue == s.taskQueue {
-			return nil
-		}
-		if polled, err := s.polled(ctx, queue); polled || err != nil {
-			return err
-		}
+	if info.GetCloseTime() == nil {
+		return nil
 	}
 	last := workflow.Execution{ID: contract.StatsID, RunID: info.GetExecution().GetRunId()}
 	state, err := runs.LastStats(ctx, s.client, last)
 	if err != nil && !missing(err) {
 		return err
-	}
-	if running {
-		s.log.Warn("statistics are moved here from a task queue that nobody polls", "from", queue, "to", s.taskQueue, "run_id", last.RunID)
-		if err := s.client.TerminateWorkflow(ctx, last.ID, last.RunID, "moved to task queue "+s.taskQueue); err != nil {
-			return err
-		}
 	}
 	return s.start(ctx, state)
 }
@@ -100,11 +86,6 @@ func (s statistics) ensure(ctx context.Context) error {
 func missing(err error) bool {
 	var missing *serviceerror.NotFound
 	return errors.As(err, &missing)
-}
-
-func (s statistics) polled(ctx context.Context, queue string) (bool, error) {
-	described, err := s.client.DescribeTaskQueue(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-	return len(described.GetPollers()) > 0, err
 }
 
 func (s statistics) start(ctx context.Context, state contract.StatsState) error {

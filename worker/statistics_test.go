@@ -14,7 +14,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -26,16 +25,12 @@ import (
 
 // fakeTemporal has at most one DeliberationStats.
 type fakeTemporal struct {
-	queue      string // where it runs; none: it was never started
-	closed     bool
-	run        string
-	state      contract.StatsState // it began with
-	counted    *contract.CountResult
-	pollers    int       // of the queue,
-	pollersGo  time.Time // zero: never
-	errs       []error
-	started    []client.StartWorkflowOptions
-	terminated []string
+	run     string // none: it was never started
+	closed  bool
+	state   contract.StatsState // it began with
+	counted *contract.CountResult
+	errs    []error
+	started []client.StartWorkflowOptions
 }
 
 func (f *fakeTemporal) fails() error {
@@ -51,32 +46,14 @@ func (f *fakeTemporal) DescribeWorkflowExecution(context.Context, string, string
 	if err := f.fails(); err != nil {
 		return nil, err
 	}
-	if f.queue == "" {
+	if f.run == "" {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
 	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: contract.StatsID, RunId: f.run}}
 	if f.closed {
 		info.CloseTime = timestamppb.Now()
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{
-		WorkflowExecutionInfo: info,
-		ExecutionConfig:       &workflowpb.WorkflowExecutionConfig{TaskQueue: &taskqueuepb.TaskQueue{Name: f.queue}},
-	}, nil
-}
-
-func (f *fakeTemporal) DescribeTaskQueue(_ context.Context, name string, _ enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
-	if name != f.queue {
-		return nil, errors.New("another queue")
-	}
-	if !f.pollersGo.IsZero() && time.Now().After(f.pollersGo) {
-		return &workflowservice.DescribeTaskQueueResponse{}, nil
-	}
-	return &workflowservice.DescribeTaskQueueResponse{Pollers: make([]*taskqueuepb.PollerInfo, f.pollers)}, nil
-}
-
-func (f *fakeTemporal) TerminateWorkflow(_ context.Context, _, runID, _ string, _ ...any) error {
-	f.terminated, f.closed = append(f.terminated, runID), true
-	return f.fails()
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
 }
 
 func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
@@ -84,7 +61,7 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, options client.StartWo
 		return nil, err
 	}
 	f.started = append(f.started, options)
-	f.queue, f.closed, f.run, f.counted = options.TaskQueue, false, "new", nil
+	f.closed, f.run, f.counted = false, "new", nil
 	f.state, _ = args[0].(contract.StatsState)
 	return nil, nil //nolint:nilnil // nobody looks at the run
 }
@@ -173,49 +150,25 @@ func TestStatistics_EndWithTheWorker(t *testing.T) {
 	})
 }
 
-func TestStatistics_GoOnFromWhatTheyHadComeTo(t *testing.T) {
-	for name, c := range map[string]struct {
-		there  fakeTemporal
-		closed bool // by us
-	}{
-		"when they were ended":                     {fakeTemporal{queue: "ours", closed: true}, false},
-		"when they were ended on another queue":    {fakeTemporal{queue: "theirs", closed: true, pollers: 1}, false},
-		"from a queue that nobody polls":           {fakeTemporal{queue: "theirs"}, true},
-		"when the worker ended before it had both": {fakeTemporal{queue: "theirs", errs: []error{nil, nil, errors.New("away")}}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				temporal := &c.there
-				temporal.run, temporal.counted = "old", rolledBefore
+func TestStatistics_GoOnFromTheLastCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		temporal := &fakeTemporal{run: "old", closed: true, counted: rolledBefore}
 
-				log := keepFor(t, temporal, time.Hour)
+		keepFor(t, temporal, time.Hour)
 
-				require.Len(t, temporal.started, 1)
-				require.Equal(t, "ours", temporal.queue)
-				require.Equal(t, rolledBefore.RollUp, temporal.state.RollUp)
-				require.Equal(t, time.Unix(1, 0).UTC(), temporal.state.Since)
-				if !c.closed {
-					require.Empty(t, temporal.terminated)
-					return
-				}
-				require.Equal(t, []string{"old"}, temporal.terminated)
-				require.Contains(t, log, "statistics are moved here from a task queue that nobody polls")
-				require.Contains(t, log, "from=theirs to=ours")
-			})
-		})
-	}
+		require.Len(t, temporal.started, 1)
+		require.Equal(t, "ours", temporal.started[0].TaskQueue)
+		require.Equal(t, rolledBefore.RollUp, temporal.state.RollUp)
+		require.Equal(t, time.Unix(1, 0).UTC(), temporal.state.Since)
+	})
 }
 
-func TestStatistics_StayWhereSomebodyCounts(t *testing.T) {
+func TestStatistics_StayWhereTheyRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		temporal := &fakeTemporal{queue: "theirs", run: "old", pollers: 1, counted: rolledBefore}
-		keepFor(t, temporal, 11*time.Minute)
+		temporal := &fakeTemporal{run: "theirs", counted: rolledBefore}
+
+		keepFor(t, temporal, time.Hour)
+
 		require.Empty(t, temporal.started)
-
-		temporal.pollersGo = time.Now().Add(12 * time.Minute)
-		keepFor(t, temporal, 20*time.Minute)
-
-		require.Equal(t, []string{"old"}, temporal.terminated, "once it is seen that nobody does any more")
-		require.Equal(t, "ours", temporal.queue)
 	})
 }

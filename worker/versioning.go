@@ -1,50 +1,32 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// Worker versioning: with it Temporal knows which build a worker is of, and a deliberation stays on the
-// build that it began on.
+// With worker versioning Temporal knows the build of each worker, and a deliberation stays on the build
+// that it began on.
 const (
 	deploymentVariable = "TEMPORAL_DEPLOYMENT_NAME"
 	buildVariable      = "TEMPORAL_WORKER_BUILD_ID"
 )
 
-const (
-	// routingEvery is how often it is looked whether this build gets new work.
-	routingEvery = time.Minute
-	// routingFirst is how often until Temporal knows the build, which is some moments after its first polls.
-	routingFirst = 2 * time.Second
-	routingTry   = 10 * time.Second
-	// polled are the task queues of a build: of workflows, and three of activities. It can't be made current
-	// in place of another one before all of them are known.
-	polled = 4
-)
-
 func (c *config) versioned() bool { return c.Deployment != "" && c.Build != "" }
-
-func (c *config) version() worker.WorkerDeploymentVersion {
-	return worker.WorkerDeploymentVersion{DeploymentName: c.Deployment, BuildID: c.Build}
-}
 
 func (c *config) deploymentOptions() worker.DeploymentOptions {
 	if !c.versioned() {
 		return worker.DeploymentOptions{}
 	}
-	return worker.DeploymentOptions{UseVersioning: true, Version: c.version()}
+	return worker.DeploymentOptions{UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: c.Deployment, BuildID: c.Build}}
 }
 
-// checkVersion has the server's rules: a name that it refuses would fail every poll.
+// checkVersion applies the server's rules: with a name that the server refuses, every poll would fail.
 func (c *config) checkVersion(found *faults) {
 	switch {
 	case c.Deployment == "" && c.Build != "":
@@ -73,58 +55,13 @@ func (c *config) shownVersion() string {
 	return fmt.Sprintf("deployment %s, build %s", c.Deployment, c.Build)
 }
 
-// routing tells in the log whether this build gets new work. One that nobody has made current gets none,
-// and looks well while it waits.
-type routing struct {
-	version   worker.WorkerDeploymentVersion
-	namespace string
-	describe  func(context.Context, client.WorkerDeploymentDescribeVersionOptions) (client.WorkerDeploymentVersionDescription, error)
-	log       *slog.Logger
-}
-
-func newRouting(c config, temporal client.Client, namespace string, log *slog.Logger) routing {
-	handle := temporal.WorkerDeploymentClient().GetHandle(c.Deployment)
-	return routing{version: c.version(), namespace: namespace, describe: handle.DescribeVersion, log: log}
-}
-
-// watch goes on until the context ends, and tells each change once.
-func (r routing) watch(ctx context.Context) {
-	told, chosen := false, false
-	for {
-		pause := routingFirst
-		seen, err := r.seen(ctx)
-		switch now := !seen.CurrentSinceTime.IsZero() || seen.RampPercentage > 0; {
-		case err != nil:
-			r.log.Debug("worker deployment not looked at", "error", err)
-		case len(seen.TaskQueuesInfos) < polled:
-		default:
-			if !told || now != chosen {
-				r.tell(now)
-			}
-			told, chosen, pause = true, now, routingEvery
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (r routing) seen(ctx context.Context) (client.WorkerDeploymentVersionInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, routingTry)
-	defer cancel()
-	seen, err := r.describe(ctx, client.WorkerDeploymentDescribeVersionOptions{BuildID: r.version.BuildID})
-	return seen.Info, err
-}
-
-func (r routing) tell(chosen bool) {
-	log := r.log.With("deployment", r.version.DeploymentName, "build", r.version.BuildID)
-	if chosen {
-		log.Info("new deliberations come to this build")
+// logBuild names the command that makes this build current. A build that nobody has made current gets no new
+// deliberations, and looks well while it waits.
+func (c *config) logBuild(namespace string, log *slog.Logger) {
+	if !c.versioned() {
 		return
 	}
-	log.Warn("no new deliberations come to this build: it isn't the current one", "to_change_that", fmt.Sprintf(
-		"temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s",
-		r.namespace, r.version.DeploymentName, r.version.BuildID))
+	log.Info("this build gets new deliberations once it is the current one", "deployment", c.Deployment, "build", c.Build,
+		"command", fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s",
+			namespace, c.Deployment, c.Build))
 }

@@ -65,15 +65,13 @@ class Record:
     def environment(self) -> dict[str, str]:
         """What a worker needs."""
         urls = self.urls()
-        worker = f"{HOST}:{self.ports['worker']}"
         return {
             "TEMPORAL_ADDRESS": urls["temporal_address"],
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "DELIBERATION_RAY_CLUSTERS": f"local={urls['ray_app_url']}",
             "DELIBERATION_RAY_TOKEN": self.token(),
             "NATS_URL": urls["nats_url"],
-            "DELIBERATION_METRICS_ADDR": worker,
-            "DELIBERATION_HEALTH_ADDR": worker,
+            "DELIBERATION_HTTP_ADDR": f"{HOST}:{self.ports['worker']}",
         }
 
     def model(self) -> dict[str, str]:
