@@ -110,18 +110,18 @@ func (silence) Error(string, ...any) {}
 // council is a request of two agents, and the references to their first turns.
 func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	t.Helper()
-	request, err := contract.Request{
+	parsed, err := contract.Request{
 		TaskID: "T-42", TaskDescription: "Add rate limiting", Role: "DEV",
 		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
 		Agents:      []contract.Agent{{AgentID: "dev-1"}, {AgentID: "dev-2"}},
 		VLLMURL:     "http://vllm:8000", VLLMModel: "model",
-	}.Normalise()
+	}.Parse()
 	require.NoError(t, err)
 	var refs []contract.TurnRef
-	for _, turn := range request.Domain().Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {
+	for _, turn := range parsed.Domain.Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {
 		refs = append(refs, contract.TurnRef{AgentID: turn.Agent().ID(), Attempt: 1, TurnID: turn.ID()})
 	}
-	return request, refs
+	return parsed.Normalised, refs
 }
 
 // submission is the council's first turns, with room for as long as patience lasts.

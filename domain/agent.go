@@ -24,24 +24,18 @@ type AgentSpec struct {
 	PromptTemplate string
 }
 
-// NewAgentConfig checks the spec; the error is [Faults] with paths relative to the agent.
-func NewAgentConfig(spec AgentSpec) (AgentConfig, error) {
-	var faults Faults
-	faults.required("agent_id", spec.AgentID, MaxName)
-	faults.required("role", spec.Role, MaxName)
-	faults.required("model", spec.Model, MaxName)
-	faults.bounded("prompt_template", spec.PromptTemplate, MaxTemplate)
-	if _, err := parseTemplate(spec.PromptTemplate); err != nil {
-		faults.Add("prompt_template", "%s", err.Error())
+func (s AgentSpec) check(path string, faults *Faults) {
+	faults.required(path+".agent_id", s.AgentID, MaxName)
+	faults.required(path+".role", s.Role, MaxName)
+	faults.required(path+".model", s.Model, MaxName)
+	faults.bounded(path+".prompt_template", s.PromptTemplate, MaxTemplate)
+	if _, err := parseTemplate(s.PromptTemplate); err != nil {
+		faults.Add(path+".prompt_template", "%s", err.Error())
 	}
-	if err := faults.OrNil(); err != nil {
-		return AgentConfig{}, err
-	}
-	return restoreAgent(spec), nil
 }
 
-func restoreAgent(spec AgentSpec) AgentConfig {
-	return AgentConfig{id: spec.AgentID, role: spec.Role, model: spec.Model, template: spec.PromptTemplate}
+func (s AgentSpec) agent() AgentConfig {
+	return AgentConfig{id: s.AgentID, role: s.Role, model: s.Model, template: s.PromptTemplate}
 }
 
 // ID is unique in its council.
@@ -53,8 +47,5 @@ func (a AgentConfig) Role() string { return a.role }
 // Model is the model that answers for the agent.
 func (a AgentConfig) Model() string { return a.model }
 
-// PromptTemplate replaces the agent's persona; empty means the persona of its role.
-func (a AgentConfig) PromptTemplate() string { return a.template }
-
-// IsZero tells the value that no constructor made.
+// IsZero reports whether this is the zero value, which is no agent.
 func (a AgentConfig) IsZero() bool { return strings.TrimSpace(a.id) == "" }

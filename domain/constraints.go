@@ -12,10 +12,10 @@ const (
 	DefaultMaxRetries          = 3
 	DefaultQueueTimeoutSeconds = 3600
 
-	maxTimeoutSeconds = 86400
-	maxRetries        = 20
-	maxMetadata       = 32
-	maxMetadataPair   = 1 << 10
+	mostSeconds       = 86400
+	mostRetries       = 20
+	mostMetadata      = 32
+	mostMetadataBytes = 1 << 10 // of one pair
 )
 
 // TaskConstraints bound a deliberation and say what it is part of.
@@ -28,8 +28,8 @@ type TaskConstraints struct {
 	metadata     map[string]string
 }
 
-// ConstraintsSpec is what [TaskConstraints] are made of. Nothing in it has a default: absent fields
-// are filled where a request is read.
+// ConstraintsSpec is what [TaskConstraints] are made of. It has no defaults: the reader of a request fills
+// in absent fields.
 type ConstraintsSpec struct {
 	StoryID             string
 	PlanID              string
@@ -39,36 +39,30 @@ type ConstraintsSpec struct {
 	Metadata            map[string]string
 }
 
-// NewTaskConstraints checks the spec; the error is [Faults] with paths relative to the constraints.
-func NewTaskConstraints(spec ConstraintsSpec) (TaskConstraints, error) {
-	var faults Faults
-	faults.required("story_id", spec.StoryID, MaxName)
-	faults.required("plan_id", spec.PlanID, MaxName)
-	faults.within("timeout_seconds", spec.TimeoutSeconds, 1, maxTimeoutSeconds)
-	faults.within("max_retries", spec.MaxRetries, 0, maxRetries)
-	faults.within("queue_timeout_seconds", spec.QueueTimeoutSeconds, 1, maxTimeoutSeconds)
-	if len(spec.Metadata) > maxMetadata {
-		faults.Add("metadata", "must have at most %d pairs, got %d", maxMetadata, len(spec.Metadata))
+func (s ConstraintsSpec) check(faults *Faults) {
+	faults.required("constraints.story_id", s.StoryID, MaxName)
+	faults.required("constraints.plan_id", s.PlanID, MaxName)
+	faults.within("constraints.timeout_seconds", s.TimeoutSeconds, 1, mostSeconds)
+	faults.within("constraints.max_retries", s.MaxRetries, 0, mostRetries)
+	faults.within("constraints.queue_timeout_seconds", s.QueueTimeoutSeconds, 1, mostSeconds)
+	if len(s.Metadata) > mostMetadata {
+		faults.Add("constraints.metadata", "must have at most %d pairs, got %d", mostMetadata, len(s.Metadata))
 	}
-	for _, key := range slices.Sorted(maps.Keys(spec.Metadata)) {
-		if size := EncodedSize(key) + EncodedSize(spec.Metadata[key]); size > maxMetadataPair {
-			faults.Add("metadata["+Quote(key)+"]", "must be at most %d bytes in JSON with its key, got %d", maxMetadataPair, size)
+	for _, key := range slices.Sorted(maps.Keys(s.Metadata)) {
+		if size := EncodedSize(key) + EncodedSize(s.Metadata[key]); size > mostMetadataBytes {
+			faults.Add("constraints.metadata["+Quote(key)+"]", "must be at most %d bytes in JSON with its key, got %d", mostMetadataBytes, size)
 		}
 	}
-	if err := faults.OrNil(); err != nil {
-		return TaskConstraints{}, err
-	}
-	return restoreConstraints(spec), nil
 }
 
-func restoreConstraints(spec ConstraintsSpec) TaskConstraints {
+func (s ConstraintsSpec) constraints() TaskConstraints {
 	return TaskConstraints{
-		storyID:      spec.StoryID,
-		planID:       spec.PlanID,
-		timeout:      time.Duration(spec.TimeoutSeconds) * time.Second,
-		maxRetries:   spec.MaxRetries,
-		queueTimeout: time.Duration(spec.QueueTimeoutSeconds) * time.Second,
-		metadata:     maps.Clone(spec.Metadata),
+		storyID:      s.StoryID,
+		planID:       s.PlanID,
+		timeout:      time.Duration(s.TimeoutSeconds) * time.Second,
+		maxRetries:   s.MaxRetries,
+		queueTimeout: time.Duration(s.QueueTimeoutSeconds) * time.Second,
+		metadata:     maps.Clone(s.Metadata),
 	}
 }
 
@@ -84,11 +78,8 @@ func (c TaskConstraints) Timeout() time.Duration { return c.timeout }
 // QueueTimeout bounds the wait for room on Ray.
 func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
 
-// MaxRetries is how often a turn that ran and failed is tried again; 0 is never.
-func (c TaskConstraints) MaxRetries() int { return c.maxRetries }
-
 // Metadata is the caller's own.
 func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
 
-// MayRetry tells whether a turn that failed so many times may be tried again.
+// MayRetry reports whether a turn that has failed this many times is tried again.
 func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.maxRetries }

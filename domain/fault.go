@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFaults is how many faults a message names; the rest is counted.
+// MaxFaults is how many faults a message names. It counts the rest.
 const MaxFaults = 50
 
 // maxQuoted bounds what a fault quotes of a value, in bytes of the message.
@@ -21,11 +21,14 @@ type Fault struct {
 
 func (f Fault) String() string { return f.Path + ": " + f.Rule }
 
-// Faults is every broken rule of a value. It is the error that constructors return.
+// Faults are all broken rules of a value. They are the error that constructors return.
 type Faults []Fault //nolint:recvcheck // an error by value, collected by pointer
 
 // Error names every fault, at most [MaxFaults] of them.
-func (f Faults) Error() string {
+func (f Faults) Error() string { return strings.Join(f.Lines(), "; ") }
+
+// Lines is one line for each fault. After [MaxFaults] of them the last line counts the rest.
+func (f Faults) Lines() []string {
 	shown := f[:min(len(f), MaxFaults)]
 	lines := make([]string, 0, len(shown)+1)
 	for _, fault := range shown {
@@ -34,7 +37,7 @@ func (f Faults) Error() string {
 	if hidden := len(f) - len(shown); hidden > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", hidden))
 	}
-	return strings.Join(lines, "; ")
+	return lines
 }
 
 // Add notes a broken rule.
@@ -42,22 +45,7 @@ func (f *Faults) Add(path, rule string, args ...any) {
 	*f = append(*f, Fault{Path: path, Rule: fmt.Sprintf(rule, args...)})
 }
 
-// Under takes over another value's faults, their paths put under parent. Nil is no fault.
-func (f *Faults) Under(parent string, err error) {
-	if err == nil {
-		return
-	}
-	faults, ok := err.(Faults) //nolint:errorlint // constructors of this package return Faults unwrapped
-	if !ok {
-		f.Add(parent, "%s", err.Error())
-		return
-	}
-	for _, fault := range faults {
-		*f = append(*f, Fault{Path: parent + "." + fault.Path, Rule: fault.Rule})
-	}
-}
-
-// OrNil is the faults as an error, nil when there are none.
+// OrNil returns the faults as an error, or nil if there are none.
 func (f Faults) OrNil() error {
 	if len(f) == 0 {
 		return nil
@@ -65,8 +53,7 @@ func (f Faults) OrNil() error {
 	return f
 }
 
-// Quote shows a value in a message: quoted, and cut to 100 bytes as they stand between the quotes,
-// escapes included.
+// Quote quotes a value for a message. What stands between the quotes, escapes included, is cut to 100 bytes.
 func Quote(value string) string {
 	size := 0
 	for i := 0; i < len(value); {

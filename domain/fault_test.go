@@ -30,17 +30,6 @@ func TestAMessageNamesFiftyFaultsAndCountsTheRest(t *testing.T) {
 func TestNoFaultsAreNoError(t *testing.T) {
 	require.NoError(t, domain.Faults(nil).OrNil())
 	require.NoError(t, domain.Faults{}.OrNil())
-
-	var faults domain.Faults
-	faults.Under("parent", nil)
-	require.Empty(t, faults)
-}
-
-func TestFaultsGoUnderTheirParent(t *testing.T) {
-	var faults domain.Faults
-	faults.Under("agents[3]", domain.Faults{{Path: "role", Rule: "cannot be empty"}, {Path: "model", Rule: "is 100% wrong"}})
-	faults.Under("constraints", errors.New("is 100% wrong"))
-	require.EqualError(t, faults, "agents[3].role: cannot be empty; agents[3].model: is 100% wrong; constraints: is 100% wrong")
 }
 
 func TestQuote(t *testing.T) {

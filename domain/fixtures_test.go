@@ -43,9 +43,9 @@ func councilOf(t require.TestingT, agents int) (domain.Council, []domain.Turn) {
 }
 
 func agentOf(t require.TestingT, id string) domain.AgentConfig {
-	agent, err := domain.NewAgentConfig(domain.AgentSpec{AgentID: id, Role: "DEV", Model: "qwen"})
-	require.NoError(t, err)
-	return agent
+	spec := specOf(1)
+	spec.Agents[0].AgentID = id
+	return requestOf(t, spec).Agents()[0]
 }
 
 func completed(proposal string, score float64, tokens int) domain.Outcome {

@@ -67,7 +67,7 @@ func (r DeliberationRequest) persona(agent AgentConfig) []PromptPart {
 	}
 	parsed, err := parseTemplate(agent.template)
 	if err != nil {
-		return []PromptPart{{Text: agent.template}} // NewAgentConfig lets no such template pass
+		return []PromptPart{{Text: agent.template}} // no such template passes the check
 	}
 	values := map[string]string{
 		"role": agent.role, "agent_id": agent.id,

@@ -1,6 +1,11 @@
 package domain
 
-import "math"
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
 
 // ReviewNone is the protocol in which agents propose and are ranked by their own scores.
 const ReviewNone = "none"
@@ -10,9 +15,10 @@ const (
 	DefaultTemperature = 0.7
 	DefaultMaxTokens   = 2048
 
-	maxRounds      = 3
-	maxTemperature = 2
-	maxMaxTokens   = 32768
+	mostRounds      = 3
+	mostTemperature = 2
+	mostTokens      = 32768
+	mostExtraBody   = 16 << 10 // in JSON
 )
 
 // Protocol is how the council works.
@@ -21,37 +27,66 @@ type Protocol struct {
 	quorum      int
 	temperature float64
 	maxTokens   int
+	extraBody   map[string]string
 }
 
-// ProtocolSpec is what a [Protocol] is made of.
+// ProtocolSpec is what a [Protocol] is made of. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
 	Review      string
 	Rounds      int
 	Quorum      int
 	Temperature float64
 	MaxTokens   int
+	ExtraBody   map[string]string
 }
 
-// NewProtocol checks the spec for a council of so many agents.
-func NewProtocol(spec ProtocolSpec, agents int) (Protocol, error) {
-	var faults Faults
-	if spec.Review != ReviewNone {
-		faults.Add("review", "%s is not supported yet; use %q", Quote(spec.Review), ReviewNone)
+// check checks the spec for a council of this many agents.
+func (s ProtocolSpec) check(agents int, faults *Faults) {
+	if s.Review != ReviewNone {
+		faults.Add("protocol.review", "%s is not supported yet; use %q", Quote(s.Review), ReviewNone)
 	}
-	faults.within("rounds", spec.Rounds, 0, maxRounds)
-	faults.within("quorum", spec.Quorum, 0, agents)
-	if math.IsNaN(spec.Temperature) || spec.Temperature < 0 || spec.Temperature > maxTemperature {
-		faults.Add("temperature", "must be 0..%d, got %g", maxTemperature, spec.Temperature)
+	faults.within("protocol.rounds", s.Rounds, 0, mostRounds)
+	faults.within("protocol.quorum", s.Quorum, 0, agents)
+	if math.IsNaN(s.Temperature) || s.Temperature < 0 || s.Temperature > mostTemperature {
+		faults.Add("protocol.temperature", "must be 0..%d, got %g", mostTemperature, s.Temperature)
 	}
-	faults.within("max_tokens", spec.MaxTokens, 1, maxMaxTokens)
-	if err := faults.OrNil(); err != nil {
-		return Protocol{}, err
-	}
-	return restoreProtocol(spec), nil
+	faults.within("protocol.max_tokens", s.MaxTokens, 1, mostTokens)
+	s.checkExtraBody(faults)
 }
 
-func restoreProtocol(spec ProtocolSpec) Protocol {
-	return Protocol{rounds: spec.Rounds, quorum: spec.Quorum, temperature: spec.Temperature, maxTokens: spec.MaxTokens}
+// checkExtraBody refuses what would change how an answer is asked for, read or paid for.
+func (s ProtocolSpec) checkExtraBody(faults *Faults) {
+	const path = "protocol.extra_body"
+	size := len("{}") + max(0, len(s.ExtraBody)-1) // the commas
+	for _, name := range slices.Sorted(maps.Keys(s.ExtraBody)) {
+		size += EncodedSize(name) + len(`"":`) + len(s.ExtraBody[name])
+		if reserved(name) {
+			cut, _ := CutEncoded(name, maxQuoted)
+			faults.Add(path+"."+cut, "cannot be given here; the deliberation sets it")
+		}
+	}
+	if size > mostExtraBody {
+		faults.Add(path, "must be at most %d bytes in JSON, got %d", mostExtraBody, size)
+	}
+}
+
+// reserved reports whether a name of the model call is the deliberation's own: what it sends, how many
+// answers it pays for, and how they are streamed. Some servers read names without regard to case.
+func reserved(name string) bool {
+	name = strings.ToLower(name)
+	switch name {
+	case "model", "messages", "temperature", "response_format", "n", "best_of",
+		"max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "num_predict":
+		return true
+	}
+	return strings.HasPrefix(name, "stream")
+}
+
+func (s ProtocolSpec) protocol() Protocol {
+	return Protocol{
+		rounds: s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens,
+		extraBody: maps.Clone(s.ExtraBody),
+	}
 }
 
 // Review names the way in which proposals are reviewed.
@@ -60,10 +95,7 @@ func (p Protocol) Review() string { return ReviewNone }
 // Rounds is how many rounds of review there are.
 func (p Protocol) Rounds() int { return p.rounds }
 
-// Quorum is how many proposals make a result, as requested: 0 stands for one.
-func (p Protocol) Quorum() int { return p.quorum }
-
-// Needs is how many proposals make a result.
+// Needs is how many proposals make a result: the quorum, where 0 stands for one.
 func (p Protocol) Needs() int { return max(1, p.quorum) }
 
 // Temperature is the sampling temperature of the model.
@@ -71,3 +103,6 @@ func (p Protocol) Temperature() float64 { return p.temperature }
 
 // MaxTokens bounds an answer.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
+
+// ExtraBody is what every model call carries besides: the JSON of each value by its name.
+func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

@@ -24,7 +24,6 @@ type DeliberationRequest struct {
 	constraints TaskConstraints
 	agents      []AgentConfig
 	vllmURL     string
-	vllmModel   string
 	protocol    Protocol
 }
 
@@ -40,20 +39,18 @@ type RequestSpec struct {
 	Protocol        ProtocolSpec
 }
 
-// NewDeliberationRequest checks every rule; the error is [Faults] and names each that is broken.
+// NewDeliberationRequest checks every rule. The error is [Faults] and names each one that is broken.
 func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
+	request := RestoreRequest(spec)
 	var faults Faults
 	faults.required("task_id", spec.TaskID, MaxName)
 	faults.required("task_description", spec.TaskDescription, MaxDescription)
 	faults.required("role", spec.Role, MaxName)
-	_, err := NewTaskConstraints(spec.Constraints)
-	faults.Under("constraints", err)
+	spec.Constraints.check(&faults)
 	checkAgents(spec.Agents, &faults)
 	checkURL(spec.VLLMURL, &faults)
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
-	_, err = NewProtocol(spec.Protocol, len(spec.Agents))
-	faults.Under("protocol", err)
-	request := RestoreRequest(spec)
+	spec.Protocol.check(len(spec.Agents), &faults)
 	request.checkPersonas(&faults)
 	if err := faults.OrNil(); err != nil {
 		return DeliberationRequest{}, err
@@ -62,16 +59,16 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 }
 
 // RestoreRequest makes a request of a spec that was checked before it was recorded. It checks nothing:
-// a rule that became stricter must not break a deliberation that runs.
+// a rule that became stricter must not break a running deliberation.
 func RestoreRequest(spec RequestSpec) DeliberationRequest {
 	agents := make([]AgentConfig, 0, len(spec.Agents))
 	for _, agent := range spec.Agents {
-		agents = append(agents, restoreAgent(agent))
+		agents = append(agents, agent.agent())
 	}
 	return DeliberationRequest{
 		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role,
-		constraints: restoreConstraints(spec.Constraints), agents: agents,
-		vllmURL: spec.VLLMURL, vllmModel: spec.VLLMModel, protocol: restoreProtocol(spec.Protocol),
+		constraints: spec.Constraints.constraints(), agents: agents,
+		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(),
 	}
 }
 
@@ -84,10 +81,10 @@ func checkAgents(specs []AgentSpec, faults *Faults) {
 	}
 	first := make(map[string]int, len(specs))
 	for i, spec := range specs {
-		_, err := NewAgentConfig(spec)
-		faults.Under(fmt.Sprintf("agents[%d]", i), err)
+		path := fmt.Sprintf("agents[%d]", i)
+		spec.check(path, faults)
 		if j, taken := first[spec.AgentID]; taken && strings.TrimSpace(spec.AgentID) != "" {
-			faults.Add(fmt.Sprintf("agents[%d].agent_id", i), "duplicate of agents[%d]", j)
+			faults.Add(path+".agent_id", "duplicate of agents[%d]", j)
 		} else {
 			first[spec.AgentID] = i
 		}
@@ -149,13 +146,10 @@ func (r DeliberationRequest) Agents() []AgentConfig { return slices.Clone(r.agen
 // VLLMURL is the model server, as seen from the Ray cluster.
 func (r DeliberationRequest) VLLMURL() string { return r.vllmURL }
 
-// VLLMModel is the model of agents that name none.
-func (r DeliberationRequest) VLLMModel() string { return r.vllmModel }
-
 // Protocol is how the council works.
 func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 
-// IsZero tells the value that no constructor made.
+// IsZero reports whether this is the zero value, which is no request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
 // Title names the deliberation for people: its task, role and council.

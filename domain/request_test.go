@@ -193,7 +193,6 @@ func TestBoundsAreInclusive(t *testing.T) {
 	spec.VLLMURL = "http://h/" + strings.Repeat("x", 2<<10-9)
 	spec.Protocol = domain.ProtocolSpec{Review: "none", Rounds: 3, Quorum: 64, Temperature: 2, MaxTokens: 32768}
 	request := requestOf(t, spec)
-	require.Equal(t, 64, request.Protocol().Quorum())
 	require.Equal(t, 64, request.Protocol().Needs())
 
 	least := specOf(1)

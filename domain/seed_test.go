@@ -21,7 +21,7 @@ func TestSeedRequestHoldsWhatItWasMadeOf(t *testing.T) {
 	require.Equal(t, "Add rate limiting to the login API", request.TaskDescription())
 	require.Equal(t, "DEV", request.Role())
 	require.Equal(t, "http://vllm:8000", request.VLLMURL())
-	require.Equal(t, "qwen", request.VLLMModel())
+	require.Equal(t, "qwen", request.Agents()[0].Model())
 	require.Equal(t, "S-7", request.Constraints().StoryID())
 	require.Len(t, request.Agents(), 2)
 	require.Equal(t, 1, request.Protocol().Rounds())
@@ -126,31 +126,35 @@ func TestSeedJobNeedsIDsAndAStart(t *testing.T) {
 }
 
 func TestSeedAgentNeedsIDRoleAndModel(t *testing.T) {
-	agent, err := domain.NewAgentConfig(domain.AgentSpec{AgentID: "a", Role: "QA", Model: "m", PromptTemplate: "be {role}"})
-	require.NoError(t, err)
-	require.Equal(t, []string{"a", "QA", "m", "be {role}"}, []string{agent.ID(), agent.Role(), agent.Model(), agent.PromptTemplate()})
+	spec := specOf(1)
+	spec.Agents[0] = domain.AgentSpec{AgentID: "a", Role: "QA", Model: "m", PromptTemplate: "be {role}"}
+	agent := requestOf(t, spec).Agents()[0]
+	require.Equal(t, []string{"a", "QA", "m"}, []string{agent.ID(), agent.Role(), agent.Model()})
 	require.False(t, agent.IsZero())
 
-	_, err = domain.NewAgentConfig(domain.AgentSpec{AgentID: " ", Model: "\t"})
-	require.EqualError(t, err, "agent_id: cannot be empty; role: cannot be empty; model: cannot be empty")
+	spec.Agents[0] = domain.AgentSpec{AgentID: " ", Model: "\t"}
+	_, err := domain.NewDeliberationRequest(spec)
+	require.EqualError(t, err, "agents[0].agent_id: cannot be empty; agents[0].role: cannot be empty; agents[0].model: cannot be empty")
 	require.True(t, domain.AgentConfig{}.IsZero())
 }
 
 func TestSeedConstraintsHoldStoryPlanTimeoutAndRetries(t *testing.T) {
-	constraints, err := domain.NewTaskConstraints(specOf(1).Constraints)
-	require.NoError(t, err)
+	constraints := requestOf(t, specOf(1)).Constraints()
 	require.Equal(t, "S-7", constraints.StoryID())
 	require.Equal(t, "P-3", constraints.PlanID())
 	require.Equal(t, 5*time.Minute, constraints.Timeout())
 	require.Equal(t, time.Hour, constraints.QueueTimeout())
-	require.Equal(t, 3, constraints.MaxRetries())
+	require.True(t, constraints.MayRetry(3))
+	require.False(t, constraints.MayRetry(4))
 	require.Equal(t, 300, domain.DefaultTimeoutSeconds)
 	require.Equal(t, 3, domain.DefaultMaxRetries)
 
-	_, err = domain.NewTaskConstraints(domain.ConstraintsSpec{TimeoutSeconds: -1, MaxRetries: -1})
-	require.EqualError(t, err, "story_id: cannot be empty; plan_id: cannot be empty; "+
-		"timeout_seconds: must be 1..86400, got -1; max_retries: must be 0..20, got -1; "+
-		"queue_timeout_seconds: must be 1..86400, got 0")
+	spec := specOf(1)
+	spec.Constraints = domain.ConstraintsSpec{TimeoutSeconds: -1, MaxRetries: -1}
+	_, err := domain.NewDeliberationRequest(spec)
+	require.EqualError(t, err, "constraints.story_id: cannot be empty; constraints.plan_id: cannot be empty; "+
+		"constraints.timeout_seconds: must be 1..86400, got -1; constraints.max_retries: must be 0..20, got -1; "+
+		"constraints.queue_timeout_seconds: must be 1..86400, got 0")
 }
 
 func TestSeedStatsOfNothingAreZero(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,11 +117,17 @@ func (t Turn) derive() TurnID {
 }
 
 // inputs digests what the turn's work depends on, as domain values: a changed wording of the prompt
-// doesn't make another turn of it.
+// doesn't make another turn of it. An extra body is a part only if there is one.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
-	return digestOf(r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,
+	parts := []string{
+		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,
 		agent.id, agent.role, agent.model, agent.template, r.vllmURL,
-		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens))
+		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens),
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.protocol.extraBody)) {
+		parts = append(parts, name, r.protocol.extraBody[name])
+	}
+	return digestOf(parts...)
 }
 
 // digestOf writes each part with its length first, so that no two lists of parts share a digest.

@@ -61,6 +61,9 @@ func TestEveryInputIsInTheTurnID(t *testing.T) {
 		"url":         func(s *domain.RequestSpec) { s.VLLMURL += "/x" },
 		"temperature": func(s *domain.RequestSpec) { s.Protocol.Temperature += 0.01 },
 		"max tokens":  func(s *domain.RequestSpec) { s.Protocol.MaxTokens++ },
+		"extra name":  func(s *domain.RequestSpec) { s.Protocol.ExtraBody = map[string]string{"a": "1"} },
+		"extra value": func(s *domain.RequestSpec) { s.Protocol.ExtraBody = map[string]string{"a": "2"} },
+		"extra more":  func(s *domain.RequestSpec) { s.Protocol.ExtraBody = map[string]string{"a": "1", "b": "2"} },
 	}
 	add := func(name string, id domain.TurnID) {
 		require.Empty(t, seen[id], "%s makes no other turn", name)

@@ -18,7 +18,7 @@ import (
 type batchLine struct {
 	number  int
 	taskID  string
-	request contract.Request
+	request contract.Parsed
 }
 
 // readBatch reads and checks all requests; the error names each bad line.
@@ -41,9 +41,9 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 		if len(text) == 0 {
 			continue
 		}
-		line := batchLine{number: number, request: contract.RequestText(bytes.Clone(text))}
-		line.taskID = strings.TrimSpace(named(line.request).TaskID)
-		bad.check(line)
+		parsed, err := check(contract.RequestText(bytes.Clone(text)))
+		line := batchLine{number: number, taskID: strings.TrimSpace(parsed.Normalised.TaskID), request: parsed}
+		bad.note(line, err)
 		lines = append(lines, line)
 	}
 	switch err := scanner.Err(); {
@@ -66,9 +66,8 @@ type badLines struct {
 	lines  int
 }
 
-func (b *badLines) check(line batchLine) {
+func (b *badLines) note(line batchLine, err error) {
 	found := len(b.faults)
-	err := check(line.request)
 	var broken domain.Faults
 	switch {
 	case errors.As(err, &broken):

@@ -56,7 +56,7 @@ func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 		Line: line.number, TaskID: line.taskID, DeliberationID: contract.WorkflowID(line.taskID), Status: domain.StatusFailed,
 	}
 	started, err := patiently(ctx, func() (contract.Started, error) {
-		return contract.Start(ctx, b.server.Client, line.request, contract.StartOptions{TaskQueue: b.taskQueue})
+		return line.request.Start(ctx, b.server.Client, contract.StartOptions{TaskQueue: b.taskQueue})
 	})
 	if other, is := errors.AsType[*contract.DifferentRequestError](err); is {
 		result.RunID, result.ErrorType, result.Message = other.RunID, differentRequest, other.Error()

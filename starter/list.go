@@ -14,6 +14,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/searchattributes"
+	"deliberation.io/deliberation/internal/suggest"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -114,7 +115,7 @@ func (o listOptions) condition(cmd *cobra.Command) (condition, error) {
 		}
 	}
 	return nil, misused(seeHelp(cmd), "--status must be one of %s, got %q%s",
-		strings.Join(statusNames(), ", "), o.status, nearest(o.status, "", statusNames()))
+		strings.Join(statusNames(), ", "), o.status, suggest.For(o.status, "", statusNames()))
 }
 
 func (s server) listing(ctx context.Context, where condition, limit int) (listing, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -90,28 +89,16 @@ func faults(path, rule string, args ...any) error {
 
 // check says what is wrong with a request before anything is started. The rules and their words are the
 // workflow's; one more is Temporal's: what a request carries beside its fields must fit its message.
-func check(request contract.Request) error {
-	var broken domain.Faults
-	if _, err := request.Normalise(); err != nil && !errors.As(err, &broken) {
-		return err
+func check(request contract.Request) (contract.Parsed, error) {
+	parsed, err := request.Parse()
+	if err != nil || 6*len(parsed.Text) <= sentMost { // no byte becomes more than six
+		return parsed, err
 	}
-	// What the workers allow besides is their configuration; what nobody allows is known here.
-	fault := domain.AllowList{}.Check(named(request).VLLMURL)
-	known := slices.ContainsFunc(broken, func(f domain.Fault) bool { return f.Path == "vllm_url" || f.Path == "request" })
-	if fault != "" && !known {
-		broken.Add("vllm_url", "%s", fault)
+	sent, err := json.Marshal(json.RawMessage(parsed.Text))
+	if err == nil && len(sent) > sentMost {
+		err = faults("request", "must be at most %d bytes as it is sent, got %d", sentMost, len(sent))
 	}
-	if len(broken) > 0 {
-		return broken
-	}
-	sent, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
-	if len(sent) > sentMost {
-		return faults("request", "must be at most %d bytes as it is sent, got %d", sentMost, len(sent))
-	}
-	return nil
+	return parsed, err
 }
 
 // flagOf tells which flag gives a field of a request made of words.
@@ -126,19 +113,13 @@ const localStack = "the local stack's: set -a; . .dev/stack/env; set +a"
 
 // refusal is the exit for a request that breaks rules; of one made of words it names the flags.
 func refusal(broken domain.Faults, fromWords bool) error {
-	shown := slices.Clone(broken[:min(len(broken), domain.MaxFaults)])
 	hint := ""
 	if fromWords {
-		hint = inFlags(shown)
+		broken = slices.Clone(broken)
+		hint = inFlags(broken)
 	}
-	lines := make([]string, 0, len(shown)+1)
-	for _, fault := range shown {
-		lines = append(lines, fault.String())
-	}
-	if hidden := len(broken) - len(lines); hidden > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", hidden))
-	}
-	return &exit{code: exitUsage, err: errors.New("the request breaks " + domain.Count(len(broken), "rule") + "\n  " + strings.Join(lines, "\n  ")), hint: hint}
+	return &exit{code: exitUsage, err: errors.New("the request breaks " + domain.Count(len(broken), "rule") +
+		"\n  " + strings.Join(broken.Lines(), "\n  ")), hint: hint}
 }
 
 // inFlags puts faults into the words of those who gave flags, and says which to set.

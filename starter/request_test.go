@@ -62,7 +62,7 @@ func manyAgents(count int) string {
 func TestABadRequestIsRefusedInTheWordsOfTheWorkflow(t *testing.T) {
 	for name, bad := range badRequests {
 		t.Run(name, func(t *testing.T) {
-			_, err := contract.RequestText([]byte(bad.text)).Normalise()
+			_, err := contract.RequestText([]byte(bad.text)).Parse()
 			require.ErrorAs(t, err, new(domain.Faults))
 
 			code, stdout, stderr := called(t, bad.text, "run", "-f", "-", "--detach")

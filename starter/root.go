@@ -6,10 +6,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"deliberation.io/deliberation/internal/suggest"
 	"deliberation.io/deliberation/internal/tracing"
 )
 
@@ -74,7 +74,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	for _, known := range cmd.Commands() {
 		names = append(names, known.Name())
 	}
-	return misused(seeHelp(cmd), "unknown command %q%s", args[0], nearest(args[0], "", names))
+	return misused(seeHelp(cmd), "unknown command %q%s", args[0], suggest.For(args[0], "", names))
 }
 
 func unknownFlag(cmd *cobra.Command, err error) error {
@@ -89,11 +89,11 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		return misused(seeHelp(cmd), "unknown flag %q in %q", "-"+unknown.GetSpecifiedName(), "-"+shorthands)
 	}
 	var names []string
-	add := func(flag *pflag.Flag) { names = append(names, flag.Name) }
+	add := func(flag *pflag.Flag) { names = append(names, "--"+flag.Name) }
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
 	name := unknown.GetSpecifiedName()
-	return misused(seeHelp(cmd), "unknown flag %q%s", "--"+name, nearest(name, "--", names))
+	return misused(seeHelp(cmd), "unknown flag %q%s", "--"+name, suggest.For("--"+name, "--", names))
 }
 
 // wanted says what a flag takes.
@@ -108,24 +108,6 @@ func wanted(invalid *pflag.InvalidValueError) string {
 }
 
 func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
-
-// nearest suggests what may have been meant.
-func nearest(given, prefix string, known []string) string {
-	best, distance := "", 3
-	for _, candidate := range known {
-		d := levenshtein.ComputeDistance(given, candidate)
-		if strings.HasPrefix(candidate, given) && given != "" {
-			d = 1
-		}
-		if d < distance && d < len(given) {
-			best, distance = candidate, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + prefix + best + "?"
-}
 
 // oneID is the argument of the commands that are about one deliberation.
 func oneID(cmd *cobra.Command, args []string) error {

@@ -79,14 +79,15 @@ const differentRequest = "DifferentRequest"
 func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 	c.json = c.json || o.detach
 	request, err := o.request(args, cmd.Flags(), c.stdin)
+	var parsed contract.Parsed
 	if err == nil {
-		err = check(request)
+		parsed, err = check(request)
 	}
 	var broken domain.Faults
 	fromWords := o.file == "" && request.TaskDescription != ""
 	switch {
 	case errors.As(err, &broken):
-		return c.refuse(request, broken, fromWords)
+		return c.refuse(parsed, broken, fromWords)
 	case err != nil:
 		return err
 	case fromWords:
@@ -95,37 +96,22 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 	if o.dryRun {
 		return c.printRequest(request)
 	}
-	return c.start(cmd.Context(), request, o)
+	return c.start(cmd.Context(), parsed, o)
 }
 
 // refuse ends a command whose request breaks rules; those that read its output get it as JSON.
-func (c *cli) refuse(request contract.Request, broken domain.Faults, fromWords bool) error {
+func (c *cli) refuse(parsed contract.Parsed, broken domain.Faults, fromWords bool) error {
 	if !c.json {
 		return refusal(broken, fromWords)
 	}
 	answer := refused{Status: domain.StatusFailed, ErrorType: string(domain.InvalidRequest), Message: broken.Error()}
-	if task := named(request).TaskID; task != "" {
+	if task := parsed.Normalised.TaskID; task != "" {
 		answer.DeliberationID = contract.WorkflowID(task)
 	}
 	if err := c.printJSON(answer); err != nil {
 		return err
 	}
 	return ended(exitUsage)
-}
-
-// names are what a request that may be of any shape says of itself.
-type names struct {
-	TaskID  string `json:"task_id"`
-	VLLMURL string `json:"vllm_url"`
-}
-
-func named(request contract.Request) names {
-	text, err := json.Marshal(request)
-	var read names
-	if err != nil || json.Unmarshal(text, &read) != nil {
-		return names{}
-	}
-	return read
 }
 
 // announce says what was filled in.
@@ -158,13 +144,13 @@ func (c *cli) printRequest(request contract.Request) error {
 }
 
 // start starts the deliberation and, unless detached, waits for its end.
-func (c *cli) start(ctx context.Context, request contract.Request, o runOptions) error {
+func (c *cli) start(ctx context.Context, parsed contract.Parsed, o runOptions) error {
 	if _, err := c.connect(ctx); err != nil {
 		return err
 	}
 	c.warnOfMissingWorkers(ctx, o.taskQueue)
-	id := contract.WorkflowID(named(request).TaskID)
-	started, err := contract.Start(ctx, c.server.Client, request, contract.StartOptions{TaskQueue: o.taskQueue, Rerun: o.rerun})
+	id := contract.WorkflowID(parsed.Normalised.TaskID)
+	started, err := parsed.Start(ctx, c.server.Client, contract.StartOptions{TaskQueue: o.taskQueue, Rerun: o.rerun})
 	if ctx.Err() != nil {
 		return interrupted(id, "it may have been started")
 	}

@@ -85,12 +85,9 @@ func (t *timeline) take(event *historypb.HistoryEvent) {
 
 func (t *timeline) begin(event *historypb.HistoryEvent) {
 	t.started = event.GetEventTime().AsTime()
-	var request contract.Request
-	if !decoded(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &request) {
-		return
-	}
-	if normalised, err := request.Normalise(); err == nil {
-		t.council = domain.NewCouncil(normalised.Domain())
+	request := contract.StartedWith(event.GetWorkflowExecutionStartedEventAttributes())
+	if parsed, err := request.Parse(); err == nil {
+		t.council = domain.NewCouncil(parsed.Domain)
 	}
 }
 

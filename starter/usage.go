@@ -205,11 +205,11 @@ func (s server) spent(ctx context.Context, e execution, by string) (string, cont
 
 // groupOf is what a request is accounted to; empty when it doesn't say.
 func groupOf(request contract.Request, by string) string {
-	normalised, err := request.Normalise()
+	parsed, err := request.Parse()
 	if err != nil { // it was legal once, or it wouldn't have completed
 		return ""
 	}
-	asked := normalised.Domain()
+	asked := parsed.Domain
 	switch by {
 	case "role":
 		return asked.Role()

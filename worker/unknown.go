@@ -4,8 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/caarlos0/env/v11"
+
+	"deliberation.io/deliberation/internal/suggest"
 )
 
 // ours is the prefix of this project's variables.
@@ -33,21 +34,9 @@ func unknown(variables map[string]string) []string {
 	var warnings []string
 	for name := range variables {
 		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) {
-			warnings = append(warnings, name+": unknown variable"+suggestion(name, known))
+			warnings = append(warnings, name+": unknown variable"+suggest.For(name, ours, known))
 		}
 	}
 	slices.Sort(warnings)
 	return warnings
-}
-
-// suggestion compares names without the prefix, which NATS_URL doesn't have.
-func suggestion(name string, known []string) string {
-	distance := func(to string) int {
-		return levenshtein.ComputeDistance(strings.TrimPrefix(to, ours), strings.TrimPrefix(name, ours))
-	}
-	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
-	if distance(best) > len(strings.TrimPrefix(name, ours))/3 {
-		return ""
-	}
-	return "; did you mean " + best + "?"
 }

@@ -15,13 +15,13 @@ type stories struct{ environment domain.Environment }
 
 // Deliberation puts the request's task to its council and ranks the proposals. It ends once, with the
 // result or with InvalidRequest, DeliberationFailed, DeadlineExceeded or a cancellation.
-func (s stories) Deliberation(ctx workflow.Context, request contract.Request) (contract.Result, error) {
+func (s stories) Deliberation(ctx workflow.Context, input contract.Input) (contract.Result, error) {
 	d, err := begin(ctx)
 	if err != nil {
 		return contract.Result{}, err
 	}
 	d.environment = s.environment
-	if err := d.open(ctx, request); err != nil {
+	if err := d.open(ctx, contract.Received(input.Payload())); err != nil {
 		return contract.Result{}, err
 	}
 

@@ -41,13 +41,13 @@ func newOpening(environment domain.Environment, request contract.Request) (openi
 		}
 	}()
 	settings := environment.Settings()
-	normalised, err := request.NormaliseFor(settings.Allow)
+	parsed, err := request.ParseFor(settings.Allow)
 	if err != nil {
 		return refused(err)
 	}
 	return Opening{
-		Request:      &normalised,
-		AnswerBytes:  domain.AnswerMaximum(len(normalised.Domain().Agents())),
+		Request:      &parsed.Normalised,
+		AnswerBytes:  domain.AnswerMaximum(len(parsed.Domain.Agents())),
 		Attributes:   settings.Attributes,
 		Events:       settings.Events,
 		Cluster:      domain.Place(settings.Clusters),
@@ -73,13 +73,5 @@ func refused(err error) Opening {
 	if !errors.As(err, &faults) {
 		return Opening{Faults: []string{err.Error()}}
 	}
-	shown := faults[:min(len(faults), domain.MaxFaults)]
-	lines := make([]string, 0, len(shown)+1)
-	for _, fault := range shown {
-		lines = append(lines, fault.String())
-	}
-	if hidden := len(faults) - len(shown); hidden > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", hidden))
-	}
-	return Opening{Faults: lines}
+	return Opening{Faults: faults.Lines()}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
@@ -66,6 +68,24 @@ func TestOpening_RefusesARunWithoutInput(t *testing.T) {
 	kind, message, _ := failed(t, s.env.GetWorkflowError())
 	require.Equal(t, domain.InvalidRequest, kind)
 	require.Equal(t, "request: no input was given; it takes one JSON object", message)
+}
+
+func TestOpening_ReadsTheInputOfAllClients(t *testing.T) {
+	for encoding, refused := range map[string]bool{"json/plain": false, "binary/plain": false, "json/protobuf": true} {
+		t.Run(encoding, func(t *testing.T) {
+			s := newStage(t)
+			_, err := s.run(converter.NewRawValue(&commonpb.Payload{
+				Metadata: map[string][]byte{"encoding": []byte(encoding)}, Data: []byte(fakes.LegalRequest),
+			}))
+			if !refused {
+				require.NoError(t, err)
+				return
+			}
+			kind, message, _ := failed(t, err)
+			require.Equal(t, domain.InvalidRequest, kind)
+			require.Equal(t, `request: its encoding is "json/protobuf"; send one JSON object as json/plain`, message)
+		})
+	}
 }
 
 func TestOpening_ChecksTheModelServerWithEverythingElse(t *testing.T) {

@@ -26,10 +26,11 @@ func wire(t *testing.T) map[string]any {
 	t.Helper()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	text := "not finished"
-	normalised, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{
+	parsed, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{
 		"constraints.metadata": `{"team":"identity"}`, "agents.0.prompt_template": `"You are careful. <{role}>"`,
-	})).Normalise()
+	})).Parse()
 	require.NoError(t, err)
+	normalised := parsed.Normalised
 	handle := contract.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
 	outcome := answer("Use a token bucket.", 0.82).out
 	outcome.Metadata = map[string]string{"submission_id": "tabc"}
@@ -171,11 +172,6 @@ func TestPayloads_ReadWhatOtherVersionsWrote(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"since":"2026-03-01T12:00:00Z","last":{"stats":{},"jobs":[],"as_of":"2026-03-01T12:00:00Z"}}`), &state))
 	require.Zero(t, state.RollUp)
 	require.NotContains(t, encode(t, state), "roll_up", "and older ones read what has none")
-	var request contract.NormalisedRequest
-	require.NoError(t, json.Unmarshal([]byte(`{"task_id":"T","agents":[{"agent_id":"a","born":1}],"later":true}`), &request))
-	require.JSONEq(t, `{"task_id":"T","task_description":"","role":"","constraints":{"story_id":"","plan_id":"",
-	 "timeout_seconds":300,"max_retries":3,"queue_timeout_seconds":3600},"agents":[{"agent_id":"a"}],"vllm_url":"","vllm_model":"",
-	 "protocol":{"review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, request))
 }
 
 func TestPayloads_TurnOutcomesKeepWhatTheDomainSays(t *testing.T) {

@@ -172,13 +172,13 @@ func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) 
 // turnID is the id that an agent's attempt has on Ray.
 func turnID(t *testing.T, s *stage, request contract.Request, agent string, attempt int) domain.TurnID {
 	t.Helper()
-	normalised, err := request.Normalise()
+	parsed, err := request.Parse()
 	require.NoError(t, err)
 	in := contract.SubmitTurnsInput{
 		DeliberationID: deliberationID, // the test environment knows no original run
 		Turns:          []contract.TurnRef{{AgentID: agent, Attempt: attempt}},
 	}
-	return in.TurnsOf(normalised.Domain())[0].ID()
+	return in.TurnsOf(parsed.Domain)[0].ID()
 }
 
 func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {

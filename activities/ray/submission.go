@@ -49,6 +49,8 @@ type parametersBody struct {
 	Temperature    float64         `json:"temperature"`
 	MaxTokens      int             `json:"max_tokens"`
 	ResponseFormat json.RawMessage `json:"response_format"`
+	// ExtraBody is the request's own, for the model server.
+	ExtraBody map[string]json.RawMessage `json:"extra_body,omitempty"`
 }
 
 // submitBodyOf leaves the answer's maximum out: the runner bounds the raw answer by itself, and what is
@@ -63,7 +65,7 @@ func submitBodyOf(submission domain.Submission) submitBody {
 	}
 	parameters := parametersBody{
 		Temperature: request.Protocol().Temperature(), MaxTokens: request.Protocol().MaxTokens(),
-		ResponseFormat: json.RawMessage(responseFormat),
+		ResponseFormat: json.RawMessage(responseFormat), ExtraBody: extraBodyOf(request.Protocol()),
 	}
 	for _, turn := range submission.Turns {
 		agent := turn.Agent()
@@ -73,6 +75,14 @@ func submitBodyOf(submission domain.Submission) submitBody {
 			Parameters: parameters,
 			RunSeconds: wholeSeconds(submission.Run), KeepSeconds: wholeSeconds(submission.Keep),
 		})
+	}
+	return body
+}
+
+func extraBodyOf(protocol domain.Protocol) map[string]json.RawMessage {
+	body := map[string]json.RawMessage{}
+	for name, value := range protocol.ExtraBody() {
+		body[name] = json.RawMessage(value)
 	}
 	return body
 }

@@ -87,6 +87,27 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 	}`, string(sent))
 }
 
+func TestTheRequestsExtraBodyIsAParameterOfEachTurn(t *testing.T) {
+	var body struct {
+		Turns []struct {
+			Parameters struct {
+				ExtraBody map[string]any `json:"extra_body"`
+			} `json:"parameters"`
+		} `json:"turns"`
+	}
+	client := clientOf(t, func(_ http.ResponseWriter, r *http.Request) { assertDecodes(t, r.Body, &body) })
+	submission := submissionOf(t, "http://model:8000/v1", "m", 1)
+	submission.Request = domain.RestoreRequest(domain.RequestSpec{
+		Agents: []domain.AgentSpec{{AgentID: "a"}}, Protocol: domain.ProtocolSpec{ExtraBody: map[string]string{"k": `{"on":false}`, "top_p": "0.9"}},
+	})
+	submission.Turns = submission.Request.Turns(domain.RunKey{})
+
+	_, err := client.Submit(t.Context(), submission)
+
+	require.Error(t, err)
+	require.Equal(t, map[string]any{"k": map[string]any{"on": false}, "top_p": 0.9}, body.Turns[0].Parameters.ExtraBody)
+}
+
 func assertDecodes(t *testing.T, body io.Reader, into any) {
 	t.Helper()
 	if err := json.NewDecoder(body).Decode(into); err != nil {

@@ -7,70 +7,79 @@ import (
 )
 
 // NormalisedRequest is a checked request with every default filled in, as histories record it.
-type NormalisedRequest struct{ spec domain.RequestSpec }
-
-// Domain is the request as the domain knows it. Nothing is checked again.
-func (r NormalisedRequest) Domain() domain.DeliberationRequest { return domain.RestoreRequest(r.spec) }
-
-// MarshalJSON writes every field, defaults included.
-func (r NormalisedRequest) MarshalJSON() ([]byte, error) {
-	type fields Request
-	c, p := r.spec.Constraints, r.spec.Protocol
-	agents := make([]Agent, 0, len(r.spec.Agents))
-	for _, agent := range r.spec.Agents {
-		agents = append(agents, Agent(agent))
-	}
-	return json.Marshal(fields(Request{
-		TaskID: r.spec.TaskID, TaskDescription: r.spec.TaskDescription, Role: r.spec.Role,
-		Constraints: Constraints{
-			StoryID: c.StoryID, PlanID: c.PlanID, TimeoutSeconds: &c.TimeoutSeconds,
-			MaxRetries: &c.MaxRetries, QueueTimeoutSeconds: &c.QueueTimeoutSeconds, Metadata: c.Metadata,
-		},
-		Agents: agents, VLLMURL: r.spec.VLLMURL, VLLMModel: r.spec.VLLMModel,
-		Protocol: &Protocol{
-			Review: p.Review, Rounds: &p.Rounds, Quorum: &p.Quorum, Temperature: &p.Temperature, MaxTokens: &p.MaxTokens,
-		},
-	}))
+type NormalisedRequest struct {
+	TaskID          string                `json:"task_id"`
+	TaskDescription string                `json:"task_description"`
+	Role            string                `json:"role"`
+	Constraints     NormalisedConstraints `json:"constraints"`
+	Agents          []Agent               `json:"agents"`
+	VLLMURL         string                `json:"vllm_url"`
+	VLLMModel       string                `json:"vllm_model"`
+	Protocol        NormalisedProtocol    `json:"protocol"`
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and checks nothing: unknown fields are those of a newer
-// version, absent ones of an older.
-func (r *NormalisedRequest) UnmarshalJSON(text []byte) error {
-	type fields Request
-	var in fields
-	if err := json.Unmarshal(text, &in); err != nil {
-		return err
+// NormalisedConstraints are [Constraints] with every default filled in.
+type NormalisedConstraints struct {
+	StoryID             string            `json:"story_id"`
+	PlanID              string            `json:"plan_id"`
+	TimeoutSeconds      int               `json:"timeout_seconds"`
+	MaxRetries          int               `json:"max_retries"`
+	QueueTimeoutSeconds int               `json:"queue_timeout_seconds"`
+	Metadata            map[string]string `json:"metadata,omitempty"`
+}
+
+// NormalisedProtocol is a [Protocol] with every default filled in.
+type NormalisedProtocol struct {
+	Review      string                     `json:"review"`
+	Rounds      int                        `json:"rounds"`
+	Quorum      int                        `json:"quorum"`
+	Temperature float64                    `json:"temperature"`
+	MaxTokens   int                        `json:"max_tokens"`
+	ExtraBody   map[string]json.RawMessage `json:"extra_body,omitempty"`
+}
+
+// defaults are the values of fields that a request leaves out. An agent's role and model are those of the
+// request.
+func defaults() NormalisedRequest {
+	return NormalisedRequest{
+		Constraints: NormalisedConstraints{
+			TimeoutSeconds:      domain.DefaultTimeoutSeconds,
+			MaxRetries:          domain.DefaultMaxRetries,
+			QueueTimeoutSeconds: domain.DefaultQueueTimeoutSeconds,
+		},
+		Agents: []Agent{},
+		Protocol: NormalisedProtocol{
+			Review: domain.ReviewNone, Rounds: 1,
+			Temperature: domain.DefaultTemperature, MaxTokens: domain.DefaultMaxTokens,
+		},
 	}
-	protocol := Protocol{Review: domain.ReviewNone}
-	if in.Protocol != nil {
-		protocol = *in.Protocol
-	}
-	agents := make([]domain.AgentSpec, 0, len(in.Agents))
-	for _, agent := range in.Agents {
+}
+
+// Domain is the request as the domain knows it. It was checked before it was recorded.
+func (r NormalisedRequest) Domain() domain.DeliberationRequest {
+	return domain.RestoreRequest(r.spec())
+}
+
+func (r NormalisedRequest) spec() domain.RequestSpec {
+	agents := make([]domain.AgentSpec, 0, len(r.Agents))
+	for _, agent := range r.Agents {
 		agents = append(agents, domain.AgentSpec(agent))
 	}
-	c := in.Constraints
-	r.spec = domain.RequestSpec{
-		TaskID: in.TaskID, TaskDescription: in.TaskDescription, Role: in.Role,
-		Constraints: domain.ConstraintsSpec{
-			StoryID: c.StoryID, PlanID: c.PlanID, Metadata: c.Metadata,
-			TimeoutSeconds:      or(c.TimeoutSeconds, domain.DefaultTimeoutSeconds),
-			MaxRetries:          or(c.MaxRetries, domain.DefaultMaxRetries),
-			QueueTimeoutSeconds: or(c.QueueTimeoutSeconds, domain.DefaultQueueTimeoutSeconds),
-		},
-		Agents: agents, VLLMURL: in.VLLMURL, VLLMModel: in.VLLMModel,
+	var extra map[string]string
+	if len(r.Protocol.ExtraBody) > 0 {
+		extra = make(map[string]string, len(r.Protocol.ExtraBody))
+		for name, value := range r.Protocol.ExtraBody {
+			extra[name] = string(value)
+		}
+	}
+	p := r.Protocol
+	return domain.RequestSpec{
+		TaskID: r.TaskID, TaskDescription: r.TaskDescription, Role: r.Role,
+		Constraints: domain.ConstraintsSpec(r.Constraints), Agents: agents,
+		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,
 		Protocol: domain.ProtocolSpec{
-			Review: protocol.Review, Rounds: or(protocol.Rounds, 1), Quorum: or(protocol.Quorum, 0),
-			Temperature: or(protocol.Temperature, domain.DefaultTemperature),
-			MaxTokens:   or(protocol.MaxTokens, domain.DefaultMaxTokens),
+			Review: p.Review, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,
+			ExtraBody: extra,
 		},
 	}
-	return nil
-}
-
-func or[T any](value *T, fallback T) T {
-	if value == nil {
-		return fallback
-	}
-	return *value
 }

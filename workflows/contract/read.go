@@ -1,184 +1,227 @@
 package contract
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/suggest"
 )
 
 // reading collects what is wrong with the shape of a request while its fields are read.
 type reading struct {
 	domain.Faults
-	derived []string // places without a value of their own: their fault is named where the value is
+	inherited []string // paths whose value stands elsewhere: their faults are named there
+	stuck     bool     // the text can't be decoded further
 }
 
-// field is one name that an object may have, and what reads its value. A name that is absent isn't
-// read: its target keeps the default.
-type field struct {
-	name string
-	read func(path string, raw json.RawMessage)
+// value is a decoded JSON value at its path. One that isn't given leaves its target as it is.
+type value struct {
+	r     *reading
+	path  string
+	is    any
+	given bool
 }
 
-// without takes over the domain's faults, except at places whose shape is already at fault.
-func (r *reading) without(err error) {
-	faults, ok := err.(domain.Faults) //nolint:errorlint // the domain returns Faults unwrapped
-	if !ok {
-		r.Add("request", "%s", err.Error())
+// object is a JSON object while its fields are read.
+type object struct {
+	r      *reading
+	path   string
+	fields map[string]any
+	names  []string // that it may have
+}
+
+// object reads the fields of an object. All others are faults.
+func (v value) object(read func(o *object)) {
+	if !v.given {
 		return
 	}
-	shape := slices.Clone(r.Faults)
-	for _, fault := range faults {
-		known := slices.ContainsFunc(shape, func(f domain.Fault) bool {
-			return f.Path == fault.Path || strings.HasPrefix(fault.Path, f.Path+".") || f.Path == "request" ||
-				f.Path == strings.TrimSuffix(fault.Path, "agent_id")+"id"
-		})
-		if !known && !slices.Contains(r.derived, fault.Path) {
-			r.Faults = append(r.Faults, fault)
-		}
-	}
-}
-
-func (r *reading) at(path string) bool {
-	return slices.ContainsFunc(r.Faults, func(f domain.Fault) bool { return f.Path == path || f.Path == "request" })
-}
-
-func (r *reading) object(path string, raw json.RawMessage, fields ...field) {
-	var values map[string]json.RawMessage
-	if kind := kindOf(raw); kind != "an object" || json.Unmarshal(raw, &values) != nil {
-		r.Add(or(nonEmpty(path), "request"), "must be an object, got %s", shown(raw))
+	fields, isObject := v.is.(map[string]any)
+	if !isObject {
+		v.mustBe("an object")
 		return
 	}
-	names := make([]string, 0, len(fields))
-	for _, f := range fields {
-		names = append(names, f.name)
-		if value, given := values[f.name]; given {
-			f.read(join(path, f.name), value)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(names, name) && !annotation(name) {
-			r.Add(join(path, shortName(name)), "unknown field%s", suggestion(name, names))
+	o := &object{r: v.r, path: v.path, fields: fields}
+	read(o)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(o.names, name) && !annotation(name) {
+			short := shortName(name)
+			o.r.Add(join(o.path, short), "unknown field%s", suggest.For(short, "", o.names))
 		}
 	}
 }
 
-// annotation tells the names that a request may carry for its own purposes.
+// required is a field whose null is a fault.
+func (o *object) required(name string) value {
+	o.names = append(o.names, name)
+	is, given := o.fields[name]
+	return value{r: o.r, path: join(o.path, name), is: is, given: given}
+}
+
+// optional is a field whose null is the same as its absence: clients of other languages write null for what
+// isn't set.
+func (o *object) optional(name string) value {
+	v := o.required(name)
+	v.given = v.is != nil
+	return v
+}
+
+// annotation reports whether a request may carry this name for purposes of its own.
 func annotation(name string) bool {
 	return name == "$schema" || name == "schema_version" || strings.HasPrefix(name, "x-")
 }
 
-func suggestion(name string, known []string) string {
-	best, distance := "", 4
-	for _, candidate := range known {
-		if d := levenshtein.ComputeDistance(shortName(name), candidate); d < distance && d < len(candidate) {
-			best, distance = candidate, d
-		}
+func (v value) text(target *string) { read(v, target, "a string") }
+
+func (v value) whole(target *int) {
+	if !v.given {
+		return
 	}
-	if best == "" {
-		return ""
+	whole, ok := wholeNumber(v.is)
+	if !ok {
+		v.mustBe("a whole number")
+		return
 	}
-	return "; did you mean " + best + "?"
+	*target = whole
 }
 
-func (r *reading) text(target *string) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		if kindOf(raw) != "a string" || json.Unmarshal(raw, target) != nil {
-			r.Add(path, "must be a string, got %s", shown(raw))
-		}
+// wholeNumber reads 300, and also 300.0 and 3e2: JSON has one kind of number, and some clients send it so.
+func wholeNumber(is any) (int, bool) {
+	number, isNumber := is.(json.Number)
+	if !isNumber {
+		return 0, false
 	}
+	if whole, err := strconv.Atoi(number.String()); err == nil {
+		return whole, true
+	}
+	const exact = 1 << 53 // beyond it, floating point has no fractions
+	float, err := number.Float64()
+	if err != nil || float != math.Trunc(float) || math.Abs(float) > exact {
+		return 0, false
+	}
+	return int(float), true
 }
 
-func (r *reading) integer(target *int) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		value, err := strconv.Atoi(string(raw))
-		if err != nil {
-			r.Add(path, "must be a whole number, got %s", shown(raw))
-			return
-		}
-		*target = value
+func (v value) number(target *float64) {
+	if !v.given {
+		return
 	}
+	number, isNumber := v.is.(json.Number)
+	float, err := number.Float64()
+	if !isNumber || err != nil {
+		v.mustBe("a number")
+		return
+	}
+	*target = float
 }
 
-func (r *reading) number(target *float64) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		if kindOf(raw) != "a number" || json.Unmarshal(raw, target) != nil {
-			r.Add(path, "must be a number, got %s", shown(raw))
-		}
+func (v value) texts(target *map[string]string) {
+	var fields map[string]any
+	if !read(v, &fields, "an object of strings") {
+		return
 	}
-}
-
-func (r *reading) texts(target *map[string]string) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		var values map[string]json.RawMessage
-		if kindOf(raw) != "an object" || json.Unmarshal(raw, &values) != nil {
-			r.Add(path, "must be an object of strings, got %s", shown(raw))
-			return
-		}
-		*target = make(map[string]string, len(values))
-		for _, key := range slices.Sorted(maps.Keys(values)) {
-			value := ""
-			r.text(&value)(join(path, shortName(key)), values[key])
-			(*target)[key] = value
-		}
-	}
-}
-
-func (r *reading) list(read func(path string, raw json.RawMessage)) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		var items []json.RawMessage
-		if kindOf(raw) != "a list" || json.Unmarshal(raw, &items) != nil {
-			r.Add(path, "must be a list, got %s", shown(raw))
-			return
-		}
-		for i, item := range items {
-			read(fmt.Sprintf("%s[%d]", path, i), item)
-		}
+	*target = make(map[string]string, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		text := ""
+		value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}.text(&text)
+		(*target)[name] = text
 	}
 }
 
-func kindOf(raw json.RawMessage) string {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return "nothing"
+// values reads an object whose values are passed on as they are.
+func (v value) values(target *map[string]json.RawMessage) {
+	var fields map[string]any
+	if !read(v, &fields, "an object") {
+		return
 	}
-	switch raw[0] {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
+	*target = make(map[string]json.RawMessage, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if rule := unfit(fields[name], mostNested); rule != "" {
+			v.r.Add(join(v.path, shortName(name)), "%s", rule)
+			continue
+		}
+		if text, err := json.Marshal(fields[name]); err == nil { // names sorted: the same value is the same text
+			(*target)[name] = text
+		}
 	}
-	return "a number"
 }
+
+// mostNested bounds what is passed on: readers of JSON in other languages refuse what is nested deeper.
+const mostNested = 32
+
+// unfit returns what a value that is passed on breaks.
+func unfit(is any, levels int) string {
+	if levels == 0 {
+		return fmt.Sprintf("must not be nested deeper than %d levels", mostNested)
+	}
+	var inner []any
+	switch is := is.(type) {
+	case json.Number:
+		if _, err := is.Float64(); err != nil {
+			return "must have no number beyond all bounds, got " + shown(is)
+		}
+	case []any:
+		inner = is
+	case map[string]any:
+		inner = slices.Collect(maps.Values(is))
+	}
+	for _, each := range inner {
+		if rule := unfit(each, levels-1); rule != "" {
+			return rule
+		}
+	}
+	return ""
+}
+
+func (v value) list() []value {
+	var items []any
+	read(v, &items, "a list")
+	values := make([]value, 0, len(items))
+	for i, item := range items {
+		values = append(values, value{r: v.r, path: fmt.Sprintf("%s[%d]", v.path, i), is: item, given: true})
+	}
+	return values
+}
+
+// read takes over a given value of the wanted type, and reports whether it did.
+func read[T any](v value, target *T, kind string) bool {
+	if !v.given {
+		return false
+	}
+	is, ok := v.is.(T)
+	if !ok {
+		v.mustBe(kind)
+		return false
+	}
+	*target = is
+	return true
+}
+
+func (v value) mustBe(kind string) { v.fault("must be %s, got %s", kind, shown(v.is)) }
+
+func (v value) fault(rule string, args ...any) { v.r.Add(cmp.Or(v.path, "request"), rule, args...) }
 
 // shown says what a value is, and quotes it when it is short by nature.
-func shown(raw json.RawMessage) string {
-	switch kind := kindOf(raw); kind {
-	case "a string":
-		text := ""
-		if json.Unmarshal(raw, &text) != nil {
-			return kind
-		}
-		return domain.Quote(text)
-	case "a number", "a boolean":
-		cut, _ := domain.CutEncoded(string(bytes.TrimSpace(raw)), 100)
-		return cut
-	default:
-		return kind
+func shown(is any) string {
+	switch is := is.(type) {
+	case string:
+		return domain.Quote(is)
+	case json.Number:
+		return shortName(is.String())
+	case bool:
+		return strconv.FormatBool(is)
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
 	}
+	return "null"
 }
 
 func join(path, name string) string {
@@ -191,11 +234,4 @@ func join(path, name string) string {
 func shortName(name string) string {
 	cut, _ := domain.CutEncoded(name, 100)
 	return cut
-}
-
-func nonEmpty(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

@@ -3,112 +3,109 @@ package contract
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
+
+	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// readRequest reads a request's text. Defaults are filled in for absent fields only: an explicit null
-// or empty text stays what it is, and is a fault.
-func readRequest(text []byte) (domain.RequestSpec, *reading) {
-	spec := domain.RequestSpec{
-		Constraints: domain.ConstraintsSpec{
-			TimeoutSeconds:      domain.DefaultTimeoutSeconds,
-			MaxRetries:          domain.DefaultMaxRetries,
-			QueueTimeoutSeconds: domain.DefaultQueueTimeoutSeconds,
-		},
-		Protocol: domain.ProtocolSpec{
-			Review: domain.ReviewNone, Rounds: 1,
-			Temperature: domain.DefaultTemperature, MaxTokens: domain.DefaultMaxTokens,
-		},
-	}
-	r := &reading{}
-	if len(text) == 0 {
+// readRequest reads a request. Defaults are filled in for absent fields only: an explicit empty text stays
+// empty, and is a fault.
+func readRequest(from received) (NormalisedRequest, *reading) {
+	request, r := defaults(), &reading{}
+	text := from.text
+	switch fault := noJSON(text); {
+	case from.encoding != "":
+		r.Add("request", "its encoding is %s; send one JSON object as %s", domain.Quote(from.encoding), converter.MetadataEncodingJSON)
+	case len(text) == 0:
 		r.Add("request", "no input was given; it takes one JSON object")
-		return spec, r
-	}
-	if fault := noJSON(text); fault != "" {
+	case fault != "":
 		r.Add("request", "is not JSON: %s", fault)
-		return spec, r
+	default:
+		tokens := json.NewDecoder(bytes.NewReader(text))
+		tokens.UseNumber() // the fields know their kinds of number
+		value{r: r, is: r.decode("", tokens), given: true}.request(&request)
 	}
-	tokens := json.NewDecoder(bytes.NewReader(text))
-	tokens.UseNumber() // any number that JSON has; the fields know their own
-	_ = r.repeated("", tokens)
-	var agents []json.RawMessage
-	r.object("", text,
-		field{"task_id", r.text(&spec.TaskID)},
-		field{"task_description", r.text(&spec.TaskDescription)},
-		field{"role", r.text(&spec.Role)},
-		field{"constraints", r.constraints(&spec.Constraints)},
-		field{"agents", r.list(func(_ string, raw json.RawMessage) { agents = append(agents, raw) })},
-		field{"vllm_url", r.text(&spec.VLLMURL)},
-		field{"vllm_model", r.text(&spec.VLLMModel)},
-		field{"protocol", r.protocol(&spec.Protocol)},
-	)
-	for i, raw := range agents {
-		r.agent(fmt.Sprintf("agents[%d]", i), raw, &spec)
-	}
-	return spec, r
+	return request, r
 }
 
-func (r *reading) constraints(spec *domain.ConstraintsSpec) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		r.object(path, raw,
-			field{"story_id", r.text(&spec.StoryID)},
-			field{"plan_id", r.text(&spec.PlanID)},
-			field{"timeout_seconds", r.integer(&spec.TimeoutSeconds)},
-			field{"max_retries", r.integer(&spec.MaxRetries)},
-			field{"queue_timeout_seconds", r.integer(&spec.QueueTimeoutSeconds)},
-			field{"metadata", r.texts(&spec.Metadata)},
-		)
+func (v value) request(request *NormalisedRequest) {
+	var agents []value
+	v.object(func(o *object) {
+		o.required("task_id").text(&request.TaskID)
+		o.required("task_description").text(&request.TaskDescription)
+		o.required("role").text(&request.Role)
+		o.required("constraints").constraints(&request.Constraints)
+		agents = o.required("agents").list()
+		o.required("vllm_url").text(&request.VLLMURL)
+		o.required("vllm_model").text(&request.VLLMModel)
+		o.optional("protocol").protocol(&request.Protocol)
+	})
+	for _, each := range agents { // read last: they inherit the role and the model
+		agent := Agent{Role: request.Role, Model: request.VLLMModel}
+		each.agent(&agent)
+		request.Agents = append(request.Agents, agent)
 	}
 }
 
-func (r *reading) protocol(spec *domain.ProtocolSpec) func(string, json.RawMessage) {
-	return func(path string, raw json.RawMessage) {
-		r.object(path, raw,
-			field{"review", r.text(&spec.Review)},
-			field{"rounds", r.integer(&spec.Rounds)},
-			field{"quorum", r.integer(&spec.Quorum)},
-			field{"temperature", r.number(&spec.Temperature)},
-			field{"max_tokens", r.integer(&spec.MaxTokens)},
-		)
-	}
+func (v value) constraints(constraints *NormalisedConstraints) {
+	v.object(func(o *object) {
+		o.required("story_id").text(&constraints.StoryID)
+		o.required("plan_id").text(&constraints.PlanID)
+		o.optional("timeout_seconds").whole(&constraints.TimeoutSeconds)
+		o.optional("max_retries").whole(&constraints.MaxRetries)
+		o.optional("queue_timeout_seconds").whole(&constraints.QueueTimeoutSeconds)
+		o.optional("metadata").texts(&constraints.Metadata)
+	})
 }
 
-// agent is read last: its role and model default to those of the request.
-func (r *reading) agent(path string, raw json.RawMessage, spec *domain.RequestSpec) {
-	agent := domain.AgentSpec{Role: spec.Role, Model: spec.VLLMModel}
-	named := false
-	own := func(target *string) func(string, json.RawMessage) {
-		return func(path string, raw json.RawMessage) {
-			r.derived = slices.DeleteFunc(r.derived, func(derived string) bool { return derived == path })
-			r.text(target)(path, raw)
+func (v value) protocol(protocol *NormalisedProtocol) {
+	v.object(func(o *object) {
+		o.optional("review").text(&protocol.Review)
+		o.optional("rounds").whole(&protocol.Rounds)
+		o.optional("quorum").whole(&protocol.Quorum)
+		o.optional("temperature").number(&protocol.Temperature)
+		o.optional("max_tokens").whole(&protocol.MaxTokens)
+		o.optional("extra_body").values(&protocol.ExtraBody)
+	})
+}
+
+func (v value) agent(agent *Agent) {
+	v.r.inherited = append(v.r.inherited, v.path+".role", v.path+".model")
+	v.object(func(o *object) {
+		o.agentID(&agent.AgentID)
+		o.own("role", &agent.Role)
+		o.own("model", &agent.Model)
+		template := o.optional("prompt_template")
+		template.text(&agent.PromptTemplate)
+		if _, isText := template.is.(string); isText && strings.TrimSpace(agent.PromptTemplate) == "" {
+			template.fault("cannot be empty; leave it out for the persona of the role")
 		}
+	})
+}
+
+// agentID reads agent_id, or id, which stands for it.
+func (o *object) agentID(target *string) {
+	long, short := o.optional("agent_id"), o.optional("id")
+	switch {
+	case long.given && short.given:
+		long.text(target)
+		short.fault("give agent_id or id, not both")
+	case short.given:
+		short.text(target)
+	default:
+		o.required("agent_id").text(target)
 	}
-	r.derived = append(r.derived, path+".role", path+".model")
-	r.object(path, raw,
-		field{"agent_id", func(path string, raw json.RawMessage) {
-			named = true
-			r.text(&agent.AgentID)(path, raw)
-		}},
-		field{"id", func(path string, raw json.RawMessage) {
-			if named {
-				r.Add(path, "give agent_id or id, not both")
-				return
-			}
-			r.text(&agent.AgentID)(path, raw)
-		}},
-		field{"role", own(&agent.Role)},
-		field{"model", own(&agent.Model)},
-		field{"prompt_template", func(path string, raw json.RawMessage) {
-			r.text(&agent.PromptTemplate)(path, raw)
-			if kindOf(raw) == "a string" && strings.TrimSpace(agent.PromptTemplate) == "" {
-				r.Add(path, "cannot be empty; leave it out for the persona of the role")
-			}
-		}},
-	)
-	spec.Agents = append(spec.Agents, agent)
+}
+
+// own reads a value that the agent would otherwise inherit. A fault of an inherited value is named where
+// the value is.
+func (o *object) own(name string, target *string) {
+	v := o.optional(name)
+	if v.given {
+		o.r.inherited = slices.DeleteFunc(o.r.inherited, func(path string) bool { return path == v.path })
+	}
+	v.text(target)
 }

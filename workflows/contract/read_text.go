@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// noJSON says where and why a text isn't one JSON value; empty when it is one.
+// noJSON returns where and why a text isn't one JSON value, or nothing if it is one.
 func noJSON(text []byte) string {
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(text, []byte(mark)) {
@@ -31,7 +31,7 @@ func noJSON(text []byte) string {
 	case strings.HasPrefix(reason, "unexpected end"):
 		return place(text, at) + ": it ends too early"
 	}
-	return place(text, at-1) + ": " + reason // the offset is behind the byte at fault
+	return place(text, at-1) + ": " + reason // the offset is that of the next byte
 }
 
 // place is where a byte is, for people: both numbers count from 1, columns in characters.
@@ -41,44 +41,45 @@ func place(text []byte, at int) string {
 	return fmt.Sprintf("line %d, column %d", bytes.Count(before, []byte("\n"))+1, utf8.RuneCount(line)+1)
 }
 
-// repeated finds the names that an object has twice: the decoder would silently take the last one. The
-// text is JSON; an error only ends the walk.
-func (r *reading) repeated(path string, tokens *json.Decoder) error {
-	begin, err := tokens.Token()
+// decode decodes a value, and notes the names that an object has twice: the standard decoder would silently
+// take the last one. The text is known to be JSON.
+func (r *reading) decode(path string, tokens *json.Decoder) any {
+	token, err := tokens.Token()
 	if err != nil {
-		return err
-	}
-	switch begin {
-	case json.Delim('{'):
-		err = r.repeatedIn(path, tokens)
-	case json.Delim('['):
-		for i := 0; err == nil && tokens.More(); i++ {
-			err = r.repeated(fmt.Sprintf("%s[%d]", path, i), tokens)
-		}
-	default: // a value
+		r.stuck = true
 		return nil
 	}
-	if err == nil {
-		_, err = tokens.Token() // the end
+	var decoded any
+	switch token {
+	case json.Delim('{'):
+		decoded = r.decodeFields(path, tokens)
+	case json.Delim('['):
+		items := []any{}
+		for !r.stuck && tokens.More() {
+			items = append(items, r.decode(fmt.Sprintf("%s[%d]", path, len(items)), tokens))
+		}
+		decoded = items
+	default:
+		return token
 	}
-	return err
+	_, _ = tokens.Token() // the end of the object or list
+	return decoded
 }
 
-func (r *reading) repeatedIn(path string, object *json.Decoder) error {
-	seen := map[json.Token]bool{}
-	for object.More() {
-		name, err := object.Token()
-		if err != nil {
-			return err
+func (r *reading) decodeFields(path string, tokens *json.Decoder) map[string]any {
+	fields := map[string]any{}
+	for !r.stuck && tokens.More() {
+		token, err := tokens.Token()
+		name, isName := token.(string)
+		if err != nil || !isName {
+			r.stuck = true
+			break
 		}
-		at := join(path, shortName(fmt.Sprint(name)))
-		if seen[name] {
+		at := join(path, shortName(name))
+		if _, twice := fields[name]; twice {
 			r.Add(at, "is given more than once")
 		}
-		seen[name] = true
-		if err := r.repeated(at, object); err != nil {
-			return err
-		}
+		fields[name] = r.decode(at, tokens)
 	}
-	return nil
+	return fields
 }

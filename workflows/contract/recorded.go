@@ -7,7 +7,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 )
 
 // History reads a run's events; a Temporal client does.
@@ -18,13 +17,19 @@ type History interface {
 // Recorded is the request that a run was started with: from its first event, so it needs no worker.
 func Recorded(ctx context.Context, from History, id, runID string) (Request, error) {
 	started, err := ReadStart(ctx, from, id, runID)
-	payloads := started.GetInput()
-	if err != nil || len(payloads.GetPayloads()) == 0 {
+	if err != nil {
 		return Request{}, err
 	}
-	var request Request
-	err = converter.GetDefaultDataConverter().FromPayloads(payloads, &request)
-	return request, err
+	return StartedWith(started), nil
+}
+
+// StartedWith is the request in the first event of a run.
+func StartedWith(started *historypb.WorkflowExecutionStartedEventAttributes) Request {
+	payloads := started.GetInput().GetPayloads()
+	if len(payloads) == 0 {
+		return RequestText(nil)
+	}
+	return Received(payloads[0])
 }
 
 // ReadStart reads the first event of a run.

@@ -2,8 +2,10 @@ package contract
 
 import (
 	"encoding/json"
+	"reflect"
 
-	"deliberation.io/deliberation/domain"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
 )
 
 // Request is the input of the workflow Deliberation. Fields that are left out get their defaults; the
@@ -18,9 +20,7 @@ type Request struct {
 	VLLMModel       string      `json:"vllm_model"`
 	Protocol        *Protocol   `json:"protocol,omitempty"`
 
-	// text is the request as it came. Decoding keeps it and never fails: what is wrong with a request
-	// is said once, by Opening, and never again by a replay.
-	text json.RawMessage
+	received *received // instead of the fields
 }
 
 // Constraints bound a deliberation.
@@ -48,79 +48,56 @@ type Protocol struct {
 	Quorum      *int     `json:"quorum,omitempty"`      // 0: one proposal is enough
 	Temperature *float64 `json:"temperature,omitempty"` // 0.7
 	MaxTokens   *int     `json:"max_tokens,omitempty"`  // 2048
+
+	// ExtraBody is passed on to the model server as it is, for example {"top_p": 0.9}.
+	ExtraBody map[string]any `json:"extra_body,omitempty"`
 }
 
-// RequestText is a request as a person wrote it; nothing is filled in or checked.
-func RequestText(text []byte) Request { return Request{text: append(json.RawMessage(nil), text...)} }
+// received is a request as it came. Nothing is checked before [Request.Parse].
+type received struct {
+	text     []byte
+	encoding string // of a payload that isn't JSON
+}
 
-// UnmarshalJSON keeps the text and never fails.
-func (r *Request) UnmarshalJSON(text []byte) error {
-	*r = RequestText(text)
-	return nil
+// RequestText is a request as a person wrote it.
+func RequestText(text []byte) Request { return Request{received: &received{text: text}} }
+
+// Input is the workflow's argument before any decoding: what is wrong with a request is said once, by
+// Opening, and not by the SDK.
+type Input = converter.RawValue
+
+// Received is the request that a workflow was started with. Clients of other languages may send JSON as bytes.
+func Received(payload *commonpb.Payload) Request {
+	encoding := string(payload.GetMetadata()[converter.MetadataEncoding])
+	switch encoding {
+	case converter.MetadataEncodingJSON, converter.MetadataEncodingBinary:
+		return RequestText(payload.GetData())
+	case converter.MetadataEncodingNil, "":
+		return RequestText(nil)
+	}
+	return Request{received: &received{encoding: encoding}}
 }
 
 // MarshalJSON writes the text as it came, or the fields of a request made in Go.
 func (r Request) MarshalJSON() ([]byte, error) {
-	if r.text != nil {
-		return r.text, nil
+	if r.received != nil {
+		return json.Marshal(json.RawMessage(r.received.text))
 	}
 	type fields Request
 	if r.Agents == nil {
-		r.Agents = []Agent{} // a list without agents, not something else than a list
+		r.Agents = []Agent{} // a list without agents, rather than null
 	}
 	return json.Marshal(fields(r))
 }
 
-// Normalise is the request with every default filled in. The error is [domain.Faults] and names all
-// that is wrong.
-func (r Request) Normalise() (NormalisedRequest, error) {
-	normalised, faults := r.read()
-	if err := faults.OrNil(); err != nil {
-		return NormalisedRequest{}, err
-	}
-	return normalised, nil
-}
-
-// NormaliseFor is Normalise for a worker that may use only these model servers.
-func (r Request) NormaliseFor(allow domain.AllowList) (NormalisedRequest, error) {
-	normalised, faults := r.read()
-	if fault := allow.Check(normalised.spec.VLLMURL); fault != "" && !faults.at("vllm_url") {
-		faults.Add("vllm_url", "%s", fault)
-	}
-	if err := faults.OrNil(); err != nil {
-		return NormalisedRequest{}, err
-	}
-	return normalised, nil
-}
-
-// read is Normalise, whose faults may still grow.
-func (r Request) read() (NormalisedRequest, *reading) {
-	spec, faults := readRequest(r.received())
-	normalised := NormalisedRequest{spec}
-	if _, err := domain.NewDeliberationRequest(spec); err != nil {
-		faults.without(err)
-	}
-	if text, err := json.Marshal(normalised); err == nil && len(text) > domain.MaxRequest {
-		faults.Add("request", "must be at most %d bytes in JSON, got %d", domain.MaxRequest, len(text))
-	}
-	return normalised, faults
-}
-
-func (r Request) received() []byte {
-	if r.text != nil || r.IsZero() {
-		return r.text
+// asReceived is the request as text. A request made in Go is encoded here, once.
+func (r Request) asReceived() (received, error) {
+	switch {
+	case r.received != nil:
+		return *r.received, nil
+	case reflect.ValueOf(r).IsZero():
+		return received{}, nil
 	}
 	text, err := json.Marshal(r)
-	if err != nil {
-		return nil
-	}
-	return text
-}
-
-// IsZero tells the input that wasn't given.
-func (r Request) IsZero() bool {
-	c := r.Constraints
-	return r.text == nil && r.TaskID == "" && r.TaskDescription == "" && r.Role == "" && r.Agents == nil &&
-		r.VLLMURL == "" && r.VLLMModel == "" && r.Protocol == nil && c.StoryID == "" && c.PlanID == "" &&
-		c.TimeoutSeconds == nil && c.MaxRetries == nil && c.QueueTimeoutSeconds == nil && c.Metadata == nil
+	return received{text: text}, err
 }

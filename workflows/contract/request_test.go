@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
@@ -19,7 +20,7 @@ func quoted(text string) string { return strconv.Quote(text) }
 // faultsOf are the lines that a request is refused with.
 func faultsOf(t testing.TB, text []byte) []string {
 	t.Helper()
-	_, err := contract.RequestText(text).Normalise()
+	_, err := contract.RequestText(text).Parse()
 	var faults domain.Faults
 	require.ErrorAs(t, err, &faults)
 	lines := make([]string, 0, len(faults))
@@ -54,7 +55,6 @@ func TestRequest_EachRuleHasItsMessage(t *testing.T) {
 		"a timeout of 0 is explicit":        {"constraints.timeout_seconds", `0`, `constraints.timeout_seconds: must be 1..86400, got 0`},
 		"a negative timeout":                {"constraints.timeout_seconds", `-1`, `constraints.timeout_seconds: must be 1..86400, got -1`},
 		"a timeout of over a day":           {"constraints.timeout_seconds", `86401`, `constraints.timeout_seconds: must be 1..86400, got 86401`},
-		"a null timeout":                    {"constraints.timeout_seconds", `null`, `constraints.timeout_seconds: must be a whole number, got null`},
 		"a timeout as text":                 {"constraints.timeout_seconds", `"300"`, `constraints.timeout_seconds: must be a whole number, got "300"`},
 		"a timeout with a fraction":         {"constraints.timeout_seconds", `1.5`, `constraints.timeout_seconds: must be a whole number, got 1.5`},
 		"too many retries":                  {"constraints.max_retries", `21`, `constraints.max_retries: must be 0..20, got 21`},
@@ -81,7 +81,6 @@ func TestRequest_EachRuleHasItsMessage(t *testing.T) {
 		"a number is no agent id":           {"agents.1.agent_id", `2`, `agents[1].agent_id: must be a string, got 2`},
 		"id beside agent_id":                {"agents.1.id", `"agent-3"`, `agents[1].id: give agent_id or id, not both`},
 		"an agent's empty role":             {"agents.1.role", `""`, `agents[1].role: cannot be empty`},
-		"an agent's null model":             {"agents.1.model", `null`, `agents[1].model: must be a string, got null`},
 		"an agent's empty template":         {"agents.1.prompt_template", `""`, `agents[1].prompt_template: cannot be empty; leave it out for the persona of the role`},
 		"a long template":                   {"agents.1.prompt_template", quoted(strings.Repeat("x", 16<<10+1)), `agents[1].prompt_template: must be at most 16384 bytes in JSON, got 16385`},
 		"an unknown placeholder":            {"agents.1.prompt_template", `"{secret}"`, `agents[1].prompt_template: unknown placeholder "{secret}"; use {task_description}, {role}, {agent_id}, {story_id}, {plan_id}, or {{ and }} for braces`},
@@ -91,7 +90,6 @@ func TestRequest_EachRuleHasItsMessage(t *testing.T) {
 		"a URL with a password":             {"vllm_url", `"http://me:secret@vllm"`, `vllm_url: must not carry a user or password`},
 		"a long URL":                        {"vllm_url", quoted("http://vllm/" + strings.Repeat("x", 2037)), `vllm_url: must be at most 2048 bytes in JSON, got 2049`},
 		"vllm_model is needed":              {"vllm_model", ``, `vllm_model: cannot be empty`},
-		"null protocol":                     {"protocol", `null`, `protocol: must be an object, got null`},
 		"another way of review":             {"protocol.review", `"ranking"`, `protocol.review: "ranking" is not supported yet; use "none"`},
 		"an empty way of review":            {"protocol.review", `""`, `protocol.review: "" is not supported yet; use "none"`},
 		"too many rounds":                   {"protocol.rounds", `4`, `protocol.rounds: must be 0..3, got 4`},
@@ -142,7 +140,7 @@ func TestRequest_TakesWhatTheRulesAllow(t *testing.T) {
 	}
 	for name, edits := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := contract.RequestText(fakes.EditedRequest(t, edits)).Normalise()
+			_, err := contract.RequestText(fakes.EditedRequest(t, edits)).Parse()
 			require.NoError(t, err)
 		})
 	}
@@ -185,14 +183,125 @@ func TestRequest_QuotesLittleOfAValue(t *testing.T) {
 	}
 }
 
+func TestRequest_NullIsTheSameAsAbsentWhereAFieldIsOptional(t *testing.T) {
+	absent, err := contract.RequestText([]byte(fakes.LegalRequest)).Parse()
+	require.NoError(t, err)
+	for _, path := range []string{
+		"constraints.timeout_seconds", "constraints.max_retries", "constraints.queue_timeout_seconds", "constraints.metadata",
+		"agents.0.role", "agents.0.model", "agents.0.prompt_template", "agents.0.id", "protocol", "protocol.review", "protocol.rounds",
+		"protocol.quorum", "protocol.temperature", "protocol.max_tokens", "protocol.extra_body",
+	} {
+		null, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{path: "null"})).Parse()
+		require.NoError(t, err, path)
+		require.Equal(t, absent.Normalised, null.Normalised, path)
+	}
+	byID, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"agents.0.agent_id": "null", "agents.0.id": `"agent-1"`})).Parse()
+	require.NoError(t, err)
+	require.Equal(t, absent.Normalised, byID.Normalised)
+	require.Equal(t, []string{"role: cannot be empty"}, faultsOf(t, fakes.EditedRequest(t, map[string]string{"role": "", "agents.0.role": "null"})),
+		"what inherits nothing isn't named again")
+}
+
+func TestRequest_AWholeNumberMayBeWrittenAsAnyNumber(t *testing.T) {
+	for text, want := range map[string]int{"300.0": 300, "3e2": 300, "3E+2": 300, "30000e-2": 300, "1": 1, "86400.000": 86400} {
+		parsed, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"constraints.timeout_seconds": text})).Parse()
+		require.NoError(t, err, text)
+		require.Equal(t, want, parsed.Normalised.Constraints.TimeoutSeconds, text)
+	}
+	for text, fault := range map[string]string{
+		"1.5": "must be a whole number, got 1.5", "1e-1": "must be a whole number, got 1e-1", "1e400": "must be a whole number, got 1e400",
+		"99999999999999999999": "must be a whole number, got 99999999999999999999", "1e15": "must be 1..86400, got 1000000000000000",
+		"-1.0": "must be 1..86400, got -1", "true": "must be a whole number, got true",
+	} {
+		require.Equal(t, []string{"constraints.timeout_seconds: " + fault},
+			faultsOf(t, fakes.EditedRequest(t, map[string]string{"constraints.timeout_seconds": text})))
+	}
+}
+
+func TestRequest_IsReadFromThePayloadsOfAllClients(t *testing.T) {
+	payload := func(encoding, data string) *commonpb.Payload {
+		return &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte(encoding)}, Data: []byte(data)}
+	}
+	want, err := contract.RequestText([]byte(fakes.LegalRequest)).Parse()
+	require.NoError(t, err)
+	for _, encoding := range []string{"json/plain", "binary/plain"} {
+		parsed, err := contract.Received(payload(encoding, fakes.LegalRequest)).Parse()
+		require.NoError(t, err)
+		require.Equal(t, want.Normalised, parsed.Normalised)
+	}
+	for name, c := range map[string]struct {
+		payload *commonpb.Payload
+		fault   string
+	}{
+		"no payload":          {nil, "no input was given; it takes one JSON object"},
+		"nil":                 {payload("binary/null", ""), "no input was given; it takes one JSON object"},
+		"bytes of no JSON":    {payload("binary/plain", "\x00"), `is not JSON: line 1, column 1: invalid character '\x00' looking for beginning of value`},
+		"protocol buffers":    {payload("binary/protobuf", "\x0a"), `its encoding is "binary/protobuf"; send one JSON object as json/plain`},
+		"their JSON":          {payload("json/protobuf", "{}"), `its encoding is "json/protobuf"; send one JSON object as json/plain`},
+		"an encrypted input":  {payload("binary/encrypted", "x"), `its encoding is "binary/encrypted"; send one JSON object as json/plain`},
+		"a very long unknown": {payload(strings.Repeat("x", 500), "x"), `its encoding is "` + strings.Repeat("x", 100) + `"…; send one JSON object as json/plain`},
+	} {
+		_, err := contract.Received(c.payload).Parse()
+		require.EqualError(t, err, "request: "+c.fault, name)
+	}
+}
+
+func TestRequest_WhatIsReceivedIsPrintedAsItCame(t *testing.T) {
+	for _, text := range []string{`null`, `[]`, `"x"`, `{"task_id":7}`, `{"agents":{}}`} {
+		require.Equal(t, text, encode(t, contract.RequestText([]byte(text))))
+	}
+	require.Equal(t, "null", encode(t, contract.Received(nil)))
+}
+
+func TestRequest_PassesOnAnExtraBody(t *testing.T) {
+	body := `{"top_p":0.9,"chat_template_kwargs":{"enable_thinking":false,"b":[1,12345678901234567890]},"seed":null}`
+	parsed, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"protocol.extra_body": body})).Parse()
+	require.NoError(t, err)
+	require.JSONEq(t, body, encode(t, parsed.Normalised.Protocol.ExtraBody))
+	require.Equal(t, `{"b":[1,12345678901234567890],"enable_thinking":false}`, parsed.Domain.Protocol().ExtraBody()["chat_template_kwargs"])
+
+	request := fakes.Council(2)
+	request.Protocol = &contract.Protocol{ExtraBody: map[string]any{"top_p": 0.9}}
+	fromGo, err := request.Parse()
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"top_p": "0.9"}, fromGo.Domain.Protocol().ExtraBody())
+}
+
+func TestRequest_RefusesAnExtraBodyThatTakesOver(t *testing.T) {
+	const path = "protocol.extra_body"
+	for name, fault := range map[string]string{
+		`"none"`:                   path + `: must be an object, got "none"`,
+		`{"model":"m"}`:            path + ".model: cannot be given here; the deliberation sets it",
+		`{"Max_Tokens":9}`:         path + ".Max_Tokens: cannot be given here; the deliberation sets it",
+		`{"stream_options":{}}`:    path + ".stream_options: cannot be given here; the deliberation sets it",
+		`{"n":2}`:                  path + ".n: cannot be given here; the deliberation sets it",
+		`{"a":1e400}`:              path + ".a: must have no number beyond all bounds, got 1e400",
+		`{"a":` + nested(33) + `}`: path + ".a: must not be nested deeper than 32 levels",
+		`{"a":"` + strings.Repeat("x", 16<<10) + `"}`: path + ": must be at most 16384 bytes in JSON, got 16392",
+		`{"a":1,"a":2}`: path + ".a: is given more than once",
+	} {
+		text := strings.Replace(fakes.LegalRequest, `"vllm_model"`, `"protocol":{"extra_body":`+name+`},"vllm_model"`, 1)
+		require.Equal(t, []string{fault}, faultsOf(t, []byte(text)))
+	}
+	for _, name := range []string{
+		"messages", "temperature", "response_format", "stream", "max_tokens", "max_completion_tokens", "max_new_tokens", "best_of",
+	} {
+		require.Len(t, faultsOf(t, fakes.EditedRequest(t, map[string]string{path: `{"` + name + `":1}`})), 1, name)
+	}
+	_, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{path: `{"a":` + nested(32) + `,"b":"` + strings.Repeat("x", 16<<10-80) + `"}`})).Parse()
+	require.NoError(t, err, "bounds are inclusive")
+}
+
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+
 func TestRequest_ShowsItsDefaultsWhenNormalised(t *testing.T) {
-	normalised, err := contract.RequestText([]byte(fakes.LegalRequest)).Normalise()
+	parsed, err := contract.RequestText([]byte(fakes.LegalRequest)).Parse()
 	require.NoError(t, err)
 	require.JSONEq(t, `{"task_id":"T-42","task_description":"Add rate limiting to the login API","role":"DEV",
 	 "constraints":{"story_id":"S-7","plan_id":"P-3","timeout_seconds":300,"max_retries":3,"queue_timeout_seconds":3600},
 	 "agents":[{"agent_id":"agent-1","role":"DEV","model":"qwen"},{"agent_id":"agent-2","role":"DEV","model":"qwen"}],
 	 "vllm_url":"http://vllm:8000","vllm_model":"qwen",
-	 "protocol":{"review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, normalised))
+	 "protocol":{"review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, parsed.Normalised))
 }
 
 func TestRequest_FromGoIsTheSameAsItsText(t *testing.T) {
@@ -201,12 +310,13 @@ func TestRequest_FromGoIsTheSameAsItsText(t *testing.T) {
 	request.Constraints.MaxRetries, request.Constraints.TimeoutSeconds = &none, &ten
 	request.Constraints.Metadata = map[string]string{"team": "identity"}
 	request.Protocol = &contract.Protocol{Quorum: &none}
-	fromGo, err := request.Normalise()
+	fromGo, err := request.Parse()
 	require.NoError(t, err)
-	fromText, err := contract.RequestText([]byte(encode(t, request))).Normalise()
+	fromText, err := contract.RequestText([]byte(encode(t, request))).Parse()
 	require.NoError(t, err)
-	require.Equal(t, fromText, fromGo)
-	require.Contains(t, encode(t, fromGo), `"timeout_seconds":10,"max_retries":0`)
+	require.Equal(t, fromText.Normalised, fromGo.Normalised)
+	require.Equal(t, fromText.Domain, fromGo.Domain)
+	require.Contains(t, encode(t, fromGo.Normalised), `"timeout_seconds":10,"max_retries":0`)
 }
 
 func TestRequest_ThatIsNoObject(t *testing.T) {
@@ -222,16 +332,8 @@ func TestRequest_ThatIsNoObject(t *testing.T) {
 			require.Equal(t, []string{test.fault}, faultsOf(t, []byte(test.text)))
 		})
 	}
-	_, err := contract.Request{}.Normalise()
+	_, err := contract.Request{}.Parse()
 	require.EqualError(t, err, "request: no input was given; it takes one JSON object")
-}
-
-func TestRequest_DecodingNeverFails(t *testing.T) {
-	for _, text := range []string{`null`, `[]`, `"x"`, `{"task_id":7}`, `{"agents":{}}`} {
-		var request contract.Request
-		require.NoError(t, json.Unmarshal([]byte(text), &request), text)
-		require.Equal(t, text, encode(t, request), "and keeps the text as it came")
-	}
 }
 
 func encode(t testing.TB, value any) string {

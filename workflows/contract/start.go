@@ -1,7 +1,9 @@
 package contract
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,7 +27,7 @@ type Started struct {
 	Attached bool // the task was there already: running, or completed
 }
 
-// DifferentRequestError tells that another request was started under this task id.
+// DifferentRequestError says that another request was started under this task id.
 type DifferentRequestError struct {
 	DeliberationID string
 	RunID          string
@@ -40,42 +42,43 @@ func (e *DifferentRequestError) Error() string {
 // a failed, cancelled or timed-out one runs again. The error is [domain.Faults] when the request breaks
 // a rule, in the words of the workflow; a [*DifferentRequestError]; or the client's.
 func Start(ctx context.Context, c client.Client, request Request, options StartOptions) (Started, error) {
-	normalised, err := request.Normalise()
+	parsed, err := request.Parse()
 	if err != nil {
 		return Started{}, err
 	}
-	title := normalised.Domain().Title()
+	return parsed.Start(ctx, c, options)
+}
+
+// Start is [Start] of a request that was parsed before.
+func (p Parsed) Start(ctx context.Context, c client.Client, options StartOptions) (Started, error) {
+	id := WorkflowID(p.Domain.TaskID())
 	reuse := enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 	if options.Rerun {
 		reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	}
-	taskQueue := options.TaskQueue
-	if taskQueue == "" {
-		taskQueue = DefaultTaskQueue
-	}
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: WorkflowID(normalised.spec.TaskID), TaskQueue: taskQueue, StaticSummary: OneLine(title),
+		ID: id, TaskQueue: cmp.Or(options.TaskQueue, DefaultTaskQueue), StaticSummary: OneLine(p.Domain.Title()),
 		WorkflowIDReusePolicy: reuse,
-		// An error instead of silently using the existing run: it tells which of both it was.
+		// Without the error, the client would return an existing run as if it were a new one.
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-	}, DeliberationName, request)
+	}, DeliberationName, json.RawMessage(p.Text))
 
 	if existing, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
-		return attach(ctx, c, WorkflowID(normalised.spec.TaskID), existing.RunId, normalised)
+		return p.attach(ctx, c, id, existing.RunId)
 	}
 	return Started{Run: run}, err
 }
 
-func attach(ctx context.Context, c client.Client, id, runID string, wanted NormalisedRequest) (Started, error) {
+func (p Parsed) attach(ctx context.Context, c client.Client, id, runID string) (Started, error) {
 	there, err := Recorded(ctx, c, id, runID)
 	if err != nil {
 		return Started{}, err
 	}
-	found, err := there.Normalise()
+	found, err := there.Parse()
 	if err != nil {
 		return Started{}, fmt.Errorf("%s was started with a request that breaks a rule: %w", id, err)
 	}
-	if fields := differences(found, wanted); len(fields) > 0 {
+	if fields := differences(found.Normalised, p.Normalised); len(fields) > 0 {
 		return Started{}, &DifferentRequestError{DeliberationID: id, RunID: runID, Fields: fields}
 	}
 	return Started{Run: c.GetWorkflow(ctx, id, runID), Attached: true}, nil

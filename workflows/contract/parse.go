@@ -1,0 +1,78 @@
+package contract
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Parsed is a request that was read and checked, once. Beside an error it holds what could be read.
+type Parsed struct {
+	Normalised NormalisedRequest
+	Domain     domain.DeliberationRequest // the zero value beside an error
+	Text       []byte                     // as it came: what is sent
+}
+
+// Parse reads and checks a request. The error is [domain.Faults] and names all that is wrong.
+func (r Request) Parse() (Parsed, error) { return r.ParseFor(domain.AllowList{}) }
+
+// ParseFor is Parse for workers that may use only these model servers.
+func (r Request) ParseFor(allow domain.AllowList) (Parsed, error) {
+	received, err := r.asReceived()
+	if err != nil {
+		return Parsed{}, err
+	}
+	normalised, read := readRequest(received)
+	parsed := Parsed{Normalised: normalised, Text: received.text}
+	request, err := domain.NewDeliberationRequest(normalised.spec())
+	read.addRuleFaults(err)
+	if size, over := tooLarge(received.text, normalised); over {
+		read.Add("request", "must be at most %d bytes in JSON, got %d", domain.MaxRequest, size)
+	}
+	if fault := allow.Check(normalised.VLLMURL); fault != "" && !read.faultAt("vllm_url") {
+		read.Add("vllm_url", "%s", fault)
+	}
+	if err := read.OrNil(); err != nil {
+		return parsed, err
+	}
+	parsed.Domain = request
+	return parsed, nil
+}
+
+// tooLarge measures a request as it is recorded. It encodes only what may be too large: no byte becomes more
+// than six, and what is filled in for 64 agents is at most 64 KiB.
+func tooLarge(text []byte, normalised NormalisedRequest) (size int, over bool) {
+	if 6*len(text)+64<<10 <= domain.MaxRequest {
+		return 0, false
+	}
+	recorded, err := json.Marshal(normalised)
+	return len(recorded), err == nil && len(recorded) > domain.MaxRequest
+}
+
+// addRuleFaults adds the domain's faults, except at paths that already have a shape fault.
+func (r *reading) addRuleFaults(err error) {
+	if err == nil {
+		return
+	}
+	faults, ok := err.(domain.Faults) //nolint:errorlint // the domain returns Faults unwrapped
+	if !ok {
+		r.Add("request", "%s", err.Error())
+		return
+	}
+	shape := slices.Clone(r.Faults)
+	for _, fault := range faults {
+		known := slices.ContainsFunc(shape, func(f domain.Fault) bool {
+			return f.Path == fault.Path || strings.HasPrefix(fault.Path, f.Path+".") || f.Path == "request" ||
+				f.Path == strings.TrimSuffix(fault.Path, "agent_id")+"id"
+		})
+		if !known && !slices.Contains(r.inherited, fault.Path) {
+			r.Faults = append(r.Faults, fault)
+		}
+	}
+}
+
+func (r *reading) faultAt(path string) bool {
+	return slices.ContainsFunc(r.Faults, func(f domain.Fault) bool { return f.Path == path || f.Path == "request" })
+}
