@@ -143,7 +143,7 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 		require.Equal(t, []any{
 			contract.AwaitProgress{TurnID: "t1", Polls: 1, State: "running", LastAnswerAt: begun.Add(2 * time.Second).UTC()},
 			contract.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: begun.Add(14 * time.Second).UTC(), Tokens: 57},
-		}, w.beats.recorded)
+		}, w.beats.Recorded)
 	})
 }
 
@@ -233,7 +233,7 @@ func TestAwaitTurn_GoesOnWithTheProgressOfTheWorkerBefore(t *testing.T) {
 		_, err := tryAwait(w, "local")
 
 		require.NoError(t, err)
-		shown, ok := w.beats.recorded[0].(contract.AwaitProgress)
+		shown, ok := w.beats.Recorded[0].(contract.AwaitProgress)
 		require.True(t, ok)
 		require.Equal(t, 41, shown.Polls)
 	})

@@ -12,14 +12,15 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
-	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/activities/statistics"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 // pastSubmits is the history of a run that has put turns to Ray before.
 type pastSubmits struct {
-	activities.Temporal
+	statistics.Temporal
 
 	inputs  []contract.SubmitTurnsInput
 	err     error
@@ -43,23 +44,7 @@ func (p *pastSubmits) GetWorkflowHistory(context.Context, string, string, bool, 
 			},
 		}})
 	}
-	return &pastEvents{events: events, err: p.err}
-}
-
-type pastEvents struct {
-	events []*historypb.HistoryEvent
-	err    error
-}
-
-func (p *pastEvents) HasNext() bool { return p.err != nil || len(p.events) > 0 }
-
-func (p *pastEvents) Next() (*historypb.HistoryEvent, error) {
-	if p.err != nil {
-		return nil, p.err
-	}
-	next := p.events[0]
-	p.events = p.events[1:]
-	return next, nil
+	return &fakes.Events{Events: events, Err: p.err}
 }
 
 func TestSubmitTurns_ReadsARequestThatTheWorkersClientEncodes(t *testing.T) {

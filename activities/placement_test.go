@@ -94,7 +94,7 @@ func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 		require.Len(t, w.ray.polled, 2, "once in vain, and once when it is back")
 		require.Equal(t, contract.AwaitProgress{
 			TurnID: "t1", State: "running", Trouble: "local: connection refused", Unanswered: 3,
-		}, w.beats.recorded[0])
+		}, w.beats.Recorded[0])
 		require.InDelta(t, 40, time.Since(begun).Seconds(), 2*standLook)
 	})
 }
@@ -112,7 +112,7 @@ func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
 		require.Equal(t, "poll t1: local: connection refused", failure(t, err).Message())
 		require.InDelta(t, time.Minute.Seconds(), time.Since(begun).Seconds(), 2*standLook)
 		require.Len(t, w.ray.polled, 1)
-		last, _ := w.beats.recorded[len(w.beats.recorded)-1].(contract.AwaitProgress)
+		last, _ := w.beats.Recorded[len(w.beats.Recorded)-1].(contract.AwaitProgress)
 		require.Zero(t, last.Unanswered, "another worker may reach it: the next attempts are quick")
 	})
 }

@@ -85,7 +85,7 @@ func TestPublishEvents_NotesWhatIsStoredAndOffersWhatCostsNothingTogether(t *tes
 
 	require.NoError(t, err)
 	require.Len(t, events.stored, 73)
-	require.Equal(t, []any{68, 72, 73}, w.beats.recorded)
+	require.Equal(t, []any{68, 72, 73}, w.beats.Recorded)
 }
 
 func TestPublishEvents_LeavesThemToAWorkerThatHasNATS(t *testing.T) {

@@ -3,14 +3,12 @@ package activities
 import (
 	"context"
 
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"golang.org/x/time/rate"
 
+	"deliberation.io/deliberation/activities/statistics"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
-	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Registry is what a worker and a test environment have in common.
@@ -25,17 +23,11 @@ type Workers struct {
 	Wait   Registry
 }
 
-// Temporal is what the activities read of it; a client does.
-type Temporal interface {
-	contract.History
-	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
-}
-
 // Dependencies are what the activities work with.
 type Dependencies struct {
 	Clusters  map[string]domain.RayCluster // by name
 	Publisher domain.EventPublisher        // nil: no events are wanted
-	Temporal  Temporal
+	Temporal  statistics.Temporal
 	Owner     string // the namespace's id; turns on Ray carry it
 	// States is what this worker last heard of its clusters; nil: there is no choice between them.
 	States func() []domain.ClusterState
@@ -54,7 +46,6 @@ type set struct {
 	Dependencies
 
 	publishing chan struct{}
-	pace       *rate.Limiter // of pages read from visibility
 }
 
 // Register makes workers run the activities.
@@ -65,7 +56,7 @@ func Register(on Workers, with Dependencies) {
 	if with.States == nil {
 		with.States = func() []domain.ClusterState { return nil }
 	}
-	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), pace: newPace()}
+	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce)}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	if on.Wait != on.Submit { // further attempts
 		bind(on.Wait, workflows.SubmitTurns, s.submitTurns)
@@ -73,7 +64,7 @@ func Register(on Workers, with Dependencies) {
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
-	bind(on.Main, workflows.CountDeliberations, s.countDeliberations)
+	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal).Count)
 }
 
 func bind[In, Out any](on Registry, step workflows.Step[In, Out], do func(context.Context, In) (Out, error)) {

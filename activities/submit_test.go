@@ -147,7 +147,7 @@ func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
 		require.Equal(t, w.ray.submitted[0], w.ray.submitted[2])
 		require.Equal(t, 63*time.Second, time.Since(begun)) // as told
 		progress := contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "the runner is full", Since: begun.UTC()}
-		require.Equal(t, slices.Repeat([]any{progress}, 7), w.beats.recorded, "and every 10 s meanwhile")
+		require.Equal(t, slices.Repeat([]any{progress}, 7), w.beats.Recorded, "and every 10 s meanwhile")
 	})
 }
 
@@ -163,7 +163,7 @@ func TestSubmitTurns_AsksForRoomEveryFiveSecondsAtLeast(t *testing.T) {
 
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(begun), 50*5*time.Second)
-		require.Len(t, w.beats.recorded, 50)
+		require.Len(t, w.beats.Recorded, 50)
 	})
 }
 
@@ -215,7 +215,7 @@ func TestSubmitTurns_EndsAtOnceWhenTryingAgainCannotHelp(t *testing.T) {
 			require.Equal(t, string(kind), failed.Type())
 			require.True(t, failed.NonRetryable())
 			require.Equal(t, 1, w.ray.submits())
-			require.Empty(t, w.beats.recorded)
+			require.Empty(t, w.beats.Recorded)
 		})
 	}
 }
@@ -232,7 +232,7 @@ func TestSubmitTurns_AsksAgainWhenNobodyAnswers(t *testing.T) {
 		require.Equal(t, "no answer within 15s", out.Refusal)
 		require.GreaterOrEqual(t, time.Since(begun), 15*time.Second)
 		require.Less(t, time.Since(begun), 40*time.Second) // each of at most two tries has 15 s
-		require.NotEmpty(t, w.beats.recorded)
+		require.NotEmpty(t, w.beats.Recorded)
 	})
 }
 

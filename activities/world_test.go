@@ -13,6 +13,7 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -26,12 +27,12 @@ type world struct {
 	cancel     context.CancelFunc // as Temporal cancels an activity
 	ctx        context.Context
 	before     any // what an attempt before this one said last
-	beats      *heartbeats
+	beats      *fakes.Heartbeats
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ray: newFakeRay(), stopWorker: make(chan struct{}), beats: &heartbeats{}}
+	w := &world{t: t, ray: newFakeRay(), stopWorker: make(chan struct{}), beats: &fakes.Heartbeats{}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w.ctx, w.cancel = ctx, func() { cancel(temporal.NewCanceledError()) }
 	w.with = activities.Dependencies{Clusters: map[string]domain.RayCluster{"local": w.ray}, Owner: "namespace-1"}
@@ -66,38 +67,6 @@ func failure(t *testing.T, err error) *temporal.ApplicationError {
 	var failed *temporal.ApplicationError
 	require.ErrorAs(t, err, &failed)
 	return failed
-}
-
-// heartbeats keeps every heartbeat: the SDK sends only some.
-type heartbeats struct {
-	interceptor.WorkerInterceptorBase
-
-	recorded []any
-}
-
-func (h *heartbeats) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &listening{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, to: h}
-}
-
-type listening struct {
-	interceptor.ActivityInboundInterceptorBase
-
-	to *heartbeats
-}
-
-func (l *listening) Init(outbound interceptor.ActivityOutboundInterceptor) error {
-	return l.Next.Init(&recording{ActivityOutboundInterceptorBase: interceptor.ActivityOutboundInterceptorBase{Next: outbound}, to: l.to})
-}
-
-type recording struct {
-	interceptor.ActivityOutboundInterceptorBase
-
-	to *heartbeats
-}
-
-func (r *recording) RecordHeartbeat(ctx context.Context, details ...any) {
-	r.to.recorded = append(r.to.recorded, details...)
-	r.Next.RecordHeartbeat(ctx, details...)
 }
 
 type silence struct{}

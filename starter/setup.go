@@ -62,14 +62,15 @@ func (c *cli) setup(ctx context.Context) error {
 		return err
 	}
 	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.namespace)
+	var registered []string
 	switch {
 	case err != nil && silent(err):
 		return err
 	case err != nil:
 		return s.denied("read", err)
 	case len(survey.Missing) > 0:
-		if err := survey.RegisterMissing(ctx, s.Client, s.namespace); err != nil {
-			return s.denied("register", err)
+		if registered, err = survey.RegisterMissing(ctx, s.Client, s.namespace); err != nil {
+			return s.denied(map[bool]string{true: "register", false: "register all"}[len(registered) == 0], err)
 		}
 	}
 	if len(survey.Mistyped) > 0 {

@@ -2,119 +2,110 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 
+	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/domain"
 )
 
-// config is what the worker reads from its environment, beside those of Temporal's client, TEMPORAL_*.
+const httpVariable = "DELIBERATION_HTTP_ADDR"
+
+// config is what the worker reads from its environment, apart from the variables of Temporal's client.
 // docs/configuration.md lists it; a test compares both.
 type config struct {
-	RayClusters  clusters      `env:"DELIBERATION_RAY_CLUSTERS,required,notEmpty"`
-	RayToken     string        `env:"DELIBERATION_RAY_TOKEN"`
-	RayTokenFile string        `env:"DELIBERATION_RAY_TOKEN_FILE"`
-	RayGrace     time.Duration `env:"DELIBERATION_RAY_GRACE" envDefault:"60s"`
-	TaskQueue    string        `env:"DELIBERATION_TASK_QUEUE" envDefault:"deliberations"`
-	WaitSlots    int           `env:"DELIBERATION_WAIT_SLOTS" envDefault:"10000"`
-	SubmitSlots  int           `env:"DELIBERATION_SUBMIT_SLOTS" envDefault:"64"`
-	VLLMAllow    []string      `env:"DELIBERATION_VLLM_ALLOW"`
-	NATSURL      string        `env:"NATS_URL"`
-	NATSCreds    string        `env:"NATS_CREDS"`
-	NATSCA       string        `env:"NATS_CA"`
-	NATSPrefix   string        `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
-	HTTPAddr     string        `env:"DELIBERATION_HTTP_ADDR" envDefault:"127.0.0.1:9464"`
-	LogLevel     slog.Level    `env:"DELIBERATION_LOG_LEVEL" envDefault:"INFO"`
-	LogFormat    string        `env:"DELIBERATION_LOG_FORMAT" envDefault:"text"`
-	Register     bool          `env:"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES" envDefault:"true"`
-	Deployment   string        `env:"TEMPORAL_DEPLOYMENT_NAME"`
-	Build        string        `env:"TEMPORAL_WORKER_BUILD_ID"`
+	Ray         rays
+	TaskQueue   string   `env:"DELIBERATION_TASK_QUEUE" envDefault:"deliberations"`
+	WaitSlots   int      `env:"DELIBERATION_WAIT_SLOTS" envDefault:"10000"`
+	SubmitSlots int      `env:"DELIBERATION_SUBMIT_SLOTS" envDefault:"64"`
+	VLLMAllow   []string `env:"DELIBERATION_VLLM_ALLOW"`
+	NATS        nats.Config
+	HTTPAddr    string     `env:"DELIBERATION_HTTP_ADDR" envDefault:"127.0.0.1:9464"`
+	LogLevel    slog.Level `env:"DELIBERATION_LOG_LEVEL" envDefault:"INFO"`
+	LogFormat   string     `env:"DELIBERATION_LOG_FORMAT" envDefault:"text"`
+	Register    bool       `env:"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES" envDefault:"true"`
+	Build       build
 
 	allow domain.AllowList
 }
 
-// readConfig checks everything and reports all that is wrong at once. Warnings are about names that
-// nothing reads: an orchestrator may inject some, so they stop nobody but --check-config.
+// readConfig checks everything and reports all faults together. Warnings name variables that nothing reads: an
+// orchestrator may inject such names, so only --check-config fails because of them.
 func readConfig(environ []string) (config, []string, error) {
-	variables := env.ToMap(environ)
-	read, err := env.ParseAsWithOptions[config](env.Options{Environment: variables})
+	values, variables := env.ToMap(environ), variablesOf(reflect.TypeFor[config]())
+	read, err := env.ParseAsWithOptions[config](env.Options{Environment: values})
 	found := faults{}
 	var several env.AggregateError
 	switch {
 	case errors.As(err, &several):
 		for _, each := range several.Errors {
-			found.parsing(each, variables)
+			found.addParsing(each, variables, values)
 		}
 	case err != nil:
-		found.parsing(err, variables)
+		found.addParsing(err, variables, values)
 	}
 	read.check(&found)
-	return read, unknown(variables), errors.Join(found.all...)
+	return read, unknown(values, slices.Collect(maps.Values(variables))), errors.Join(found.all...)
 }
 
-// faults are what is wrong, by variable: what doesn't follow from another fault.
-type faults struct {
-	all   []error
-	about map[string]bool
+func (c *config) check(found *faults) {
+	for i := range c.VLLMAllow { // as the Ray app reads the same variable
+		c.VLLMAllow[i] = strings.TrimSpace(c.VLLMAllow[i])
+	}
+	allow, err := domain.NewAllowList(c.VLLMAllow)
+	if err != nil {
+		found.add("DELIBERATION_VLLM_ALLOW", "%w", err)
+	}
+	c.allow = allow
+	if strings.TrimSpace(c.TaskQueue) == "" {
+		found.add("DELIBERATION_TASK_QUEUE", "cannot be empty")
+	}
+	if c.WaitSlots < 1 {
+		found.add("DELIBERATION_WAIT_SLOTS", "must be at least 1, got %d", c.WaitSlots)
+	}
+	if c.SubmitSlots < 1 {
+		found.add("DELIBERATION_SUBMIT_SLOTS", "must be at least 1, got %d", c.SubmitSlots)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		found.add("DELIBERATION_LOG_FORMAT", "must be text or json, got %s", domain.Quote(c.LogFormat))
+	}
+	if !hostPort(c.HTTPAddr) {
+		found.add(httpVariable, "must be host:port, got %s", domain.Quote(c.HTTPAddr))
+	}
+	c.Ray.check(found)
+	for _, fault := range c.NATS.Check() {
+		found.add(fault.Path, "%s", fault.Rule)
+	}
+	c.Build.check(found)
 }
 
-func (f *faults) add(variable, format string, args ...any) {
-	if f.about[variable] {
-		return
+func hostPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
 	}
-	if f.about == nil {
-		f.about = map[string]bool{}
-	}
-	f.about[variable] = true
-	f.all = append(f.all, fmt.Errorf("%s: %w", variable, fmt.Errorf(format, args...)))
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
-// parsing takes over the parser's fault, which knows a field where a person knows a variable.
-func (f *faults) parsing(err error, variables map[string]string) {
-	var unset env.VarIsNotSetError
-	var empty env.EmptyVarError
-	var unreadable env.ParseError
-	switch {
-	case errors.As(err, &unset):
-		f.add(unset.Key, "is required")
-	case errors.As(err, &empty):
-		f.add(empty.Key, "cannot be empty")
-	case errors.As(err, &unreadable):
-		variable := variableOf(unreadable.Name)
-		f.add(variable, "%w", wanted(unreadable, variables[variable]))
-	default:
-		f.all = append(f.all, err)
+// variablesOf returns the environment variable of each field of a configuration. Field names are unique in it.
+func variablesOf(configuration reflect.Type) map[string]string {
+	variables := map[string]string{}
+	for field := range configuration.Fields() {
+		variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+		switch {
+		case variable != "":
+			variables[field.Name] = variable
+		case field.IsExported() && field.Type.Kind() == reflect.Struct:
+			maps.Copy(variables, variablesOf(field.Type))
+		}
 	}
-}
-
-// wanted says what a variable takes; the parser's words are about Go.
-func wanted(unreadable env.ParseError, value string) error {
-	what := ""
-	switch unreadable.Type {
-	case reflect.TypeFor[int]():
-		what = "a whole number"
-	case reflect.TypeFor[bool]():
-		what = "true or false"
-	case reflect.TypeFor[time.Duration]():
-		what = "a time with its unit, for example 60s"
-	case reflect.TypeFor[slog.Level]():
-		what = "DEBUG, INFO, WARN or ERROR"
-	default:
-		return unreadable.Err
-	}
-	return fmt.Errorf("must be %s, got %s", what, domain.Quote(value))
-}
-
-func variableOf(fieldName string) string {
-	field, known := reflect.TypeFor[config]().FieldByName(fieldName)
-	if !known {
-		return fieldName
-	}
-	variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
-	return variable
+	return variables
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/nats"
 )
 
 // needed is the least that a worker is configured with.
@@ -30,8 +32,8 @@ func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, warnings)
 			require.Equal(t, config{
-				RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayGrace: time.Minute,
-				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATSPrefix: "deliberation",
+				Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Grace: time.Minute},
+				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATS: nats.Config{Prefix: "deliberation"},
 				HTTPAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
 			}, read)
 		})
@@ -54,12 +56,12 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	require.Equal(t, []string{"vllm:8000", "*.internal"}, read.allow.Patterns())
 	require.Empty(t, read.allow.Check("http://a.internal"))
 	require.NotEmpty(t, read.allow.Check("http://elsewhere"))
-	read.allow, read.VLLMAllow, read.NATSCreds, read.NATSCA = config{}.allow, nil, "", ""
+	read.allow, read.VLLMAllow, read.NATS.Creds, read.NATS.CA = config{}.allow, nil, "", ""
 	require.Equal(t, config{
-		RayClusters: clusters{{"local", "http://ray:8000/deliberation"}}, RayToken: "secret", RayGrace: 90 * time.Second,
-		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATSURL: "nats://nats:4222", NATSPrefix: "p",
+		Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Token: "secret", Grace: 90 * time.Second},
+		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATS: nats.Config{URL: "nats://nats:4222", Prefix: "p"},
 		HTTPAddr: ":1", LogLevel: slog.LevelDebug, LogFormat: "json",
-		Deployment: "deliberation", Build: "b1",
+		Build: build{Deployment: "deliberation", ID: "b1"},
 	}, read)
 }
 
@@ -163,7 +165,7 @@ func TestReadConfig_TakesTheTokenFromAFile(t *testing.T) {
 	read, _, err := readConfig([]string{needed, "DELIBERATION_RAY_TOKEN_FILE=" + written(t, " secret\n")})
 
 	require.NoError(t, err)
-	require.Equal(t, "secret", read.RayToken)
+	require.Equal(t, "secret", read.Ray.Token)
 }
 
 func TestReadConfig_RefusesATokenFileThatIsEmptyOrOneTooMany(t *testing.T) {

@@ -6,95 +6,106 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fleet"
+	"deliberation.io/deliberation/internal/searchattributes"
+	"deliberation.io/deliberation/internal/sweep"
 )
 
-// connected is the worker's adapters and what they were made for.
-type connected struct {
-	dependencies activities.Dependencies
-	environment  domain.Environment
-	rays         map[string]*ray.Client
-	fleet        fleet
-	publisher    *nats.Publisher
-	temporal     client.Client
+// adapters connect the worker to Temporal, Ray and NATS.
+type adapters struct {
+	temporal  client.Client
+	owner     string // the namespace's id
+	rays      map[string]*ray.Client
+	fleet     fleet.Fleet
+	publisher *nats.Publisher // nil: no events
 }
 
-// connect makes the adapters. Ray and NATS may be away: turns wait for the one, events for the other.
-func connect(ctx context.Context, c config, temporal client.Client, namespace string, log *slog.Logger) (*connected, error) {
+// connect makes the adapters. Ray and NATS may be away: turns wait for Ray, events wait for NATS.
+func connect(ctx context.Context, c config, temporal client.Client, namespace string, log *slog.Logger) (*adapters, error) {
 	owner, err := namespaceID(ctx, temporal.WorkflowService(), namespace, log)
 	if err != nil {
 		return nil, err
 	}
-	with := &connected{temporal: temporal, rays: map[string]*ray.Client{}, dependencies: activities.Dependencies{
-		Clusters: map[string]domain.RayCluster{}, Temporal: temporal, Owner: owner,
-	}}
-	for _, cluster := range c.RayClusters {
-		config := c.rayConfig(cluster)
-		config.Changed = told(log, cluster.name)
+	a := &adapters{temporal: temporal, owner: owner, rays: map[string]*ray.Client{}}
+	for _, cluster := range c.Ray.Clusters {
+		config := c.Ray.client(cluster)
+		config.MaxIdleConnections, config.Changed = c.WaitSlots, fleet.LogBreaker(log, cluster.name)
 		made, err := ray.New(config)
 		if err != nil {
 			return nil, err
 		}
-		with.rays[cluster.name], with.dependencies.Clusters[cluster.name] = made, made
-		with.fleet = append(with.fleet, &member{name: cluster.name, cluster: made})
+		a.rays[cluster.name], a.fleet = made, append(a.fleet, fleet.NewMember(cluster.name, made))
 	}
-	with.dependencies.States = with.fleet.states
-	with.fleet.begin(ctx)
-	if c.NATSURL != "" {
-		with.publisher, err = nats.Connect(nats.Config{
-			URL: c.NATSURL, Creds: c.NATSCreds, CA: c.NATSCA, Prefix: c.NATSPrefix, Logger: log,
-		})
-		if err != nil {
+	a.fleet.Look(ctx)
+	if c.NATS.URL != "" {
+		c.NATS.Logger = log
+		if a.publisher, err = nats.Connect(c.NATS); err != nil {
 			return nil, err
 		}
-		with.dependencies.Publisher = with.publisher
 	}
-	present, settling := searchAttributes(ctx, temporal, namespace, c.Register, log)
-	settings := domain.Settings{Events: c.NATSURL != "", Allow: c.allow, Attributes: present}
-	if len(c.RayClusters) > 1 { // with one cluster there is nowhere else to go before the deadline
-		settings.Grace = c.RayGrace
-	}
-	with.environment = environment{
-		settings: settings, clusters: with.fleet.states, settling: settling, settled: time.Now().Add(settleAfter),
-	}
-	return with, nil
+	return a, nil
 }
 
-func (w *connected) leftovers(taskQueue string, log *slog.Logger) leftovers {
-	clusters := map[string]holder{}
-	for name, cluster := range w.rays {
+func (a *adapters) close() {
+	if a.publisher != nil {
+		a.publisher.Close()
+	}
+}
+
+func (a *adapters) dependencies() activities.Dependencies {
+	needed := activities.Dependencies{
+		Clusters: map[string]domain.RayCluster{}, Temporal: a.temporal, Owner: a.owner, States: a.fleet.States,
+	}
+	for name, cluster := range a.rays {
+		needed.Clusters[name] = cluster
+	}
+	if a.publisher != nil {
+		needed.Publisher = a.publisher
+	}
+	return needed
+}
+
+// environment also registers the search attributes that the namespace lacks.
+func (a *adapters) environment(ctx context.Context, c config, namespace string, log *slog.Logger) environment {
+	present, settling := searchattributes.Ensure(ctx, a.temporal, namespace, c.Register, log)
+	settings := domain.Settings{Events: a.publisher != nil, Allow: c.allow, Attributes: present}
+	if len(a.fleet) > 1 { // with one cluster there is nowhere else to go before the deadline
+		settings.Grace = c.Ray.Grace
+	}
+	return environment{
+		settings: settings, fleet: a.fleet, settling: settling, settled: time.Now().Add(searchattributes.SettleAfter),
+	}
+}
+
+func (a *adapters) sweeper(taskQueue string, log *slog.Logger) sweep.Sweeper {
+	clusters := map[string]sweep.Cluster{}
+	for name, cluster := range a.rays {
 		clusters[name] = cluster
 	}
-	return leftovers{
-		runs:     endings{temporal: w.temporal, taskQueue: taskQueue, events: w.publisher != nil},
-		clusters: clusters, owner: w.dependencies.Owner, age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: log,
-	}
-}
-
-func (w *connected) close() {
-	if w.publisher != nil {
-		w.publisher.Close()
+	return sweep.Sweeper{
+		Runs:     sweep.Runs{Temporal: a.temporal, TaskQueue: taskQueue, Events: a.publisher != nil},
+		Clusters: clusters, Owner: a.owner, MinAge: sweep.MinAge, Pace: sweep.NewPace(), Log: log,
 	}
 }
 
 // addTo makes the adapters part of the readiness answer.
-func (w *connected) addTo(probes *health) {
+func (a *adapters) addTo(probes *health) {
 	probes.watch(check{name: "temporal", gates: true, ask: func(ctx context.Context) error {
-		_, err := w.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		_, err := a.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}})
-	probes.show(w.fleet.views)
-	for _, each := range w.fleet {
-		probes.watch(check{name: "ray:" + each.name, ask: func(context.Context) error { return each.fault() }})
+	probes.show(a.fleet.Views)
+	for _, member := range a.fleet {
+		probes.watch(check{name: "ray:" + member.Name(), ask: func(context.Context) error { return member.Fault() }})
 	}
-	if w.publisher != nil {
+	if a.publisher != nil {
 		probes.watch(check{name: "nats", ask: func(context.Context) error {
-			_, err := w.publisher.Status()
+			_, err := a.publisher.Status()
 			return err
 		}})
 	}

@@ -15,30 +15,30 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-)
 
-const httpVariable = "DELIBERATION_HTTP_ADDR"
+	"deliberation.io/deliberation/internal/fleet"
+)
 
 const (
 	// gateWithin bounds the check that readiness depends on.
 	gateWithin = 3 * time.Second
-	// detailWithin bounds the others: a prober is patient for a second, and a Ray that hangs must not
-	// make a worker unready.
+	// detailWithin bounds the other checks: a prober waits for one second, and a Ray that hangs must not make a
+	// worker unready.
 	detailWithin = 800 * time.Millisecond
 )
 
-// health answers the probes. Alive is the process itself; ready is a worker that Temporal can give
-// work to. Ray and NATS are details: deliberations wait for the one and don't need the other.
+// health answers the probes. A process is alive; a worker is ready when Temporal can give it work. Ray and NATS are
+// details: deliberations wait for Ray and don't need NATS.
 type health struct {
 	started atomic.Bool
 	fatal   atomic.Pointer[string]
 
 	mu       sync.Mutex
 	checks   []check
-	clusters func() []clusterView // nil before they are known
+	clusters func() []fleet.View // nil before they are known
 }
 
-// check is one of the systems that a worker works with.
+// check asks one system that the worker needs.
 type check struct {
 	name  string
 	gates bool // not ready without it
@@ -48,10 +48,10 @@ type check struct {
 type readiness struct {
 	Ready    bool              `json:"ready"`
 	Details  map[string]string `json:"details"`
-	Clusters []clusterView     `json:"clusters,omitempty"`
+	Clusters []fleet.View      `json:"clusters,omitempty"`
 }
 
-// watch makes a system part of the readiness answer. Probes may come before and meanwhile.
+// watch makes a system part of the readiness answer. Probes may be answered at the same time.
 func (h *health) watch(c check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,13 +59,13 @@ func (h *health) watch(c check) {
 }
 
 // show makes the clusters part of the readiness answer.
-func (h *health) show(clusters func() []clusterView) {
+func (h *health) show(clusters func() []fleet.View) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clusters = clusters
 }
 
-// fail makes the worker one that should be replaced.
+// fail makes the liveness probe fail, so that the worker is replaced.
 func (h *health) fail(cause string) { h.fatal.Store(&cause) }
 
 func (h *health) live(w http.ResponseWriter, _ *http.Request) {
@@ -85,7 +85,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// readiness asks all systems at the same time: one that hangs takes none of another's time.
+// readiness asks all systems at the same time, so that one that hangs delays no other.
 func (h *health) readiness(ctx context.Context) readiness {
 	h.mu.Lock()
 	checks, clusters := slices.Clip(h.checks), h.clusters

@@ -7,14 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 )
-
-// version is set when the binary is built.
-var version = "dev"
 
 const (
 	exitDone   = 0
@@ -30,12 +28,12 @@ func main() {
 
 const about = `worker runs deliberations: their workflows, and the activities that bring the agents' turns to Ray.
 
-It is configured by its environment. One variable is required:
+It reads its configuration from the environment. One variable is required:
 
   DELIBERATION_RAY_CLUSTERS=name=url   for example local=http://127.0.0.1:8000/deliberation
 
-Temporal is found as the temporal CLI finds it: by its TOML profile and the TEMPORAL_* variables.
-docs/configuration.md lists all of them. SIGTERM ends it in an orderly way.
+It finds Temporal as the temporal CLI does: by the TOML profile and the TEMPORAL_* variables.
+docs/configuration.md lists all variables. SIGTERM ends the worker in an orderly way.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 
@@ -70,7 +68,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return work(ctx, environ, stderr)
 }
 
-// checkConfig also takes for a fault what a worker only warns of.
+// checkConfig treats warnings as faults.
 func checkConfig(environ []string, stdout, stderr io.Writer) int {
 	configuration, warnings, err := readConfig(environ)
 	if err != nil {
@@ -109,10 +107,18 @@ func work(ctx context.Context, environ []string, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil: // told to end before it had begun
+	case ctx.Err() != nil: // it was told to end before it had started
 		log.Info("worker stopped", "cause", err)
 		return exitDone
 	}
 	log.Error("worker stopped", "error", err)
 	return exitFailed
+}
+
+func newLogger(out io.Writer, c config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
 }

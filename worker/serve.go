@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
-	"time"
 
 	"go.temporal.io/sdk/client"
 
-	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/activities/statistics"
 	"deliberation.io/deliberation/internal/tracing"
 )
 
@@ -34,6 +31,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 		return err
 	}
 	defer temporal.Close()
+
 	with, err := connect(ctx, c, temporal, options.Namespace, log)
 	if err != nil {
 		return err
@@ -41,29 +39,18 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	defer with.close()
 	with.addTo(probes)
 	metrics.MustRegister(with.fleet)
-	defer meanwhile(ctx, with.fleet.keep)()
-
-	workers := newWorkers(temporal, c, with, probes)
+	defer background(ctx, with.fleet.Watch)()
+	workers := newWorkers(temporal, c, with.environment(ctx, c, options.Namespace, log), with.dependencies(), probes)
 	if err := workers.start(); err != nil {
 		return err
 	}
-	defer meanwhile(ctx, statistics{client: temporal, taskQueue: c.TaskQueue, log: log}.keep)()
-	go with.leftovers(c.TaskQueue, log).watch(ctx)
-	c.logBuild(options.Namespace, log)
-	probes.started.Store(true)
-	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
-		"ray_clusters", c.RayClusters.names(), "events", c.NATSURL != "", "version", version)
+	defer background(ctx, statistics.Keeper{Temporal: temporal, TaskQueue: c.TaskQueue, Log: log}.Keep)()
+	defer background(ctx, with.sweeper(c.TaskQueue, log).Watch)()
 
-	select {
-	case <-ctx.Done():
-	case <-workers.failed:
-		err = fmt.Errorf("temporal worker: %s", *probes.fatal.Load())
-	}
-	probes.started.Store(false)
-	begun := time.Now()
-	workers.stop()
-	log.Info("worker stopped; its waits are handed over", "took", time.Since(begun).String())
-	return err
+	c.Build.log(options.Namespace, log)
+	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
+		"ray_clusters", c.Ray.Clusters.names(), "events", c.NATS.URL != "", "version", version)
+	return workers.run(ctx, probes, log)
 }
 
 func flush(ctx context.Context, traces *tracing.Tracing, log *slog.Logger) {
@@ -72,9 +59,8 @@ func flush(ctx context.Context, traces *tracing.Tracing, log *slog.Logger) {
 	}
 }
 
-// meanwhile runs something in the background until the context ends or what it returns is called, which
-// waits for it.
-func meanwhile(ctx context.Context, do func(context.Context)) (end func()) {
+// background runs something until the context ends or end is called. The function end waits for it.
+func background(ctx context.Context, do func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { do(ctx) })
@@ -82,22 +68,4 @@ func meanwhile(ctx context.Context, do func(context.Context)) (end func()) {
 		cancel()
 		running.Wait()
 	}
-}
-
-// environment is what every deliberation's Opening records.
-type environment struct {
-	settings domain.Settings
-	clusters func() []domain.ClusterState
-	settling []string // search attributes that were just registered,
-	settled  time.Time
-}
-
-// Settings does no I/O: it is read in a workflow task.
-func (e environment) Settings() domain.Settings {
-	settings := e.settings
-	settings.Clusters = e.clusters()
-	if time.Now().After(e.settled) {
-		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
-	}
-	return settings
 }

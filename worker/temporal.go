@@ -21,7 +21,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// variables are an environment as envconfig looks into it.
+// variables is an environment in the form that envconfig reads.
 type variables []string
 
 func (v variables) Environ() []string { return v }
@@ -43,14 +43,14 @@ func temporalOptions(environ []string) (client.Options, error) {
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}
-	// What has a scheme is for gRPC's resolvers, which know more of them than this.
+	// gRPC resolves an address with a scheme.
 	if !strings.Contains(options.HostPort, ":///") && !hostPort(options.HostPort) {
 		return options, fmt.Errorf("TEMPORAL_ADDRESS (or the profile's address): must be host:port, got %s", domain.Quote(options.HostPort))
 	}
 	return options, nil
 }
 
-// dial waits for a server that isn't there yet: a worker may be started first.
+// dial waits for a server that isn't there yet: the worker may be started first.
 func dial(ctx context.Context, options client.Options, metrics *prometheus.Registry, logger *slog.Logger) (client.Client, error) {
 	handler, err := metricsHandler(metrics)
 	if err != nil {
@@ -70,13 +70,13 @@ func patiently[Answer any](ctx context.Context, logger *slog.Logger, ask backoff
 	}))
 }
 
-// describer tells what a namespace is; a client's workflow service does.
+// describer describes a namespace; the workflow service of a client implements it.
 type describer interface {
 	DescribeNamespace(ctx context.Context, in *workflowservice.DescribeNamespaceRequest, opts ...grpc.CallOption) (*workflowservice.DescribeNamespaceResponse, error)
 }
 
-// namespaceID owns the turns on Ray: two namespaces may share a cluster. A server that has trouble of its
-// own is asked again, as one that isn't there yet is.
+// namespaceID returns the id that owns the turns on Ray: two namespaces may share a cluster. It asks a server that is
+// in trouble again, like one that isn't there yet.
 func namespaceID(ctx context.Context, from describer, namespace string, logger *slog.Logger) (string, error) {
 	return patiently(ctx, logger, func() (string, error) {
 		described, err := from.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
@@ -90,8 +90,8 @@ func namespaceID(ctx context.Context, from describer, namespace string, logger *
 	})
 }
 
-// final is an answer that asking again doesn't change, and what to set.
-func final(err error) (hint string, is bool) {
+// final reports whether the server would answer the same again, and what to set.
+func final(err error) (hint string, final bool) {
 	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
 		return "TEMPORAL_API_KEY, or TEMPORAL_TLS_…", true
 	}

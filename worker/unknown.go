@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caarlos0/env/v11"
-
 	"deliberation.io/deliberation/internal/suggest"
 )
 
@@ -22,17 +20,12 @@ var elsewhere = []string{
 	"DELIBERATION_MAX_BODY_BYTES",
 }
 
-// unknown returns a warning for each variable with our prefix that nothing reads.
-func unknown(variables map[string]string) []string {
-	known := slices.Clone(elsewhere)
-	params, err := env.GetFieldParams(&config{})
-	if err == nil {
-		for _, param := range params {
-			known = append(known, param.Key)
-		}
-	}
+// unknown returns a warning for each variable with our prefix that nothing reads. The worker reads those in known.
+func unknown(values map[string]string, known []string) []string {
+	known = slices.Concat(known, elsewhere)
+	slices.Sort(known) // so that of two names that are equally near the same one is suggested each time
 	var warnings []string
-	for name := range variables {
+	for name := range values {
 		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) {
 			warnings = append(warnings, name+": unknown variable"+suggest.For(name, ours, known))
 		}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -8,32 +11,33 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
-	// stopWithin is how long activities have to end when the worker shuts down. Waits return at once.
+	// stopWithin is how long activities have to end when the worker shuts down. Waits return immediately.
 	stopWithin = 10 * time.Second
-	// heartbeatEvery bounds the SDK's throttle, so that progress which people see isn't older than this.
+	// heartbeatEvery bounds how old the progress is that people see: the SDK throttles heartbeats.
 	heartbeatEvery = 10 * time.Second
-	// deadlockAfter is longer than the SDK's second: a starved machine is no deadlock.
+	// deadlockAfter is longer than the SDK's one second: on a busy machine a workflow task may take that long.
 	deadlockAfter = 10 * time.Second
 )
 
-// workers poll the three task queues: neither waiting nor queuing turns keep a stop from being done.
+// workers poll the three task queues, so that neither waiting nor queued turns delay a stop.
 type workers struct {
 	all    []worker.Worker
-	failed chan struct{}
+	failed chan error // the first error for good
 }
 
-func newWorkers(temporal client.Client, c config, with *connected, probes *health) *workers {
-	w := &workers{failed: make(chan struct{})}
+func newWorkers(temporal client.Client, c config, in domain.Environment, with activities.Dependencies, probes *health) *workers {
+	w := &workers{failed: make(chan error, 1)}
 	var once sync.Once
 	fatal := func(err error) {
 		once.Do(func() {
 			probes.fail(err.Error())
-			close(w.failed)
+			w.failed <- err
 		})
 	}
 	add := func(queue string, slots int) worker.Worker {
@@ -47,7 +51,7 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 			ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 			DeadlockDetectionTimeout:           deadlockAfter,
 			OnFatalError:                       fatal,
-			DeploymentOptions:                  c.deploymentOptions(), // of all three: else a pinned run's activities go to any build
+			DeploymentOptions:                  c.Build.options(), // on all three: else a pinned run's activities go to any build
 		}
 		if queue == c.TaskQueue {
 			options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
@@ -60,8 +64,8 @@ func newWorkers(temporal client.Client, c config, with *connected, probes *healt
 	main := add(c.TaskQueue, controlSlots)
 	submit := add(contract.SubmitQueue(c.TaskQueue), c.SubmitSlots)
 	wait := add(contract.WaitQueue(c.TaskQueue), c.WaitSlots)
-	workflows.Register(main, with.environment)
-	activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, with.dependencies)
+	workflows.Register(main, in)
+	activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, with)
 	return w
 }
 
@@ -74,7 +78,22 @@ func (w *workers) start() error {
 	return nil
 }
 
-// stop ends all of them at the same time.
+// run waits until the context ends or a worker fails for good, then stops the workers.
+func (w *workers) run(ctx context.Context, probes *health, log *slog.Logger) (err error) {
+	probes.started.Store(true)
+	select {
+	case <-ctx.Done():
+	case failure := <-w.failed:
+		err = fmt.Errorf("temporal worker: %w", failure)
+	}
+	probes.started.Store(false)
+	begun := time.Now()
+	w.stop()
+	log.Info("worker stopped; its waits are handed over", "took", time.Since(begun).String())
+	return err
+}
+
+// stop ends all workers at the same time.
 func (w *workers) stop() {
 	var stopping sync.WaitGroup
 	for _, each := range w.all {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/activities"
 )
 
 // Two activities of one name on a queue, or a workflow twice, panic where they are registered.
@@ -19,7 +21,7 @@ func TestNewWorkers_RegistersEverythingOnThreeQueues(t *testing.T) {
 			c, _, err := readConfig(append([]string{needed}, version...))
 			require.NoError(t, err)
 
-			made := newWorkers(temporal, c, &connected{environment: environment{}}, &health{})
+			made := newWorkers(temporal, c, environment{}, activities.Dependencies{}, &health{})
 
 			require.Len(t, made.all, 3)
 		})

@@ -2,17 +2,21 @@ package searchattributes
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Survey is which of the search attributes a namespace has.
+// Survey says which of the search attributes a namespace has.
 type Survey struct {
 	Present  []string
 	Missing  []string
@@ -45,27 +49,34 @@ func SurveyNamespace(ctx context.Context, c client.Client, namespace string) (Su
 	return survey, nil
 }
 
-// RegisterMissing registers what the namespace lacks; it takes the right to administer the namespace.
-func (s Survey) RegisterMissing(ctx context.Context, c client.Client, namespace string) error {
-	missing := map[string]enumspb.IndexedValueType{}
-	for _, name := range s.Missing {
-		for _, key := range contract.Attributes() {
-			if key.GetName() == name {
-				missing[name] = key.GetValueType()
-			}
+// RegisterMissing registers what the namespace lacks, one by one: a namespace may have room for some of them. It returns
+// the names of those that are registered now, and the first refusal. It takes the right to administer the namespace.
+func (s Survey) RegisterMissing(ctx context.Context, c client.Client, namespace string) (registered []string, err error) {
+	for _, key := range contract.Attributes() {
+		name := key.GetName()
+		if !slices.Contains(s.Missing, name) {
+			continue
+		}
+		_, refusal := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+			Namespace: namespace, SearchAttributes: map[string]enumspb.IndexedValueType{name: key.GetValueType()},
+		})
+		if _, exists := errors.AsType[*serviceerror.AlreadyExists](refusal); refusal == nil || exists { // another worker may be faster
+			registered = append(registered, name)
+		} else if err == nil {
+			err = fmt.Errorf("%s: %w", name, refusal)
 		}
 	}
-	request := &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing}
-	_, err := c.OperatorService().AddSearchAttributes(ctx, request)
-	return err
+	return registered, err
 }
 
-// CreateCommand is what somebody who may registers the attributes with. Those that are there
-// already it leaves as they are.
-func CreateCommand(namespace string) string {
+// CreateCommand returns the command that registers these search attributes, all when none is named. It leaves those
+// that exist as they are.
+func CreateCommand(namespace string, names ...string) string {
 	words := []string{"temporal operator search-attribute create --namespace", namespace}
 	for _, key := range contract.Attributes() {
-		words = append(words, "--name", key.GetName(), "--type", typeName(key))
+		if len(names) == 0 || slices.Contains(names, key.GetName()) {
+			words = append(words, "--name", key.GetName(), "--type", typeName(key))
+		}
 	}
 	return strings.Join(words, " ")
 }

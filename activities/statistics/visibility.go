@@ -1,4 +1,4 @@
-package activities
+package statistics
 
 import (
 	"context"
@@ -10,26 +10,27 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
-	"golang.org/x/time/rate"
+
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
+	deliberations = "WorkflowType='" + contract.DeliberationName + "' AND "
+
 	pageSize = 1000 // the server's maximum
-	// pagesPerSecond leaves half of what a namespace may ask of visibility to people and their tools.
+	// pagesPerSecond leaves half of a namespace's limit for visibility to people and their tools.
 	pagesPerSecond = 5
-	// pageTry bounds one request: a heartbeat must be due later.
+	// pageTry bounds one request. It is shorter than the heartbeat timeout.
 	pageTry = 15 * time.Second
-	// pageWithin is how long a server that is too busy is asked again, before the count begins anew.
+	// pageWithin is how long a busy server is asked again before the count starts again.
 	pageWithin = 2 * time.Minute
 )
 
-func newPace() *rate.Limiter { return rate.NewLimiter(pagesPerSecond, pagesPerSecond) }
-
-// list gives the runs that match page by page; no page is kept.
-func (s set) list(ctx context.Context, what, query string, each func([]*workflowpb.WorkflowExecutionInfo) error) error {
+// list passes on the matching runs page by page, and keeps no page.
+func (c Counter) list(ctx context.Context, what, query string, each func([]*workflowpb.WorkflowExecutionInfo) error) error {
 	request := &workflowservice.ListWorkflowExecutionsRequest{PageSize: pageSize, Query: query}
 	for {
-		page, err := s.page(ctx, what, request)
+		page, err := c.page(ctx, what, request)
 		if err != nil {
 			return err
 		}
@@ -43,16 +44,16 @@ func (s set) list(ctx context.Context, what, query string, each func([]*workflow
 	}
 }
 
-// page asks again while visibility is too busy: what was read so far needn't be read anew.
-func (s set) page(ctx context.Context, what string, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+// page asks again while visibility is too busy, so that the pages before needn't be read again.
+func (c Counter) page(ctx context.Context, what string, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	ask := func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
-		if err := s.pace.Wait(ctx); err != nil {
+		if err := c.pace.Wait(ctx); err != nil {
 			return nil, backoff.Permanent(err)
 		}
 		activity.RecordHeartbeat(ctx, what)
 		try, cancel := context.WithTimeout(ctx, pageTry)
 		defer cancel()
-		page, err := s.Temporal.ListWorkflow(try, request)
+		page, err := c.temporal.ListWorkflow(try, request)
 		if err != nil && !busy(err) && try.Err() == nil {
 			err = backoff.Permanent(err)
 		}
@@ -64,6 +65,6 @@ func (s set) page(ctx context.Context, what string, request *workflowservice.Lis
 }
 
 func busy(err error) bool {
-	var exhausted *serviceerror.ResourceExhausted
-	return errors.As(err, &exhausted)
+	_, exhausted := errors.AsType[*serviceerror.ResourceExhausted](err)
+	return exhausted
 }

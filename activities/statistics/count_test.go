@@ -1,29 +1,64 @@
-package activities_test
+package statistics_test
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
+	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/activities/statistics"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryCount(w *world) (contract.CountResult, error) {
+// world is a worker that counts.
+type world struct {
+	t        *testing.T
+	temporal statistics.Temporal
+	beats    fakes.Heartbeats
+}
+
+// try runs one attempt of the activity, through what a worker registers.
+func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
 	w.t.Helper()
-	return try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{})
+	suite := testsuite.WorkflowTestSuite{}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&w.beats}})
+	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, activities.Dependencies{Temporal: w.temporal})
+	var out contract.CountResult
+	encoded, err := env.ExecuteActivity(workflows.CountDeliberations.Name(), contract.CountInput{RollUp: from})
+	if err == nil {
+		require.NoError(w.t, encoded.Get(&out))
+	}
+	return out, err
+}
+
+func tryCount(w *world) (contract.CountResult, error) { return w.try(contract.RollUp{}) }
+
+// tryCountFrom counts as any worker would: the roll-up is all that goes from one count to the next.
+func tryCountFrom(t *testing.T, visibility statistics.Temporal, from contract.RollUp) contract.CountResult {
+	t.Helper()
+	out, err := (&world{t: t, temporal: visibility}).try(from)
+	require.NoError(t, err)
+	return out
 }
 
 func newCounted(t *testing.T) (*world, *fakeVisibility) {
 	t.Helper()
-	w := newWorld(t)
 	visibility := &fakeVisibility{page: 2}
-	w.with.Temporal = visibility
-	return w, visibility
+	return &world{t: t, temporal: visibility}, visibility
 }
 
 func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {
@@ -51,7 +86,7 @@ func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {
 	require.Len(t, out.Jobs, 5)
 	require.Len(t, visibility.queries, 2)
 	beats := map[any]int{}
-	for _, beat := range w.beats.recorded {
+	for _, beat := range w.beats.Recorded {
 		beats[beat]++
 	}
 	require.Equal(t, map[any]int{"running": 3, "ended": 6, "terminated": 1}, beats, "one a page, one a look at a history")
@@ -189,6 +224,8 @@ func TestCountDeliberations_IsTriedAgainWhenVisibilityIsAway(t *testing.T) {
 
 	_, err := tryCount(w)
 
-	require.Equal(t, "Internal", failure(t, err).Type())
-	require.False(t, failure(t, err).NonRetryable())
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, "Internal", failure.Type())
+	require.False(t, failure.NonRetryable())
 }

@@ -1,4 +1,4 @@
-package main
+package statistics_test
 
 import (
 	"bytes"
@@ -20,6 +20,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"deliberation.io/deliberation/activities/statistics"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -78,7 +80,7 @@ func (f *fakeTemporal) GetWorkflowHistory(context.Context, string, string, bool,
 			Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{ActivityTaskCompletedEventAttributes: ended},
 		})
 	}
-	return &pastEvents{events}
+	return &fakes.Events{Events: events}
 }
 
 func payloads(value any) *commonpb.Payloads {
@@ -89,29 +91,19 @@ func payloads(value any) *commonpb.Payloads {
 	return encoded
 }
 
-type pastEvents struct{ events []*historypb.HistoryEvent }
-
-func (p *pastEvents) HasNext() bool { return len(p.events) > 0 }
-
-func (p *pastEvents) Next() (*historypb.HistoryEvent, error) {
-	next := p.events[0]
-	p.events = p.events[1:]
-	return next, nil
-}
-
-// keepFor keeps the statistics for a while, and gives what was logged.
+// keepFor keeps the statistics for a while, and returns what was logged.
 func keepFor(t *testing.T, temporal *fakeTemporal, life time.Duration) string {
 	t.Helper()
 	log := &bytes.Buffer{}
-	end := meanwhile(t.Context(), statistics{client: temporal, taskQueue: "ours", log: slog.New(slog.NewTextHandler(log, nil))}.keep)
-	time.Sleep(life)
-	end()
+	ctx, cancel := context.WithTimeout(t.Context(), life)
+	defer cancel()
+	statistics.Keeper{Temporal: temporal, TaskQueue: "ours", Log: slog.New(slog.NewTextHandler(log, nil))}.Keep(ctx)
 	return log.String()
 }
 
 var rolledBefore = &contract.CountResult{RollUp: contract.RollUp{Watermark: time.Unix(9, 0).UTC(), Completed: 7}}
 
-func TestStatistics_AreStartedOnce(t *testing.T) {
+func TestKeeper_StartsTheStatisticsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		temporal := &fakeTemporal{}
 
@@ -124,7 +116,7 @@ func TestStatistics_AreStartedOnce(t *testing.T) {
 	})
 }
 
-func TestStatistics_AreStartedOnceTemporalTakesThem(t *testing.T) {
+func TestKeeper_TriesUntilTemporalTakesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := errors.New("away")
 		temporal := &fakeTemporal{errs: []error{away, nil, away, away, nil, away, nil}}
@@ -136,7 +128,7 @@ func TestStatistics_AreStartedOnceTemporalTakesThem(t *testing.T) {
 	})
 }
 
-func TestStatistics_EndWithTheWorker(t *testing.T) {
+func TestKeeper_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		temporal := &fakeTemporal{}
 		for range 10_000 {
@@ -150,7 +142,7 @@ func TestStatistics_EndWithTheWorker(t *testing.T) {
 	})
 }
 
-func TestStatistics_GoOnFromTheLastCount(t *testing.T) {
+func TestKeeper_GoesOnFromTheLastCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		temporal := &fakeTemporal{run: "old", closed: true, counted: rolledBefore}
 
@@ -163,7 +155,7 @@ func TestStatistics_GoOnFromTheLastCount(t *testing.T) {
 	})
 }
 
-func TestStatistics_StayWhereTheyRun(t *testing.T) {
+func TestKeeper_LeavesStatisticsThatRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		temporal := &fakeTemporal{run: "theirs", counted: rolledBefore}
 

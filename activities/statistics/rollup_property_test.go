@@ -1,4 +1,4 @@
-package activities_test
+package statistics_test
 
 import (
 	"context"

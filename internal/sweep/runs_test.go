@@ -1,4 +1,4 @@
-package main
+package sweep
 
 import (
 	"context"
@@ -148,7 +148,7 @@ func TestRuns_AnnounceWhatWasEndedFromOutside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"d-1": c.last}}
 
-			announceLast(t, endings{temporal: temporal, taskQueue: "q", events: true}, "d-1")
+			announceLast(t, Runs{Temporal: temporal, TaskQueue: "q", Events: true}, "d-1")
 
 			require.Equal(t, []client.StartWorkflowOptions{{
 				ID: "d-1/outbox/run-of-d-1/outside", TaskQueue: "q", StaticSummary: "events of d-1",
@@ -182,15 +182,18 @@ func TestRuns_AnnounceNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"d-1": c.last}}
-			announceLast(t, endings{temporal: temporal, events: c.events}, "d-1")
+			announceLast(t, Runs{Temporal: temporal, Events: c.events}, "d-1")
 			require.Empty(t, temporal.announced)
 		})
 	}
 }
 
-func announceLast(t *testing.T, r endings, deliberation string) {
+// announceLast does what a sweep does with the latest run of a deliberation.
+func announceLast(t *testing.T, r Runs, deliberation string) {
 	t.Helper()
-	last, _, err := r.last(t.Context(), deliberation, "")
+	latest, _, err := r.latest(t.Context(), deliberation, "run-of-"+deliberation)
 	require.NoError(t, err)
-	require.NoError(t, r.announce(t.Context(), last, "T-1"))
+	if r.announces(latest) {
+		require.NoError(t, r.announce(t.Context(), latest, "T-1"))
+	}
 }

@@ -12,13 +12,13 @@ import (
 func TestVersioning_IsOffUnlessBothAreSet(t *testing.T) {
 	off, _, err := readConfig([]string{needed})
 	require.NoError(t, err)
-	require.Zero(t, off.deploymentOptions())
+	require.Zero(t, off.Build.options())
 
 	on, _, err := readConfig([]string{needed, "TEMPORAL_DEPLOYMENT_NAME=deliberation", "TEMPORAL_WORKER_BUILD_ID=1.2:3"})
 	require.NoError(t, err)
 	require.Equal(t, worker.DeploymentOptions{
 		UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: "deliberation", BuildID: "1.2:3"},
-	}, on.deploymentOptions())
+	}, on.Build.options())
 }
 
 func TestVersioning_CheckConfigShowsIt(t *testing.T) {
@@ -30,10 +30,10 @@ func TestVersioning_CheckConfigShowsIt(t *testing.T) {
 func TestVersioning_LogsHowTheBuildBecomesCurrent(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	(&config{}).logBuild("prod", logger)
+	build{}.log("prod", logger)
 	require.Empty(t, log.String())
 
-	(&config{Deployment: "deliberation", Build: "b1"}).logBuild("prod", logger)
+	build{Deployment: "deliberation", ID: "b1"}.log("prod", logger)
 
 	require.Contains(t, log.String(), "temporal worker deployment set-current-version --namespace prod --deployment-name deliberation --build-id b1")
 }

@@ -1,4 +1,4 @@
-package activities_test
+package statistics_test
 
 import (
 	"context"
@@ -17,20 +17,8 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"deliberation.io/deliberation/activities"
-	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
-
-// tryCountFrom counts as any worker would: all that goes from count to count is what is rolled up.
-func tryCountFrom(t *testing.T, visibility activities.Temporal, from contract.RollUp) contract.CountResult {
-	t.Helper()
-	w := newWorld(t)
-	w.with.Temporal = visibility
-	out, err := try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{RollUp: from})
-	require.NoError(t, err)
-	return out
-}
 
 func endings(stats contract.Stats) []int64 {
 	return []int64{stats.Total, stats.Completed, stats.Failed, stats.Cancelled, stats.TimedOut, stats.Terminated}
@@ -201,7 +189,7 @@ func TestRollUp_HoldsOnePageOfAHundredThousandRuns(t *testing.T) {
 		all := &many{fakeVisibility: visibility, t: t, ended: 100_000, closed: func(n int) time.Time {
 			return time.Now().Add(-time.Hour - time.Duration(n)*time.Second)
 		}}
-		w.with.Temporal = all
+		w.temporal = all
 		begin := time.Now()
 
 		out, err := tryCount(w)
@@ -260,7 +248,7 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 		all := &many{fakeVisibility: visibility, t: t, ended: 100_000, closed: func(n int) time.Time {
 			return begin.Add(-time.Duration(n) * 2 * time.Millisecond) // 500 a second
 		}}
-		w.with.Temporal = all
+		w.temporal = all
 		for n := range all.ended { // ids of the running are others
 			if n < 3000 {
 				visibility.runs[n].Execution.RunId = fmt.Sprintf("open-%d", n)
@@ -269,7 +257,7 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 
 		first, err := tryCount(w)
 		require.NoError(t, err)
-		second, err := try[contract.CountResult](w, workflows.CountDeliberations.Name(), contract.CountInput{RollUp: first.RollUp})
+		second, err := w.try(first.RollUp)
 		require.NoError(t, err)
 
 		require.Equal(t, int64(3000), first.Stats.Active)

@@ -1,4 +1,4 @@
-package activities_test
+package statistics_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -97,13 +98,13 @@ func parsed(query string) (list string, since time.Time, err error) {
 func (f *fakeVisibility) GetWorkflowHistory(_ context.Context, _, id string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	f.looked++
 	if f.deleted[id] {
-		return &pastEvents{err: serviceerror.NewNotFound("no history")}
+		return &fakes.Events{Err: serviceerror.NewNotFound("no history")}
 	}
 	by := "somebody"
 	if f.reset[id] {
 		by = "history-resetter"
 	}
-	return &pastEvents{events: []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+	return &fakes.Events{Events: []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
 		WorkflowExecutionTerminatedEventAttributes: &historypb.WorkflowExecutionTerminatedEventAttributes{Identity: by},
 	}}}}
 }

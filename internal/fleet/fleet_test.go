@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"context"
@@ -68,15 +68,15 @@ func TestFleet_KnowsWhoAnswersAndHasRoom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := fleet{{name: "a", cluster: test.cluster}}
+				f := Fleet{{name: "a", cluster: test.cluster}}
 				begun := time.Now()
-				require.Equal(t, []domain.ClusterState{{Name: "a", UpSince: begun, RoomSince: begun}}, f.states(), "before it was looked at")
-				f.begin(t.Context())
+				require.Equal(t, []domain.ClusterState{{Name: "a", UpSince: begun, RoomSince: begun}}, f.States(), "before it was looked at")
+				f.Look(t.Context())
 				time.Sleep(time.Second)
 				require.Equal(t, []domain.ClusterState{{
 					Name: "a", Up: test.up, UpSince: begun, Room: test.up && test.room > 0, RoomSince: begun,
-				}}, f.states())
-				require.Equal(t, test.room, f.views()[0].Room)
+				}}, f.States())
+				require.Equal(t, test.room, f.Views()[0].Room)
 			})
 		})
 	}
@@ -85,61 +85,62 @@ func TestFleet_KnowsWhoAnswersAndHasRoom(t *testing.T) {
 func TestFleet_AStartWaitsForASilentClusterOnlyForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		well := &fakeCluster{info: ray.Info{Runners: []ray.Runner{runner(1, 0, 0)}}}
-		f := fleet{{name: "a", cluster: &fakeCluster{hangs: true}}, {name: "b", cluster: well}}
+		f := Fleet{{name: "a", cluster: &fakeCluster{hangs: true}}, {name: "b", cluster: well}}
 		begun := time.Now()
 
-		f.begin(t.Context())
+		f.Look(t.Context())
 
-		require.Equal(t, fleetFirst, time.Since(begun))
-		require.Equal(t, "b", domain.Place(f.states()))
+		require.Equal(t, firstWithin, time.Since(begun))
+		require.Equal(t, "b", domain.Place(f.States()))
 	})
 }
 
 func TestFleet_SeesAClusterGoAndComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := &fakeCluster{info: ray.Info{Runners: []ray.Runner{runner(1, 0, 0)}}}
-		f := fleet{{name: "a", cluster: cluster}}
-		f.begin(t.Context())
-		end := meanwhile(t.Context(), f.keep)
+		f := Fleet{{name: "a", cluster: cluster}}
+		f.Look(t.Context())
+		ctx, end := context.WithCancel(t.Context())
 		defer end()
+		go f.Watch(ctx)
 
 		cluster.becomes(errors.New("connection refused"))
-		time.Sleep(fleetEvery + time.Millisecond)
-		require.False(t, f.states()[0].Up)
-		require.Equal(t, "connection refused", f.views()[0].Fault)
+		time.Sleep(everyUp + time.Millisecond)
+		require.False(t, f.States()[0].Up)
+		require.Equal(t, "connection refused", f.Views()[0].Fault)
 		time.Sleep(time.Minute)
-		require.InDelta(t, time.Minute.Seconds(), time.Since(f.states()[0].UpSince).Seconds(), 1, "since when it is away")
+		require.InDelta(t, time.Minute.Seconds(), time.Since(f.States()[0].UpSince).Seconds(), 1, "since when it is away")
 
 		cluster.becomes(nil)
-		time.Sleep(fleetAgain + time.Millisecond)
-		require.True(t, f.states()[0].Up, "one that is away is looked at more often")
+		time.Sleep(everyDown + time.Millisecond)
+		require.True(t, f.States()[0].Up, "one that is away is looked at more often")
 	})
 }
 
 func TestFleet_AFullClusterThatFallsSilentIsNoLessFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := &fakeCluster{info: ray.Info{Runners: []ray.Runner{runner(1, 1, 0)}}}
-		f := fleet{{name: "a", cluster: cluster}}
-		f.begin(t.Context())
+		f := Fleet{{name: "a", cluster: cluster}}
+		f.Look(t.Context())
 		begun := time.Now()
 		for _, heard := range []error{errors.New("no answer"), nil, errors.New("no answer")} {
 			time.Sleep(time.Minute)
 			cluster.becomes(heard)
-			f.begin(t.Context())
+			f.Look(t.Context())
 		}
 
-		seen := f.states()[0]
+		seen := f.States()[0]
 		require.Equal(t, begun, seen.RoomSince)
 		require.Equal(t, time.Now(), seen.UpSince)
 	})
 }
 
-func TestFleet_TellsItsStateAsMetrics(t *testing.T) {
-	f := fleet{
+func TestFleet_CollectsItsStateAsMetrics(t *testing.T) {
+	f := Fleet{
 		{name: "a", cluster: &fakeCluster{info: ray.Info{Runners: []ray.Runner{runner(10, 1, 0)}}}},
 		{name: "b", cluster: &fakeCluster{err: errors.New("away"), breaker: ray.BreakerOpen}},
 	}
-	f.begin(t.Context())
+	f.Look(t.Context())
 
 	require.NoError(t, testutil.CollectAndCompare(f, strings.NewReader(`
 # HELP deliberation_ray_breaker_state Whether this worker asks the Ray cluster: 0 closed, it does; 1 half-open, by a probe; 2 open, it does not.

@@ -1,15 +1,12 @@
-package main
+package searchattributes_test
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
-	"maps"
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -19,12 +16,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/searchattributes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func TestSearchAttributes_MissingOnesCostAWarningWhereTheyAreNotRegistered(t *testing.T) {
+func TestEnsure_MissingOnesCostAWarningWhereTheyAreNotRegistered(t *testing.T) {
 	denied := status.Error(codes.PermissionDenied, "not for workers")
 	for name, c := range map[string]struct {
 		server operator
@@ -45,13 +41,14 @@ func TestSearchAttributes_MissingOnesCostAWarningWhereTheyAreNotRegistered(t *te
 			require.Contains(t, log, "level=WARN")
 			require.Contains(t, log, c.want)
 			if c.server.lists == nil {
-				require.Contains(t, log, searchattributes.CreateCommand("theirs"))
+				require.Contains(t, log, "temporal operator search-attribute create --namespace theirs --name Deliberation")
+				require.Equal(t, len(contract.Attributes())-len(present), strings.Count(log, "--name "), "only what is missing")
 			}
 		})
 	}
 }
 
-func TestSearchAttributes_MissingOnesAreRegisteredOnce(t *testing.T) {
+func TestEnsure_MissingOnesAreRegisteredOnce(t *testing.T) {
 	server := &operator{has: attributes{"DeliberationScore": enumspb.INDEXED_VALUE_TYPE_TEXT}}
 
 	present, settling, log := surveyed(t, server, true)
@@ -67,18 +64,29 @@ func TestSearchAttributes_MissingOnesAreRegisteredOnce(t *testing.T) {
 	require.Empty(t, settling)
 }
 
-func TestEnvironment_UsesNewSearchAttributesWhenEveryHostKnowsThem(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := environment{
-			clusters: func() []domain.ClusterState { return nil },
-			settings: domain.Settings{Attributes: []string{"DeliberationRole"}},
-			settling: []string{"DeliberationScore"}, settled: time.Now().Add(settleAfter),
-		}
-		require.Equal(t, []string{"DeliberationRole"}, e.Settings().Attributes)
-		time.Sleep(settleAfter + 1)
-		require.Equal(t, []string{"DeliberationRole", "DeliberationScore"}, e.Settings().Attributes)
-		require.Equal(t, []string{"DeliberationRole"}, e.settings.Attributes)
-	})
+// SQL visibility has ten Keyword attributes for each namespace, and others may have taken most of them.
+func TestEnsure_ANamespaceWithoutRoomGetsWhatFits(t *testing.T) {
+	server := &operator{has: attributes{}, keywords: 3}
+
+	present, settling, log := surveyed(t, server, true)
+
+	require.Empty(t, present)
+	require.Equal(t, []string{"DeliberationRole", "DeliberationTaskId", "DeliberationScore"}, settling)
+	require.Contains(t, log, "level=INFO msg=\"search attributes registered")
+	require.Contains(t, log, "level=WARN msg=\"search attributes are missing; register them to filter lists by them\""+
+		" missing=DeliberationStoryId,DeliberationPlanId,DeliberationPhase error=\"DeliberationStoryId: no room\""+
+		" command=\"temporal operator search-attribute create --namespace theirs"+
+		" --name DeliberationStoryId --type Keyword --name DeliberationPlanId --type Keyword --name DeliberationPhase --type Keyword\"")
+}
+
+func TestEnsure_AnotherWorkerMayRegisterAtTheSameTime(t *testing.T) {
+	server := &operator{adds: status.Error(codes.AlreadyExists, "it exists")}
+
+	present, settling, log := surveyed(t, server, true)
+
+	require.Empty(t, present)
+	require.Len(t, settling, len(contract.Attributes()))
+	require.NotContains(t, log, "level=WARN")
 }
 
 func surveyed(t *testing.T, server *operator, register bool) (present, settling []string, log string) {
@@ -94,7 +102,7 @@ func surveyed(t *testing.T, server *operator, register bool) (present, settling 
 	c, err := client.NewLazyClient(client.Options{HostPort: listener.Addr().String(), Namespace: "theirs", Logger: logger})
 	require.NoError(t, err)
 	defer c.Close()
-	present, settling = searchAttributes(t.Context(), c, "theirs", register, logger)
+	present, settling = searchattributes.Ensure(t.Context(), c, "theirs", register, logger)
 	return present, settling, text.String()
 }
 
@@ -105,7 +113,8 @@ type operator struct {
 	operatorservice.UnimplementedOperatorServiceServer
 
 	has         attributes
-	lists, adds error
+	keywords    int   // one more than still fit; 0: any number
+	lists, adds error // instead of an answer
 }
 
 func (o *operator) ListSearchAttributes(context.Context, *operatorservice.ListSearchAttributesRequest) (*operatorservice.ListSearchAttributesResponse, error) {
@@ -113,8 +122,16 @@ func (o *operator) ListSearchAttributes(context.Context, *operatorservice.ListSe
 }
 
 func (o *operator) AddSearchAttributes(_ context.Context, in *operatorservice.AddSearchAttributesRequest) (*operatorservice.AddSearchAttributesResponse, error) {
-	if o.adds == nil {
-		maps.Copy(o.has, in.GetSearchAttributes())
+	if o.adds != nil {
+		return nil, o.adds
 	}
-	return &operatorservice.AddSearchAttributesResponse{}, o.adds
+	for name, kind := range in.GetSearchAttributes() {
+		if keyword := kind == enumspb.INDEXED_VALUE_TYPE_KEYWORD; keyword && o.keywords == 1 {
+			return nil, status.Error(codes.InvalidArgument, "no room")
+		} else if keyword && o.keywords > 1 {
+			o.keywords--
+		}
+		o.has[name] = kind
+	}
+	return &operatorservice.AddSearchAttributesResponse{}, nil
 }

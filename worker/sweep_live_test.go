@@ -26,6 +26,7 @@ import (
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/sweep"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -80,7 +81,7 @@ func awaitEnd(t *testing.T, _ client.Client, run client.WorkflowRun) {
 
 // live is a worker without its process, on a task queue of its own.
 type live struct {
-	*connected
+	*adapters
 
 	task, queue, model string
 	modelURL           string
@@ -105,11 +106,11 @@ func newLive(t *testing.T, name string) *live {
 	with, err := connect(t.Context(), configuration, temporal, options.Namespace, quiet)
 	require.NoError(t, err)
 	t.Cleanup(with.close)
-	workers := newWorkers(temporal, configuration, with, &health{})
+	workers := newWorkers(temporal, configuration, with.environment(t.Context(), configuration, options.Namespace, quiet), with.dependencies(), &health{})
 	require.NoError(t, workers.start())
 	t.Cleanup(workers.stop)
-	l := &live{connected: with, task: task, queue: task, model: task, modelURL: os.Getenv("DELIBERATION_VLLM_URL")}
-	connection, err := nats.Connect(configuration.NATSURL)
+	l := &live{adapters: with, task: task, queue: task, model: task, modelURL: os.Getenv("DELIBERATION_VLLM_URL")}
+	connection, err := nats.Connect(configuration.NATS.URL)
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
 	l.events, err = jetstream.New(connection)
@@ -136,29 +137,29 @@ func (l *live) sweepTwice(t *testing.T, run client.WorkflowRun) {
 	t.Helper()
 	var both sync.WaitGroup
 	for range 2 {
-		sweeper := l.leftovers(l.queue, slog.New(slog.DiscardHandler))
-		sweeper.age = 0
-		sweeper.clusters = map[string]holder{"local": only{sweeper.clusters["local"], run.GetID()}}
-		both.Go(func() { assert.NoError(t, sweeper.sweep(t.Context(), "local")) })
+		sweeper := l.sweeper(l.queue, slog.New(slog.DiscardHandler))
+		sweeper.MinAge = 0
+		sweeper.Clusters = map[string]sweep.Cluster{"local": only{sweeper.Clusters["local"], run.GetID()}}
+		both.Go(func() { assert.NoError(t, sweeper.Sweep(t.Context(), "local")) })
 	}
 	both.Wait()
 }
 
 // only leaves the work of other tests alone.
 type only struct {
-	holder
+	sweep.Cluster
 
 	deliberation string
 }
 
 func (o only) Turns(ctx context.Context, owner string) (ray.Inventory, error) {
-	held, err := o.holder.Turns(ctx, owner)
+	held, err := o.Cluster.Turns(ctx, owner)
 	held.Turns = slices.DeleteFunc(held.Turns, func(turn ray.HeldTurn) bool { return turn.Deliberation != o.deliberation })
 	return held, err
 }
 
 func (l *live) turns(t require.TestingT, run client.WorkflowRun, state domain.RayState) []ray.HeldTurn {
-	held, err := only{l.rays["local"], run.GetID()}.Turns(context.Background(), l.dependencies.Owner)
+	held, err := only{l.rays["local"], run.GetID()}.Turns(context.Background(), l.owner)
 	require.NoError(t, err)
 	return slices.DeleteFunc(held.Turns, func(turn ray.HeldTurn) bool { return turn.State != state })
 }

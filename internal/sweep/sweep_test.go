@@ -1,4 +1,4 @@
-package main
+package sweep
 
 import (
 	"context"
@@ -14,14 +14,13 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
-	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
 )
 
-// fakeHolder is a cluster.
-type fakeHolder struct {
+// fakeCluster is a cluster.
+type fakeCluster struct {
 	held     []ray.HeldTurn
 	unheard  []string
 	away     error
@@ -35,12 +34,12 @@ type fakeHolder struct {
 	forgotten []domain.StopOrder
 }
 
-func (f *fakeHolder) Turns(context.Context, string) (ray.Inventory, error) {
+func (f *fakeCluster) Turns(context.Context, string) (ray.Inventory, error) {
 	f.looks++
 	return ray.Inventory{Turns: f.held, Unheard: f.unheard}, f.away
 }
 
-func (f *fakeHolder) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
+func (f *fakeCluster) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
 	if order.Deliberation == f.hangs {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -58,7 +57,7 @@ func (f *fakeHolder) Stop(ctx context.Context, order domain.StopOrder) ([]domain
 	return seen, nil
 }
 
-func (f *fakeHolder) Forget(_ context.Context, order domain.StopOrder) error {
+func (f *fakeCluster) Forget(_ context.Context, order domain.StopOrder) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forgotten = append(f.forgotten, order)
@@ -70,7 +69,7 @@ const old = 3 * time.Minute
 func heldTurn(deliberation, id string, state domain.RayState, age time.Duration) ray.HeldTurn {
 	return ray.HeldTurn{
 		TurnID: domain.TurnID(id), Deliberation: deliberation, State: state, Runner: "runner/a/0", Incarnation: "1",
-		AgeSeconds: age.Seconds(), Labels: map[string]string{"task_id": "T of " + deliberation},
+		AgeSeconds: age.Seconds(), Labels: map[string]string{"task_id": "T of " + deliberation, ray.LabelRun: "run-of-" + deliberation},
 	}
 }
 
@@ -82,15 +81,15 @@ func stopOf(deliberation string, ids ...domain.TurnID) domain.StopOrder {
 	return order
 }
 
-func sweeper(temporal *fakeRuns, clusters map[string]holder) leftovers {
-	return leftovers{
-		runs: endings{temporal: temporal, taskQueue: "q", events: true}, clusters: clusters, owner: "namespace-1",
-		age: leftoversAge, pace: rate.NewLimiter(leftoversPace, 1), log: slog.New(slog.DiscardHandler),
+func sweeper(temporal *fakeRuns, clusters map[string]Cluster) Sweeper {
+	return Sweeper{
+		Runs: Runs{Temporal: temporal, TaskQueue: "q", Events: true}, Clusters: clusters, Owner: "namespace-1",
+		MinAge: MinAge, Pace: NewPace(), Log: slog.New(slog.DiscardHandler),
 	}
 }
 
-func TestLeftovers_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{
+func TestSweep_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
+	app := &fakeCluster{held: []ray.HeldTurn{
 		heldTurn("terminated", "t1", domain.RayRunning, old),
 		heldTurn("terminated", "t2", domain.RayQueued, old),
 		heldTurn("terminated", "t3", domain.RayCompleted, old),
@@ -106,7 +105,7 @@ func TestLeftovers_StopsOnlyWhatHasNoOpenRun(t *testing.T) {
 		"ended unheard": bySelf(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED),
 	}}
 
-	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+	require.NoError(t, sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local"))
 
 	require.ElementsMatch(t, []domain.StopOrder{
 		stopOf("completed", "t7"), stopOf("deleted", "t4"), stopOf("terminated", "t1", "t2"),
@@ -122,65 +121,64 @@ func heldTurnOf(run, deliberation, id string) ray.HeldTurn {
 	return turn
 }
 
-func TestLeftovers_StopsWhatAnEarlierRunOfTheIDLeft(t *testing.T) {
-	app := &fakeHolder{unheard: []string{"runner/a/1"}, held: []ray.HeldTurn{
-		heldTurnOf("run-before", "started anew", "t1"),
-		heldTurnOf("run-of-started anew", "started anew", "t2"),
-		heldTurn("started anew", "t3", domain.RayRunning, old), // of an older worker
+func TestSweep_StopsWhatAnEarlierRunOfTheIDLeft(t *testing.T) {
+	app := &fakeCluster{unheard: []string{"runner/a/1"}, held: []ray.HeldTurn{
+		heldTurnOf("run-before", "started again", "t1"),
+		heldTurnOf("run-of-started again", "started again", "t2"),
 		heldTurnOf("run-before", "reset", "t4"),
 	}}
 	temporal := &fakeRuns{
-		last:   map[string]*historypb.HistoryEvent{"started anew": nil, "reset": nil},
+		last:   map[string]*historypb.HistoryEvent{"started again": nil, "reset": nil},
 		resets: map[string]string{"reset": "run-before"},
 	}
 
-	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+	require.NoError(t, sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local"))
 
-	require.Equal(t, []domain.StopOrder{stopOf("started anew", "t1")}, app.stopped)
+	require.Equal(t, []domain.StopOrder{stopOf("started again", "t1")}, app.stopped)
 	require.Empty(t, temporal.announced, "the open run is no end")
 }
 
 // Else nobody would find the run again.
-func TestLeftovers_AnnouncesBeforeItStops(t *testing.T) {
+func TestSweep_AnnouncesBeforeItStops(t *testing.T) {
 	var happened []string
 	note := func(what string) { happened = append(happened, what) }
-	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}, happened: note}
+	app := &fakeCluster{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}, happened: note}
 	temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"terminated": terminated("me", "")}, happened: note}
-	l := sweeper(temporal, map[string]holder{"local": app})
+	l := sweeper(temporal, map[string]Cluster{"local": app})
 
 	temporal.refuse = errAway
-	require.ErrorIs(t, l.sweep(t.Context(), "local"), errAway)
+	require.ErrorIs(t, l.Sweep(t.Context(), "local"), errAway)
 	require.Empty(t, happened, "it is found again by its work")
 
 	temporal.refuse = nil
-	require.NoError(t, l.sweep(t.Context(), "local"))
+	require.NoError(t, l.Sweep(t.Context(), "local"))
 	require.Equal(t, []string{"announced", "stopped"}, happened)
 }
 
-func TestLeftovers_ARunThatIsResetMeanwhileKeepsItsWork(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}}
+func TestSweep_ARunThatIsResetMeanwhileKeepsItsWork(t *testing.T) {
+	app := &fakeCluster{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}}
 	temporal := &fakeRuns{last: map[string]*historypb.HistoryEvent{"terminated": terminated("me", "")}}
 	temporal.happened = func(string) { temporal.last["terminated"] = nil }
 
-	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+	require.NoError(t, sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local"))
 
 	require.Len(t, temporal.announced, 1)
 	require.Empty(t, app.stopped)
 }
 
-func TestLeftovers_AreStoppedWhereNobodyMayAnnounce(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}}
+func TestSweep_AreStoppedWhereNobodyMayAnnounce(t *testing.T) {
+	app := &fakeCluster{held: []ray.HeldTurn{heldTurn("terminated", "t1", domain.RayRunning, old)}}
 	temporal := &fakeRuns{
 		last: map[string]*historypb.HistoryEvent{"terminated": terminated("me", "")}, refuse: serviceerror.NewPermissionDenied("no", ""),
 	}
 
-	require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+	require.NoError(t, sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local"))
 
 	require.Len(t, app.stopped, 1)
 }
 
-func TestLeftovers_WhatFailsOfOneKeepsNoOtherFromBeingStopped(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{
+func TestSweep_WhatFailsOfOneKeepsNoOtherFromBeingStopped(t *testing.T) {
+	app := &fakeCluster{held: []ray.HeldTurn{
 		heldTurn("a", "t1", domain.RayRunning, old), heldTurn("unreadable", "t2", domain.RayRunning, old), heldTurn("z", "t3", domain.RayRunning, old),
 	}}
 	temporal := &fakeRuns{
@@ -188,61 +186,61 @@ func TestLeftovers_WhatFailsOfOneKeepsNoOtherFromBeingStopped(t *testing.T) {
 		fails: map[string]error{"unreadable": errAway},
 	}
 
-	err := sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local")
+	err := sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local")
 
 	require.EqualError(t, err, "1 of 3 deliberations: temporal is away")
 	require.ElementsMatch(t, []domain.StopOrder{stopOf("a", "t1"), stopOf("z", "t3")}, app.stopped)
 }
 
-func TestLeftovers_TellsOfWhatIsNotSeenToStop(t *testing.T) {
-	app := &fakeHolder{held: []ray.HeldTurn{heldTurn("deleted", "t1", domain.RayRunning, old)}, says: domain.RayRunning}
+func TestSweep_TellsOfWhatIsNotSeenToStop(t *testing.T) {
+	app := &fakeCluster{held: []ray.HeldTurn{heldTurn("deleted", "t1", domain.RayRunning, old)}, says: domain.RayRunning}
 
-	err := sweeper(&fakeRuns{}, map[string]holder{"local": app}).sweep(t.Context(), "local")
+	err := sweeper(&fakeRuns{}, map[string]Cluster{"local": app}).Sweep(t.Context(), "local")
 
 	require.EqualError(t, err, `1 of 1 deliberations: 1 of 1 turns of "deleted" not seen to stop`)
 }
 
-func TestLeftovers_OfARunnerThatHangsHoldUpNoOthers(t *testing.T) {
+func TestSweep_OfARunnerThatHangsHoldUpNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := &fakeHolder{hangs: "d-000"}
+		app := &fakeCluster{hangs: "d-000"}
 		for i := range 40 {
 			app.held = append(app.held, heldTurn(fmt.Sprintf("d-%03d", i), "t", domain.RayRunning, old))
 		}
 		start := time.Now()
 
-		err := sweeper(&fakeRuns{}, map[string]holder{"local": app}).sweep(t.Context(), "local")
+		err := sweeper(&fakeRuns{}, map[string]Cluster{"local": app}).Sweep(t.Context(), "local")
 
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Len(t, app.stopped, 39)
-		require.Less(t, time.Since(start), leftoverWithin+time.Second)
+		require.Less(t, time.Since(start), within+time.Second)
 	})
 }
 
-func TestLeftovers_AreManyAndTemporalIsSpared(t *testing.T) {
+func TestSweep_AreManyAndTemporalIsSpared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, temporal := &fakeHolder{}, &fakeRuns{}
+		app, temporal := &fakeCluster{}, &fakeRuns{}
 		for i := range 1000 {
 			app.held = append(app.held, heldTurn(fmt.Sprintf("d-%03d", i), "t", domain.RayRunning, old))
 		}
 		start := time.Now()
 
-		require.NoError(t, sweeper(temporal, map[string]holder{"local": app}).sweep(t.Context(), "local"))
+		require.NoError(t, sweeper(temporal, map[string]Cluster{"local": app}).Sweep(t.Context(), "local"))
 
 		require.Len(t, app.stopped, 1000)
 		require.Less(t, time.Since(start), time.Minute)
-		for i, at := range temporal.asked[leftoversPace:] {
+		for i, at := range temporal.asked[perSecond:] {
 			require.GreaterOrEqual(t, at.Sub(temporal.asked[i]), time.Second)
 		}
 	})
 }
 
-func TestLeftovers_LooksAtOnceAndEveryFewMinutesAtEveryCluster(t *testing.T) {
+func TestSweep_LooksAtOnceAndEveryFewMinutesAtEveryCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		away, there := &fakeHolder{away: errors.New("connection refused")}, &fakeHolder{}
+		away, there := &fakeCluster{away: errors.New("connection refused")}, &fakeCluster{}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 
-		sweeper(&fakeRuns{}, map[string]holder{"a": away, "b": there}).watch(ctx)
+		sweeper(&fakeRuns{}, map[string]Cluster{"a": away, "b": there}).Watch(ctx)
 
 		require.Equal(t, []int{4, 4}, []int{away.looks, there.looks})
 	})

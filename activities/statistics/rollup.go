@@ -1,4 +1,4 @@
-package activities
+package statistics
 
 import (
 	"context"
@@ -22,28 +22,28 @@ import (
 )
 
 const (
-	// reread is how late visibility may learn of a run's end.
+	// reread is how late visibility may list a run's end.
 	reread = 5 * time.Minute
-	// seenMost bounds what a payload carries of the runs that were seen: beyond, less is read again.
+	// seenMost bounds how many runs a payload remembers. Where more end, a count reads less again.
 	seenMost = 90_000
 	// The histogram of execution times: 1 ms to 60 days, each within 1 %, in 3 KB at most.
 	longest   = int64(60 * 24 * time.Hour / time.Millisecond)
 	precision = 2
 )
 
-// rolling is a roll-up while runs are added.
+// rolling is a roll-up while a count adds runs to it.
 type rolling struct {
-	sum    contract.RollUp
-	floor  time.Time // what ended before is out of sight
-	keep   time.Time // what ended from here on will be read again
-	seen   map[uint64]time.Time
-	before map[uint64]struct{} // of the page before: a list that changes may repeat runs
-	times  *hdrhistogram.Histogram
+	sum        contract.RollUp
+	readFrom   time.Time            // earlier counts have counted the runs that ended before
+	rereadFrom time.Time            // the next count reads the runs again that ended since
+	seen       map[uint64]time.Time // when they ended, by hash
+	lastPage   map[uint64]struct{}  // a list that changes while it is read may repeat runs
+	times      *hdrhistogram.Histogram
 }
 
 func newRolling(from contract.RollUp, now time.Time) (*rolling, error) {
 	r := &rolling{
-		sum: from, floor: from.RereadFrom, seen: map[uint64]time.Time{},
+		sum: from, readFrom: from.RereadFrom, seen: map[uint64]time.Time{},
 		times: hdrhistogram.New(1, longest, precision),
 	}
 	if from.Histogram != "" {
@@ -61,20 +61,20 @@ func newRolling(from contract.RollUp, now time.Time) (*rolling, error) {
 	if now.After(r.sum.Watermark) {
 		r.sum.Watermark = now
 	}
-	r.keep = r.sum.Watermark.Add(-reread).Truncate(contract.SeenWithin)
-	if r.keep.Before(r.floor) {
-		r.keep = r.floor
+	r.rereadFrom = r.sum.Watermark.Add(-reread).Truncate(contract.SeenWithin)
+	if r.rereadFrom.Before(r.readFrom) {
+		r.rereadFrom = r.readFrom
 	}
-	r.sum.RereadFrom, r.sum.Seen = r.keep, nil
+	r.sum.RereadFrom, r.sum.Seen = r.rereadFrom, nil
 	return r, nil
 }
 
-// query has no upper end: what ends while the list is read is taken too. Without IS NOT NULL a server on
-// SQL lists what runs too, as if it ended at the end of all days.
+// query has no upper bound: runs that end while the list is read count too. Without IS NOT NULL a server on SQL
+// also lists open runs, as if they ended in the far future.
 func (r *rolling) query() string {
 	query := deliberations + "CloseTime IS NOT NULL"
-	if !r.floor.IsZero() {
-		query += " AND CloseTime >= '" + r.floor.UTC().Format(time.RFC3339Nano) + "'"
+	if !r.readFrom.IsZero() {
+		query += " AND CloseTime >= '" + r.readFrom.UTC().Format(time.RFC3339Nano) + "'"
 	}
 	return query
 }
@@ -89,29 +89,29 @@ func (r *rolling) has(run *workflowpb.WorkflowExecutionInfo) bool {
 	return known
 }
 
-// roll adds a page of runs that have ended.
-func (s set) roll(ctx context.Context, into *rolling, page []*workflowpb.WorkflowExecutionInfo) error {
+// addPage adds a page of runs that have ended.
+func (c Counter) addPage(ctx context.Context, into *rolling, page []*workflowpb.WorkflowExecutionInfo) error {
 	here := make(map[uint64]struct{}, len(page))
 	for _, run := range page {
 		hash := hashOf(run)
-		_, repeated := into.before[hash]
+		_, repeated := into.lastPage[hash]
 		_, twice := here[hash]
 		here[hash] = struct{}{}
-		if !ended(run) || repeated || twice || into.has(run) || run.GetCloseTime().AsTime().Before(into.floor) {
+		if !ended(run) || repeated || twice || into.has(run) || run.GetCloseTime().AsTime().Before(into.readFrom) {
 			continue
 		}
-		reset, err := s.reset(ctx, run)
+		reset, err := c.reset(ctx, run)
 		if err != nil {
 			return err
 		}
-		if !reset { // it goes on in another run, which counts
+		if !reset { // a reset run goes on in another one, which counts
 			into.add(run)
 		}
-		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.keep) {
+		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.rereadFrom) {
 			into.seen[hash] = closed.Truncate(contract.SeenWithin)
 		}
 	}
-	into.before = here
+	into.lastPage = here
 	return nil
 }
 
@@ -121,21 +121,21 @@ func ended(run *workflowpb.WorkflowExecutionInfo) bool {
 		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
 		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		return true
-	default: // it runs, is paused, or was continued
+	default: // running, paused, or continued as new
 		return false
 	}
 }
 
-// reset tells whether a run was terminated because it was reset. Visibility doesn't say; its last event does.
-func (s set) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (bool, error) {
+// reset reports whether a run was terminated because it was reset. Visibility doesn't say; its last event does.
+func (c Counter) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (bool, error) {
 	if run.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
 		return false, nil
 	}
 	activity.RecordHeartbeat(ctx, "terminated")
-	outside, _, err := runs.ReadOutsideEnd(ctx, s.Temporal, workflow.Execution{
+	outside, _, err := runs.ReadOutsideEnd(ctx, c.temporal, workflow.Execution{
 		ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 	})
-	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // since it was listed; nobody can tell any more
+	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // after it was listed: its reason is lost
 		return false, nil
 	}
 	return outside.Reset, err
@@ -145,10 +145,10 @@ func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {
 	switch run.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
 		r.sum.Completed++
-		// Two hosts' clocks: one run that ended before it began must not end the count.
+		// The times come from the clocks of two hosts: the end may be before the start.
 		took := max(0, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
 		r.sum.ExecutionUS += took.Microseconds()
-		_ = r.times.RecordValue(min(took.Milliseconds(), longest)) // within its range by then
+		_ = r.times.RecordValue(min(took.Milliseconds(), longest)) // in range, so there is no error
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
 		r.sum.Failed++
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
@@ -161,7 +161,7 @@ func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {
 	}
 }
 
-// state is what the next count goes on from.
+// state returns what the next count goes on from.
 func (r *rolling) state() (contract.RollUp, error) {
 	state := r.sum
 	histogram, err := r.times.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
@@ -171,7 +171,7 @@ func (r *rolling) state() (contract.RollUp, error) {
 	state.Histogram = string(histogram)
 	byTime := map[time.Time][]uint64{}
 	for hash, since := range r.seen {
-		if since = since.UTC(); !since.Before(r.keep) {
+		if since = since.UTC(); !since.Before(r.rereadFrom) {
 			byTime[since] = append(byTime[since], hash)
 		}
 	}
@@ -188,7 +188,7 @@ func (r *rolling) state() (contract.RollUp, error) {
 	return state, nil
 }
 
-// forgetBeyond reads less again where more runs end in five minutes than a payload has room for.
+// forgetBeyond forgets the oldest runs beyond most, and moves RereadFrom past them.
 func forgetBeyond(state *contract.RollUp, most int) {
 	known := 0
 	for _, runs := range state.Seen {
@@ -196,7 +196,7 @@ func forgetBeyond(state *contract.RollUp, most int) {
 	}
 	for known > most {
 		next := state.Seen[0].Since.Add(contract.SeenWithin)
-		if next.After(state.Watermark) { // what ends now must be known in any case
+		if next.After(state.Watermark) { // the runs that end now must be remembered
 			return
 		}
 		known -= len(state.Seen[0].Hashes) / 8
@@ -210,7 +210,7 @@ func (r *rolling) figures() *domain.ExecutionFigures {
 		figures.AverageMS = float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed)
 		count := r.times.TotalCount()
 		for _, share := range []float64{0.5, 0.95} {
-			rank := domain.NearestRank(share, int(count)) // the histogram's own may be the one below
+			rank := domain.NearestRank(share, int(count)) // the histogram may choose the rank below
 			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * float64(rank) / float64(count)))
 		}
 	}

@@ -1,4 +1,4 @@
-package activities
+package statistics
 
 import (
 	"context"
@@ -8,8 +8,10 @@ import (
 	"time"
 
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
@@ -17,24 +19,39 @@ import (
 
 const (
 	mostActive = 500       // running jobs that are listed; all are counted
-	spare      = 500       // more of them are read, since some end while the others are listed
-	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 each. A query's answer shows one twice
+	spare      = 500       // more jobs are read, since some end while the others are listed
+	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 bytes each, and an answer shows one twice
 )
 
-const deliberations = "WorkflowType='" + contract.DeliberationName + "' AND "
+// Temporal is what counting needs of a Temporal client.
+type Temporal interface {
+	contract.History
+	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
 
-// countDeliberations reads visibility: what runs first, then what has ended, so that a run which ends in
-// between is in the second list and is taken out of the first. A run is never in neither.
-func (s set) countDeliberations(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
+// Counter counts the deliberations of a namespace.
+type Counter struct {
+	temporal Temporal
+	pace     *rate.Limiter // of pages read from visibility
+}
+
+// NewCounter returns a counter with a pace of its own.
+func NewCounter(temporal Temporal) Counter {
+	return Counter{temporal: temporal, pace: rate.NewLimiter(pagesPerSecond, pagesPerSecond)}
+}
+
+// Count is the activity CountDeliberations. It lists what runs first and what has ended second: a run that ends in
+// between is in the second list and is taken out of the first, so no run is missing from both.
+func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
 	var none contract.CountResult
-	asOf := activity.GetInfo(ctx).StartedTime.UTC() // the server's clock, as that of a run's end
+	asOf := activity.GetInfo(ctx).StartedTime.UTC() // by the server's clock, as the ends of runs are
 	roll, err := newRolling(in.RollUp, asOf)
 	if err != nil {
 		return none, err
 	}
 	open := running{runs: map[uint64]struct{}{}}
-	// Not by status: a paused run is one that goes on, and servers that know no pause refuse the word.
-	err = s.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
+	// Not by status: a paused run is open too, and servers that know no pause refuse the word.
+	err = c.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
 		for _, run := range page {
 			if !roll.has(run) {
 				open.add(run)
@@ -45,13 +62,13 @@ func (s set) countDeliberations(ctx context.Context, in contract.CountInput) (co
 	if err != nil {
 		return none, err
 	}
-	err = s.list(ctx, "ended", roll.query(), func(page []*workflowpb.WorkflowExecutionInfo) error {
+	err = c.list(ctx, "ended", roll.query(), func(page []*workflowpb.WorkflowExecutionInfo) error {
 		for _, run := range page {
 			if ended(run) {
 				delete(open.runs, hashOf(run))
 			}
 		}
-		return s.roll(ctx, roll, page)
+		return c.addPage(ctx, roll, page)
 	})
 	if err != nil {
 		return none, err
@@ -59,12 +76,12 @@ func (s set) countDeliberations(ctx context.Context, in contract.CountInput) (co
 	return roll.result(open, asOf)
 }
 
-// running is what runs: all of it by hash, and the newest to be listed.
+// running holds the open runs: all by hash, and the newest as jobs.
 type running struct {
-	runs map[uint64]struct{}
-	jobs []contract.ActiveJob
-	hash []uint64 // of the jobs
-	size int
+	runs   map[uint64]struct{}
+	jobs   []contract.ActiveJob
+	hashes []uint64 // of the jobs
+	size   int      // of the jobs in JSON
 }
 
 func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
@@ -78,22 +95,20 @@ func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
 	}
 	job := activeJob(run)
 	if size := encodedSize(job); r.size+size <= 2*jobsBytes {
-		r.jobs, r.hash, r.size = append(r.jobs, job), append(r.hash, hash), r.size+size
+		r.jobs, r.hashes, r.size = append(r.jobs, job), append(r.hashes, hash), r.size+size
 	}
 }
 
-// newest are those that still run, as many as a payload holds.
+// newest returns the jobs that still run, as many as a payload holds.
 func (r *running) newest() []contract.ActiveJob {
 	newest, size := []contract.ActiveJob{}, 0
 	for i, job := range r.jobs {
-		_, runs := r.runs[r.hash[i]]
+		if _, runs := r.runs[r.hashes[i]]; !runs {
+			continue
+		}
 		size += encodedSize(job)
 		if size > jobsBytes || len(newest) == mostActive {
 			break
-		}
-		if !runs {
-			size -= encodedSize(job)
-			continue
 		}
 		newest = append(newest, job)
 	}
@@ -102,7 +117,7 @@ func (r *running) newest() []contract.ActiveJob {
 
 func encodedSize(job contract.ActiveJob) int {
 	encoded, err := json.Marshal(job)
-	if err != nil { // a time that JSON has no form for
+	if err != nil { // JSON has no form for its time
 		return jobsBytes
 	}
 	return len(encoded) + 1

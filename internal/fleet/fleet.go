@@ -1,0 +1,75 @@
+package fleet
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/periodic"
+)
+
+const (
+	// everyUp is how often a cluster that answers is asked.
+	everyUp = 5 * time.Second
+	// everyDown is how often a cluster that does not answer is asked.
+	everyDown = time.Second
+	// firstWithin bounds the first look: a worker waits for it when it starts.
+	firstWithin = 2 * time.Second
+)
+
+// Fleet holds a worker's Ray clusters in order of preference.
+type Fleet []*Member
+
+// Look asks all clusters once and waits for their answers, but not for long.
+func (f Fleet) Look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstWithin)
+	defer cancel()
+	f.each(func(m *Member) { m.look(ctx) })
+}
+
+// Watch keeps asking the clusters until the context ends.
+func (f Fleet) Watch(ctx context.Context) {
+	f.each(func(m *Member) { periodic.Every(ctx, everyDown, m.lookWhenDue) })
+}
+
+// each does something to all members at the same time: a cluster that hangs delays no other.
+func (f Fleet) each(do func(*Member)) {
+	var running sync.WaitGroup
+	for _, member := range f {
+		running.Go(func() { do(member) })
+	}
+	running.Wait()
+}
+
+// States returns what a deliberation is placed by. It does no I/O: workflow tasks call it.
+func (f Fleet) States() []domain.ClusterState {
+	states := make([]domain.ClusterState, 0, len(f))
+	for _, member := range f {
+		states = append(states, member.state())
+	}
+	return states
+}
+
+// Views returns the clusters in order of preference.
+func (f Fleet) Views() []View {
+	views := make([]View, 0, len(f))
+	for _, member := range f {
+		views = append(views, member.view())
+	}
+	return views
+}
+
+// LogBreaker returns a function that logs the changes of a cluster's breaker.
+func LogBreaker(log *slog.Logger, cluster string) func(from, to ray.BreakerState, why string) {
+	return func(from, to ray.BreakerState, why string) {
+		switch {
+		case from == ray.BreakerClosed: // later probes that fail are no news
+			log.Warn("ray cluster does not answer; it is asked by one probe at a time", "cluster", cluster, "cause", why)
+		case to == ray.BreakerClosed:
+			log.Info("ray cluster answers again", "cluster", cluster)
+		}
+	}
+}

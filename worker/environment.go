@@ -1,0 +1,27 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fleet"
+)
+
+// environment is what the Opening of every deliberation records.
+type environment struct {
+	settings domain.Settings
+	fleet    fleet.Fleet
+	settling []string // search attributes that were just registered
+	settled  time.Time
+}
+
+// Settings does no I/O: workflow tasks call it.
+func (e environment) Settings() domain.Settings {
+	settings := e.settings
+	settings.Clusters = e.fleet.States()
+	if time.Now().After(e.settled) {
+		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
+	}
+	return settings
+}
