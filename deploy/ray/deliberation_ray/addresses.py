@@ -2,16 +2,32 @@
 
 import ipaddress
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
+
+from deliberation_ray.model_url import origin
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Cloud metadata that is not link-local. Whoever reaches these can take the machine's credentials.
-_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            "100.100.100.200",  # Alibaba Cloud
+            "168.63.129.16",  # Azure
+            "192.0.0.192",  # Oracle Cloud
+            "fd00:ec2::254",  # AWS
+            "fd00:ec2::23",  # AWS, for pods
+            "fd20:ce::254",  # Google Cloud
+        ),
+    )
+)
+# IPv6 networks whose last 32 bits are the IPv4 address that they lead to.
+_IPV4_WITHIN = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+# NAT64 of a site's own: only the site knows which bits are the IPv4 address.
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
 
-class AddressRefused(Exception):  # noqa: N818 — raised inside the transport, told to the caller as UrlNotAllowed
+class AddressRefused(Exception):  # noqa: N818 — becomes the failure UrlNotAllowed
     """A host that must not be called."""
 
 
@@ -23,7 +39,7 @@ def _unwrapped(address: Address) -> Address:
         return address.ipv4_mapped
     if address.sixtofour:
         return address.sixtofour
-    if address in _NAT64:
+    if int(address) > 1 and any(address in network for network in _IPV4_WITHIN):  # :: and ::1 are what they are
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
@@ -31,23 +47,17 @@ def _unwrapped(address: Address) -> Address:
 def check_address(text: str) -> None:
     """Refuses link-local and metadata addresses; no setting permits them."""
     address = _unwrapped(ipaddress.ip_address(text))
-    if address.is_link_local or address in _METADATA:
+    if address.is_link_local or address in _METADATA or address in _LOCAL_NAT64:
         raise AddressRefused(f"address {address} is link-local or cloud metadata")
 
 
 def is_address(host: str) -> bool:
-    """Whether it needs no resolving."""
+    """Whether the host needs no resolving."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return False
     return True
-
-
-def host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def matches(pattern: str, host: str, port: int) -> bool:
@@ -58,9 +68,18 @@ def matches(pattern: str, host: str, port: int) -> bool:
     return fnmatchcase(written, literal) or fnmatchcase(f"{written}:{port}", literal)
 
 
+def has_key(pattern: str, scheme: str, host: str, port: int) -> bool:
+    """Whether the key of `[scheme://]host[:port]` may be sent there: over https, unless http is written."""
+    wanted_scheme, _, rest = pattern.rpartition("://")
+    wanted_scheme = wanted_scheme or "https"
+    if ":" not in rest.rpartition("]")[2]:
+        rest += ":443" if wanted_scheme == "https" else ":80"
+    return scheme == wanted_scheme and matches(rest, host, port)
+
+
 def check_url(url: str, allow: tuple[str, ...]) -> None:
     """What can be said before resolving: the allow-list, and addresses written as literals."""
-    host, port = host_and_port(url)
+    _, host, port = origin(url)
     if allow and not any(matches(pattern, host, port) for pattern in allow):
         raise AddressRefused(f"{host}:{port} is not in DELIBERATION_VLLM_ALLOW")
     if is_address(host):

@@ -1,12 +1,14 @@
-"""Model endpoints: how many calls each takes at once from this runner, who is next, and when none may be made."""
+"""Model endpoints: how many calls each takes at a time from this runner, who is next, and when none may be made."""
 
 import asyncio
-import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from deliberation_ray.addresses import host_and_port
+from deliberation_ray.failures import Overloaded
+from deliberation_ray.model_url import origin
 from deliberation_ray.pacing import Pacing
 from deliberation_ray.refusal import full
 
@@ -14,15 +16,40 @@ Key = tuple[str, str, int, str]
 # Whose turn it is: an owner's deliberation.
 Party = tuple[str, str]
 
-# A server may ask for more; it is then asked again after this time all the same.
-LONGEST_PAUSE_SECONDS = 60.0
-# A server that says "at once" would be asked in a loop.
-_SHORTEST_PAUSE_SECONDS = 0.5
+# Between two calls of a server that puts them off and names no time.
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# A server that says "immediately" would be asked in a loop.
+SHORTEST_PAUSE_SECONDS = 0.5
+# A server may name a later time; one call then asks after this time all the same.
+LONGEST_PAUSE_SECONDS = 600.0
 _MODEL_CHARACTERS = 100
 
 
 def key_of(vllm_url: str, model: str) -> Key:
-    return urlsplit(vllm_url).scheme, *host_and_port(vllm_url), model
+    return *origin(vllm_url), model
+
+
+def rfc3339(moment: datetime | None = None) -> str:
+    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Overload:
+    """A server puts calls off: what it said last, and when it is asked again."""
+
+    words: str
+    status: int
+    since: datetime
+    next_try: datetime
+    pauses: int
+
+    def view(self, model: str) -> dict[str, Any]:
+        return {
+            "reason": f"model {model[:_MODEL_CHARACTERS]} puts calls off: {self.words}",
+            "status": self.status,
+            "since": rfc3339(self.since),
+            "next_try": rfc3339(self.next_try),
+        }
 
 
 class Place:
@@ -34,51 +61,69 @@ class Place:
         self._endpoint = endpoint
         self._left = False
 
+    @property
+    def overload(self) -> Overload | None:
+        """What this place waits for, if its server puts calls off."""
+        return self._endpoint.overload if self._endpoint.holds_back(self) else None
+
+    def waiting(self) -> dict[str, Any] | None:
+        overload = self.overload
+        return overload.view(self._endpoint.model) if overload else None
+
     async def taken(self) -> None:
         """Returns when the turn may call the model."""
         while True:
             await self.opened.wait()
             await self._endpoint.pacing.take()
-            if not self._endpoint.paused:
+            if self.opened.is_set() and self._endpoint.lets_call(self):
                 return
-            self._endpoint.put_back(self)
+            if self.opened.is_set():
+                self._endpoint.put_back(self)
 
-    def refused(self, seconds: float) -> None:
-        """The server took no call and named a time: nobody calls until then, and this turn is next of its party."""
-        self._endpoint.pause(seconds)
-        self._endpoint.put_back(self)
+    def put_off(self, answer: Overloaded) -> None:
+        """The server takes no call now: nobody calls until its time, and this turn is the next of its party."""
+        self._endpoint.put_off(self, answer)
 
-    def pause(self, seconds: float) -> None:
-        self._endpoint.pause(seconds)
+    def answered(self) -> None:
+        """The server took the call, or failed it: in any case it no longer puts calls off."""
+        self._endpoint.answered(self)
 
     def leave(self) -> None:
-        """Whatever became of the turn. Repeated, it changes nothing."""
+        """Called when the turn has ended, in whatever way. Repeated, it changes nothing."""
         if not self._left:
             self._left = True
             self._endpoint.leave(self)
 
 
 class Endpoint:
-    """Parties are served in turn, each from its own line, so that a large council doesn't starve a small one."""
+    """Parties are served in turn, each from its own line, so that a large council doesn't starve a small one.
 
-    def __init__(self, limit: int, pacing: Pacing, idle: Callable[[], None]) -> None:
+    While the server puts calls off, one place at a time is opened to ask for all.
+    """
+
+    def __init__(self, model: str, limit: int, pacing: Pacing, idle: Callable[[], None]) -> None:
+        self.model = model
         self.open = 0
         self.waiting = 0
         self.pacing = pacing
+        self.overload: Overload | None = None
         self._limit = limit
-        # How many may be open; less than the limit for a while after the server refused a call.
+        # How many may be open; less than the limit for a while after the server put a call off.
         self._width = limit
         self._lines: OrderedDict[Party, deque[Place]] = OrderedDict()
         self._idle = idle
         self._resumes = 0.0
-        self._resuming: asyncio.TimerHandle | None = None
-
-    @property
-    def paused(self) -> bool:
-        return self._resuming is not None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asking: Place | None = None
 
     def pause_left(self) -> float:
-        return max(0.0, self._resumes - asyncio.get_running_loop().time()) if self.paused else 0.0
+        return max(0.0, self._resumes - asyncio.get_running_loop().time()) if self._timer else 0.0
+
+    def holds_back(self, place: Place) -> bool:
+        return self.overload is not None and (place is self._asking or not place.opened.is_set())
+
+    def lets_call(self, place: Place) -> bool:
+        return self.overload is None or place is self._asking
 
     def enter(self, party: Party) -> Place:
         place = Place(self, party)
@@ -94,7 +139,46 @@ class Endpoint:
         self.waiting += 1
         self._advance()
 
+    def put_off(self, place: Place, answer: Overloaded) -> None:
+        first, asked = self.overload is None, place is self._asking
+        if first:
+            self._width = max(1, self.open // 2)
+        if asked:
+            self._asking = None
+        # Calls that were under way say nothing about a later time, unless they name one.
+        if first or asked or answer.seconds is not None:
+            self._pause(answer, self.overload.pauses + asked if self.overload else 0)
+        self.put_back(place)
+
+    def _pause(self, answer: Overloaded, pauses: int) -> None:
+        seconds = answer.seconds
+        if seconds is None:
+            seconds = PAUSES_SECONDS[min(pauses, len(PAUSES_SECONDS) - 1)]
+        seconds = min(max(seconds, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if loop.time() + seconds <= self._resumes:
+                return
+            self._timer.cancel()
+        self._resumes = loop.time() + seconds
+        self._timer = loop.call_at(self._resumes, self._resume)
+        now = datetime.now(UTC)
+        since = self.overload.since if self.overload else now
+        self.overload = Overload(answer.message, answer.status, since, now + timedelta(seconds=seconds), pauses)
+
+    def _resume(self) -> None:
+        self._timer = None
+        self._advance()
+        self._end_when_idle()
+
+    def answered(self, place: Place) -> None:
+        if place is self._asking:
+            self._asking = self.overload = None
+            self._advance()
+
     def leave(self, place: Place) -> None:
+        if place is self._asking:
+            self._asking = None
         if place.opened.is_set():
             self.open -= 1
             self._width = min(self._limit, self._width + 1)
@@ -107,45 +191,30 @@ class Endpoint:
         self._advance()
         self._end_when_idle()
 
-    def pause(self, seconds: float) -> None:
-        """The first refusal halves what is open; each call that ends widens it again by one."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + min(max(seconds, _SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-        if not self.paused:
-            self._width = max(1, self.open // 2)
-        elif until <= self._resumes:
-            return
-        else:
-            self._cancel_resuming()
-        self._resumes = until
-        self._resuming = loop.call_at(until, self._resume)
-
-    def _cancel_resuming(self) -> None:
-        if self._resuming is not None:
-            self._resuming.cancel()
-
-    def _resume(self) -> None:
-        self._resuming = None
-        self._advance()
-        self._end_when_idle()
-
     def _advance(self) -> None:
-        while self._lines and not self.paused and self.open < self._width:
+        while self._lines and self._has_room():
             party, line = self._lines.popitem(last=False)
             place = line.popleft()
             if line:
-                self._lines[party] = line  # behind all others
+                self._lines[party] = line  # after all others
             self.waiting -= 1
             self.open += 1
+            if self.overload is not None:
+                self._asking = place
             place.opened.set()
 
+    def _has_room(self) -> bool:
+        if self.overload is not None:
+            return self._timer is None and self._asking is None
+        return self.open < self._width
+
     def _end_when_idle(self) -> None:
-        if not self.open and not self.waiting and not self.paused:
+        if not self.open and not self.waiting and self._timer is None:
             self._idle()
 
 
 class Endpoints:
-    """Knows nothing of Ray. An endpoint is there as long as a turn has a place at it, or it pauses."""
+    """Knows nothing of Ray. An endpoint exists as long as a turn has a place at it, or its server puts calls off."""
 
     def __init__(self, concurrency: int, waiting: int) -> None:
         self._concurrency = concurrency
@@ -158,7 +227,7 @@ class Endpoints:
 
     def enter(self, key: Key, party: Party) -> Place:
         if key not in self._endpoints:
-            self._endpoints[key] = Endpoint(self._concurrency, self._pacing, lambda: self._drop(key))
+            self._endpoints[key] = Endpoint(key[-1], self._concurrency, self._pacing, lambda: self._drop(key))
         return self._endpoints[key].enter(party)
 
     def _drop(self, key: Key) -> None:
@@ -167,24 +236,22 @@ class Endpoints:
     def admit(self, keys: Iterable[Key]) -> None:
         """Raises full where new work would wait for long.
 
-        However many turns a submission has, it is taken while no more than the bound wait: measured against what is
-        left, a large council would be passed by small ones for ever.
+        A submission is taken, however many turns it has, while no more than the bound wait. If its own turns counted,
+        small councils would pass a large one for ever.
         """
         for key in keys:
             endpoint = self._endpoints.get(key)
-            if endpoint is None:
+            if endpoint is None or endpoint.waiting <= self._most_waiting:
                 continue
-            model = key[-1][:_MODEL_CHARACTERS]
-            if pause := endpoint.pause_left():
-                message = f"the server of model {model} wants no call for {pause:.0f} s"
-                raise full(message, "paused", retry_after=math.ceil(pause))
-            if endpoint.waiting > self._most_waiting:
-                raise full(f"{endpoint.waiting} turns wait for model {model}", "waiting")
+            message = f"{endpoint.waiting} turns wait for model {key[-1][:_MODEL_CHARACTERS]}"
+            if endpoint.overload:
+                raise full(f"{message}, which puts calls off: {endpoint.overload.words}", "paused")
+            raise full(message, "waiting")
 
-    def pause_left(self, key: Key) -> float:
+    def overload(self, key: Key) -> Overload | None:
         endpoint = self._endpoints.get(key)
-        return endpoint.pause_left() if endpoint else 0.0
+        return endpoint.overload if endpoint else None
 
     def waiting(self, paused: bool) -> int:
-        """Turns that wait for the end of a pause, or for a call to end."""
-        return sum(each.waiting for each in self._endpoints.values() if each.paused == paused)
+        """Turns that wait for a server that puts calls off, or for a call to end."""
+        return sum(each.waiting for each in self._endpoints.values() if (each.overload is not None) == paused)

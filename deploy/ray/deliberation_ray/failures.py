@@ -1,101 +1,127 @@
 """Why a turn failed: the closed set of types that callers decide by."""
 
-import math
 import re
-import time
-from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 
-import httpx2
-import openai
+import aiohttp
 
-from deliberation_ray import foreign
+from deliberation_ray import untrusted
 from deliberation_ray.addresses import AddressRefused
-from deliberation_ray.transport import ResponseTooLarge
+from deliberation_ray.retry_time import named_seconds
+from deliberation_ray.server_error import ServerError
+from deliberation_ray.sse import Malformed, TooLarge
 
 _MESSAGE_CHARACTERS = 1000
-_CONTEXT = re.compile(r"context[ _](length|window|size)|max_model_len|maximum context", re.IGNORECASE)
-_STATUS = re.compile(r"[1-9][0-9]{2}")
-_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 RETRYABLE = frozenset({"ModelUnavailable", "Truncated", "ModelTimeout"})
+
+_LATER_STATUS = frozenset({429, 503, 529})
+_BROKEN_STATUS = frozenset({408, 409, 425})
+_CONTEXT_STATUS = frozenset({None, 400, 413, 422, 500})
+_CONTEXT = re.compile(
+    r"context[ _-]?(length|window|size|limit)|maximum context|max_model_len|\bn_ctx\b|string_above_max_length"
+    r"|max_new_tokens`?'?\"? must be|reduce (the|your) (length|prompt|input)"
+    r"|(prompt|input|inputs|message|messages)\b[^.]{0,40}\b(too (long|many tokens)|longer than|exceeds?)\b"
+    r"|too many (input |prompt )?tokens"
+    r"|token count[^.]{0,40}exceeds?",
+    re.IGNORECASE,
+)
+_QUOTA = re.compile(
+    r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ]hard[_ ]limit|credit balance is too low"
+    r"|no credits? left|payment required",
+    re.IGNORECASE,
+)
+# Google says this of limits per minute too, and then names a time.
+_PERHAPS_QUOTA = re.compile(
+    r"check your plan and billing|quota[_ ]exceeded|exceeded your (current )?quota", re.IGNORECASE
+)
+_LOADING = re.compile(
+    r"being (loaded|started|pulled|downloaded|deployed|initiali[sz]ed|warmed up)"
+    r"|\b(loading|starting up|warming up|initiali[sz]ing|downloading|cold start)",
+    re.IGNORECASE,
+)
+_LOADING_FAILED = re.compile(r"\b(error|fail(ed|ure)?|unable|cannot|could not|couldn't)\b", re.IGNORECASE)
+# Codes of errors that name no status, within a stream for example.
+_LATER_CODE = re.compile(r"overloaded|rate[_ ]?limit", re.IGNORECASE)
+_REJECTED_CODE = re.compile(
+    r"invalid[_ ]?(request|api|argument)|bad ?request|not ?_?found|authentication|permission|unauthori[sz]ed",
+    re.IGNORECASE,
+)
+# The model wrote JSON that the server checked and refused; another sample may be good.
+_BAD_SAMPLE = "json_validate_failed"
 
 
 class Failure(Exception):  # noqa: N818 — an outcome of a turn, not a defect
-    """`retry_after` is the time in seconds that a server named which took no call."""
-
-    def __init__(self, kind: str, message: str, text: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = foreign.text(message, _MESSAGE_CHARACTERS)
-        self.text = text
-        self.retry_after = retry_after
+        self.message = untrusted.text(message, _MESSAGE_CHARACTERS)
 
     @property
     def retryable(self) -> bool:
         return self.kind in RETRYABLE
 
 
-def text_of(error: openai.APIError) -> str:
-    """The server's own words; some put them in a body that the client doesn't quote."""
-    return f"{error.message} {error.body if error.body is not None else ''}"
+class Overloaded(Failure):
+    """The server takes no call now. That is not a failed attempt: the turn waits. `seconds` is the time it named."""
+
+    def __init__(self, words: str, status: int | None, seconds: float | None) -> None:
+        super().__init__("ModelOverloaded", words)
+        self.status = status or 0
+        self.seconds = seconds
 
 
-def status_of(error: openai.APIError) -> int | None:
-    """The HTTP status; for an error that came as an event after a 200, the code that it names."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code
-    code = error.body.get("code") if isinstance(error.body, dict) else error.code
-    return int(code) if isinstance(code, int | str) and _STATUS.fullmatch(str(code)) else None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def failure_of(error: Exception) -> Failure:
-    """The type of whatever a model call raised."""
-    for cause in _causes(error):
-        if isinstance(cause, AddressRefused):
-            return Failure("UrlNotAllowed", str(cause))
-        if isinstance(cause, ResponseTooLarge):
-            return Failure("AnswerTooLarge", str(cause))
-    if isinstance(error, openai.APIConnectionError):
-        reason = error.__cause__ or error
-        return Failure("ModelUnavailable", f"cannot reach the model: {type(reason).__name__}: {reason}")
-    if isinstance(error, openai.APIError):
-        return _answered(error)
-    if isinstance(error, httpx2.HTTPError | OSError):
-        return Failure("ModelUnavailable", f"the connection broke: {type(error).__name__}: {error}")
+def failure_of(error: Exception, url: str) -> Failure:
+    """The failure of whatever a model call raised. It names the URL that was called, for people to compare."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, ServerError):
+        return _refusal(error, url)
+    if isinstance(error, AddressRefused):
+        return Failure("UrlNotAllowed", str(error))
+    if isinstance(error, TooLarge):
+        return Failure("AnswerTooLarge", str(error))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failure("ModelUnavailable", f"cannot reach {url}: {error.os_error.strerror or error.os_error}")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Failure("ModelUnavailable", f"the stream from {url} broke off")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return Failure("ModelUnavailable", f"the server closed the connection without an answer (called {url})")
+    if isinstance(error, Malformed):
+        return Failure("ModelUnavailable", str(error))
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Failure("ModelUnavailable", f"the connection to {url} broke: {type(error).__name__}: {error}")
     # The text of other exceptions may quote the answer; their type is enough.
     return Failure("ModelUnavailable", f"the answer is not the OpenAI protocol: {type(error).__name__}")
 
 
-def _answered(error: openai.APIError) -> Failure:
-    status, text = status_of(error), text_of(error)
-    if status is not None and (status < 400 or (status < 500 and status not in _TRANSIENT_STATUS)):
-        if status in (400, 413, 422) and _CONTEXT.search(text):
-            return Failure("ContextTooLong", error.message)
-        return Failure("ModelRejected", f"{status}: {error.message}")
-    message = f"{status or 'error in the stream'}: {error.message}"
-    return Failure("ModelUnavailable", message, retry_after=_retry_after(error))
+def _refusal(error: ServerError, url: str) -> Failure:
+    words, status = error.own_words(), error.status
+    message = f"{status or 'error in the stream'}: {error.words or 'without a word'}"
+    if status is not None:
+        message = f"{untrusted.text(message, _MESSAGE_CHARACTERS - len(url) - 20)} (called {url})"
+    seconds = named_seconds(error.headers, error.data)
+    if _says_later(error, words, seconds):
+        return Overloaded(message, status, seconds)
+    if status in _CONTEXT_STATUS and _CONTEXT.search(words):
+        return Failure("ContextTooLong", message)
+    if _BAD_SAMPLE in error.code:
+        return Failure("ModelUnavailable", message)
+    if _is_rejection(error, words):
+        return Failure("ModelRejected", message)
+    return Failure("ModelUnavailable", message)
 
 
-def _retry_after(error: openai.APIError) -> float | None:
-    """Seconds, of a number or a date; None when the server didn't name a time."""
-    if not isinstance(error, openai.APIStatusError) or error.status_code not in (429, 503):
-        return None
-    named = error.response.headers.get("retry-after", "")
-    try:
-        return _not_negative(float(named))
-    except ValueError:
-        pass
-    try:
-        return _not_negative(parsedate_to_datetime(named).timestamp() - time.time())
-    except ValueError:
-        return None
+def _says_later(error: ServerError, words: str, seconds: float | None) -> bool:
+    if error.status in (401, 402, 403) or _QUOTA.search(words):
+        return False
+    if error.status in _LATER_STATUS:
+        return seconds is not None or not _PERHAPS_QUOTA.search(words)
+    if error.status is None and _LATER_CODE.search(error.code):
+        return True
+    return _LOADING.search(words) is not None and _LOADING_FAILED.search(words) is None
 
 
-def _not_negative(seconds: float) -> float | None:
-    return None if math.isnan(seconds) else max(0.0, seconds)
+def _is_rejection(error: ServerError, words: str) -> bool:
+    status = error.status
+    if status is None:
+        return _REJECTED_CODE.search(error.code) is not None or _QUOTA.search(words) is not None
+    return status in _LATER_STATUS or (status < 500 and status not in _BROKEN_STATUS)

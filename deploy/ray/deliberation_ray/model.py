@@ -1,237 +1,320 @@
 """One call of a model over the OpenAI protocol."""
 
 import asyncio
-import ssl
-import time
+import json
+import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-import openai
-from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import ChoiceDelta
+import aiohttp
 from pydantic import SecretStr
 
-from deliberation_ray import foreign
-from deliberation_ray.addresses import AddressRefused, check_url, host_and_port, matches
-from deliberation_ray.failures import Failure, failure_of
-from deliberation_ray.formats import FormatMemory, refuses_format, with_format
-from deliberation_ray.transport import Names, open_client
+from deliberation_ray.addresses import AddressRefused, check_url, has_key
+from deliberation_ray.dialect import Dialect, DialectMemory
+from deliberation_ray.failures import Failure, Overloaded, failure_of
+from deliberation_ray.model_url import base_urls, chat_url, origin
+from deliberation_ray.progress import Progress
+from deliberation_ray.reply import ANSWER_BYTES, Answer, Reply
+from deliberation_ray.server_error import ServerError, error_in_body, error_in_data
+from deliberation_ray.sse import Done, Events, Lines, TooLarge
+from deliberation_ray.transport import Patience, Transport
 
-ANSWER_BYTES = 1024 * 1024
-_MODEL_CHARACTERS = 200
-_FINISH_REASON_CHARACTERS = 64
-# The usage comes right behind the finish reason, or never.
-_USAGE_SECONDS = 1.0
+__all__ = ["Answer", "Model", "ModelCall", "Patiences", "Progress"]
+
+# The longest answer permitted, with all of its characters escaped, and what is around it.
+EVENT_BYTES = 3 * ANSWER_BYTES + 64 * 1024
+# A token costs some 300 bytes and 3 lines of framing; the rest is for what keeps connections open.
+RAW_BYTES = 8 * 1024 * 1024
+_RAW_BYTES_PER_TOKEN = 1024
+_LINES = 20_000
+_LINES_PER_TOKEN = 16
+_MOST_TOKENS = 32_768
+# So many lines are read at a stretch; then other turns have the loop.
+_LINES_AT_A_STRETCH = 32
+# The usage comes right after the finish reason, or never.
+USAGE_SECONDS = 2.0
+# So long a server may take to end a stream after [DONE], so that its connection can be kept.
+_END_SECONDS = 0.25
+# Callers give a turn more time than they wait themselves: a safety net of this length.
+_CALLER_MARGIN_SECONDS = 60.0
+_LISTED_BYTES = 4 * 1024 * 1024
+_TRACEPARENT = re.compile(r"[0-9a-f-]{1,100}")
 
 
 @dataclass(frozen=True)
 class ModelCall:
+    """`seconds` is the time that its turn has left."""
+
     submission_id: str
     vllm_url: str
     model: str
     messages: list[dict[str, str]]
     parameters: dict[str, Any]
     traceparent: str = ""
-
-
-@dataclass
-class Progress:
-    """What a call has brought and cost so far; it outlives a call that is aborted."""
-
-    calls: int = 0
-    tokens: int = 0
-    characters: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    started: float = field(default_factory=time.monotonic)
-    first_token_ms: int = 0
-
-    def elapsed_ms(self) -> int:
-        return round((time.monotonic() - self.started) * 1000)
-
-    def usage(self) -> dict[str, int]:
-        """As billed by the server; for an answer that was cut, the tokens that were seen."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": max(self.completion_tokens, self.tokens),
-        }
+    seconds: float = 3600.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    text: str
-    finish_reason: str
-    model: str
-    response_format: str
+class Patiences:
+    """How long a server may be silent."""
 
+    silence_seconds: float = 60.0  # after the first token
+    first_token_share: float = 0.5  # before it: of the time that is left, since a busy server queues without a word
 
-def base_url(vllm_url: str) -> str:
-    trimmed = vllm_url.rstrip("/")
-    return trimmed if trimmed.endswith("/v1") else f"{trimmed}/v1"
+    def before_first_token(self, seconds_left: float) -> float:
+        callers = max(seconds_left - _CALLER_MARGIN_SECONDS, seconds_left / 2)
+        return callers * self.first_token_share
+
+    def after_first_token(self, seconds_left: float) -> float:
+        return min(self.silence_seconds, self.before_first_token(seconds_left))
 
 
 class Model:
     """Calls any endpoint; holds what all calls of a runner share."""
 
-    def __init__(self, allow: tuple[str, ...], keys: Mapping[str, SecretStr]) -> None:
+    def __init__(
+        self,
+        allow: tuple[str, ...],
+        keys: Mapping[str, SecretStr],
+        patiences: Patiences | None = None,
+        transport: Transport | None = None,
+    ) -> None:
         self._allow = allow
         self._keys = keys
-        self._formats = FormatMemory()
-        self._tls = ssl.create_default_context()
-        self._names = Names()
+        self._patiences = patiences or Patiences()
+        self._transport = transport or Transport()
+        self._dialects = DialectMemory()
+
+    async def close(self) -> None:
+        await self._transport.close()
 
     async def answer(self, call: ModelCall, progress: Progress) -> Answer:
         """Raises Failure. Cancelling it closes the connection, which aborts the generation in vLLM."""
-        try:
-            check_url(call.vllm_url, self._allow)
-        except AddressRefused as error:
-            raise Failure("UrlNotAllowed", str(error)) from error
-        answer: Answer | None = None
-        try:
-            async with open_client(self._tls, self._names) as http:
-                answer = await self._descend(self._client(call.vllm_url, http), call, progress)
-        except (Exception, asyncio.CancelledError):
-            if answer is None:  # what happens to a connection that is closing takes no answer back
-                raise
-        return answer
+        self._check(call.vllm_url)
+        endpoint = (call.vllm_url, call.model)
+        dialect = self._dialects.of(endpoint)
+        first_refusal: Failure | None = None
+        while True:
+            url = chat_url(base_urls(call.vllm_url)[dialect.other_base])
+            tokens_before = progress.tokens
+            progress.calls += 1
+            try:
+                answer = await self._ask(url, call, dialect, progress)
+            except Exception as error:
+                failure = failure_of(error, url)
+                untouched = progress.tokens == tokens_before
+                plainer = _plainer(error, failure, dialect, call) if untouched else None
+                if plainer is None:
+                    raise _final(failure, first_refusal, dialect, untouched, progress) from error
+                first_refusal = first_refusal or failure
+                dialect = plainer
+            else:
+                self._dialects.worked(endpoint, dialect)
+                return answer
 
     async def listed(self, vllm_url: str) -> list[str]:
         """The names of the server's models."""
-        check_url(vllm_url, self._allow)
-        async with open_client(self._tls, self._names) as http:
-            answer: Any = await self._client(vllm_url, http).get("/models", cast_to=object)
-        return [str(card["id"]) for card in answer["data"]]
-
-    def _client(self, vllm_url: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
-        return AsyncOpenAI(base_url=base_url(vllm_url), api_key=self._key(vllm_url), max_retries=0, http_client=http)
-
-    def _key(self, vllm_url: str) -> str:
-        host, port = host_and_port(vllm_url)
-        for pattern, key in self._keys.items():
-            if matches(pattern, host, port):
-                return key.get_secret_value()
-        return "EMPTY"
-
-    async def _descend(self, client: AsyncOpenAI, call: ModelCall, progress: Progress) -> Answer:
-        """Asks with the format given, and at once with a plainer one where the server refuses it."""
-        endpoint = (call.vllm_url, call.model)
-        asked = (call.parameters.get("response_format") or {}).get("type", "text")
-        steps = self._formats.steps(endpoint, asked)
-        for step in steps:
-            progress.calls += 1
+        self._check(vllm_url)
+        for base in base_urls(vllm_url):
             try:
-                return await _read(client, call, step, progress)
-            except Failure:
+                async with self._transport.request("GET", f"{base}/models", self._headers(vllm_url)) as response:
+                    body = await response.content.read(_LISTED_BYTES)
+            except ServerError as error:
+                if error.status != 404:
+                    raise
+            else:
+                return [str(card["id"]) for card in json.loads(body)["data"]]
+        return []
+
+    def _check(self, vllm_url: str) -> None:
+        try:
+            check_url(vllm_url, self._allow)
+        except AddressRefused as error:
+            raise Failure("UrlNotAllowed", str(error)) from error
+
+    def _headers(self, vllm_url: str) -> dict[str, str]:
+        key = next((key for pattern, key in self._keys.items() if has_key(pattern, *origin(vllm_url))), None)
+        return {"Authorization": f"Bearer {key.get_secret_value() if key else 'EMPTY'}"}
+
+    async def _ask(self, url: str, call: ModelCall, dialect: Dialect, progress: Progress) -> Answer:
+        headers = {
+            **self._headers(call.vllm_url),
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream, application/json",
+            "X-Request-Id": call.submission_id,
+        }
+        if _TRACEPARENT.fullmatch(call.traceparent):
+            headers["traceparent"] = call.traceparent
+        body = json.dumps(dialect.body(call.model, call.messages, call.parameters), ensure_ascii=False)
+        limit = call.parameters.get("max_tokens")
+        reply = Reply(call.model, dialect.format_of(call.parameters), progress, limit)
+        patience = Patience(self._patiences.before_first_token(call.seconds))
+        later = self._patiences.after_first_token(call.seconds)
+        try:
+            async with (
+                patience,
+                self._transport.request("POST", url, headers, body.encode(errors="replace")) as response,
+            ):
+                progress.on_taken()
+                await _Reading(response, reply, patience, later, url).read(limit or _MOST_TOKENS)
+        except (Exception, asyncio.CancelledError):
+            # After the finish reason the answer is whole and paid for: only its usage can still get lost.
+            if not (reply.finished_once and reply.begun):
+                if patience.over:
+                    raise Failure("ModelTimeout", _silence(url, reply.begun, patience.seconds)) from None
                 raise
-            except openai.APIError as error:
-                if step == steps[-1] or not refuses_format(error):
-                    raise failure_of(error) from error
-                self._formats.refused(endpoint, step)
-            except Exception as error:
-                raise failure_of(error) from error
-        raise AssertionError("the last format either answers or fails")
+        return reply.answer()
 
 
-async def _read(client: AsyncOpenAI, call: ModelCall, step: str, progress: Progress) -> Answer:
-    headers = {"X-Request-Id": call.submission_id}
-    if call.traceparent:
-        headers["traceparent"] = call.traceparent
-    parameters = with_format(call.parameters, step)
-    create: Any = client.chat.completions.create  # its overloads can't be met by a dictionary of parameters
-    stream: AsyncStream[ChatCompletionChunk] = await create(
-        model=call.model,
-        messages=call.messages,
-        stream=True,
-        stream_options={"include_usage": True},
-        extra_headers=headers,
-        **parameters,
-    )
-    reading = _Reading(call.model, step, progress)
-    try:
-        async with stream:
-            chunks = aiter(stream)
-            async for chunk in chunks:
-                reading.take(chunk)
-                if reading.finish_reason:
-                    await _take_usage(chunks, reading)
-                    break
-    except (Exception, asyncio.CancelledError):
-        # Behind the finish reason the answer is whole and paid for: only its usage can still get lost.
-        if not reading.finish_reason:
-            raise
-    return reading.answer()
+def _plainer(error: Exception, failure: Failure, dialect: Dialect, call: ModelCall) -> Dialect | None:
+    if not isinstance(error, ServerError) or isinstance(failure, Overloaded) or failure.kind == "ContextTooLong":
+        return None
+    return dialect.without(error, call.parameters)
 
 
-async def _take_usage(chunks: AsyncIterator[ChatCompletionChunk], reading: "_Reading") -> None:
-    async def take() -> None:
-        async for chunk in chunks:
-            reading.take_usage(chunk)
+def _final(
+    failure: Failure, first_refusal: Failure | None, dialect: Dialect, untouched: bool, progress: Progress
+) -> Failure:
+    if isinstance(failure, Overloaded):
+        if not untouched:  # the call had begun: it is a failed attempt
+            return Failure("ModelUnavailable", failure.message)
+        progress.calls -= 1
+        return failure
+    # Both forms of the base failed: the one that was meant is the one to compare with the server's documentation.
+    if first_refusal and dialect.other_base and failure.kind == "ModelRejected" and failure.message.startswith("404"):
+        return first_refusal
+    return failure
 
-    rest = asyncio.create_task(take())
-    try:
-        await asyncio.wait([rest], timeout=_USAGE_SECONDS)
-    finally:
-        rest.cancel()
-        await asyncio.gather(rest, return_exceptions=True)
+
+def _silence(url: str, begun: bool, seconds: float) -> str:
+    what = "fell silent" if begun else "has not begun to answer"
+    return f"the server {what}: nothing came from {url} for {seconds:.0f} s"
 
 
 class _Reading:
-    """The pieces of one streamed answer."""
+    """Reads one response to its end, in whatever way the server sends it."""
 
-    def __init__(self, model: str, step: str, progress: Progress) -> None:
-        self.finish_reason = ""
-        self._model = model
-        self._step = step
-        self._progress = progress
-        self._spent_before = (progress.prompt_tokens, progress.completion_tokens)
-        self._pieces: list[str] = []
-        self._bytes = 0
+    def __init__(
+        self, response: aiohttp.ClientResponse, reply: Reply, patience: Patience, later: float, url: str
+    ) -> None:
+        self._response = response
+        self._reply = reply
+        self._patience = patience
+        self._later = later
+        self._url = url
+        self._events = Events()
+        self._begun = False
+        self._finished = False
+        self._done = False
 
-    def take(self, chunk: ChatCompletionChunk) -> None:
-        self._model = foreign.text(chunk.model, _MODEL_CHARACTERS) or self._model
-        self.take_usage(chunk)
-        for choice in (chunk.choices or [])[:1]:
-            if choice.delta:
-                self._take_delta(choice.delta)
-            # Last: an answer that can't be taken has not finished.
-            self.finish_reason = foreign.text(choice.finish_reason, _FINISH_REASON_CHARACTERS)
-
-    def take_usage(self, chunk: ChatCompletionChunk) -> None:
-        """Of a call the last word counts: some servers tell in each chunk what it came to so far."""
-        prompt, completion = self._spent_before
-        if told := foreign.count(getattr(chunk.usage, "prompt_tokens", None)):
-            self._progress.prompt_tokens = prompt + told
-        if told := foreign.count(getattr(chunk.usage, "completion_tokens", None)):
-            self._progress.completion_tokens = completion + told
-
-    def _take_delta(self, delta: ChoiceDelta) -> None:
-        content = delta.content or ""
-        # vLLM sends the thoughts of a reasoning model apart from its answer: paid, counted, not kept.
-        extra = delta.model_extra or {}
-        thought = extra.get("reasoning") or extra.get("reasoning_content") or ""
-        self._count(content, thought if isinstance(thought, str) else "")
-
-    def _count(self, content: str, thought: str) -> None:
-        if not content and not thought:
+    async def read(self, most_tokens: int) -> None:
+        lines = Lines(RAW_BYTES + most_tokens * _RAW_BYTES_PER_TOKEN, EVENT_BYTES)
+        left = _LINES + most_tokens * _LINES_PER_TOKEN
+        blocks = self._blocks()
+        first = await _first_text(blocks)
+        if first.lstrip()[:1] in (b"{", b"[", b"<"):
+            await self._read_whole(first, blocks)
             return
-        progress = self._progress
-        progress.first_token_ms = progress.first_token_ms or max(1, progress.elapsed_ms())
-        progress.tokens += 1
-        progress.characters += len(content)
-        self._bytes += len(content.encode(errors="replace")) + len(thought.encode(errors="replace"))
-        if self._bytes > ANSWER_BYTES:
-            raise Failure("AnswerTooLarge", f"the answer is larger than {ANSWER_BYTES} bytes")
-        self._pieces.append(content)
+        async for block in _prepended(first, blocks):
+            for line in [b"", *lines.of(block)]:  # a block counts as a line: it costs as much
+                left -= 1
+                if not left % _LINES_AT_A_STRETCH:
+                    await asyncio.sleep(0)
+                self._take(self._events.of(line))
+            if left < 0:
+                raise TooLarge(f"the stream has more lines than an answer of {most_tokens} tokens needs")
+        for line in lines.rest():
+            self._take(self._events.of(line))
+        self._end()
 
-    def answer(self) -> Answer:
-        text = foreign.text("".join(self._pieces), ANSWER_BYTES)
-        if self.finish_reason == "length":
-            hint = "the answer was cut at max_tokens; allow more tokens or ask for a shorter answer"
-            raise Failure("Truncated", hint, text)
-        if self.finish_reason in ("", "abort", "error"):
-            ending = self.finish_reason or "without a finish_reason"
-            raise Failure("ModelUnavailable", f"the stream ended early: {ending}")
-        return Answer(text, self.finish_reason, self._model, self._step)
+    async def _blocks(self) -> AsyncIterator[bytes]:
+        async for block in self._response.content.iter_any():
+            self._patience.heard()
+            yield block
+
+    def _take(self, event: dict[str, Any] | Done | None) -> None:
+        if event is None or self._done:
+            return
+        if isinstance(event, Done):
+            self._done = True
+            self._patience.end_within(_END_SECONDS)
+            return
+        if event.get("error") or event.get("object") == "error" or _is_bare_error(event):
+            if not self._reply.finished_once:
+                raise error_in_data(None, event)
+            return
+        self._reply.take(event)
+        self._adjust_patience()
+
+    def _adjust_patience(self) -> None:
+        reply = self._reply
+        if reply.begun and not self._begun:
+            self._begun = True
+            self._patience.allow(self._later)
+        finished = reply.finished_once and reply.begun
+        if finished and not self._finished:
+            self._patience.end_within(USAGE_SECONDS)
+        elif self._finished and not finished:  # it was not the end after all
+            self._patience.allow(self._later)
+        self._finished = finished
+
+    def _end(self) -> None:
+        """Raises unless the stream had an end of its own."""
+        if self._done or self._reply.finish_reason:
+            return
+        self._events.end()
+        said = f": {self._events.words}" if self._events.words else ""
+        raise Failure("ModelUnavailable", f"the stream ended early, without a finish_reason{said}")
+
+    async def _read_whole(self, first: bytes, blocks: AsyncIterator[bytes]) -> None:
+        """The server didn't stream, or this is a page or an error with status 200."""
+        body = bytearray(first)
+        async for block in blocks:
+            body += block
+            if len(body) > EVENT_BYTES:
+                raise TooLarge(f"the response is larger than {EVENT_BYTES} bytes")
+        data = _completion_in(bytes(body))
+        if data is not None:
+            self._reply.take(data)
+            return
+        error = error_in_body(None, bytes(body), {})
+        if not error.words or (error.status is None and error.data is None):
+            kind = self._response.content_type
+            raise Failure("ModelRejected", f"{self._url} answered {kind}, not the OpenAI protocol: {error.words}")
+        raise error
+
+
+def _is_bare_error(event: dict[str, Any]) -> bool:
+    """Errors without an `error` around them, as some servers send them."""
+    if "choices" in event or "usage" in event:
+        return False
+    return any(isinstance(event.get(key), str) and event[key] for key in ("message", "detail")) and bool(
+        event.keys() & {"code", "detail", "status", "status_code"}
+    )
+
+
+def _completion_in(body: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(data, dict) and isinstance(data.get("choices"), list) and data["choices"] and not data.get("error"):
+        return data
+    return None
+
+
+async def _first_text(blocks: AsyncIterator[bytes]) -> bytes:
+    """The beginning of the body, up to the first character that isn't white space."""
+    first = b""
+    async for block in blocks:
+        first += block
+        if first.strip(b" \t\r\n\xef\xbb\xbf") or len(first) > 4096:
+            break
+    return first
+
+
+async def _prepended(first: bytes, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for block in blocks:
+        yield block

@@ -6,8 +6,8 @@ import asyncio
 class Pacing:
     """Lets one turn begin at a time, with a round of the event loop in between.
 
-    Preparing a call takes milliseconds of CPU. Hundreds accepted at once would otherwise run back to back, and a stop
-    would wait behind all of them.
+    Preparing a call costs CPU. Hundreds accepted together would otherwise run back to back, and a stop would wait
+    for all of them.
     """
 
     def __init__(self) -> None:

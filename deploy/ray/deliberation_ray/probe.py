@@ -5,7 +5,7 @@ import time
 import uuid
 from typing import Any
 
-from deliberation_ray import foreign
+from deliberation_ray import untrusted
 from deliberation_ray.endpoints import Endpoints, key_of
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Model, ModelCall, Progress
@@ -17,12 +17,11 @@ _NAME_CHARACTERS = 200
 
 
 async def probe(model: Model, endpoints: Endpoints, vllm_url: str, name: str) -> dict[str, Any]:
-    """The call isn't counted among the turns' calls, but a pause that the server asked for holds for it too."""
-    if pause := endpoints.pause_left(key_of(vllm_url, name)):
-        message = f"the server wants no call for {pause:.0f} s"
-        return {"models": False, "listed": [], "call": _failed("ModelUnavailable", message)}
+    """The call isn't counted among the turns' calls. While the server puts calls off, it makes none either."""
+    if overload := endpoints.overload(key_of(vllm_url, name)):
+        return {"models": False, "listed": [], "call": _failed("ModelOverloaded", overload.words)}
     listed, call = await asyncio.gather(_list(model, vllm_url), _call(model, vllm_url, name))
-    shown = [foreign.text(each, _NAME_CHARACTERS) for each in listed[:_LISTED]]
+    shown = [untrusted.text(each, _NAME_CHARACTERS) for each in listed[:_LISTED]]
     return {"models": name in listed, "listed": shown, "call": call}
 
 

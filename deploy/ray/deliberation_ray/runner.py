@@ -15,13 +15,12 @@ from typing import Any
 
 import ray
 
-from deliberation_ray.endpoints import Endpoints
+from deliberation_ray.endpoints import Endpoints, rfc3339
 from deliberation_ray.metrics import RunnerMetrics, repeat
-from deliberation_ray.model import Model
+from deliberation_ray.model import Model, Patiences
 from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.settings import Settings
-from deliberation_ray.turn import rfc3339
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
 
@@ -46,7 +45,8 @@ class Runner:
         node_address: Any = ray.util.get_node_ip_address
         self._node = str(node_address())
         self._metrics = RunnerMetrics(name)
-        self._model = Model(settings.vllm_allow, settings.vllm_keys)
+        patiences = Patiences(settings.model_silence_seconds, settings.model_first_token_share)
+        self._model = Model(settings.vllm_allow, settings.vllm_keys, patiences)
         self._endpoints = Endpoints(settings.model_concurrency, settings.model_waiting)
         call = self._metrics.measured(self._model.answer)
         self._turns = Turns(call, settings.runner_capacity, self._endpoints)

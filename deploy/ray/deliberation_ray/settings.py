@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     runner_capacity: int = Field(default=5000, ge=1)
     model_concurrency: int = Field(default=256, ge=1)
     model_waiting: int = Field(default=256, ge=0)
+    model_silence_seconds: float = Field(default=60, gt=0, le=86_400)
+    model_first_token_share: float = Field(default=0.5, gt=0, le=1)
     runner_cpus: float = Field(default=0.1, ge=0)
     gateway_replicas: int = Field(default=1, ge=1)
     gateway_cpus: float = Field(default=0.1, ge=0)
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
             return value
         pairs = [entry.strip().partition("=") for entry in value.split(",") if entry.strip()]
         if any(not host or not key for host, _, key in pairs):
-            raise ValueError("expected host[:port]=key,…")
+            raise ValueError("expected [scheme://]host[:port]=key,…")
         return {host.strip().lower(): key.strip() for host, _, key in pairs}
 
     @model_validator(mode="before")

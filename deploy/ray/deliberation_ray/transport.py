@@ -1,158 +1,193 @@
-"""The network under a model call: it connects only to checked addresses and reads a bounded answer."""
+"""The network under a model call: one session a runner, which connects to checked addresses only."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
-import httpcore2
-import httpx2
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
-from deliberation_ray.addresses import check_address, is_address
+from deliberation_ray.addresses import check_address
+from deliberation_ray.server_error import ServerError, error_in_body
 
-# A stream of the longest answer permitted, with a hundred times its size in framing, stays below this.
-RAW_RESPONSE_BYTES = 64 * 1024 * 1024
-# The longest answer permitted in one event, each of its characters escaped, stays below this. The decoder of events
-# keeps an unfinished one whole, and the whole body of an error.
-EVENT_BYTES = 8 * 1024 * 1024
-ERROR_BYTES = 64 * 1024
 CONNECT_SECONDS = 10.0
-
-_EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
-_LONGEST_END = max(map(len, _EVENT_ENDS))
-
-
-class ResponseTooLarge(Exception):  # noqa: N818 — told to the caller as AnswerTooLarge
-    """The server sends more than any permitted answer needs."""
+ERROR_BYTES = 64 * 1024
+_RESOLVE_SECONDS = 5.0
+_REMEMBER_ADDRESSES_SECONDS = 10
+# Servers close idle connections: uvicorn, under vLLM, after 5 s. A request must not meet one that is being closed.
+_KEEP_CONNECTION_SECONDS = 3.0
 
 
-class Names:
-    """Looks a name up once at a time: one that hangs takes one thread, however many turns wait for it."""
+class CheckedResolver(AbstractResolver):
+    """Checks each address that a name has. The connector uses these very addresses, so none can change in between.
 
-    def __init__(self) -> None:
-        self._lookups: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+    It must not use threads: a few names that hang would delay every other lookup.
+    """
 
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Of a host that is an address, itself. No turn waits longer than for a connection."""
-        if is_address(host):
-            return [host]
-        lookup = self._lookups.get((host, port)) or self._look_up(host, port)
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
         try:
-            return await asyncio.wait_for(asyncio.shield(lookup), CONNECT_SECONDS)
+            found = await asyncio.wait_for(self._resolver.resolve(host, port, family), _RESOLVE_SECONDS)
         except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(f"cannot resolve {host} in time") from error
-        except OSError as error:
-            raise httpcore2.ConnectError(f"cannot resolve {host}: {error}") from error
+            raise OSError(None, f"cannot resolve {host} in time") from error
+        for each in found:
+            check_address(each["host"])
+        return found
 
-    def _look_up(self, host: str, port: int) -> "asyncio.Task[list[str]]":
-        lookup = asyncio.create_task(_found(host, port))
-        self._lookups[host, port] = lookup
-
-        def done(lookup: "asyncio.Task[list[str]]") -> None:
-            del self._lookups[host, port]
-            if not lookup.cancelled():
-                lookup.exception()  # nobody may be left to hear of it
-
-        lookup.add_done_callback(done)
-        return lookup
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
-async def _found(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+class Patience:
+    """Raises TimeoutError in its block once nothing has been heard for `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def over(self) -> bool:
+        return self._timeout.expired()
+
+    async def __aenter__(self) -> "Patience":
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        await self._timeout.__aenter__()
+        self._look()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+        await self._timeout.__aexit__(kind, error, trace)
+
+    def heard(self) -> None:
+        self._heard = self._loop.time()
+
+    def allow(self, seconds: float) -> None:
+        """Another limit, from now on."""
+        self.seconds = seconds
+        self._heard = self._loop.time()
+        self._stop()
+        self._look()
+
+    def end_within(self, seconds: float) -> None:
+        """From here on the block has this long, whatever is heard."""
+        self._stop()
+        self._timeout.reschedule(self._loop.time() + seconds)
+
+    def _look(self) -> None:
+        """A timer per block of data would cost more than the block; this one looks when the earliest limit is over."""
+        due = self._heard + self.seconds
+        if due <= self._loop.time():
+            self._timeout.reschedule(self._loop.time())
+        else:
+            self._timer = self._loop.call_at(due, self._look)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
-class CheckedBackend(httpcore2.AnyIOBackend):
-    """Resolves, checks, then connects to what it checked: a name can't change its address in between."""
+class Transport:
+    """The connections of all calls. They are kept for a while, since most calls go to a few servers."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
-        addresses = await self._names.addresses(host, port)
-        for address in addresses:
-            check_address(address)
-        for address in addresses:
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response, if its status says success; else raises ServerError. Leaving early closes the connection."""
+        response = await self._send(method, url, headers, body)
+        try:
+            if not 200 <= response.status < 300:
+                raise await _error_of(response)
+            yield response
+        except BaseException:
+            response.close()
+            raise
+        response.release()  # closes the connection, too, if there is more to read
+
+    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> aiohttp.ClientResponse:
+        self._session = self._session or self._open()
+        while True:
+            used = _Connection()
             try:
-                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class _Events(_Bounded):
-    """Raises where an event, or all of them, take more than any answer needs."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = unfinished = 0
-        tail = b""
-        async for block in self._stream:
-            received += len(block)
-            seen = tail + block
-            if (end := max(map(seen.rfind, _EVENT_ENDS))) >= 0:
-                unfinished = len(seen) - end
-            else:
-                unfinished += len(block)
-            if received > RAW_RESPONSE_BYTES or unfinished > EVENT_BYTES:
-                raise ResponseTooLarge(
-                    f"the response is larger than {RAW_RESPONSE_BYTES} bytes, or one event too large"
+                return await self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    trace_request_ctx=used,
                 )
-            tail = seen[1 - _LONGEST_END :]
-            yield block
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                # The server had closed it meanwhile, or closes it just now, and has not read the request.
+                if not used.kept:
+                    raise
 
-
-class _Words(_Bounded):
-    """Ends where an error has said enough: its status counts, whatever else there is."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = ERROR_BYTES
-        async for block in self._stream:
-            yield block[:left]
-            left -= len(block)
-            if left <= 0:
-                return
-
-
-class CheckedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self, tls: ssl.SSLContext, names: Names) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        # httpx offers no argument for httpcore's network backend.
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls, max_connections=4, network_backend=CheckedBackend(names)
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=CheckedResolver(self._resolver or aiohttp.AsyncResolver(timeout=2, tries=2)),
+            ttl_dns_cache=_REMEMBER_ADDRESSES_SECONDS,
+            ssl=ssl.create_default_context(),
+            limit=0,
+            keepalive_timeout=_KEEP_CONNECTION_SECONDS,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # A small body that is compressed can be huge. No server is asked for one.
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "deliberation-ray"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+            trust_env=False,
+            trace_configs=[_noting_kept_connections()],
         )
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await super().handle_async_request(request)
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = (_Events if response.status_code == 200 else _Words)(response.stream)
-        # It wasn't asked for, and what is small on the wire may be huge when unpacked.
-        response.headers.pop("content-encoding", None)
-        return response
+
+@dataclass
+class _Connection:
+    kept: bool = False  # it had served another request before
 
 
-def open_client(tls: ssl.SSLContext, names: Names) -> httpx2.AsyncClient:
-    """One client a turn: closing it ends exactly that turn's connection, and no pool is shared by thousands."""
-    return httpx2.AsyncClient(
-        transport=CheckedTransport(tls, names),
-        headers={"Accept-Encoding": "identity"},
-        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-        follow_redirects=False,
-        trust_env=False,
-    )
+def _noting_kept_connections() -> aiohttp.TraceConfig:
+    async def note(session: aiohttp.ClientSession, context: Any, parameters: Any) -> None:
+        context.trace_request_ctx.kept = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(note)
+    return trace
+
+
+async def _error_of(response: aiohttp.ClientResponse) -> ServerError:
+    """The status counts, however much the server writes and however its words break off."""
+    body = b""
+    try:
+        async for block in response.content.iter_any():
+            body += block[: ERROR_BYTES - len(body)]
+            if len(body) >= ERROR_BYTES:
+                break
+    except aiohttp.ClientError:
+        pass
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return error_in_body(response.status, body, headers, response.reason or "")

@@ -3,22 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
-from deliberation_ray.endpoints import LONGEST_PAUSE_SECONDS, Party, Place
-from deliberation_ray.failures import Failure
+from deliberation_ray.endpoints import Overload, Party, Place, rfc3339
+from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, ModelCall, Progress
 from deliberation_ray.wire import FinalState, State, Submit, TurnSpec
 
 Call = Callable[[ModelCall, Progress], Awaitable[Answer]]
-
-# A server that goes on refusing gets the rest of the tries from the caller, further apart.
-_MOST_REFUSALS = 8
-
-
-def rfc3339() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
@@ -56,6 +49,8 @@ class Turn:
         self._error: dict[str, Any] | None = None
         self._prepare: Callable[[], ModelCall] | None = lambda: _model_call(spec, submit, traceparent)
         self._task: asyncio.Task[Answer] | None = None
+        self._place: Place | None = None
+        self._overload: Overload | None = None  # what the turn waited for when it was stopped or its time was over
         self._deadline: asyncio.TimerHandle | None = None
 
     @property
@@ -68,6 +63,7 @@ class Turn:
 
     def start(self, call: Call, place: Place, ended: Callable[["Turn"], None]) -> None:
         """From here on the turn runs by itself, whoever asked for it may go."""
+        self._place = place
         self._task = asyncio.create_task(self._run(call, place), name=self.submission_id)
 
         def conclude(task: "asyncio.Task[Answer]") -> None:
@@ -84,35 +80,41 @@ class Turn:
         """Aborts the model call. A call that has just ended keeps its outcome."""
         if self._task is not None and not self._task.done() and not self._overran:
             self._reason = self._reason or reason or "stopped"
-            self._task.cancel()
+            self._abort()
 
     def _overrun(self) -> None:
         if self._task is not None and not self._reason:
             self._overran = True
-            self._task.cancel()
+            self._abort()
+
+    def _abort(self) -> None:
+        assert self._task is not None
+        self._overload = self._place.overload if self._place else None
+        self._task.cancel()
 
     async def settled(self, seconds: float) -> None:
         """Waits for the end, however it comes, without ever causing it."""
         if self._task is not None and not self.ended:
             await asyncio.wait([self._task], timeout=seconds)
-            await asyncio.sleep(0)  # the done callback runs one round behind the task
+            await asyncio.sleep(0)  # the done callback runs one round after the task
 
     async def _run(self, call: Call, place: Place) -> Answer:
-        refusals = 0
+        assert self._prepare is not None
+        self._progress.on_taken = place.answered
         while True:
             await place.taken()
             self._begin()
-            assert self._prepare is not None
             try:
-                return await call(self._prepare(), self._progress)
-            except Failure as failure:
-                if failure.retry_after is None:
-                    raise
-                refusals += 1
-                if refusals > _MOST_REFUSALS or not self._outlasts(failure.retry_after):
-                    place.pause(failure.retry_after)
-                    raise
-                place.refused(failure.retry_after)
+                return await call(replace(self._prepare(), seconds=self._seconds_left()), self._progress)
+            except Overloaded as answer:
+                place.put_off(answer)
+                if answer.seconds is not None and answer.seconds > self._seconds_left():
+                    raise Failure(
+                        answer.kind, f"{answer.message}; it wants no call for {answer.seconds:.0f} s"
+                    ) from None
+            except Failure:
+                place.answered()
+                raise
 
     def _begin(self) -> None:
         """Once: a turn that waits to call again is still running."""
@@ -121,13 +123,14 @@ class Turn:
             self._progress.started = time.monotonic()
             self._wake()
 
-    def _outlasts(self, seconds: float) -> bool:
-        left = self.run_seconds - (time.monotonic() - self._accepted)
-        return seconds <= LONGEST_PAUSE_SECONDS and seconds < left
+    def _seconds_left(self) -> float:
+        return self.run_seconds - (time.monotonic() - self._accepted)
 
     def _conclude(self, task: "asyncio.Task[Answer]") -> None:
         # A task that is cancelled before its first step never enters its coroutine: only this callback sees it end.
-        if task.cancelled() and self._overran:
+        if task.cancelled() and self._overload:
+            self._fail("failed", "ModelOverloaded", self._overload.words, retryable=False)
+        elif task.cancelled() and self._overran:
             missing = "complete answer" if self._started_at else "room at the model endpoint"
             timeout = Failure("ModelTimeout", f"no {missing} within {self.run_seconds:g} s")
             self._fail("failed", timeout.kind, timeout.message, timeout.retryable)
@@ -136,11 +139,12 @@ class Turn:
         elif (error := task.exception()) is None:
             self._complete(task.result())
         elif isinstance(error, Failure):
-            self._fail("failed", error.kind, error.message, error.retryable, error.text)
+            self._fail("failed", error.kind, error.message, error.retryable)
         else:
             self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
         # The prompt is no longer needed, and an error in the task holds the frames that know it.
-        self._prepare = self._task = None
+        self._prepare = self._task = self._place = None
+        self._progress.on_taken = lambda: None
         if self._deadline is not None:
             self._deadline.cancel()
 
@@ -148,6 +152,7 @@ class Turn:
         self.state = "completed"
         self._result = {
             "text": answer.text,
+            "reasoning_text": answer.reasoning_text,
             "finish_reason": answer.finish_reason,
             "model": answer.model,
             "usage": self._progress.usage(),
@@ -157,7 +162,7 @@ class Turn:
             "response_format": answer.response_format,
         }
 
-    def _fail(self, state: FinalState, kind: str, message: str, retryable: bool, text: str | None = None) -> None:
+    def _fail(self, state: FinalState, kind: str, message: str, retryable: bool) -> None:
         self.state = state
         self._error = {
             "type": kind,
@@ -167,8 +172,6 @@ class Turn:
             "usage": self._progress.usage(),
             "duration_ms": self._duration_ms(),
         }
-        if text is not None:
-            self._error["text"] = text
 
     def _duration_ms(self) -> int:
         return self._progress.elapsed_ms() if self._started_at else 0
@@ -183,6 +186,7 @@ class Turn:
             "state": self.state,
             "started_at": self._started_at,
             "progress": {"tokens": self._progress.tokens, "characters": self._progress.characters},
+            "waiting": self._place.waiting() if self._place else None,
             "result": self._result,
             "error": self._error,
         }

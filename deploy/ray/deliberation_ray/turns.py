@@ -195,6 +195,7 @@ def _absent(submission_id: str, state: State) -> dict[str, Any]:
         "state": state,
         "started_at": None,
         "progress": {"tokens": 0, "characters": 0},
+        "waiting": None,
         "result": None,
         "error": error,
     }

@@ -1,9 +1,10 @@
 """What callers send: the request bodies, validated where they arrive."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from deliberation_ray.model_url import check_model_url
 
 # A day and the caller's safety margins; what has no bound would be kept for ever.
 LONGEST_SECONDS = 7 * 86_400.0
@@ -18,22 +19,7 @@ FinalState = Literal["completed", "failed", "cancelled"]
 State = Literal["queued", "running", "completed", "failed", "cancelled", "unknown"]
 
 
-def _model_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError("not a URL") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("must be an absolute http or https URL")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry user information")
-    if parts.query or parts.fragment:
-        raise ValueError("must not carry a query or fragment")
-    return url
-
-
-ModelUrl = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_model_url)]
+ModelUrl = Annotated[str, StringConstraints(max_length=4096), AfterValidator(check_model_url)]
 
 
 class Part(BaseModel):

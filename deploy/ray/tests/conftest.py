@@ -1,11 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ray_app import App
 from ray_head import Head
 from stand_in import StandIn
 from submission import new_id
+
+from deliberation_ray.model import Model
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +27,20 @@ def stand_in(logs: Path) -> Iterator[StandIn]:
 def name() -> str:
     """A model name of the test's own: its script and its calls are nobody else's."""
     return new_id()
+
+
+@pytest.fixture
+async def open_model() -> AsyncIterator[Callable[..., Model]]:
+    """Makes models whose connections end with the test."""
+    models: list[Model] = []
+
+    def open_model(allow: tuple[str, ...] = (), keys: Any = None, **options: Any) -> Model:
+        models.append(Model(allow, keys or {}, **options))
+        return models[-1]
+
+    yield open_model
+    for model in models:
+        await model.close()
 
 
 @pytest.fixture(scope="session")

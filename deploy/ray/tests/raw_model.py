@@ -1,11 +1,12 @@
-"""A model server that streams the very events it was told, however odd, and then ends as it was told."""
+"""A model server that streams the given events, however odd, and then ends as given."""
 
 import asyncio
 import json
 from types import TracebackType
 from typing import Any, Literal
 
-End = Literal["done", "cut", "silence"]
+# A stream ends with [DONE], without it, in the middle of the body, or not at all.
+End = Literal["done", "ended", "cut", "silence"]
 
 HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -23,12 +24,12 @@ def usage(prompt: Any, completion: Any) -> dict[str, Any]:
 
 
 class RawModel:
-    """`told` is set when all events are sent, `left` when the client has closed the connection."""
+    """`sent` is set when all events are sent, `left` when the client has closed the connection."""
 
     def __init__(self, *events: Any, end: End = "done") -> None:
         self._events = events
         self._end = end
-        self.told = asyncio.Event()
+        self.sent = asyncio.Event()
         self.left = asyncio.Event()
 
     async def __aenter__(self) -> "RawModel":
@@ -47,9 +48,11 @@ class RawModel:
         for event in self._events:
             writer.write(_chunk(event if isinstance(event, str) else json.dumps(event)))
         if self._end == "done":
-            writer.write(_chunk("[DONE]") + b"0\r\n\r\n")
+            writer.write(_chunk("[DONE]"))
+        if self._end in ("done", "ended"):
+            writer.write(b"0\r\n\r\n")
         await writer.drain()
-        self.told.set()
+        self.sent.set()
         if self._end == "silence":
             await reader.read()
             self.left.set()

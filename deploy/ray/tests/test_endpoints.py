@@ -1,13 +1,16 @@
 """Who calls a model when: fairness, bounds and pauses, and that no place is ever lost."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from deliberation_ray import endpoints as places
 from deliberation_ray.endpoints import Endpoints, Party, Place, key_of
+from deliberation_ray.failures import Overloaded
 from deliberation_ray.refusal import Refusal
 
 KEY = key_of("http://vllm:8000", "m")
@@ -115,31 +118,88 @@ async def test_a_submission_is_refused_while_too_many_wait() -> None:
     endpoints.admit([KEY])
 
 
-async def test_a_server_that_refuses_is_left_alone_for_as_long_as_it_says() -> None:
+def put_off(seconds: float | None = None, words: str = "503: busy") -> Overloaded:
+    return Overloaded(words, 503, seconds)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "PAUSES_SECONDS", (0.05, 0.2))
+    monkeypatch.setattr(places, "SHORTEST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_server_that_puts_calls_off_is_left_alone_for_as_long_as_it_says() -> None:
     endpoints = Endpoints(2, 99)
     line = [endpoints.enter(KEY, LARGE) for _ in range(4)]
     loop = asyncio.get_running_loop()
     began = loop.time()
-    line[0].refused(1.0)
+    line[0].put_off(put_off(0.3))
     assert opened(*line) == [False, True, False, False], "what runs goes on"
     line[1].leave()
     assert opened(*line) == [False, True, False, False], "nobody begins"
     assert endpoints.waiting(paused=True) == 3
-    with pytest.raises(Refusal, match="wants no call for 1 s") as refusal:
-        endpoints.admit([KEY])
-    assert (refusal.value.kind, refusal.value.cause, refusal.value.retry_after) == ("full", "paused", 1)
     await asyncio.wait_for(line[0].taken(), 30)
-    assert loop.time() - began >= 0.99
-    assert opened(*line[2:]) == [True, False], "the refused one came first"
-    endpoints.admit([KEY])
+    assert loop.time() - began >= 0.29
+    assert opened(*line[2:]) == [False, False], "one asks for all, and holds no slot until then"
+    line[0].answered()
+    assert opened(*line[2:]) == [True, False]
 
 
-async def test_after_a_refusal_fewer_call_at_once_for_a_while() -> None:
+@pytest.mark.usefixtures("quick")
+async def test_pauses_grow_while_the_server_names_no_time() -> None:
+    endpoints = Endpoints(9, 99)
+    line = [endpoints.enter(KEY, LARGE) for _ in range(3)]
+    loop = asyncio.get_running_loop()
+    moments = [loop.time()]
+    for place in line:
+        place.put_off(put_off())
+    for _ in range(3):
+        await asyncio.wait_for(line[2].taken(), 30)
+        moments.append(loop.time())
+        assert opened(*line[:2]) == [False, False]
+        line[2].put_off(put_off())
+    pauses = [after - before for before, after in itertools.pairwise(moments)]
+    assert 0.05 <= pauses[0] < 0.2 <= pauses[1]
+    assert 0.2 <= pauses[2] < 1
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_waits_says_for_what() -> None:
+    endpoints = Endpoints(1, 99)
+    first, second = (endpoints.enter(KEY, LARGE) for _ in range(2))
+    assert first.waiting() is second.waiting() is None, "there is no room, but the server takes calls"
+    first.put_off(put_off(30, "503: the model is being loaded"))
+    waiting = second.waiting()
+    assert waiting is not None
+    assert (waiting["reason"], waiting["status"]) == ("model m puts calls off: 503: the model is being loaded", 503)
+    assert 29 < seconds_between(waiting["since"], waiting["next_try"]) <= 31
+
+
+def seconds_between(before: str, after: str) -> float:
+    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_next_one_asks_when_the_one_that_asked_is_stopped() -> None:
+    endpoints = Endpoints(2, 99)
+    line = [endpoints.enter(KEY, LARGE) for _ in range(3)]
+    line[0].put_off(put_off())
+    line[1].leave()
+    await asyncio.wait_for(line[0].taken(), 30)
+    line[0].leave()
+    await asyncio.wait_for(line[2].taken(), 30)
+    assert line[2].waiting() is not None
+
+
+@pytest.mark.usefixtures("quick")
+async def test_after_calls_were_put_off_fewer_are_made_together_for_a_while() -> None:
     endpoints = Endpoints(8, 99)
     line = [endpoints.enter(KEY, LARGE) for _ in range(20)]
     for place in line[:8]:
-        place.refused(0.5)
+        place.put_off(put_off())
     await asyncio.wait_for(line[7].taken(), 30)
+    line[7].answered()
     assert sum(opened(*line)) == 4, "half of what was open"
     ended = [place for place in line if place.opened.is_set()]
     for place in ended:
@@ -147,23 +207,25 @@ async def test_after_a_refusal_fewer_call_at_once_for_a_while() -> None:
     assert sum(opened(*line)) - len(ended) == 8, "each that ends widens it"
 
 
-async def test_a_pause_is_bounded_and_a_later_word_only_lengthens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pause_is_bounded_and_a_later_answer_only_lengthens_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "LONGEST_PAUSE_SECONDS", 10.0)
     endpoints = Endpoints(2, 9)
     first, second = (endpoints.enter(KEY, LARGE) for _ in range(2))
-    first.pause(3600)
-    assert 9 < endpoints.pause_left(KEY) <= 10
-    second.pause(1)
-    assert 9 < endpoints.pause_left(KEY) <= 10
-    assert endpoints.pause_left(key_of("http://vllm:8000", "n")) == 0
+    for place, seconds in ((first, 3600.0), (second, 1.0)):
+        place.put_off(put_off(seconds))
+        overload = endpoints.overload(KEY)
+        assert overload is not None
+        assert 9 < (overload.next_try - datetime.now(UTC)).total_seconds() <= 10
+    assert endpoints.overload(key_of("http://vllm:8000", "n")) is None
 
 
+@pytest.mark.usefixtures("quick")
 async def test_a_turn_that_was_about_to_call_waits_for_the_end_of_the_pause() -> None:
     endpoints = Endpoints(2, 9)
     first, second = (endpoints.enter(KEY, LARGE) for _ in range(2))
     taking = asyncio.create_task(second.taken())
     await asyncio.sleep(0)
-    first.pause(0.5)
+    first.put_off(put_off(0.3))
     assert second.opened.is_set()
     first.leave()
     await asyncio.sleep(0.05)
@@ -172,13 +234,24 @@ async def test_a_turn_that_was_about_to_call_waits_for_the_end_of_the_pause() ->
     await asyncio.wait_for(taking, 30)
 
 
+async def test_new_deliberations_are_taken_while_a_server_puts_calls_off_until_many_wait() -> None:
+    endpoints = Endpoints(1, 1)
+    endpoints.enter(KEY, LARGE).put_off(put_off(30))
+    endpoints.admit([KEY])
+    endpoints.enter(KEY, LARGE)
+    with pytest.raises(Refusal, match="2 turns wait for model m, which puts calls off: 503: busy") as refusal:
+        endpoints.admit([KEY])
+    assert (refusal.value.kind, refusal.value.cause) == ("full", "paused")
+
+
+@pytest.mark.usefixtures("quick")
 async def test_an_endpoint_is_forgotten_with_its_last_turn_and_pause() -> None:
     endpoints = Endpoints(2, 9)
     for number in range(100):
         endpoints.enter(key_of(f"http://h{number}", "m"), SMALL).leave()
     assert len(endpoints) == 0
     place = endpoints.enter(KEY, SMALL)
-    place.pause(0.5)
+    place.put_off(put_off(0.3))
     place.leave()
     assert len(endpoints) == 1
     loop = asyncio.get_running_loop()

@@ -1,10 +1,11 @@
-"""What a look at a model endpoint tells, against the stand-in."""
+"""What a probe of a model endpoint reports, against the stand-in."""
 
 import pytest
 from stand_in import StandIn
 
 from deliberation_ray import probe as looking
 from deliberation_ray.endpoints import Endpoints, key_of
+from deliberation_ray.failures import Overloaded
 from deliberation_ray.model import Model
 from deliberation_ray.probe import probe
 
@@ -44,9 +45,9 @@ async def test_a_server_that_is_not_there_or_not_allowed(allow: tuple[str, ...],
     assert (seen["models"], seen["listed"], seen["call"]["type"]) == (False, [], kind)
 
 
-async def test_a_pause_holds_for_it_too(stand_in: StandIn, name: str) -> None:
+async def test_a_server_that_puts_calls_off_is_not_asked(stand_in: StandIn, name: str) -> None:
     endpoints = Endpoints(1, 1)
-    endpoints.enter(key_of(stand_in.url, name), ("o", "d")).pause(30)
+    endpoints.enter(key_of(stand_in.url, name), ("o", "d")).put_off(Overloaded("429: slow down", 429, 30))
     seen = await probe(Model((), {}), endpoints, stand_in.url, name)
-    assert (seen["call"]["ok"], seen["call"]["type"]) == (False, "ModelUnavailable")
+    assert seen["call"] == {"ok": False, "type": "ModelOverloaded", "message": "429: slow down"}
     assert stand_in.calls(name) == []

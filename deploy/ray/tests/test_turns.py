@@ -8,7 +8,7 @@ from submission import new_id, submit, turn
 from deliberation_ray import endpoints
 from deliberation_ray import turns as holding
 from deliberation_ray.endpoints import Endpoints
-from deliberation_ray.failures import Failure
+from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, ModelCall, Progress
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.turn import Call
@@ -244,13 +244,12 @@ async def test_full_refuses_all_or_nothing_and_still_attaches(turns: Turns) -> N
 
 
 async def test_failures_carry_their_type_and_cost(turns: Turns, model: Model) -> None:
-    model.failure = Failure("Truncated", "cut", "half an ans")
+    model.failure = Failure("Truncated", "cut")
     model.release.set()
     turns.submit(submitted(turn("t1")))
     error = (await state(turns, "t1"))["error"]
     assert error["type"] == "Truncated"
     assert error["retryable"] is True
-    assert error["text"] == "half an ans"
     assert error["calls"] == 1
 
 
@@ -352,54 +351,66 @@ async def test_new_deliberations_are_refused_while_many_wait_and_those_that_bega
     assert not turns._parties
 
 
-class Refusing:
-    """A server that names a time, as often as told, and then answers."""
+class PuttingOff:
+    """A server that puts calls off as often as given, and then answers."""
 
-    def __init__(self, refusals: int, seconds: float) -> None:
-        self.left = refusals
+    def __init__(self, times: int, seconds: float | None = None) -> None:
+        self.left = times
         self.seconds = seconds
 
     async def answer(self, call: ModelCall, progress: Progress) -> Answer:
-        progress.calls += 1
         if self.left:
             self.left -= 1
-            raise Failure("ModelUnavailable", "429: slow down", retry_after=self.seconds)
+            raise Overloaded("503: the model is being loaded", 503, self.seconds)
+        progress.calls += 1
+        progress.on_taken()
         return Answer("text", "stop", call.model, "text")
 
 
-async def test_a_refusal_that_names_a_time_is_waited_out_within_the_turn() -> None:
-    turns = crowded(Refusing(2, 0.5).answer)
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "PAUSES_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(endpoints, "SHORTEST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_call_that_is_put_off_is_waited_for_within_the_turn() -> None:
+    turns = crowded(PuttingOff(20).answer)
     turns.submit(submitted(turn("t1")))
     view = await state(turns, "t1")
-    assert (view["state"], view["result"]["calls"]) == ("completed", 3)
-    assert view["result"]["duration_ms"] >= 1000
+    assert (view["state"], view["result"]["calls"], view["waiting"]) == ("completed", 1, None)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "run_seconds", "calls"),
-    [(3600.0, 7200, 1), (30.0, 20, 1), (0.0, 60, 9)],
-    ids=["longer than a pause", "longer than is left", "too often"],
-)
-async def test_a_refusal_that_cannot_be_waited_out_fails_the_turn(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, run_seconds: float, calls: int
-) -> None:
-    monkeypatch.setattr(endpoints, "_SHORTEST_PAUSE_SECONDS", 0.01)
-    turns = crowded(Refusing(1000, seconds).answer)
-    turns.submit(submitted(turn("t1", run_seconds=run_seconds)))
+async def test_a_turn_that_is_put_off_says_what_it_waits_for() -> None:
+    turns = crowded(PuttingOff(1000, 30.0).answer)
+    turns.submit(submitted(turn("t1", model="qwen"), turn("t2", model="qwen")))
+    (view, other) = await turns.wait(["t1", "t2"], {}, 0.1)
+    assert (view["state"], view["waiting"]["status"]) == ("running", 503)
+    assert view["waiting"]["reason"] == "model qwen puts calls off: 503: the model is being loaded"
+    assert other["waiting"]["next_try"] == view["waiting"]["next_try"]
+    assert turns.endpoints.waiting(paused=True) == 2
+
+
+async def test_a_time_beyond_the_end_of_the_turn_is_not_waited_for() -> None:
+    turns = crowded(PuttingOff(1000, 3600.0).answer)
+    turns.submit(submitted(turn("t1", run_seconds=20)))
     error = (await state(turns, "t1"))["error"]
-    assert (error["type"], error["retryable"], error["calls"]) == ("ModelUnavailable", True, calls)
-    if seconds:
-        with pytest.raises(Refusal, match="wants no call"):
-            turns.submit(submitted(turn("t2"), deliberation="d-2"))
+    assert (error["type"], error["retryable"], error["calls"]) == ("ModelOverloaded", False, 0)
+    assert "wants no call for 3600 s" in error["message"]
 
 
-async def test_a_turn_that_waits_out_a_refusal_can_be_stopped_and_ends_in_time() -> None:
-    turns = crowded(Refusing(1000, 5.0).answer, concurrency=2)
-    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=6)))
-    await state(turns, "t1", 0.5)
-    (view,) = await turns.stop({"t1": 1}, "", "")
-    assert (view["state"], view["error"]["calls"]) == ("cancelled", 1)
-    assert (await state(turns, "t2"))["error"]["type"] in ("ModelTimeout", "ModelUnavailable")
+@pytest.mark.parametrize("end", ["stop", "run_seconds"])
+async def test_what_waits_for_an_overloaded_server_ends_with_its_last_words(end: str) -> None:
+    turns = crowded(PuttingOff(1000).answer, concurrency=2)
+    turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.5)))
+    await state(turns, "t1", 0.1)
+    if end == "stop":
+        (view,) = await turns.stop({"t1": 1}, "", "deadline")
+    else:
+        view = await state(turns, "t2")
+    assert (view["state"], view["error"]["type"]) == ("failed", "ModelOverloaded")
+    assert view["error"]["message"] == "503: the model is being loaded"
+    await turns.stop({"t1": 1, "t2": 1}, "", "")
     assert turns.endpoints.waiting(paused=True) == 0
 
 

@@ -1,0 +1,134 @@
+"""What a server was seen to refuse of a request, and what it is asked instead."""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deliberation_ray.server_error import ServerError
+
+FORMATS = ("json_schema", "json_object", "text")
+
+_REMEMBER_SECONDS = 600.0
+_REMEMBER_ENDPOINTS = 1024
+# With these a server says that it does not take a request as it stands. Others are about something else.
+_REFUSING_STATUS = frozenset({400, 404, 415, 422, 500, 501})
+_WRONG_PATH_STATUS = frozenset({404, 405})
+_FORMAT_WORDS = re.compile(
+    r"response[_. ]?(format|mime|schema)|json[_ -]?(schema|object|mode|output)|structured[_ -]?outputs?|guided|grammar"
+    r"|(constrained|controlled)[_ ](decoding|generation|output)|xgrammar|outlines|\bschemas?\b|output format",
+    re.IGNORECASE,
+)
+# Words that name nothing at all: the format is the most likely reason.
+_GENERIC_WORDS = re.compile(
+    r"(bad request|invalid[_ ](request|argument)([_ ]error)?|unprocessable (entity|content)|not implemented|error"
+    r"|[\s.:;])*",
+    re.IGNORECASE,
+)
+_UNSUPPORTED = re.compile(
+    r"unsupported|(not|n['\u2019]t|no longer)( be)? (support|allow|permit|accept|available|recogni[sz]|used|enabled)"
+    r"|extra[_ ](forbidden|inputs?|fields?)|no extra|unknown|unexpected|unrecogni[sz]ed|deprecated|does not exist",
+    re.IGNORECASE,
+)
+_ONLY_DEFAULT = re.compile(
+    r"default|(must|has to|can only|should) be 1\b(?!\.\d)|only (the value )?1\b(?!\.\d)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a server is asked. The defaults are the usual way; each step leaves it in one respect."""
+
+    richest_format: int = 0  # an index of FORMATS
+    max_completion_tokens: bool = False
+    stream_options: bool = True
+    temperature: bool = True
+    other_base: bool = False
+
+    def format_of(self, parameters: dict[str, Any]) -> str:
+        asked = (parameters.get("response_format") or {}).get("type", "text")
+        return FORMATS[max(FORMATS.index(asked), self.richest_format)]
+
+    def body(self, model: str, messages: list[dict[str, str]], parameters: dict[str, Any]) -> dict[str, Any]:
+        """The request's body."""
+        body = {**(parameters.get("extra_body") or {}), **parameters, "model": model, "messages": messages}
+        body.pop("extra_body", None)
+        body["stream"] = True
+        if self.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        if self.max_completion_tokens and "max_tokens" in body:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        if not self.temperature:
+            body.pop("temperature", None)
+        step = self.format_of(parameters)
+        if step != (parameters.get("response_format") or {}).get("type"):
+            body.pop("response_format", None)
+            if step == "json_object":
+                body["response_format"] = {"type": step}
+        return body
+
+    def without(self, refusal: ServerError, parameters: dict[str, Any]) -> "Dialect | None":
+        """How to ask again, without what the server refused; None if that is nothing that can be left out."""
+        words = refusal.own_words()
+        if (
+            refusal.status in _WRONG_PATH_STATUS
+            and not self.other_base
+            and not re.search("model", words, re.IGNORECASE)
+        ):
+            return replace(self, other_base=True)
+        if refusal.status not in _REFUSING_STATUS or "retry-after" in refusal.headers:
+            return None
+        if not self.max_completion_tokens and "max_tokens" in parameters and self._names_max_tokens(words):
+            return replace(self, max_completion_tokens=True)
+        if self.stream_options and re.search("stream_options|include_usage", words):
+            return replace(self, stream_options=False)
+        if self.temperature and "temperature" in parameters and _wants_default_temperature(words):
+            return replace(self, temperature=False)
+        asked = self.format_of(parameters)
+        if asked != "text" and _refuses_format(refusal, words):
+            return replace(self, richest_format=FORMATS.index(asked) + 1)
+        return None
+
+    @staticmethod
+    def _names_max_tokens(words: str) -> bool:
+        if "max_tokens" not in words:
+            return False
+        return (
+            _UNSUPPORTED.search(words) is not None
+            or re.search("(use|instead).*max_completion_tokens", words) is not None
+        )
+
+
+def _wants_default_temperature(words: str) -> bool:
+    if "temperature" not in words.lower():
+        return False
+    return _UNSUPPORTED.search(words) is not None or _ONLY_DEFAULT.search(words) is not None
+
+
+def _refuses_format(refusal: ServerError, words: str) -> bool:
+    if _FORMAT_WORDS.search(words):
+        return "json_validate_failed" not in refusal.code
+    return refusal.status in (400, 415, 422, 501) and _GENERIC_WORDS.fullmatch(words) is not None
+
+
+class DialectMemory:
+    """Per endpoint what worked; forgotten after a while, since servers are upgraded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], tuple[Dialect, float]] = OrderedDict()
+
+    def of(self, endpoint: tuple[str, str]) -> Dialect:
+        dialect, until = self._known.get(endpoint, (Dialect(), 0.0))
+        return dialect if until > self._clock() else Dialect()
+
+    def worked(self, endpoint: tuple[str, str], dialect: Dialect) -> None:
+        """Call it once the server has answered that way: a refusal alone may have had another reason."""
+        if dialect == self.of(endpoint):
+            return
+        self._known[endpoint] = (dialect, self._clock() + _REMEMBER_SECONDS)
+        self._known.move_to_end(endpoint)
+        while len(self._known) > _REMEMBER_ENDPOINTS:
+            self._known.popitem(last=False)

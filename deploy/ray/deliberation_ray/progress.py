@@ -1,0 +1,31 @@
+"""What a call has brought and cost so far; it outlives a call that is aborted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Progress:
+    calls: int = 0  # that the server took: one that it put off is none
+    tokens: int = 0
+    characters: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+    first_token_ms: int = 0
+    on_taken: Callable[[], None] = lambda: None  # called when the server takes a call
+
+    def elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    def began(self) -> None:
+        """The first token has come."""
+        self.first_token_ms = max(1, self.elapsed_ms())
+
+    def usage(self) -> dict[str, int]:
+        """As billed by the server; for an answer that was cut, the tokens that were seen."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": max(self.completion_tokens, self.tokens),
+        }

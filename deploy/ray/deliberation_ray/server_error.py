@@ -1,0 +1,124 @@
+"""A model server's error: its status and its own words, whatever shape they come in."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deliberation_ray import untrusted
+
+_WORDS_CHARACTERS = 1000
+_NAME_CHARACTERS = 200
+_STATUS = re.compile(r"[1-5][0-9]{2}")
+_MESSAGE_KEYS = (
+    "message",
+    "error",
+    "detail",
+    "msg",
+    "error_message",
+    "error_description",
+    "description",
+    "reason",
+    "title",
+)
+_INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+# Validators quote what they were given; a prompt in it would be taken for the server's words.
+_ECHO = re.compile(r"""['"]?(input|input_value|body)['"]?\s*[:=]\s*['"{\[].*""", re.DOTALL)
+
+
+@dataclass(eq=False)
+class ServerError(Exception):
+    """`status` is None for an error within a stream that names none. `data` is the parsed body."""
+
+    status: int | None
+    words: str
+    code: str = ""
+    parameter: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: Any = None
+
+    def own_words(self) -> str:
+        """What the server says, without what it quotes of the request."""
+        return _ECHO.sub("", f"{self.words} {self.code} {self.parameter}")
+
+
+def error_in_body(status: int | None, body: bytes, headers: Mapping[str, str], reason: str = "") -> ServerError:
+    """Of an HTTP answer: JSON of any shape, a page, or plain text."""
+    text = body.decode(errors="replace").strip()
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict | list):
+        return error_in_data(status, data, headers, reason)
+    shown = _without_tags(text) if text.startswith("<") else text
+    return ServerError(status, untrusted.text(shown, _WORDS_CHARACTERS) or reason, headers=headers)
+
+
+def error_in_data(
+    status: int | None, data: Any, headers: Mapping[str, str] | None = None, reason: str = ""
+) -> ServerError:
+    """Of JSON, in the body of an HTTP error or in an event."""
+    words = untrusted.text("; ".join(dict.fromkeys(_messages(data, 4))), _WORDS_CHARACTERS)
+    code = " ".join(dict.fromkeys(_names(data, ("code", "type", "status"))))
+    parameter = " ".join(dict.fromkeys(_names(data, ("param",))))
+    named = status if status is not None else _status_in(data)
+    return ServerError(named, words or reason, code, parameter, headers or {}, data)
+
+
+def _without_tags(page: str) -> str:
+    return " ".join(_INVISIBLE.sub(" ", page[: 16 * _WORDS_CHARACTERS]).split())
+
+
+def _objects(data: Any) -> Iterator[dict[str, Any]]:
+    """The object itself and the ones that it wraps: Google wraps errors in a list, most others in `error`."""
+    if isinstance(data, list):
+        data = next((each for each in data if isinstance(each, dict)), None)
+    while isinstance(data, dict):
+        yield data
+        data = data.get("error")
+
+
+def _messages(data: Any, depth: int) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data.strip()
+    elif isinstance(data, list):
+        for each in data[:5]:
+            yield from _messages(each, depth - 1)
+    elif isinstance(data, dict) and depth:
+        place = _place(data)
+        for key in _MESSAGE_KEYS:
+            found = [message for message in _messages(data.get(key), depth - 1) if message]
+            if found:
+                yield f"{place}{found[0]}"
+                yield from found[1:]
+                break
+        metadata = data.get("metadata")
+        if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):
+            yield metadata["raw"].strip()  # OpenRouter: the words of the server behind it
+
+
+def _place(fault: dict[str, Any]) -> str:
+    """FastAPI names the field in `loc`."""
+    place = fault.get("loc")
+    if not isinstance(place, list) or not place:
+        return ""
+    return ".".join(str(step)[:_NAME_CHARACTERS] for step in place[:8]) + ": "
+
+
+def _names(data: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    for each in _objects(data):
+        for key in keys:
+            if isinstance(each.get(key), str) and not _STATUS.fullmatch(each[key]):
+                yield untrusted.text(each[key], _NAME_CHARACTERS)
+
+
+def _status_in(data: Any) -> int | None:
+    """The status that an error within a stream names as its code, as a number or as text."""
+    for each in _objects(data):
+        for key in ("code", "status", "status_code", "http_status"):
+            value = each.get(key)
+            if isinstance(value, int | str) and not isinstance(value, bool) and _STATUS.fullmatch(str(value)):
+                return int(value)
+    return None

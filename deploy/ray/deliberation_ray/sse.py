@@ -1,0 +1,143 @@
+"""Server-sent events as model servers write them: a reader of the few fields that count."""
+
+import json
+from typing import Any, Final
+
+_BOM = b"\xef\xbb\xbf"
+# An object that goes on over more data lines than this is not one that a model server writes.
+_MOST_DATA_LINES = 64
+
+
+class TooLarge(Exception):  # noqa: N818 — becomes the failure AnswerTooLarge
+    """The server sends more than any permitted answer needs."""
+
+
+class Lines:
+    """Cuts blocks of bytes into lines. A line may end with LF, CR or both."""
+
+    def __init__(self, most_bytes: int, longest_line: int) -> None:
+        self._left = most_bytes
+        self._longest = longest_line
+        self._unfinished: list[bytes] = []
+        self._unfinished_bytes = 0
+        self._first = True
+
+    def of(self, block: bytes) -> list[bytes]:
+        """The lines that this block completes. CR LF across two blocks gives an empty line, which means nothing."""
+        self._count(block)
+        if self._first:
+            self._first = False
+            block = block.removeprefix(_BOM)
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        head, end, tail = block.rpartition(b"\n")
+        if not end:
+            self._keep(tail)
+            return []
+        lines = head.split(b"\n")
+        if self._unfinished:
+            lines[0] = b"".join([*self._unfinished, lines[0]])
+            self._unfinished.clear()
+            self._unfinished_bytes = 0
+        self._keep(tail)
+        return lines
+
+    def rest(self) -> list[bytes]:
+        """The last line, if the stream ended without a line end."""
+        last = b"".join(self._unfinished)
+        self._unfinished.clear()
+        return [last] if last else []
+
+    def _count(self, block: bytes) -> None:
+        self._left -= len(block)
+        if self._left < 0:
+            raise TooLarge("the response is longer than any permitted answer needs")
+
+    def _keep(self, tail: bytes) -> None:
+        if not tail:
+            return
+        self._unfinished.append(tail)
+        self._unfinished_bytes += len(tail)
+        if self._unfinished_bytes > self._longest:
+            raise TooLarge(f"one event of the response is larger than {self._longest} bytes")
+
+
+class Malformed(Exception):  # noqa: N818 — becomes the failure ModelUnavailable
+    """An event is an object that is not JSON: a piece of the answer may be lost."""
+
+
+class Done:
+    """The type of `DONE`."""
+
+
+DONE: Final = Done()
+
+
+class Events:
+    """Turns lines into the JSON objects that the events carry.
+
+    It is lenient where servers are careless. Each `data:` line that is JSON by itself is an event, since some servers
+    leave out the blank line between events. Comments, ids, `retry:` and data that is no object are ignored.
+    """
+
+    def __init__(self) -> None:
+        self.words = ""  # the last data that was plain text: possibly an error message
+        self._pending: list[bytes] = []
+        self._names_error = False
+
+    def of(self, line: bytes) -> dict[str, Any] | Done | None:
+        """The event that this line completes, if any. An error is an object with the key `error`."""
+        if line.startswith(b"data:"):
+            return self._data(line[5:].strip())
+        if not line:
+            self._blank()
+            return None
+        name, _, value = line.partition(b":")
+        if name == b"event":
+            self._names_error = value.strip() == b"error"
+        elif name == b"error":
+            return {"error": _parsed(value.strip()) or value.decode(errors="replace").strip()}
+        return None
+
+    def end(self) -> None:
+        """Raises Malformed if the stream ended within an object."""
+        self._blank()
+
+    def _data(self, data: bytes) -> dict[str, Any] | Done | None:
+        if data == b"[DONE]":
+            return DONE
+        if self._pending:
+            data = b"\n".join([*self._pending, data])
+        if not data:
+            return None
+        value = _parsed(data)
+        if value is None and data[:1] in b"{[":
+            self._wait_for_more(data)
+            return None
+        self._pending.clear()
+        if value is None and data != b"null":
+            self.words = data[:1000].decode(errors="replace")
+        if self._names_error:
+            return {"error": value if value is not None else self.words}
+        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0].get("error"):
+            value = value[0]
+        return value if isinstance(value, dict) else None
+
+    def _wait_for_more(self, data: bytes) -> None:
+        """The object may continue on the next data line."""
+        self._pending = data.split(b"\n")
+        if len(self._pending) > _MOST_DATA_LINES:
+            self._blank()
+
+    def _blank(self) -> None:
+        self._names_error = False
+        if self._pending:
+            self._pending.clear()
+            raise Malformed("an event of the stream is not JSON")
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,294 @@
+"""Each case of the scripted model server, and what the runner makes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from model_cases.answers import SCORES
+from model_cases.refusals import CONTEXT, SAID, SHAPES
+from model_cases.reply import CASES, GOOD_TEXT, PARTIAL
+from model_cases.server import Server
+from model_cases.streams import WHOLE
+from submission import SCHEMA, submit, turn
+
+from deliberation_ray import endpoints
+from deliberation_ray.endpoints import Endpoints
+from deliberation_ray.failures import Failure, Overloaded
+from deliberation_ray.model import Answer, Model, ModelCall, Patiences, Progress
+from deliberation_ray.turns import Turns
+from deliberation_ray.wire import Submit
+
+SPEED = 50.0
+PARAMETERS: dict[str, Any] = {"temperature": 0.7, "max_tokens": 2048, "response_format": SCHEMA}
+QUICK = Patiences(silence_seconds=0.3)
+
+# Whole answers: the case, the calls it takes, the finish reason, the format that held.
+ANSWERS: list[tuple[str, int, str, str]] = [
+    *((name, 1, "stop", "json_schema") for name in CASES if name.startswith("case-score-")),
+    *((f"case-finish-{name}", 1, reason, "json_schema") for name, reason in WHOLE.items()),
+    *(
+        (f"case-{name}", 1, "stop", "json_schema")
+        for name in (
+            *("think-json", "think-double-end", "thinking-tag", "thought-prose", "think-bracket", "think-unclosed"),
+            *("draft-then-final", "reasoning-then-answer", "raw-newlines", "trailing-comma", "single-quotes"),
+            *("unescaped-quotes", "fence-prose", "bom", "keys-capital", "schema-echo", "template-echo"),
+            *("list-of-one", "nested", "non-english", "content-list", "crlf", "cr", "no-space", "single-newline"),
+            *("bom-stream", "keepalive-comment", "empty-data", "blank-data", "event-ping", "retry-field"),
+            *("empty-object", "null-event", "multibyte-split", "no-done", "finish-empty-string"),
+            *("finish-every-chunk", "finish-before-last", "finish-with-content", "empty-choices-first"),
+            *("null-choices", "no-usage", "last-unfinished", "json-not-sse", "second-choice", "slow-40s"),
+            *("format-lmstudio", "late-90s", "empty", "whitespace", "reasoning-only"),
+        )
+    ),
+    ("ok", 1, "stop", "json_schema"),
+    ("ok-low", 1, "stop", "json_schema"),
+    ("case-done-no-finish", 1, "", "json_schema"),
+    ("case-length-complete", 1, "length", "json_schema"),
+    ("case-length-cut", 1, "length", "json_schema"),
+    ("case-partial-model-length", 1, "length", "json_schema"),
+    ("case-partial-max-tokens", 1, "length", "json_schema"),
+    ("case-needs-max-completion-tokens", 2, "stop", "json_schema"),
+    ("case-needs-default-temperature", 2, "stop", "json_schema"),
+    ("case-no-stream-options", 2, "stop", "json_schema"),
+    ("case-format-unknown-variant", 3, "stop", "text"),
+    ("case-format-json-mode", 3, "stop", "text"),
+    ("case-format-structured-output", 3, "stop", "text"),
+    ("case-format-constrained", 3, "stop", "text"),
+]
+# What the text is where it isn't the good answer.
+TEXTS = {"case-length-cut": PARTIAL, "case-partial-model-length": PARTIAL, "case-partial-max-tokens": PARTIAL}
+TEXTS |= {"case-length-complete": GOOD_TEXT + "\n" * 400, "case-empty": "", "case-whitespace": " \n\n "}
+GOOD_ONES = [name for name, *_ in ANSWERS if name.startswith(("case-finish-", "case-format-", "case-needs-"))]
+GOOD_ONES += [name for name, *_ in ANSWERS if "-chunk" in name or name in ("case-crlf", "case-cr", "case-content-list")]
+
+# Failures: the case, its type, words of its message, the calls that were made.
+FAILURES: list[tuple[str, str, str, int]] = [
+    *((f"case-context-{name}", "ContextTooLong", message, 1) for name, _, message in CONTEXT),
+    *(
+        (f"case-said-{name}", "ModelRejected", SAID, 1)
+        for name, status, _ in SHAPES
+        if status != 500 and name != "no-body"
+    ),
+    ("case-said-flat-500", "ModelUnavailable", SAID, 1),
+    ("case-said-no-body", "ModelRejected", "400: Bad Request (called http", 3),
+    ("case-context-vllm-flat", "ContextTooLong", "4096 tokens, 9000 were requested", 1),
+    ("case-error-in-stream-context", "ContextTooLong", "context length of 4096", 1),
+    ("case-error-object-error", "ContextTooLong", "9000 were given", 1),
+    ("case-length-thinking", "Truncated", "all tokens up to max_tokens (2048) were thoughts", 1),
+    ("case-partial-content-filter", "ModelRejected", "content_filter", 1),
+    ("case-partial-recitation", "ModelRejected", "RECITATION", 1),
+    ("case-filter-empty", "ModelRejected", "content_filter", 1),
+    ("case-partial-tool-calls-half", "ModelRejected", "tool", 1),
+    ("case-tool-calls", "ModelRejected", "tool", 1),
+    ("case-partial-cancelled", "ModelUnavailable", "cancelled", 1),
+    ("case-cut", "ModelUnavailable", "broke off", 1),
+    ("case-reset", "ModelUnavailable", "without an answer", 1),
+    ("case-stall", "ModelTimeout", "fell silent", 1),
+    ("case-stall-once", "ModelTimeout", "fell silent", 1),
+    ("case-error-in-stream", "ModelUnavailable", "the engine died", 1),
+    ("case-error-field", "ModelUnavailable", "the slot is not available", 1),
+    ("case-error-200-json", "ModelRejected", "no such model", 1),
+    ("case-html-200", "ModelRejected", "Sign in", 1),
+    ("case-groq-json-invalid", "ModelUnavailable", "the generated JSON is invalid", 1),
+    ("case-echoes-request", "ModelRejected", "body.max_tokens: too large", 1),
+    ("case-model-404", "ModelRejected", "no such model here", 1),
+    ("case-model-404-vllm-flat", "ModelRejected", "the model does not exist", 1),
+    ("case-redirect-307", "ModelRejected", "307", 1),
+    ("case-403-html", "ModelRejected", "blocked", 1),
+    ("case-502-html", "ModelUnavailable", "Bad gateway", 1),
+    ("case-413", "ModelRejected", "too large", 1),
+    ("case-402", "ModelRejected", "no credit left", 1),
+    ("case-quota", "ModelRejected", "the quota is used up", 1),
+]
+# Calls that the server puts off: the case, and the seconds that it names, of the time that is left.
+PUT_OFF: list[tuple[str, tuple[float, float] | None]] = [
+    ("case-429-bare-20s", None),
+    ("case-503-loading-30s", None),
+    ("case-529", None),
+    ("case-404-loading", None),
+    ("case-error-in-stream-429", None),
+    ("case-429-reset-20s", (0.2, 0.4)),
+    ("case-429-ms-20s", (0.2, 0.4)),
+    ("case-429-date-8s", (0.0, 1.2)),
+    ("case-429-seconds-5s", (1.0, 1.0)),
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server(speed=SPEED).start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(autouse=True)
+def _reset(server: Server) -> None:
+    server.reset()
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[Model]:
+    model = Model((), {}, Patiences(silence_seconds=2.0))
+    yield model
+    await model.close()
+
+
+async def asked(model: Model, url: str, name: str, **parameters: Any) -> tuple[Answer, Progress]:
+    progress = Progress()
+    messages = [{"role": "user", "content": "Write a grammar for response_format with json_schema."}]
+    answer = await model.answer(ModelCall("t1", url, name, messages, {**PARAMETERS, **parameters}), progress)
+    return answer, progress
+
+
+def test_every_case_has_its_right_value() -> None:
+    tested = [each[0] for each in (*ANSWERS, *FAILURES, *PUT_OFF)]
+    assert sorted(tested) == sorted(CASES)
+    assert len(SCORES) == 12
+
+
+@pytest.mark.parametrize(("name", "calls", "reason", "response_format"), ANSWERS)
+async def test_an_answer(
+    server: Server, model: Model, name: str, calls: int, reason: str, response_format: str
+) -> None:
+    answer, progress = await asked(model, server.url, name)
+    assert (answer.finish_reason, answer.response_format) == (reason, response_format)
+    assert answer.model == "m", "the model that answered, not the one that was asked for"
+    assert progress.calls == server.calls[name] == calls
+    if name == "case-reasoning-only":
+        assert (answer.text, answer.reasoning_text) == ("", GOOD_TEXT)
+    elif name in GOOD_ONES or name in TEXTS:
+        assert (answer.text, answer.reasoning_text) == (TEXTS.get(name, GOOD_TEXT), "")
+    elif name not in ("case-content-list",):
+        assert answer.text.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(name, GOOD_TEXT) for name in GOOD_ONES]
+    + [("case-second-choice", GOOD_TEXT), ("case-json-not-sse", GOOD_TEXT), ("case-reasoning-then-answer", GOOD_TEXT)],
+)
+async def test_the_text_is_complete(server: Server, model: Model, name: str, text: str) -> None:
+    answer, _ = await asked(model, server.url, name)
+    assert answer.text == text
+
+
+async def test_characters_that_packets_split_are_whole(server: Server, model: Model) -> None:
+    answer, _ = await asked(model, server.url, "case-multibyte-split")
+    assert "FINAL: 令牌桶 🪣" in answer.text
+
+
+@pytest.mark.parametrize(("name", "kind", "words", "calls"), FAILURES)
+async def test_a_failure(server: Server, name: str, kind: str, words: str, calls: int) -> None:
+    model = Model((), {}, QUICK)
+    with pytest.raises(Failure) as failure:
+        await asked(model, server.url, name)
+    await model.close()
+    assert failure.value.kind == kind
+    assert words in failure.value.message
+    assert server.calls[name] == calls
+
+
+@pytest.mark.parametrize(("name", "seconds"), PUT_OFF)
+async def test_a_call_that_is_put_off(
+    server: Server, model: Model, name: str, seconds: tuple[float, float] | None
+) -> None:
+    progress = Progress()
+    with pytest.raises(Overloaded) as overloaded:
+        await model.answer(ModelCall("t1", server.url, name, [], PARAMETERS), progress)
+    named = overloaded.value.seconds
+    assert (named is None) == (seconds is None)
+    if seconds and named is not None:
+        assert seconds[0] <= named <= seconds[1]
+    assert progress.calls == 0, "it is no attempt"
+
+
+@pytest.mark.parametrize("name", [name for name, _ in PUT_OFF if name.endswith("s") and name != "case-429-date-8s"])
+async def test_a_turn_waits_until_the_server_takes_its_call(
+    server: Server, model: Model, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "PAUSES_SECONDS", (0.05, 0.1, 0.2))
+    monkeypatch.setattr(endpoints, "SHORTEST_PAUSE_SECONDS", 0.01)
+    turns = Turns(model.answer, 5, Endpoints(5, 5))
+    turns.submit(Submit.model_validate(submit(turn("t1", url=server.url, model=name))))
+    (view,) = await turns.wait(["t1"], {}, 10)
+    assert (view["state"], view["result"]["text"], view["result"]["calls"]) == ("completed", GOOD_TEXT, 1)
+    assert server.calls[name] <= 8
+
+
+@pytest.mark.parametrize(
+    "name", ["case-needs-max-completion-tokens", "case-no-stream-options", "case-format-json-mode"]
+)
+async def test_what_a_server_refuses_is_remembered(server: Server, model: Model, name: str) -> None:
+    _, first = await asked(model, server.url, name)
+    _, second = await asked(model, server.url, name)
+    assert first.calls > 1
+    assert second.calls == 1
+
+
+async def test_a_token_limit_is_never_dropped(server: Server, model: Model) -> None:
+    await asked(model, server.url, "case-needs-max-completion-tokens", max_tokens=77)
+    _, _, body = server.requests[-1]
+    assert (body["max_completion_tokens"], "max_tokens" in body) == (77, False)
+
+
+async def test_a_refusal_that_quotes_the_request_does_not_blame_the_format(server: Server, model: Model) -> None:
+    with pytest.raises(Failure):
+        await asked(model, server.url, "case-echoes-request")
+    assert server.calls["case-echoes-request"] == 1
+    assert (await asked(model, server.url, "ok"))[0].response_format == "json_schema"
+
+
+async def test_a_server_that_stalled_is_asked_again(server: Server) -> None:
+    model = Model((), {}, QUICK)
+    with pytest.raises(Failure) as failure:
+        await asked(model, server.url, "case-stall-once")
+    assert failure.value.retryable
+    answer, _ = await asked(model, server.url, "case-stall-once")
+    await model.close()
+    assert answer.text == GOOD_TEXT
+
+
+async def test_a_server_that_queues_without_a_word_has_half_of_the_time_that_is_left(server: Server) -> None:
+    model = Model((), {}, Patiences(silence_seconds=0.2))
+    began = asyncio.get_running_loop().time()
+    call = ModelCall("t1", server.url, "case-late-90s", [], PARAMETERS, seconds=2.0)
+    with pytest.raises(Failure, match="has not begun to answer"):
+        await model.answer(call, Progress())
+    assert 0.4 < asyncio.get_running_loop().time() - began < 1.5
+    answer, progress = await asked(model, server.url, "case-late-90s")  # after 1.8 s
+    await model.close()
+    assert (answer.text, progress.calls) == (GOOD_TEXT, 1)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "calls"),
+    [
+        ("", "/v1", 1),
+        ("/", "/v1", 1),
+        ("/v1", "/v1", 1),
+        ("/v1//", "/v1", 1),
+        ("/v1/chat/completions", "/v1", 1),
+        ("/v1beta/openai/", "/v1beta/openai", 1),
+        ("/api/v3", "/api/v3", 1),
+        ("/api/paas/v4", "/api/paas/v4", 1),
+        ("/v1/openai", "/v1/openai", 1),
+        ("/openai/v1", "/openai/v1", 1),
+        ("/serving-endpoints", "/serving-endpoints", 1),
+        ("/llm/chat/completions/", "/llm", 1),
+        ("/proxy/team-a", "/proxy/team-a/v1", 2),
+        ("/llm/v1", "/llm", 2),
+    ],
+)
+async def test_a_base_url_as_people_paste_it(server: Server, model: Model, base: str, path: str, calls: int) -> None:
+    answer, progress = await asked(model, server.url + base, "ok")
+    assert (answer.text, progress.calls) == (GOOD_TEXT, calls)
+    assert server.requests[-1][0] == f"{path}/chat/completions"
+    assert (await asked(model, server.url + base, "ok"))[1].calls == 1, "the form that worked is remembered"
+
+
+async def test_a_base_url_that_leads_nowhere_names_the_url_that_was_meant(server: Server, model: Model) -> None:
+    with pytest.raises(Failure) as failure:
+        await asked(model, server.url + "/nowhere", "ok")
+    assert failure.value.kind == "ModelRejected"
+    assert failure.value.message == f"404: Not Found (called {server.url}/nowhere/chat/completions)"
