@@ -14,6 +14,7 @@ import (
 
 	"deliberation.io/deliberation/activities"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -52,7 +53,7 @@ func TestRegister_TriesAFatalErrorExactlyOnce(t *testing.T) {
 				w.ray.refusals = append(w.ray.refusals, c.err)
 			}
 			suite := testsuite.WorkflowTestSuite{}
-			suite.SetLogger(silence{})
+			suite.SetLogger(fakes.SilentLogger())
 			env := suite.NewTestWorkflowEnvironment()
 			activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
 			env.RegisterWorkflowWithOptions(submitOnly, workflow.RegisterOptions{Name: "SubmitOnly"})

@@ -79,14 +79,14 @@ func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
 	in := submission(t, time.Minute)
 	turn := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})[1].Attempt(3)
 	w.with.Temporal = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}}
-	in.Request, in.Turns = nil, []contract.TurnRef{{AgentID: "dev-2", Attempt: 3, TurnID: turn.ID()}}
+	in.Request, in.Turns = nil, []contract.TurnRef{{AgentID: "agent-2", Attempt: 3, TurnID: turn.ID()}}
 
 	out, err := trySubmit(w, in)
 
 	require.NoError(t, err)
 	require.Len(t, out.Handles, 1)
 	require.Equal(t, turn.ID(), out.Handles[0].TurnID)
-	require.Equal(t, "Add rate limiting", w.ray.submitted[0].Request.TaskDescription(), "the texts are those of the run's first submit")
+	require.Equal(t, "Add rate limiting to the login API", w.ray.submitted[0].Request.TaskDescription(), "the texts are those of the run's first submit")
 }
 
 func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {

@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 func try[Out any](w *world, name string, in any) (Out, error) {
 	w.t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
-	suite.SetLogger(silence{})
+	suite.SetLogger(fakes.SilentLogger())
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{
 		BackgroundActivityContext: w.ctx, Interceptors: []interceptor.WorkerInterceptor{w.beats},
@@ -69,22 +69,10 @@ func failure(t *testing.T, err error) *temporal.ApplicationError {
 	return failed
 }
 
-type silence struct{}
-
-func (silence) Debug(string, ...any) {}
-func (silence) Info(string, ...any)  {}
-func (silence) Warn(string, ...any)  {}
-func (silence) Error(string, ...any) {}
-
 // council is a request of two agents, and the references to their first turns.
 func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	t.Helper()
-	parsed, err := contract.Request{
-		TaskID: "T-42", TaskDescription: "Add rate limiting", Role: "DEV",
-		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		Agents:      []contract.Agent{{AgentID: "dev-1"}, {AgentID: "dev-2"}},
-		VLLMURL:     "http://vllm:8000", VLLMModel: "model",
-	}.Parse()
+	parsed, err := fakes.Council(2).Parse()
 	require.NoError(t, err)
 	var refs []contract.TurnRef
 	for _, turn := range parsed.Domain.Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,11 +17,11 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -30,15 +29,15 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 2 * time.Minute
 
-// TestLive is what the command line does with a Temporal server, and a worker that registers the
-// workflows and canned steps: neither Ray nor NATS is needed.
+// TestLive runs the command line against a Temporal server and workers with fake activities: it needs
+// neither Ray nor NATS.
 func TestLive(t *testing.T) {
 	temporal := os.Getenv("DELIBERATION_TEST_TEMPORAL")
 	if temporal == "" {
 		t.Skip("DELIBERATION_TEST_TEMPORAL is not set; it names a temporal binary, for example bin/temporal")
 	}
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
-		ClientOptions: &client.Options{Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))},
+		ClientOptions: &client.Options{Logger: fakes.SilentLogger()},
 		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard, ExtraArgs: attributes(),
 	})
 	require.NoError(t, err)
@@ -76,6 +75,7 @@ type stage struct {
 	client   client.Client
 	queue    string
 	wire     *wire
+	services fakes.Services
 	released chan struct{}
 	stop     func()
 }
@@ -86,6 +86,7 @@ func setUp(env *testscript.Env, c client.Client, address string) error {
 		return err
 	}
 	s := &stage{client: c, queue: "queue-" + filepath.Base(env.WorkDir), wire: w, released: make(chan struct{})}
+	s.services = newScenes(s.released)
 	env.Values["stage"] = s
 	env.Setenv("TEMPORAL_ADDRESS", s.wire.listener.Addr().String())
 	env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none")
@@ -111,8 +112,8 @@ func (s *stage) work() error {
 	}
 	for _, queue := range []string{s.queue, contract.SubmitQueue(s.queue), contract.WaitQueue(s.queue)} {
 		w := worker.New(s.client, queue, worker.Options{DeadlockDetectionTimeout: patience})
-		workflows.Register(w, surroundings{})
-		registerCanned(w, s.released)
+		workflows.Register(w, environment())
+		s.services.Register(w)
 		if err := w.Start(); err != nil {
 			return err
 		}

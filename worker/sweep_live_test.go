@@ -26,6 +26,7 @@ import (
 
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/internal/sweep"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -121,13 +122,11 @@ func newLive(t *testing.T, name string) *live {
 
 func (l *live) start(t *testing.T, timeout time.Duration) client.WorkflowRun {
 	t.Helper()
+	request := fakes.Council(2)
+	request.TaskID, request.VLLMURL, request.VLLMModel = l.task, l.modelURL, l.model
 	run, err := l.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: l.task, TaskQueue: l.queue, WorkflowRunTimeout: timeout,
-	}, contract.DeliberationName, contract.Request{
-		TaskID: l.task, TaskDescription: "wait", Role: "DEV", Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		Agents:  []contract.Agent{{AgentID: "a", Role: "DEV", Model: l.model}, {AgentID: "b", Role: "DEV", Model: l.model}},
-		VLLMURL: l.modelURL, VLLMModel: l.model,
-	})
+	}, contract.DeliberationName, request)
 	require.NoError(t, err)
 	return run
 }

@@ -56,10 +56,10 @@ func (l largest) request() contract.Request {
 func (l largest) id() string { return "d" + strings.Repeat(l.idUnit, 999/len(l.idUnit)) }
 
 func (l largest) outcome(agent int) contract.TurnOutcome {
-	said := answer("p"+l.text(domain.AnswerMaximum(l.agents)-8), 0.5).out
+	said := fakes.Answer("p"+l.text(domain.AnswerMaximum(l.agents)-8), 0.5).Value
 	said.Reasoning = "because"
 	if agent < l.failing {
-		said = failure(domain.ModelRejected, false).out
+		said = fakes.Failure(domain.ModelRejected, false).Value
 		said.Message = l.text(domain.MaxMessage)
 	}
 	said.Metadata = map[string]string{
@@ -79,34 +79,34 @@ func (l largest) fits(t *testing.T) {
 	for i, agent := range request.Agents {
 		said := l.outcome(i)
 		answers = append(answers, said)
-		s.ray.agents[agent.AgentID] = script{{reply: reply[contract.TurnOutcome]{out: said}}}
+		s.Ray.Agents[agent.AgentID] = fakes.Script{{Reply: fakes.Reply[contract.TurnOutcome]{Value: said}}}
 		if l.late {
-			s.ray.agents[agent.AgentID] = script{{reply: never().reply, atStop: &said}}
+			s.Ray.Agents[agent.AgentID] = fakes.Script{{Reply: fakes.Never().Reply, AtStop: &said}}
 		}
 	}
-	s.nats.says = away(l.away)
+	s.NATS.ReplyTo = away(l.away)
 	weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
 	var left contract.OutboxInput
 	s.onOutbox(func(in contract.OutboxInput) { left = in })
 
-	result, err := s.run(timeout(request, 60))
+	result, err := s.runAndExpectNothingLeft(timeout(request, 60))
 
 	require.NoError(t, err)
 	weigh("result", result)
 	weigh("outbox", left)
 	weigh("all answers", answers)
 	weigh("status", s.status())
-	for i, in := range s.ray.submitted {
+	for i, in := range s.Ray.Submitted {
 		weigh("SubmitTurns", in)
 		require.Equal(t, i == 0, in.Request != nil, "only the first submit carries the texts")
 	}
-	for _, in := range s.nats.inputs {
+	for _, in := range s.NATS.Inputs {
 		weigh("PublishEvents", in)
 	}
-	for _, said := range s.ray.said {
+	for _, said := range s.Ray.Stops {
 		weigh("StopTurns", said)
 	}
-	require.Equal(t, domain.EventCompleted, s.nats.stored[len(s.nats.stored)-1].Kind)
+	require.Equal(t, domain.EventCompleted, s.NATS.Stored[len(s.NATS.Stored)-1].Kind)
 	if l.away > 6 {
 		require.Len(t, left.Events, 1+l.agents+1-map[bool]int{true: l.failing}[l.late], "every event is kept, if without its texts")
 	}
@@ -147,10 +147,10 @@ func TestBounds_TheLargestOfAllFits(t *testing.T) {
 
 func TestBounds_TheLongestDeliberation(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = script{never()}
-	_, err := s.run(timeout(fakes.Council(1), 86400))
+	s.Ray.Agents["agent-1"] = fakes.Script{fakes.Never()}
+	_, err := s.runAndExpectNothingLeft(timeout(fakes.Council(1), 86400))
 	kind, _, _ := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
-	require.Equal(t, 86460, s.ray.submitted[0].RunSeconds)
-	require.Equal(t, time.Hour, s.ray.submitted[0].GiveUpAt.Sub(*s.status().StartedAt))
+	require.Equal(t, 86460, s.Ray.Submitted[0].RunSeconds)
+	require.Equal(t, time.Hour, s.Ray.Submitted[0].GiveUpAt.Sub(*s.status().StartedAt))
 }

@@ -14,7 +14,7 @@ import (
 
 func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 	waiting := func(s *stage) {
-		s.ray.agents["agent-1"], s.ray.agents["agent-2"] = script{never()}, script{never()}
+		s.Ray.Agents["agent-1"], s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}, fakes.Script{fakes.Never()}
 	}
 	tests := map[string]struct {
 		given     func(*stage)
@@ -30,7 +30,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 		"in the queue, where a submit wasn't answered": {
 			given: func(s *stage) {
 				waiting(s)
-				s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: forever}}
+				s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Delay: fakes.Forever}}
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", ""},
 			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
@@ -44,7 +44,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 		"between two attempts of an agent": {
 			given: func(s *stage) {
 				waiting(s)
-				s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
+				s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true))
 			},
 			at: 6 * time.Second, stopped: 1, runnerOf: []string{"runner/a/0"},
 			announced: []domain.EventKind{
@@ -54,8 +54,8 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 		"while an agent is put to Ray again": {
 			given: func(s *stage) {
 				waiting(s)
-				s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
-				s.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {after: forever}}
+				s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true))
+				s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", "runner/a/0"},
 			announced: []domain.EventKind{
@@ -65,7 +65,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 		"while one agent is out of reach and tried elsewhere": {
 			given: func(s *stage) {
 				waiting(s)
-				s.ray.agents["agent-1"] = append(replies(unreachable()), never())
+				s.Ray.Agents["agent-1"] = append(fakes.Replies(fakes.Unreachable()), fakes.Never())
 			},
 			at: 5 * time.Second, stopped: 3, runnerOf: []string{"runner/a/0", "runner/a/0", "runner/a/0"},
 			announced: []domain.EventKind{
@@ -80,19 +80,19 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			s.cancelAt(test.at)
 			begin := s.env.Now()
 
-			_, err := s.run(fakes.Council(2))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 			require.True(t, temporal.IsCanceledError(err), "%v", err)
 			require.LessOrEqual(t, s.env.Now().Sub(begin), test.at+2*time.Second)
-			require.Len(t, s.ray.stopped, 1)
-			require.Len(t, s.ray.stopped[0].Stop, test.stopped)
-			require.Equal(t, "cancelled", s.ray.stopped[0].Reason)
-			for i, handle := range s.ray.stopped[0].Stop {
+			require.Len(t, s.Ray.Stopped, 1)
+			require.Len(t, s.Ray.Stopped[0].Stop, test.stopped)
+			require.Equal(t, "cancelled", s.Ray.Stopped[0].Reason)
+			for i, handle := range s.Ray.Stopped[0].Stop {
 				require.Equal(t, test.runnerOf[i], handle.Runner)
 				require.Equal(t, "local", handle.Cluster)
 				require.NotEmpty(t, handle.TurnID)
 			}
-			require.Equal(t, test.announced, s.nats.kinds())
+			require.Equal(t, test.announced, s.NATS.Kinds())
 			require.Equal(t, domain.StatusCancelled, s.status().Status)
 			require.Equal(t, "cancelled", *s.status().ErrorMessage)
 			require.Equal(t, "STOPPED", ask[contract.Job](s, contract.QueryJob).Status)
@@ -101,8 +101,8 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 }
 
 func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) {
-	slowNATS := func(int) reply[contract.PublishEventsResult] {
-		return reply[contract.PublishEventsResult]{after: time.Second}
+	slowNATS := func(int) fakes.Reply[contract.PublishEventsResult] {
+		return fakes.Reply[contract.PublishEventsResult]{Delay: time.Second}
 	}
 	tests := map[string]struct {
 		given func(*stage)
@@ -111,28 +111,28 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 	}{
 		"while the turns are stopped at the deadline, with a result": {
 			given: func(s *stage) {
-				s.ray.agents["agent-2"] = script{never()}
-				s.ray.stop = []reply[contract.StopTurnsResult]{{after: 2 * time.Second}}
+				s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}
+				s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 2 * time.Second}}
 			},
 			at: 31 * time.Second, met: true,
 		},
 		"while the turns are stopped at the deadline, without one": {
 			given: func(s *stage) {
-				s.ray.agents["agent-1"], s.ray.agents["agent-2"] = script{never()}, script{never()}
-				s.ray.stop = []reply[contract.StopTurnsResult]{{after: 2 * time.Second}}
+				s.Ray.Agents["agent-1"], s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}, fakes.Script{fakes.Never()}
+				s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 2 * time.Second}}
 			},
 			at: 31 * time.Second, met: false,
 		},
 		"while the last events are published": {
 			given: func(s *stage) {
-				s.ray.agents["agent-2"] = replies(answer("second", 0.5).in(10 * time.Second))
-				s.nats.says = slowNATS
+				s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("second", 0.5).After(10 * time.Second))
+				s.NATS.ReplyTo = slowNATS
 			},
 			at: 10*time.Second + 500*time.Millisecond, met: true,
 		},
 		"in the same moment as the last answer": {
 			given: func(s *stage) {
-				s.ray.agents["agent-2"] = replies(answer("second", 0.5).in(10 * time.Second))
+				s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("second", 0.5).After(10 * time.Second))
 			},
 			at: 10*time.Second + time.Millisecond, met: true,
 		},
@@ -143,10 +143,10 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 			test.given(s)
 			s.cancelAt(test.at)
 
-			result, err := s.run(timeout(fakes.Council(2), 30))
+			result, err := s.runAndExpectNothingLeft(timeout(fakes.Council(2), 30))
 
 			require.False(t, temporal.IsCanceledError(err))
-			require.NotContains(t, s.nats.kinds(), domain.EventCancelled)
+			require.NotContains(t, s.NATS.Kinds(), domain.EventCancelled)
 			if test.met {
 				require.NoError(t, err)
 				require.Equal(t, domain.StatusCompleted, result.Status)
@@ -160,13 +160,13 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 
 func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelTimeout, true), fakes.Lost(), fakes.Answer("third", 0.5))
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	forgotten := map[domain.TurnID]int{}
-	for _, handle := range s.ray.forgotten {
+	for _, handle := range s.Ray.Forgotten {
 		require.NotEmpty(t, handle.Runner)
 		require.NotEmpty(t, handle.Incarnation)
 		forgotten[handle.TurnID]++

@@ -16,9 +16,9 @@ import (
 
 func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false))
 
-	result, err := s.run(fakes.Council(3))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(3))
 
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
@@ -28,16 +28,16 @@ func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
 		AgentID: "agent-2", ErrorType: domain.ModelRejected, Message: "it broke", Attempts: 1,
 	}}, result.Failures)
 	require.Equal(t, contract.StoppedDecided, result.StopReason)
-	require.Len(t, s.ray.forgotten, 3, "what failed on Ray may be forgotten there too")
+	require.Len(t, s.Ray.Forgotten, 3, "what failed on Ray may be forgotten there too")
 }
 
 func TestDeliberation_EqualScoresKeepTheOrderOfTheRequest(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(answer("slow", 0.5).in(3 * time.Second))
-	s.ray.agents["agent-2"] = replies(answer("quick", 0.5))
-	s.ray.agents["agent-3"] = replies(answer("better", 0.6).in(time.Second))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("slow", 0.5).After(3 * time.Second))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("quick", 0.5))
+	s.Ray.Agents["agent-3"] = fakes.Replies(fakes.Answer("better", 0.6).After(time.Second))
 
-	result, err := s.run(fakes.Council(3))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(3))
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"better", "slow", "quick"}, []string{
@@ -57,9 +57,9 @@ func TestDeliberation_NeedsItsQuorum(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false))
+			s.Ray.Agents["agent-3"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false))
 
-			_, err := s.run(quorum(fakes.Council(3), test.quorum))
+			_, err := s.runAndExpectNothingLeft(quorum(fakes.Council(3), test.quorum))
 
 			if test.met {
 				require.NoError(t, err)
@@ -77,11 +77,11 @@ func TestDeliberation_NeedsItsQuorum(t *testing.T) {
 
 func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = script{never()}
-	s.ray.agents["agent-2"] = script{never()}
+	s.Ray.Agents["agent-1"] = fakes.Script{fakes.Never()}
+	s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}
 	begin := s.env.Now()
 
-	_, err := s.run(timeout(fakes.Council(2), 30))
+	_, err := s.runAndExpectNothingLeft(timeout(fakes.Council(2), 30))
 
 	kind, message, details := failed(t, err)
 	require.Equal(t, domain.DeadlineExceeded, kind)
@@ -91,54 +91,54 @@ func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
 	require.Equal(t, 2, details.Usage.CompletionTokens, "what the stop found was paid too")
 	require.Equal(t, 2, details.Usage.WastedTokens)
 	require.LessOrEqual(t, s.env.Now().Sub(begin), 33*time.Second)
-	require.Len(t, s.ray.stopped, 1)
-	require.Len(t, s.ray.stopped[0].Stop, 2)
-	require.Equal(t, "deadline", s.ray.stopped[0].Reason)
+	require.Len(t, s.Ray.Stopped, 1)
+	require.Len(t, s.Ray.Stopped[0].Stop, 2)
+	require.Equal(t, "deadline", s.Ray.Stopped[0].Reason)
 }
 
 func TestDeliberation_RanksWhatIsCompleteAtItsDeadline(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-2"] = script{never()}
+	s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}
 
-	result, err := s.run(timeout(fakes.Council(3), 30))
+	result, err := s.runAndExpectNothingLeft(timeout(fakes.Council(3), 30))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
 	require.True(t, result.Degraded)
 	require.Equal(t, contract.StoppedDeadline, result.StopReason)
 	require.Equal(t, domain.StillRunning, result.Failures[0].ErrorType)
-	require.Len(t, s.ray.stopped[0].Stop, 1, "only what still runs is stopped")
+	require.Len(t, s.Ray.Stopped[0].Stop, 1, "only what still runs is stopped")
 	require.Equal(t, int64(30_000), result.ExecutionTimeMS)
 }
 
 func TestDeliberation_ATurnThatCompletedJustBeforeTheStopCounts(t *testing.T) {
 	s := newStage(t)
-	best := answer("just in time", 0.99).out
-	s.ray.agents["agent-2"] = script{{reply: never().reply, atStop: &best}}
+	best := fakes.Answer("just in time", 0.99).Value
+	s.Ray.Agents["agent-2"] = fakes.Script{{Reply: fakes.Never().Reply, AtStop: &best}}
 
-	result, err := s.run(timeout(fakes.Council(2), 30))
+	result, err := s.runAndExpectNothingLeft(timeout(fakes.Council(2), 30))
 
 	require.NoError(t, err)
 	require.False(t, result.Degraded)
 	require.Equal(t, "just in time", result.BestResult.Proposal)
 	require.Equal(t, 2, result.Usage.LLMCalls)
 	require.Zero(t, result.Usage.WastedTokens)
-	require.Len(t, s.ray.forgotten, 2)
-	require.Equal(t, []domain.EventKind{domain.EventAgentCompleted, domain.EventCompleted}, s.nats.kinds()[4:])
+	require.Len(t, s.Ray.Forgotten, 2)
+	require.Equal(t, []domain.EventKind{domain.EventAgentCompleted, domain.EventCompleted}, s.NATS.Kinds()[4:])
 }
 
 func TestDeliberation_TheDeadlineRunsFromTheFirstAcceptance(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: 100 * time.Second}}
-	s.ray.agents["agent-1"] = replies(answer("after the queue", 0.5).in(29 * time.Second))
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Delay: 100 * time.Second}}
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("after the queue", 0.5).After(29 * time.Second))
 
-	result, err := s.run(timeout(fakes.Council(1), 30))
+	result, err := s.runAndExpectNothingLeft(timeout(fakes.Council(1), 30))
 
 	require.NoError(t, err)
 	require.Equal(t, contract.StoppedDecided, result.StopReason)
 	require.Equal(t, int64(129_000), result.ExecutionTimeMS)
-	require.Equal(t, 90, s.ray.submitted[0].RunSeconds)
-	require.Equal(t, 3630, s.ray.submitted[0].KeepSeconds)
+	require.Equal(t, 90, s.Ray.Submitted[0].RunSeconds)
+	require.Equal(t, 3630, s.Ray.Submitted[0].KeepSeconds)
 }
 
 func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
@@ -154,13 +154,13 @@ func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.ray.submit = []reply[contract.SubmitTurnsResult]{{
-				out: contract.SubmitTurnsResult{Refusal: test.refusal}, err: test.err, after: time.Hour,
+			s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{
+				Value: contract.SubmitTurnsResult{Refusal: test.refusal}, Err: test.err, Delay: time.Hour,
 			}}
 			var queued contract.Status
 			s.at(time.Minute, func() { queued = s.status() })
 
-			_, err := s.run(fakes.Council(2))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 			kind, message, details := failed(t, err)
 			require.Equal(t, domain.DeadlineExceeded, kind)
@@ -169,8 +169,8 @@ func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
 			require.Equal(t, domain.DeadlineExceeded, details.Failures[0].ErrorType)
 			require.Equal(t, "queued", queued.Phase)
 			require.Equal(t, "local", queued.WaitingFor)
-			require.Len(t, s.ray.stopped[0].Stop, 2, "an unanswered submit may have started them")
-			require.Empty(t, s.ray.stopped[0].Stop[0].Runner)
+			require.Len(t, s.Ray.Stopped[0].Stop, 2, "an unanswered submit may have started them")
+			require.Empty(t, s.Ray.Stopped[0].Stop[0].Runner)
 		})
 	}
 }
@@ -179,52 +179,52 @@ func TestDeliberation_FailsWithTheKindOfAFatalSubmit(t *testing.T) {
 	for _, kind := range []domain.FailureKind{domain.RayDenied, domain.URLNotAllowed, domain.TurnRejected} {
 		t.Run(string(kind), func(t *testing.T) {
 			s := newStage(t)
-			s.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(kind)}}
+			s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Err: fakes.Fatal(kind)}}
 
-			_, err := s.run(fakes.Council(2))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 			got, message, details := failed(t, err)
 			require.Equal(t, domain.DeliberationFailed, got)
 			require.Contains(t, message, string(kind)+": submit to local: refused")
 			require.Equal(t, kind, details.Failures[1].ErrorType)
-			require.Len(t, s.ray.stopped[0].Stop, 2, "an earlier try may have started them")
+			require.Len(t, s.Ray.Stopped[0].Stop, 2, "an earlier try may have started them")
 		})
 	}
 }
 
 func TestDeliberation_StopsATurnWhoseAgentWasGivenUp(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(reply[contract.TurnOutcome]{err: fatal("WorkerBroken")})
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Reply[contract.TurnOutcome]{Err: fakes.Fatal("WorkerBroken")})
 
-	result, err := s.run(fakes.Council(2))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
-	require.Len(t, s.ray.stopped, 1)
-	require.Len(t, s.ray.stopped[0].Stop, 1)
-	require.Equal(t, turnID(t, s, fakes.Council(2), "agent-1", 1), s.ray.stopped[0].Stop[0].TurnID)
+	require.Len(t, s.Ray.Stopped, 1)
+	require.Len(t, s.Ray.Stopped[0].Stop, 1)
+	require.Equal(t, turnID(t, s, fakes.Council(2), "agent-1", 1), s.Ray.Stopped[0].Stop[0].TurnID)
 }
 
 func TestDeliberation_AsksTheStopForNoMoreThanAPayloadHolds(t *testing.T) {
 	s := newStage(t)
 	request := timeout(fakes.Council(16), 60)
 	for _, agent := range request.Agents {
-		s.ray.agents[agent.AgentID] = append(replies(unreachable(), unreachable()), never())
+		s.Ray.Agents[agent.AgentID] = append(fakes.Replies(fakes.Unreachable(), fakes.Unreachable()), fakes.Never())
 	}
 
-	_, err := s.run(request)
+	_, err := s.runAndExpectNothingLeft(request)
 
 	require.Error(t, err)
-	require.Len(t, s.ray.stopped[0].Stop, 48)
-	require.Equal(t, domain.AnswerMaximum(48), s.ray.stopped[0].AnswerBytes)
+	require.Len(t, s.Ray.Stopped[0].Stop, 48)
+	require.Equal(t, domain.AnswerMaximum(48), s.Ray.Stopped[0].AnswerBytes)
 }
 
 func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelRejected, false))
-	s.ray.agents["agent-1"][0].out.Message = strings.Repeat("<", 3000)
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false))
+	s.Ray.Agents["agent-1"][0].Value.Message = strings.Repeat("<", 3000)
 
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	_, message, details := failed(t, err)
 	require.LessOrEqual(t, domain.EncodedSize(message), 2<<10)
@@ -233,20 +233,20 @@ func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
 }
 
 func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
-	tests := map[string]reply[contract.StopTurnsResult]{
-		"because Ray is away":            {err: errors.New("connection refused")},
-		"because nobody answers in 20 s": {err: temporal.NewTimeoutError(3, nil), after: 20 * time.Second},
+	tests := map[string]fakes.Reply[contract.StopTurnsResult]{
+		"because Ray is away":            {Err: errors.New("connection refused")},
+		"because nobody answers in 20 s": {Err: temporal.NewTimeoutError(3, nil), Delay: 20 * time.Second},
 	}
 	for name, says := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.ray.agents["agent-1"] = script{never()}
+			s.Ray.Agents["agent-1"] = fakes.Script{fakes.Never()}
 			for range 50 {
-				s.ray.stop = append(s.ray.stop, says)
+				s.Ray.StopReplies = append(s.Ray.StopReplies, says)
 			}
 			begin := s.env.Now()
 
-			result, err := s.runBesidesRay(timeout(fakes.Council(2), 30))
+			result, err := s.run(timeout(fakes.Council(2), 30))
 
 			require.NoError(t, err)
 			require.Equal(t, contract.StoppedDeadline, result.StopReason)

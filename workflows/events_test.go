@@ -20,14 +20,14 @@ import (
 
 var (
 	errNATS = errors.New("nats: no servers available")
-	stored  = reply[contract.PublishEventsResult]{}
+	stored  = fakes.Reply[contract.PublishEventsResult]{}
 )
 
 // away misses so many tries.
-func away(calls int) func(int) reply[contract.PublishEventsResult] {
-	return func(call int) reply[contract.PublishEventsResult] {
+func away(calls int) func(int) fakes.Reply[contract.PublishEventsResult] {
+	return func(call int) fakes.Reply[contract.PublishEventsResult] {
 		if call <= calls {
-			return reply[contract.PublishEventsResult]{err: errNATS}
+			return fakes.Reply[contract.PublishEventsResult]{Err: errNATS}
 		}
 		return stored
 	}
@@ -35,37 +35,37 @@ func away(calls int) func(int) reply[contract.PublishEventsResult] {
 
 func TestEvents_AreNumberedAndStoredOnceInOrder(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(answer("first", 0.5).in(2 * time.Second))
-	s.ray.agents["agent-2"] = replies(failure(domain.ModelRejected, false).in(time.Second))
-	s.nats.says = func(call int) reply[contract.PublishEventsResult] {
-		return reply[contract.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 2]}
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("first", 0.5).After(2 * time.Second))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false).After(time.Second))
+	s.NATS.ReplyTo = func(call int) fakes.Reply[contract.PublishEventsResult] {
+		return fakes.Reply[contract.PublishEventsResult]{Err: map[bool]error{true: errNATS}[call == 2]}
 	}
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, []domain.EventKind{
 		domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
 		domain.EventAgentFailed, domain.EventAgentCompleted, domain.EventCompleted,
-	}, s.nats.kinds())
-	for i, event := range s.nats.stored {
+	}, s.NATS.Kinds())
+	for i, event := range s.NATS.Stored {
 		require.Equal(t, fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, i+1, event.Kind), event.ID)
 		require.Equal(t, deliberationID, event.DeliberationID)
 		require.Equal(t, time.UTC, event.At.Location())
 	}
-	require.Equal(t, "agent-2", s.nats.stored[2].AgentID)
-	require.Empty(t, s.nats.stored[3].AgentID, "only a stream has an agent in its subject")
+	require.Equal(t, "agent-2", s.NATS.Stored[2].AgentID)
+	require.Empty(t, s.NATS.Stored[3].AgentID, "only a stream has an agent in its subject")
 }
 
 func TestEvents_CarryTheDescriptionOnce(t *testing.T) {
 	s := newStage(t)
 
-	_, err := s.run(fakes.Council(3))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(3))
 
 	require.NoError(t, err)
 	description := fakes.Council(3).TaskDescription
 	given := 0
-	for _, in := range s.nats.inputs {
+	for _, in := range s.NATS.Inputs {
 		given += strings.Count(encode(t, in), description)
 		streams := 0
 		for _, event := range in.Events {
@@ -81,14 +81,14 @@ func TestEvents_CarryTheDescriptionOnce(t *testing.T) {
 func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
 	s := newStage(t)
 	for i := range 16 {
-		s.ray.agents[fmt.Sprintf("agent-%d", i+1)] = replies(answer(strings.Repeat("x", 40<<10), 0.5))
+		s.Ray.Agents[fmt.Sprintf("agent-%d", i+1)] = fakes.Replies(fakes.Answer(strings.Repeat("x", 40<<10), 0.5))
 	}
 
-	result, err := s.run(fakes.Council(16))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(16))
 
 	require.NoError(t, err)
 	require.Len(t, result.Results, 16)
-	last := s.nats.stored[len(s.nats.stored)-1]
+	last := s.NATS.Stored[len(s.NATS.Stored)-1]
 	require.Equal(t, domain.EventCompleted, last.Kind)
 	require.Less(t, len(last.Data), 512<<10)
 	var board contract.ScoreboardEvent
@@ -96,24 +96,24 @@ func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
 	require.Equal(t, contract.ResultRef{WorkflowID: deliberationID, RunID: runID}, board.ResultRef)
 	require.Len(t, board.Scores, 16)
 	require.Equal(t, contract.EventScore{Rank: 1, AgentID: "agent-1", Score: 0.5}, board.Scores[0])
-	for _, in := range s.nats.inputs {
+	for _, in := range s.NATS.Inputs {
 		require.Less(t, len(encode(t, in)), payload)
 	}
 }
 
 func TestEvents_DontHoldUpTheResult(t *testing.T) {
 	tests := map[string]struct {
-		nats   func(call int) reply[contract.PublishEventsResult]
+		nats   func(call int) fakes.Reply[contract.PublishEventsResult]
 		ends   time.Duration
 		outbox bool
 	}{
 		"a publisher that answers late is waited for up to two seconds": {
-			nats: func(int) reply[contract.PublishEventsResult] { return stored.in(500 * time.Millisecond) },
+			nats: func(int) fakes.Reply[contract.PublishEventsResult] { return stored.After(500 * time.Millisecond) },
 			ends: 1500 * time.Millisecond,
 		},
 		"a NATS that comes back within two seconds needs no outbox": {
-			nats: func(call int) reply[contract.PublishEventsResult] {
-				return reply[contract.PublishEventsResult]{err: map[bool]error{true: errNATS}[call == 1]}
+			nats: func(call int) fakes.Reply[contract.PublishEventsResult] {
+				return fakes.Reply[contract.PublishEventsResult]{Err: map[bool]error{true: errNATS}[call == 1]}
 			},
 			ends: 2 * time.Second,
 		},
@@ -122,9 +122,9 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			ends: 2 * time.Second, outbox: true,
 		},
 		"a NATS that never answers leaves the events to the outbox": {
-			nats: func(call int) reply[contract.PublishEventsResult] {
+			nats: func(call int) fakes.Reply[contract.PublishEventsResult] {
 				if call == 1 {
-					return stored.in(forever)
+					return stored.After(fakes.Forever)
 				}
 				return stored
 			},
@@ -134,13 +134,13 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.nats.says = test.nats
+			s.NATS.ReplyTo = test.nats
 			var left []contract.EventRecord
 			begun := s.env.Now()
 			var handedOver time.Time // to what goes on when the run has ended
 			s.onOutbox(func(in contract.OutboxInput) { left, handedOver = in.Events, s.env.Now() })
 
-			result, err := s.run(fakes.Council(1))
+			result, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 			require.NoError(t, err)
 			require.Equal(t, domain.StatusCompleted, result.Status)
@@ -150,12 +150,12 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 			require.LessOrEqual(t, handedOver.Sub(begun), test.ends+10*time.Millisecond)
 			require.Less(t, result.ExecutionTimeMS, int64(10), "the events aren't part of the work")
 			require.Equal(t, test.outbox, len(left) > 0)
-			kinds := s.nats.kinds()
+			kinds := s.NATS.Kinds()
 			if test.outbox {
 				require.Equal(t, []domain.EventKind{
 					domain.EventStarted, domain.EventAgentCompleted, domain.EventCompleted,
-				}, kindsOf(left))
-				require.Equal(t, kindsOf(left), kinds[len(kinds)-3:])
+				}, fakes.KindsOf(left))
+				require.Equal(t, fakes.KindsOf(left), kinds[len(kinds)-3:])
 				return
 			}
 			require.Equal(t, []domain.EventKind{
@@ -167,11 +167,11 @@ func TestEvents_DontHoldUpTheResult(t *testing.T) {
 
 func TestEvents_ThatNobodyWantsHoldUpNothing(t *testing.T) {
 	s := newStage(t)
-	s.settings.Events = false
+	s.environment.Current.Events = false
 	s.onOutbox(func(contract.OutboxInput) { require.Fail(t, "an outbox") })
 	begun := s.env.Now()
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Less(t, s.env.Now().Sub(begun), 10*time.Millisecond)
@@ -190,11 +190,11 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: contract.DefaultTaskQueue})
-			s.nats.says = away(4)
+			s.NATS.ReplyTo = away(4)
 			var outbox string
 			s.onOutboxID(func(id string) { outbox = id })
 
-			_, err := s.run(fakes.Council(1))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(outbox), 255, "as SQL databases have it")
@@ -215,14 +215,14 @@ func TestOutbox_PublishesWhatIsLeftInOrderAndInBatches(t *testing.T) {
 			DeliberationID: deliberationID, At: s.env.Now().UTC(), Data: json.RawMessage(`"` + strings.Repeat("x", 60<<10) + `"`),
 		})
 	}
-	s.nats.says = away(8)
+	s.NATS.ReplyTo = away(8)
 
 	s.env.ExecuteWorkflow(contract.DeliberationOutboxName, in)
 
 	require.NoError(t, s.env.GetWorkflowError())
-	require.Equal(t, in.Events, s.nats.stored)
-	require.Len(t, s.nats.inputs, 8+2, "it keeps trying, and then needs two batches")
-	for _, batch := range s.nats.inputs {
+	require.Equal(t, in.Events, s.NATS.Stored)
+	require.Len(t, s.NATS.Inputs, 8+2, "it keeps trying, and then needs two batches")
+	for _, batch := range s.NATS.Inputs {
 		require.Less(t, len(encode(t, batch)), payload)
 	}
 }
@@ -231,5 +231,5 @@ func TestOutbox_HasNothingToDoWithoutEvents(t *testing.T) {
 	s := newStage(t)
 	s.env.ExecuteWorkflow(contract.DeliberationOutboxName, contract.OutboxInput{})
 	require.NoError(t, s.env.GetWorkflowError())
-	require.Empty(t, s.nats.inputs)
+	require.Empty(t, s.NATS.Inputs)
 }

@@ -44,7 +44,7 @@ func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
 			shown := ""
 			s.onMemo(func(memo map[string]any) { shown, _ = memo[contract.MemoError].(string) })
 
-			_, err := s.run(contract.RequestText([]byte(test.text)))
+			_, err := s.runAndExpectNothingLeft(contract.RequestText([]byte(test.text)))
 
 			kind, message, _ := failed(t, err)
 			require.Equal(t, domain.InvalidRequest, kind)
@@ -92,9 +92,9 @@ func TestOpening_ChecksTheModelServerWithEverythingElse(t *testing.T) {
 	s := newStage(t)
 	allow, err := domain.NewAllowList([]string{"models.example"})
 	require.NoError(t, err)
-	s.settings.Allow = allow
+	s.environment.Current.Allow = allow
 
-	_, err = s.run(contract.RequestText(fakes.EditedRequest(t, map[string]string{"role": `""`})))
+	_, err = s.runAndExpectNothingLeft(contract.RequestText(fakes.EditedRequest(t, map[string]string{"role": `""`})))
 
 	_, message, _ := failed(t, err)
 	require.Equal(t, "role: cannot be empty; vllm_url: is outside the allow-list (DELIBERATION_VLLM_ALLOW)", message)
@@ -105,7 +105,7 @@ func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
 	request := fakes.Council(1)
 	request.VLLMURL = "http://169.254.169.254/latest"
 
-	_, err := s.run(request)
+	_, err := s.runAndExpectNothingLeft(request)
 
 	_, message, _ := failed(t, err)
 	require.Equal(t, "vllm_url: names a link-local or cloud metadata address, which is never allowed", message)
@@ -113,21 +113,21 @@ func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
 
 func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
 	s := newStage(t)
-	s.settings.Grace = 1500 * time.Millisecond
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true).in(time.Minute), answer("done", 0.5))
+	s.environment.Current.Grace = 1500 * time.Millisecond
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(time.Minute), fakes.Answer("done", 0.5))
 	s.at(time.Second, func() {
-		s.settings.Clusters, s.settings.Events, s.settings.Grace = []domain.ClusterState{{Name: "another"}}, false, 0
-		s.settings.Allow, _ = domain.NewAllowList([]string{"nowhere"})
+		s.environment.Current.Clusters, s.environment.Current.Events, s.environment.Current.Grace = []domain.ClusterState{{Name: "another"}}, false, 0
+		s.environment.Current.Allow, _ = domain.NewAllowList([]string{"nowhere"})
 	})
 
-	_, err := s.run(fakes.Council(64))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(64))
 
 	require.NoError(t, err)
-	require.Equal(t, "local", s.ray.submitted[1].Cluster)
-	last := s.ray.awaited[len(s.ray.awaited)-1]
+	require.Equal(t, "local", s.Ray.Submitted[1].Cluster)
+	last := s.Ray.Awaited[len(s.Ray.Awaited)-1]
 	require.Equal(t, 2, last.GraceSeconds, "not less than configured: 0 would be without end")
 	require.Equal(t, domain.AnswerMaximum(64), last.AnswerBytes)
-	require.Equal(t, domain.EventCompleted, s.nats.kinds()[len(s.nats.kinds())-1])
+	require.Equal(t, domain.EventCompleted, s.NATS.Kinds()[len(s.NATS.Kinds())-1])
 }
 
 // broken is a configuration that can't be read.

@@ -32,7 +32,7 @@ func wire(t *testing.T) map[string]any {
 	require.NoError(t, err)
 	normalised := parsed.Normalised
 	handle := contract.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
-	outcome := answer("Use a token bucket.", 0.82).out
+	outcome := fakes.Answer("Use a token bucket.", 0.82).Value
 	outcome.Metadata = map[string]string{"submission_id": "tabc"}
 	best := contract.AgentResult{
 		Rank: 1, AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.", Reasoning: "It is simple.",

@@ -18,9 +18,9 @@ func TestStatus_BeforeTheRequestIsRead(t *testing.T) {
 	s := newStage(t)
 	var before contract.Status
 	var job contract.Job
-	s.opening = func() { before, job = s.status(), ask[contract.Job](s, contract.QueryJob) }
+	s.environment.OnRead = func() { before, job = s.status(), ask[contract.Job](s, contract.QueryJob) }
 
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusRunning, before.Status)
@@ -35,16 +35,16 @@ func TestStatus_BeforeTheRequestIsRead(t *testing.T) {
 
 func TestStatus_FollowsTheAgents(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[contract.SubmitTurnsResult]{{after: 5 * time.Second}}
-	s.ray.agents["agent-1"] = replies(answer("quick", 0.4).in(5 * time.Second))
-	s.ray.agents["agent-2"] = replies(failure(domain.ModelUnavailable, true).in(5*time.Second), answer("second try", 0.6).in(time.Minute))
-	s.ray.agents["agent-3"] = replies(failure(domain.ModelRejected, false).in(5 * time.Second))
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Delay: 5 * time.Second}}
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("quick", 0.4).After(5 * time.Second))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(5*time.Second), fakes.Answer("second try", 0.6).After(time.Minute))
+	s.Ray.Agents["agent-3"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false).After(5 * time.Second))
 	seen := map[string]contract.Status{}
 	for name, after := range map[string]time.Duration{"queued": time.Second, "waiting": 7 * time.Second, "retried": 20 * time.Second} {
 		s.at(after, func() { seen[name] = s.status() })
 	}
 
-	_, err := s.run(fakes.Council(3))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(3))
 
 	require.NoError(t, err)
 	states := func(name string) (states []domain.AgentState) {
@@ -79,8 +79,8 @@ func TestStatus_FollowsTheAgents(t *testing.T) {
 
 func TestStatus_ClosedRunsWaitForNothing(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[contract.SubmitTurnsResult]{{out: contract.SubmitTurnsResult{Refusal: "full"}}}
-	_, err := s.run(fakes.Council(1))
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Value: contract.SubmitTurnsResult{Refusal: "full"}}}
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 	require.Error(t, err)
 	require.Empty(t, s.status().WaitingFor)
 	require.Equal(t, domain.AgentFailed, s.status().Agents[0].State)
@@ -88,7 +88,7 @@ func TestStatus_ClosedRunsWaitForNothing(t *testing.T) {
 
 func TestStatus_HasExactlyTheFieldsOfItsContract(t *testing.T) {
 	s := newStage(t)
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 	require.NoError(t, err)
 	status, job := ask[map[string]any](s, contract.QueryStatus), ask[map[string]any](s, contract.QueryJob)
 	require.ElementsMatch(t, []string{
@@ -131,32 +131,24 @@ func (s *stage) onMemo(tell func(map[string]any)) {
 	})).Return(nil).Maybe()
 }
 
-func allAttributes() []string {
-	all := []string{}
-	for _, key := range contract.Attributes() {
-		all = append(all, key.GetName())
-	}
-	return all
-}
-
 func TestShow_UpsertsTwice(t *testing.T) {
 	tests := map[string]struct {
-		agent script
+		agent fakes.Script
 		end   domain.DeliberationStatus
 		memo  string
 		score bool
 	}{
 		"a completed run": {nil, domain.StatusCompleted, `{"outcome":"completed","best_agent":"agent-1","score":0.5}`, true},
 		"a failed run": {
-			replies(failure(domain.ModelRejected, false)), domain.StatusFailed,
+			fakes.Replies(fakes.Failure(domain.ModelRejected, false)), domain.StatusFailed,
 			`{"outcome":"failed","error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.settings.Attributes = allAttributes()
-			s.ray.agents["agent-1"] = test.agent
+			s.environment.Current.Attributes = fakes.AttributeNames()
+			s.Ray.Agents["agent-1"] = test.agent
 			var upserts []map[string]any
 			var memos []string
 			s.onAttributes(func(attributes temporal.SearchAttributes) {
@@ -168,7 +160,7 @@ func TestShow_UpsertsTwice(t *testing.T) {
 			})
 			s.onMemo(func(memo map[string]any) { memos = append(memos, encode(t, memo)) })
 
-			_, _ = s.run(fakes.Council(1))
+			_, _ = s.runAndExpectNothingLeft(fakes.Council(1))
 
 			require.Len(t, upserts, 2)
 			require.Equal(t, map[string]any{
@@ -199,14 +191,14 @@ func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.settings.Attributes = test.has
+			s.environment.Current.Attributes = test.has
 			var upserted []string
 			s.onAttributes(func(attributes temporal.SearchAttributes) {
 				for key := range attributes.GetUntypedValues() {
 					upserted = append(upserted, key.GetName())
 				}
 			})
-			_, err := s.run(fakes.Council(1))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 			require.NoError(t, err)
 			require.Equal(t, test.upserts, upserted)
 		})
@@ -217,13 +209,13 @@ func TestShow_CurrentDetailsTellAPersonHowItStands(t *testing.T) {
 	s := newStage(t)
 	request := fakes.Council(3)
 	request.TaskID, request.Role = "T|1", "DEV"
-	s.ray.agents["agent-1"] = replies(answer("fair", 0.25))
-	s.ray.agents["agent-2"] = replies(answer("best", 0.75))
-	s.ray.agents["agent-3"] = replies(failure(domain.ModelUnavailable, true).in(time.Second), failure(domain.ModelRejected, false).in(time.Minute))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("fair", 0.25))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("best", 0.75))
+	s.Ray.Agents["agent-3"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(time.Second), fakes.Failure(domain.ModelRejected, false).After(time.Minute))
 	var during string
 	s.at(30*time.Second, func() { during = s.details() })
 
-	_, err := s.run(request)
+	_, err := s.runAndExpectNothingLeft(request)
 
 	require.NoError(t, err)
 	require.Equal(t, `**T\|1 · DEV · 3 agents**

@@ -27,20 +27,16 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a Temporal server with real workers, whose activities are the fakes.
+// world is a Temporal server and real workers, whose activities are the fakes.
 type world struct {
 	*testing.T
+	fakes.Services
 
-	client   client.Client
-	queue    string
-	ray      *fakeRay
-	nats     *fakeNATS
-	counts   *fakeVisibility
-	settings domain.Settings
-	stopWork func()
+	client      client.Client
+	queue       string
+	environment *fakes.Environment
+	stopWork    func()
 }
-
-func (w *world) Settings() domain.Settings { return w.settings }
 
 func newWorld(t *testing.T, name string) *world {
 	t.Helper()
@@ -49,13 +45,15 @@ func newWorld(t *testing.T, name string) *world {
 		t.Skip("TEMPORAL_ADDRESS isn't set")
 	}
 	worker.SetStickyWorkflowCacheSize(0) // each task replays the run so far; and no queue is named after the machine
-	c, err := client.Dial(client.Options{HostPort: address, Identity: "recorder", Logger: quiet{}})
+	c, err := client.Dial(client.Options{HostPort: address, Identity: "recorder", Logger: fakes.SilentLogger()})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	registered.Do(func() { register(t, c) })
 	w := &world{
-		T: t, client: c, queue: name, ray: newFakeRay(pace{}), nats: &fakeNATS{ids: map[string]bool{}}, counts: &fakeVisibility{},
-		settings: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: allAttributes()},
+		T: t, Services: fakes.NewServices(nil), client: c, queue: name,
+		environment: &fakes.Environment{Current: domain.Settings{
+			Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: fakes.AttributeNames(),
+		}},
 	}
 	w.work()
 	t.Cleanup(func() { w.stopWork() })
@@ -68,8 +66,8 @@ func (w *world) work() {
 	var stops []func()
 	for _, queue := range []string{w.queue, contract.SubmitQueue(w.queue), contract.WaitQueue(w.queue)} {
 		runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
-		workflows.Register(runs, w)
-		bind(runs, w.ray, w.nats, w.counts)
+		workflows.Register(runs, w.environment)
+		w.Services.Register(runs)
 		require.NoError(w, runs.Start())
 		stops = append(stops, runs.Stop)
 	}
@@ -133,31 +131,31 @@ func (w *world) eventually(what func() bool) {
 }
 
 func (w *world) awaiting(turns int) func() bool {
-	return w.onRay(func() bool { return len(w.ray.awaited) >= turns })
+	return w.onRay(func() bool { return len(w.Ray.Awaited) >= turns })
 }
 
 func (w *world) submitted(times int) func() bool {
-	return w.onRay(func() bool { return len(w.ray.submitted) >= times })
+	return w.onRay(func() bool { return len(w.Ray.Submitted) >= times })
 }
 
 // onRay looks at what the fake notes.
 func (w *world) onRay(holds func() bool) func() bool {
 	return func() bool {
-		w.ray.mu.Lock()
-		defer w.ray.mu.Unlock()
+		w.Ray.Lock()
+		defer w.Ray.Unlock()
 		return holds()
 	}
 }
 
 // onTwoClusters gives the run a choice: a, and then b.
 func (w *world) onTwoClusters() {
-	w.settings.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-	w.settings.Grace = time.Minute
+	w.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+	w.environment.Current.Grace = time.Minute
 }
 
 func TestRecord_EachPathOfADeliberation(t *testing.T) {
-	model := failure(domain.ModelUnavailable, true)
-	both := func(w *world, s script) { w.ray.agents["agent-1"], w.ray.agents["agent-2"] = s, s }
+	model := fakes.Failure(domain.ModelUnavailable, true)
+	both := func(w *world, s fakes.Script) { w.Ray.Agents["agent-1"], w.Ray.Agents["agent-2"] = s, s }
 	tests := map[string]struct {
 		request any
 		given   func(*world)
@@ -165,59 +163,61 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		ends    string // the type of its error; empty: it completes
 		beyond  bool   // Ray can't be asked to stop anything
 	}{
-		"happy":              {given: func(w *world) { w.ray.agents["agent-2"] = replies(answer("best", 0.9)) }},
-		"without_events":     {given: func(w *world) { w.settings.Events, w.settings.Attributes = false, nil }},
-		"retry_then_success": {given: func(w *world) { w.ray.agents["agent-2"] = replies(model, model, answer("at last", 0.7)) }},
+		"happy":              {given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("best", 0.9)) }},
+		"without_events":     {given: func(w *world) { w.environment.Current.Events, w.environment.Current.Attributes = false, nil }},
+		"retry_then_success": {given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Replies(model, model, fakes.Answer("at last", 0.7)) }},
 		"cut_off": {given: func(w *world) {
-			w.ray.agents["agent-2"] = replies(failure(domain.Truncated, true), answer("shorter", 0.7))
+			w.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.Truncated, true), fakes.Answer("shorter", 0.7))
 		}},
-		"one_agent_fails":   {given: func(w *world) { w.ray.agents["agent-2"] = replies(failure(domain.ContextTooLong, false)) }},
-		"all_fail":          {given: func(w *world) { both(w, replies(failure(domain.ModelRejected, false))) }, ends: "DeliberationFailed"},
-		"lost_then_success": {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost(), answer("again", 0.7)) }},
-		"lost_repeatedly":   {given: func(w *world) { w.ray.agents["agent-1"] = replies(lost()) }},
-		"out_of_reach":      {given: func(w *world) { w.ray.agents["agent-1"] = replies(unreachable(), answer("again", 0.7)) }},
+		"one_agent_fails":   {given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ContextTooLong, false)) }},
+		"all_fail":          {given: func(w *world) { both(w, fakes.Replies(fakes.Failure(domain.ModelRejected, false))) }, ends: "DeliberationFailed"},
+		"lost_then_success": {given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Lost(), fakes.Answer("again", 0.7)) }},
+		"lost_repeatedly":   {given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Lost()) }},
+		"out_of_reach": {given: func(w *world) {
+			w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("again", 0.7))
+		}},
 		"placed_elsewhere": {
 			given: func(w *world) {
 				w.onTwoClusters()
-				both(w, replies(unreachable(), answer("from b", 0.7).in(2*time.Second)))
+				both(w, fakes.Replies(fakes.Unreachable(), fakes.Answer("from b", 0.7).After(2*time.Second)))
 			},
 		},
 		"placed_elsewhere_in_queue": {
 			given: func(w *world) {
-				w.settings.Clusters = []domain.ClusterState{{Name: "a"}, {Name: "b", Up: true, Room: true}}
-				w.settings.Grace = time.Minute
+				w.environment.Current.Clusters = []domain.ClusterState{{Name: "a"}, {Name: "b", Up: true, Room: true}}
+				w.environment.Current.Grace = time.Minute
 				elsewhere := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{out: elsewhere}, {out: elsewhere}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Value: elsewhere}, {Value: elsewhere}}
 			},
 		},
 		"left_on_a_cluster_that_stays_away": {
 			given: func(w *world) {
 				w.onTwoClusters()
-				w.ray.gone = func(cluster string) bool { return cluster == "a" }
-				w.ray.agents["agent-1"] = replies(unreachable(), answer("from b", 0.7).in(2*time.Second))
+				w.Ray.Away = func(cluster string) bool { return cluster == "a" }
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("from b", 0.7).After(2*time.Second))
 			},
 			beyond: true,
 		},
 		"deadline_with_quorum": {
-			request: timeout(fakes.Council(2), 2), given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
+			request: timeout(fakes.Council(2), 2), given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()} },
 		},
 		"deadline_without_quorum": {
-			request: timeout(fakes.Council(2), 2), given: func(w *world) { both(w, script{never()}) }, ends: "DeadlineExceeded",
+			request: timeout(fakes.Council(2), 2), given: func(w *world) { both(w, fakes.Script{fakes.Never()}) }, ends: "DeadlineExceeded",
 		},
 		"queue_timeout": {
 			given: func(w *world) {
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{out: contract.SubmitTurnsResult{Refusal: "503: runner_full"}}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Value: contract.SubmitTurnsResult{Refusal: "503: runner_full"}}}
 			},
 			ends: "DeadlineExceeded",
 		},
 		"submit_denied": {
 			given: func(w *world) {
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Err: fakes.Fatal(domain.RayDenied)}}
 			},
 			ends: "DeliberationFailed",
 		},
 		"cancelled": {
-			given: func(w *world) { w.ray.agents["agent-2"] = script{never()} },
+			given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()} },
 			during: func(w *world, run client.WorkflowRun) {
 				w.eventually(w.awaiting(2))
 				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
@@ -225,16 +225,18 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			ends: "canceled",
 		},
 		"cancelled_in_queue": {
-			given: func(w *world) { w.ray.submit = []reply[contract.SubmitTurnsResult]{{after: forever}} },
+			given: func(w *world) {
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Delay: fakes.Forever}}
+			},
 			during: func(w *world, run client.WorkflowRun) {
-				w.eventually(func() bool { return len(w.ray.live()) == 2 })
+				w.eventually(func() bool { return len(w.Ray.Live()) == 2 })
 				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
 			},
 			ends: "canceled",
 		},
 		"cancelled_between_attempts": {
 			given: func(w *world) {
-				w.ray.agents["agent-1"], w.ray.agents["agent-2"] = replies(model), script{never()}
+				w.Ray.Agents["agent-1"], w.Ray.Agents["agent-2"] = fakes.Replies(model), fakes.Script{fakes.Never()}
 			},
 			during: func(w *world, run client.WorkflowRun) {
 				w.eventually(w.awaiting(3))
@@ -246,13 +248,13 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			request: queueTimeout(fakes.Council(2), 1),
 			given: func(w *world) {
 				for range 100 {
-					w.ray.submit = append(w.ray.submit, reply[contract.SubmitTurnsResult]{err: errors.New("no cluster of that name is configured")})
+					w.Ray.SubmitReplies = append(w.Ray.SubmitReplies, fakes.Reply[contract.SubmitTurnsResult]{Err: errors.New("no cluster of that name is configured")})
 				}
 			},
 			ends: "last refusal: local: no cluster of that name is configured",
 		},
 		"no_worker_beyond_the_deadline": {
-			request: timeout(fakes.Council(2), 1), given: func(w *world) { both(w, script{never()}) },
+			request: timeout(fakes.Council(2), 1), given: func(w *world) { both(w, fakes.Script{fakes.Never()}) },
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.awaiting(2))
 				w.stopWork()
@@ -264,45 +266,45 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"stop_without_an_answer": {
 			request: timeout(fakes.Council(2), 1), beyond: true,
 			given: func(w *world) {
-				w.ray.agents["agent-2"] = script{never()}
-				hangs := reply[contract.StopTurnsResult]{after: forever}
-				w.ray.stop = []reply[contract.StopTurnsResult]{hangs, hangs, hangs}
+				w.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}
+				hangs := fakes.Reply[contract.StopTurnsResult]{Delay: fakes.Forever}
+				w.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{hangs, hangs, hangs}
 			},
 		},
 		"found_again": { // a is left for b, which has no room
 			given: func(w *world) {
 				w.onTwoClusters()
-				w.ray.agents["agent-1"] = replies(unreachable(), answer("paid once", 0.7))
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("paid once", 0.7))
 				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {out: full}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Value: full}}
 			},
 		},
 		"chosen_behind_its_delay": { // agent-2 chose for b, from where agent-1 has come back by then
 			request: retries(fakes.Council(2), 9),
 			given: func(w *world) {
 				w.onTwoClusters()
-				w.ray.agents["agent-1"] = replies(unreachable().in(11 * time.Second))
-				w.ray.agents["agent-2"] = replies(model, model, model, unreachable().in(time.Second))
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(11 * time.Second))
+				w.Ray.Agents["agent-2"] = fakes.Replies(model, model, model, fakes.Unreachable().After(time.Second))
 				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {out: full}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {Value: full}}
 			},
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.submitted(5))
-				w.ray.mu.Lock()
-				defer w.ray.mu.Unlock()
-				w.ray.agents["agent-1"] = replies(answer("found again", 0.9))
-				w.ray.agents["agent-2"] = replies(model, model, model, answer("found again too", 0.5))
+				w.Ray.Lock()
+				defer w.Ray.Unlock()
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("found again", 0.9))
+				w.Ray.Agents["agent-2"] = fakes.Replies(model, model, model, fakes.Answer("found again too", 0.5))
 			},
 		},
 		"told_once": { // by the stop on each cluster
 			request: timeout(fakes.Council(1), 2),
 			given: func(w *world) {
 				w.onTwoClusters()
-				late := answer("from a, too late", 1).out
-				w.ray.agents["agent-1"] = script{
-					{reply: unreachable(), atStop: &late}, {reply: reply[contract.TurnOutcome]{after: forever}, atStop: &late},
+				late := fakes.Answer("from a, too late", 1).Value
+				w.Ray.Agents["agent-1"] = fakes.Script{
+					{Reply: fakes.Unreachable(), AtStop: &late}, {Reply: fakes.Reply[contract.TurnOutcome]{Delay: fakes.Forever}, AtStop: &late},
 				}
-				w.ray.submit = []reply[contract.SubmitTurnsResult]{{}, {after: forever}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
 			},
 		},
 		"refusal_shown":   {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
@@ -336,7 +338,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			default:
 				require.ErrorContains(t, err, test.ends)
 			}
-			require.True(t, test.beyond || len(w.ray.live()) == 0)
+			require.True(t, test.beyond || len(w.Ray.Live()) == 0)
 			w.keep(name, run.GetID(), run.GetRunID())
 		})
 	}
@@ -351,7 +353,7 @@ func longestNames() contract.Request {
 func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 	const name = "left_to_outbox"
 	w := newWorld(t, name)
-	w.nats.says = away(4)
+	w.NATS.ReplyTo = away(4)
 	run := w.start(contract.DeliberationName, fakes.Council(2))
 	require.NoError(t, run.Get(t.Context(), nil))
 	history := w.keep(name, run.GetID(), run.GetRunID())
@@ -362,7 +364,7 @@ func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 	require.NoError(t, w.client.GetWorkflow(t.Context(), outbox, "").Get(t.Context(), nil))
 	require.Equal(t, []domain.EventKind{
 		domain.EventStarted, domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
-	}, w.nats.kinds())
+	}, w.NATS.Kinds())
 	w.keep("outbox", outbox, "")
 }
 
@@ -373,7 +375,7 @@ func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
 		t.Skip("it is recorded, and takes a server of its own")
 	}
 	w := newWorld(t, "stats_continued")
-	w.counts.says = []reply[contract.CountResult]{counted(3, 1)}
+	w.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, 1)}
 	run := w.start(contract.DeliberationStatsName, contract.StatsState{})
 	for range 12 {
 		handle, err := w.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{

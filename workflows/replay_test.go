@@ -39,7 +39,7 @@ func TestReplay_AResetRunsUnderAnotherRunID(t *testing.T) {
 			workflows.Register(replayer, broken{})
 			history := fakes.ReadHistory(t, file)
 			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
-			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(quiet{}, history, worker.ReplayWorkflowHistoryOptions{
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(fakes.SilentLogger(), history, worker.ReplayWorkflowHistoryOptions{
 				OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: "01900000-0000-7000-8000-000000000000"},
 			}))
 		})
@@ -51,7 +51,7 @@ func replayed(history *historypb.History, register func(workflows.Registry)) err
 	replayer := worker.NewWorkflowReplayer()
 	register(replayer)
 	started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
-	return replayer.ReplayWorkflowHistoryWithOptions(quiet{}, history, worker.ReplayWorkflowHistoryOptions{
+	return replayer.ReplayWorkflowHistoryWithOptions(fakes.SilentLogger(), history, worker.ReplayWorkflowHistoryOptions{
 		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
 	})
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func TestDeliberation_TriesATurnAgain(t *testing.T) {
-	model := failure(domain.ModelUnavailable, true)
+	model := fakes.Failure(domain.ModelUnavailable, true)
 	tests := map[string]struct {
-		agent      script
+		agent      fakes.Script
 		maxRetries int
 		attempts   int
 		failure    domain.FailureKind // empty: the agent gives its proposal
@@ -23,54 +23,54 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 		wasted     int
 	}{
 		"a model that fails twice and then answers costs three attempts": {
-			agent: replies(model, model, answer("at last", 0.5)), maxRetries: 3, attempts: 3, calls: 3, wasted: 22,
+			agent: fakes.Replies(model, model, fakes.Answer("at last", 0.5)), maxRetries: 3, attempts: 3, calls: 3, wasted: 22,
 		},
 		"the last retry counts": {
-			agent: replies(model, model, answer("at last", 0.5)), maxRetries: 2, attempts: 3, calls: 3, wasted: 22,
+			agent: fakes.Replies(model, model, fakes.Answer("at last", 0.5)), maxRetries: 2, attempts: 3, calls: 3, wasted: 22,
 		},
 		"a model that fails for good uses the budget up": {
-			agent: replies(model), maxRetries: 2, attempts: 3, failure: domain.ModelUnavailable, calls: 3, wasted: 33,
+			agent: fakes.Replies(model), maxRetries: 2, attempts: 3, failure: domain.ModelUnavailable, calls: 3, wasted: 33,
 		},
 		"no retries means one attempt": {
-			agent: replies(model, answer("too late", 1)), maxRetries: 0, attempts: 1,
+			agent: fakes.Replies(model, fakes.Answer("too late", 1)), maxRetries: 0, attempts: 1,
 			failure: domain.ModelUnavailable, calls: 1, wasted: 11,
 		},
 		"a failure that can't be mended isn't tried again": {
-			agent: replies(failure(domain.ContextTooLong, false), answer("too late", 1)), maxRetries: 3, attempts: 1,
+			agent: fakes.Replies(fakes.Failure(domain.ContextTooLong, false), fakes.Answer("too late", 1)), maxRetries: 3, attempts: 1,
 			failure: domain.ContextTooLong, calls: 1, wasted: 11,
 		},
 		"an answer without a proposal uses up a retry": {
-			agent: replies(failure(domain.InvalidOutput, true), answer("better", 0.5)), maxRetries: 1, attempts: 2,
+			agent: fakes.Replies(fakes.Failure(domain.InvalidOutput, true), fakes.Answer("better", 0.5)), maxRetries: 1, attempts: 2,
 			calls: 2, wasted: 11,
 		},
 		"a turn lost three times is put to Ray a fourth time": {
-			agent: replies(lost(), lost(), lost(), answer("still here", 0.5)), maxRetries: 0, attempts: 4, calls: 1,
+			agent: fakes.Replies(fakes.Lost(), fakes.Lost(), fakes.Lost(), fakes.Answer("still here", 0.5)), maxRetries: 0, attempts: 4, calls: 1,
 		},
 		"a turn lost four times is lost repeatedly": {
-			agent: replies(lost()), maxRetries: 20, attempts: 4, failure: domain.LostRepeatedly,
+			agent: fakes.Replies(fakes.Lost()), maxRetries: 20, attempts: 4, failure: domain.LostRepeatedly,
 		},
 		"losses don't use up retries": {
-			agent:      replies(lost(), model, lost(), model, lost(), answer("both budgets", 0.5)),
+			agent:      fakes.Replies(fakes.Lost(), model, fakes.Lost(), model, fakes.Lost(), fakes.Answer("both budgets", 0.5)),
 			maxRetries: 2, attempts: 6, calls: 3, wasted: 22,
 		},
 		"failures don't use up losses": {
-			agent:      replies(model, lost(), model, lost(), model, lost(), lost()),
+			agent:      fakes.Replies(model, fakes.Lost(), model, fakes.Lost(), model, fakes.Lost(), fakes.Lost()),
 			maxRetries: 20, attempts: 7, failure: domain.LostRepeatedly, calls: 3, wasted: 33,
 		},
 		"a turn that was out of reach is neither failed nor lost": {
-			agent: replies(unreachable(), unreachable(), unreachable(), unreachable(), unreachable(),
-				lost(), lost(), lost(), answer("found", 0.5)),
+			agent: fakes.Replies(fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(),
+				fakes.Lost(), fakes.Lost(), fakes.Lost(), fakes.Answer("found", 0.5)),
 			maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // what the stop of the five found
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.ray.agents["agent-1"] = test.agent
+			s.Ray.Agents["agent-1"] = test.agent
 
-			result, err := s.run(retries(fakes.Council(1), test.maxRetries))
+			result, err := s.runAndExpectNothingLeft(retries(fakes.Council(1), test.maxRetries))
 
-			require.Len(t, s.ray.submitted, test.attempts)
+			require.Len(t, s.Ray.Submitted, test.attempts)
 			if test.failure != "" {
 				kind, message, details := failed(t, err)
 				require.Equal(t, domain.DeliberationFailed, kind)
@@ -92,48 +92,48 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 
 func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelTimeout, true), lost(), answer("third", 0.5))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelTimeout, true), fakes.Lost(), fakes.Answer("third", 0.5))
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	ids := map[domain.TurnID]bool{}
-	for _, in := range s.ray.submitted {
-		turns := in.TurnsOf(s.ray.submitted[0].Request.Domain())
+	for _, in := range s.Ray.Submitted {
+		turns := in.TurnsOf(s.Ray.Submitted[0].Request.Domain())
 		for i, ref := range in.Turns {
 			require.Equal(t, ref.TurnID, turns[i].ID(), "the id is derived again where it is used")
 			ids[ref.TurnID] = true
 		}
 	}
 	require.Len(t, ids, 4)
-	for _, again := range s.ray.submitted[1:] {
+	for _, again := range s.Ray.Submitted[1:] {
 		require.Nil(t, again.Request, "a later submit leaves the texts out")
 	}
-	require.Len(t, s.ray.submitted[1].Turns, 1, "only the agent that failed goes to Ray again")
-	require.Equal(t, "agent-1", s.ray.submitted[1].Turns[0].AgentID)
+	require.Len(t, s.Ray.Submitted[1].Turns, 1, "only the agent that failed goes to Ray again")
+	require.Equal(t, "agent-1", s.Ray.Submitted[1].Turns[0].AgentID)
 }
 
 func TestDeliberation_TellsAnAgentThatItsAnswerWasCutOff(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.Truncated, true), lost(), answer("shorter", 0.5))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.Truncated, true), fakes.Lost(), fakes.Answer("shorter", 0.5))
 
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.NoError(t, err)
-	require.Len(t, s.ray.submitted, 3)
+	require.Len(t, s.Ray.Submitted, 3)
 	for i, hint := range []domain.FailureKind{"", domain.Truncated, domain.Truncated} {
-		in := s.ray.submitted[i]
+		in := s.Ray.Submitted[i]
 		require.Equal(t, hint, in.Turns[0].Hint)
-		require.Equal(t, in.Turns[0].TurnID, in.TurnsOf(s.ray.submitted[0].Request.Domain())[0].ID())
+		require.Equal(t, in.Turns[0].TurnID, in.TurnsOf(s.Ray.Submitted[0].Request.Domain())[0].ID())
 	}
 }
 
 func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true))
 	begin := s.env.Now()
 
-	_, err := s.run(retries(fakes.Council(1), 4))
+	_, err := s.runAndExpectNothingLeft(retries(fakes.Council(1), 4))
 
 	require.Error(t, err)
 	waited := s.env.Now().Sub(begin)
@@ -145,10 +145,10 @@ func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testin
 	s := newStage(t)
 	request := retries(fakes.Council(1), 0)
 	for attempt := range 6 { // as a reset meets the attempts of the run before it
-		s.ray.refuses = append(s.ray.refuses, turnID(t, s, request, "agent-1", attempt+1))
+		s.Ray.Tombstones = append(s.Ray.Tombstones, turnID(t, s, request, "agent-1", attempt+1))
 	}
 
-	result, err := s.run(request)
+	result, err := s.runAndExpectNothingLeft(request)
 
 	require.NoError(t, err)
 	require.Equal(t, 7, result.BestResult.Attempts)
@@ -159,14 +159,14 @@ func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) 
 	s := newStage(t)
 	request := fakes.Council(2)
 	first := turnID(t, s, request, "agent-2", 1)
-	s.ray.refuses = []domain.TurnID{first}
+	s.Ray.Tombstones = []domain.TurnID{first}
 
-	result, err := s.run(request)
+	result, err := s.runAndExpectNothingLeft(request)
 
 	require.NoError(t, err)
 	require.False(t, result.Degraded)
 	require.Equal(t, 2, result.Results[1].Attempts)
-	require.Len(t, s.ray.awaited, 2, "nobody waits for a turn that doesn't exist")
+	require.Len(t, s.Ray.Awaited, 2, "nobody waits for a turn that doesn't exist")
 }
 
 // turnID is the id that an agent's attempt has on Ray.
@@ -182,17 +182,17 @@ func turnID(t *testing.T, s *stage, request contract.Request, agent string, atte
 }
 
 func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
-	come := rapid.SampledFrom([]reply[contract.TurnOutcome]{
-		answer("good", 0.9), answer("fair", 0.2), failure(domain.ModelUnavailable, true),
-		failure(domain.ModelRejected, false), lost(), unreachable(), answer("slow", 0.4).in(40 * time.Second),
-		failure(domain.Truncated, true).in(20 * time.Second),
-		{after: forever},
+	come := rapid.SampledFrom([]fakes.Reply[contract.TurnOutcome]{
+		fakes.Answer("good", 0.9), fakes.Answer("fair", 0.2), fakes.Failure(domain.ModelUnavailable, true),
+		fakes.Failure(domain.ModelRejected, false), fakes.Lost(), fakes.Unreachable(), fakes.Answer("slow", 0.4).After(40 * time.Second),
+		fakes.Failure(domain.Truncated, true).After(20 * time.Second),
+		{Delay: fakes.Forever},
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		s := newStage(t)
 		agents := rapid.IntRange(1, 4).Draw(r, "agents")
 		for i, agent := range fakes.Council(agents).Agents {
-			s.ray.agents[agent.AgentID] = replies(rapid.SliceOfN(come, 1, 6).Draw(r, string(rune('a'+i)))...)
+			s.Ray.Agents[agent.AgentID] = fakes.Replies(rapid.SliceOfN(come, 1, 6).Draw(r, string(rune('a'+i)))...)
 		}
 		request := quorum(timeout(fakes.Council(agents), 60), rapid.IntRange(0, agents).Draw(r, "quorum"))
 		if rapid.Bool().Draw(r, "cancel") {
@@ -200,10 +200,10 @@ func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
 		}
 		begin := s.env.Now()
 
-		result, err := s.run(request)
+		result, err := s.runAndExpectNothingLeft(request)
 
 		require.LessOrEqual(t, s.env.Now().Sub(begin), 63*time.Second)
-		status, kinds := s.status(), s.nats.kinds()
+		status, kinds := s.status(), s.NATS.Kinds()
 		require.True(t, status.Status.Closed())
 		require.NotContains(t, kinds[1:], domain.EventStarted)
 		require.Equal(t, domain.EventKind(status.Status), kinds[len(kinds)-1], "the last event says how it ended")

@@ -15,10 +15,10 @@ import (
 
 func TestSeed_ExecuteGivesTheRankedResultAndItsEvents(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(answer("first", 0.4))
-	s.ray.agents["agent-2"] = replies(answer("second", 0.9))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("first", 0.4))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("second", 0.9))
 
-	result, err := s.run(fakes.Council(2))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
@@ -34,19 +34,19 @@ func TestSeed_ExecuteGivesTheRankedResultAndItsEvents(t *testing.T) {
 	require.Equal(t, contract.RankingSelf, result.RankingBasis)
 	require.Equal(t, contract.StoppedDecided, result.StopReason)
 	require.Equal(t, contract.TotalUsage{PromptTokens: 20, CompletionTokens: 10, LLMCalls: 2}, result.Usage)
-	require.Len(t, s.ray.submitted, 1, "all agents go to Ray in one request")
-	require.Empty(t, s.ray.stopped)
+	require.Len(t, s.Ray.Submitted, 1, "all agents go to Ray in one request")
+	require.Empty(t, s.Ray.Stopped)
 	require.Equal(t, []domain.EventKind{
 		domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
 		domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
-	}, s.nats.kinds())
+	}, s.NATS.Kinds())
 }
 
 func TestSeed_ExecuteWithoutNATSSchedulesNoPublishing(t *testing.T) {
 	s := newStage(t)
-	s.settings.Events = false
+	s.environment.Current.Events = false
 
-	result, err := s.run(fakes.Council(2))
+	result, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
@@ -56,15 +56,15 @@ func TestSeed_ExecuteWithoutNATSSchedulesNoPublishing(t *testing.T) {
 
 func TestSeed_ExecuteFailsWhenRayFails(t *testing.T) {
 	s := newStage(t)
-	s.ray.submit = []reply[contract.SubmitTurnsResult]{{err: fatal(domain.RayDenied)}}
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Err: fakes.Fatal(domain.RayDenied)}}
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	kind, _, details := failed(t, err)
 	require.Equal(t, domain.DeliberationFailed, kind)
 	require.Len(t, details.Failures, 2)
 	require.Equal(t, domain.RayDenied, details.Failures[0].ErrorType)
-	require.Len(t, s.ray.submitted, 1, "a fatal refusal isn't tried again")
+	require.Len(t, s.Ray.Submitted, 1, "a fatal refusal isn't tried again")
 }
 
 func TestSeed_ExecuteGivesTheSameResultWhenNATSFails(t *testing.T) {
@@ -73,25 +73,25 @@ func TestSeed_ExecuteGivesTheSameResultWhenNATSFails(t *testing.T) {
 	with.env.SetStartTime(begin)
 	without.env.SetStartTime(begin)
 	var outbox []contract.EventRecord
-	without.nats.says = func(call int) reply[contract.PublishEventsResult] {
+	without.NATS.ReplyTo = func(call int) fakes.Reply[contract.PublishEventsResult] {
 		if isOutbox := len(outbox) > 0; isOutbox {
-			return reply[contract.PublishEventsResult]{}
+			return fakes.Reply[contract.PublishEventsResult]{}
 		}
-		return reply[contract.PublishEventsResult]{err: errors.New("nats: no servers available")}
+		return fakes.Reply[contract.PublishEventsResult]{Err: errors.New("nats: no servers available")}
 	}
 	without.onOutbox(func(in contract.OutboxInput) { outbox = in.Events })
 
-	expected, err := with.run(fakes.Council(2))
+	expected, err := with.runAndExpectNothingLeft(fakes.Council(2))
 	require.NoError(t, err)
-	result, err := without.run(fakes.Council(2))
+	result, err := without.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	require.Equal(t, expected, result)
 	kinds := []domain.EventKind{
 		domain.EventStarted, domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
 	}
-	require.Equal(t, kinds, kindsOf(outbox), "what isn't best effort is left to the outbox, whole and in order")
-	require.Equal(t, kinds, without.nats.kinds())
+	require.Equal(t, kinds, fakes.KindsOf(outbox), "what isn't best effort is left to the outbox, whole and in order")
+	require.Equal(t, kinds, without.NATS.Kinds())
 }
 
 func TestSeed_ExecuteRefusesAnEmptyTaskID(t *testing.T) {
@@ -99,7 +99,7 @@ func TestSeed_ExecuteRefusesAnEmptyTaskID(t *testing.T) {
 	request := fakes.Council(1)
 	request.TaskID = ""
 
-	_, err := s.run(request)
+	_, err := s.runAndExpectNothingLeft(request)
 
 	kind, message, _ := failed(t, err)
 	require.Equal(t, domain.InvalidRequest, kind)
@@ -110,7 +110,7 @@ func TestSeed_ExecuteRefusesAnEmptyTaskID(t *testing.T) {
 func TestSeed_ExecuteRefusesACouncilWithoutAgents(t *testing.T) {
 	s := newStage(t)
 
-	_, err := s.run(fakes.Council(0))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(0))
 
 	kind, message, _ := failed(t, err)
 	require.Equal(t, domain.InvalidRequest, kind)
@@ -120,11 +120,11 @@ func TestSeed_ExecuteRefusesACouncilWithoutAgents(t *testing.T) {
 
 func TestSeed_StatusIsRunningThenCompleted(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(answer("done", 0.7).in(10 * time.Second))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("done", 0.7).After(10 * time.Second))
 	var during contract.Status
 	s.at(5*time.Second, func() { during = s.status() })
 
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusRunning, during.Status)
@@ -137,9 +137,9 @@ func TestSeed_StatusIsRunningThenCompleted(t *testing.T) {
 
 func TestSeed_StatusIsFailedWithAnErrorMessage(t *testing.T) {
 	s := newStage(t)
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelRejected, false))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelRejected, false))
 
-	_, err := s.run(fakes.Council(1))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.Error(t, err)
 	require.Equal(t, domain.StatusFailed, s.status().Status)
@@ -154,11 +154,11 @@ func TestSeed_JobRuntimeIsInWholeMinutesAndSeconds(t *testing.T) {
 		t.Run(expected, func(t *testing.T) {
 			s := newStage(t)
 			s.env.SetStartTime(time.Now().Add(-runtime))
-			s.ray.agents["agent-1"] = script{never()}
+			s.Ray.Agents["agent-1"] = fakes.Script{fakes.Never()}
 			var job contract.Job
 			s.at(time.Second, func() { job = ask[contract.Job](s, contract.QueryJob) })
 
-			_, err := s.run(fakes.Council(1))
+			_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 			require.Error(t, err)
 			require.Equal(t, expected, job.Runtime)

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -27,42 +28,31 @@ const deliberationID = "deliberation-T-42"
 // runID is what the test environment calls every run.
 const runID = "default-test-run-id"
 
-// stage is a deliberation with everything around it: skipped time, a Ray, a NATS.
+// stage is a deliberation with everything around it: skipped time, an environment to read, and fakes.
 type stage struct {
 	*testing.T
+	fakes.Services
 
-	env        *testsuite.TestWorkflowEnvironment
-	ray        *fakeRay
-	nats       *fakeNATS
-	visibility *fakeVisibility
-	settings   *domain.Settings
-	opening    func()   // while the request is read
-	scheduled  []string // activities in the order of their first start
-	started    func(*activity.Info)
-}
-
-// Settings make the stage an environment, which a test may change at any time.
-func (s *stage) Settings() domain.Settings {
-	s.opening()
-	return *s.settings
+	env         *testsuite.TestWorkflowEnvironment
+	environment *fakes.Environment
+	scheduled   []string // activities in the order of their first start
+	started     func(*activity.Info)
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
-	suite.SetLogger(quiet{})
+	suite.SetLogger(fakes.SilentLogger())
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: contract.DefaultTaskQueue})
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // of a busy machine's time
-	p := pace{env}
 	s := &stage{
-		T: t, env: env, ray: newFakeRay(p), nats: &fakeNATS{pace: p, ids: map[string]bool{}},
-		visibility: &fakeVisibility{pace: p},
-		settings:   &domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true}, opening: nothing, started: func(*activity.Info) {},
+		T: t, Services: fakes.NewServices(env), env: env, started: func(*activity.Info) {},
+		environment: &fakes.Environment{Current: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true}},
 	}
-	workflows.Register(env, s)
-	bind(env, s.ray, s.nats, s.visibility)
+	workflows.Register(env, s.environment)
+	s.Services.Register(env)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		s.scheduled = append(s.scheduled, info.ActivityType.Name)
 		s.started(info)
@@ -70,29 +60,17 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// activities is what a worker and a test environment have in common.
-type activities interface {
-	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
-}
-
-func bind(to activities, ray *fakeRay, nats *fakeNATS, visibility *fakeVisibility) {
-	to.RegisterActivityWithOptions(ray.SubmitTurns, activity.RegisterOptions{Name: workflows.SubmitTurns.Name()})
-	to.RegisterActivityWithOptions(ray.AwaitTurn, activity.RegisterOptions{Name: workflows.AwaitTurn.Name()})
-	to.RegisterActivityWithOptions(ray.StopTurns, activity.RegisterOptions{Name: workflows.StopTurns.Name()})
-	to.RegisterActivityWithOptions(nats.PublishEvents, activity.RegisterOptions{Name: workflows.PublishEvents.Name()})
-	to.RegisterActivityWithOptions(visibility.CountDeliberations, activity.RegisterOptions{Name: workflows.CountDeliberations.Name()})
-}
-
-// run runs the deliberation to its end, and holds every end to the promise: nothing outlives it on Ray.
-func (s *stage) run(request any) (contract.Result, error) {
+// runAndExpectNothingLeft runs the deliberation to its end, whatever that is, and fails the test if a turn
+// is left running on Ray.
+func (s *stage) runAndExpectNothingLeft(request any) (contract.Result, error) {
 	s.Helper()
-	result, err := s.runBesidesRay(request)
-	require.Empty(s, s.ray.live(), "turns outlive the deliberation")
+	result, err := s.run(request)
+	require.Empty(s, s.Ray.Live(), "turns outlive the deliberation")
 	return result, err
 }
 
-// runBesidesRay is run where Ray can't be asked to stop anything.
-func (s *stage) runBesidesRay(request any) (contract.Result, error) {
+// run runs the deliberation to its end, where Ray can't be asked to stop everything.
+func (s *stage) run(request any) (contract.Result, error) {
 	s.Helper()
 	s.env.ExecuteWorkflow(contract.DeliberationName, request)
 	require.True(s, s.env.IsWorkflowCompleted())
@@ -140,8 +118,6 @@ func failed(t testing.TB, err error) (kind domain.FailureKind, message string, d
 	return domain.FailureKind(application.Type()), application.Message(), details
 }
 
-// council is a legal request of so many agents, agent-1 and so on.
-
 func retries(request contract.Request, n int) contract.Request {
 	request.Constraints.MaxRetries = &n
 	return request
@@ -169,14 +145,6 @@ func encode(t testing.TB, value any) string {
 	return string(text)
 }
 
-// quiet drops what the environment logs.
-type quiet struct{}
-
-func (quiet) Debug(string, ...any) {}
-func (quiet) Info(string, ...any)  {}
-func (quiet) Warn(string, ...any)  {}
-func (quiet) Error(string, ...any) {}
-
 // onOutbox tells what an outbox is started with.
 func (s *stage) onOutbox(tell func(contract.OutboxInput)) {
 	s.env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
@@ -184,14 +152,6 @@ func (s *stage) onOutbox(tell func(contract.OutboxInput)) {
 		require.NoError(s, args.Get(&in))
 		tell(in)
 	})
-}
-
-func kindsOf(events []contract.EventRecord) []domain.EventKind {
-	kinds := make([]domain.EventKind, 0, len(events))
-	for _, event := range events {
-		kinds = append(kinds, event.Kind)
-	}
-	return kinds
 }
 
 func (s *stage) onOutboxID(tell func(id string)) {

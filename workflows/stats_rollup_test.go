@@ -2,17 +2,14 @@ package workflows_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/internal/fakes"
@@ -24,16 +21,16 @@ func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
 	s := newStage(t)
 	before := rolledUp(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	first, without := counted(1, 1), counted(2, 1)
-	without.out.RollUp = contract.RollUp{} // an older worker counted
-	s.visibility.says = []reply[contract.CountResult]{first, {err: fatal("Lost")}, without}
+	without.Value.RollUp = contract.RollUp{} // an older worker counted
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{first, {Err: fakes.Fatal("Lost")}, without}
 
 	next := s.statistics(contract.StatsState{RollUp: before}, 40*time.Second)
 
-	require.Equal(t, before, s.visibility.asked[0].RollUp)
-	for _, asked := range s.visibility.asked[1:] {
-		require.Equal(t, first.out.RollUp, asked.RollUp, "a result counts, and nothing else does")
+	require.Equal(t, before, s.Visibility.Asked[0].RollUp)
+	for _, asked := range s.Visibility.Asked[1:] {
+		require.Equal(t, first.Value.RollUp, asked.RollUp, "a result counts, and nothing else does")
 	}
-	require.Equal(t, first.out.RollUp, next.RollUp)
+	require.Equal(t, first.Value.RollUp, next.RollUp)
 	require.Equal(t, int64(2), next.Last.Stats.Total)
 	require.Zero(t, next.Last.RollUp, "the state carries it once")
 }
@@ -50,7 +47,7 @@ func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+			s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
 			var within time.Duration
 			s.started = func(info *activity.Info) { within = cmp.Or(within, info.ScheduleToCloseTimeout) }
 			s.statistics(test.state, time.Second)
@@ -70,7 +67,7 @@ func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
 		"not yet counted": {events[:8], 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state, err := runs.LastStats(t.Context(), &pastRun{events: test.events}, workflow.Execution{ID: contract.StatsID})
+			state, err := runs.LastStats(t.Context(), fakes.PastRun{Events: test.events}, workflow.Execution{ID: contract.StatsID})
 			require.NoError(t, err)
 			require.Equal(t, events[0].GetEventTime().AsTime(), state.Since)
 			require.Equal(t, test.total, state.Last.Stats.Total)
@@ -80,27 +77,6 @@ func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
 }
 
 func TestLastStats_TellsThatAHistoryIsGone(t *testing.T) {
-	_, err := runs.LastStats(t.Context(), &pastRun{err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
+	_, err := runs.LastStats(t.Context(), fakes.PastRun{Err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
 	require.ErrorContains(t, err, "gone")
-}
-
-// pastRun is a run's history.
-type pastRun struct {
-	events []*historypb.HistoryEvent
-	err    error
-}
-
-func (p *pastRun) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
-	return p
-}
-
-func (p *pastRun) HasNext() bool { return p.err != nil || len(p.events) > 0 }
-
-func (p *pastRun) Next() (*historypb.HistoryEvent, error) {
-	if p.err != nil {
-		return nil, p.err
-	}
-	next := p.events[0]
-	p.events = p.events[1:]
-	return next, nil
 }

@@ -12,10 +12,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func counted(total, active int64) reply[contract.CountResult] {
+func counted(total, active int64) fakes.Reply[contract.CountResult] {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	result := contract.CountResult{AsOf: at, RollUp: rolledUp(at), Stats: contract.Stats{Total: total, Active: active, Completed: total - active}}
 	for range active {
@@ -23,7 +24,7 @@ func counted(total, active int64) reply[contract.CountResult] {
 			WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: time.Now().Add(-185 * time.Second),
 		})
 	}
-	return reply[contract.CountResult]{out: result}
+	return fakes.Reply[contract.CountResult]{Value: result}
 }
 
 // statistics runs DeliberationStats until it has lived so long, and gives what the next run starts with.
@@ -67,9 +68,9 @@ func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[contract.CountResult]{counted(3, test.active)}
+			s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, test.active)}
 			counts := 0
-			s.at(65*time.Second, func() { counts = s.visibility.counts })
+			s.at(65*time.Second, func() { counts = len(s.Visibility.Asked) })
 			s.statistics(contract.StatsState{}, 70*time.Second)
 			require.Equal(t, test.counts, counts)
 		})
@@ -79,7 +80,7 @@ func TestStats_CountsOftenWhileAnythingRuns(t *testing.T) {
 func TestStats_AnswersWhatWasCounted(t *testing.T) {
 	s := newStage(t)
 	s.env.SetStartTime(time.Now().Add(-time.Hour))
-	s.visibility.says = []reply[contract.CountResult]{counted(3, 2)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, 2)}
 	var stats contract.Stats
 	var jobs contract.ActiveJobs
 	s.at(time.Second, func() {
@@ -103,7 +104,7 @@ func TestStats_AnswersWhatWasCounted(t *testing.T) {
 
 func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[contract.CountResult]{counted(1, 0).in(time.Second)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0).After(time.Second)}
 	var stats, jobs string
 	s.at(time.Second/2, func() {
 		stats = encode(t, ask[contract.Stats](s, contract.QueryStats))
@@ -118,7 +119,7 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 func TestStats_AreNeverUpForLessThanNothing(t *testing.T) {
 	s := newStage(t)
 	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query's clock is another machine's
-	s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
 	var stats contract.Stats
 	s.at(time.Second, func() { stats = ask[contract.Stats](s, contract.QueryStats) })
 	s.statistics(contract.StatsState{}, time.Minute)
@@ -127,8 +128,8 @@ func TestStats_AreNeverUpForLessThanNothing(t *testing.T) {
 
 func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[contract.CountResult]{
-		counted(1, 0), counted(2, 0).in(3 * time.Second), counted(3, 0).in(3 * time.Second),
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{
+		counted(1, 0), counted(2, 0).After(3 * time.Second), counted(3, 0).After(3 * time.Second),
 	}
 	var first, second, third refreshed
 	s.at(10*time.Second, func() { s.refresh("1", &first) })
@@ -141,13 +142,13 @@ func TestStats_RefreshesAtOneTimeShareACount(t *testing.T) {
 		"a count that began before the question doesn't answer it")
 	require.Equal(t, []time.Duration{3 * time.Second, 5 * time.Second, 4 * time.Second},
 		[]time.Duration{first.after, second.after, third.after})
-	require.LessOrEqual(t, s.visibility.counts, 4)
+	require.LessOrEqual(t, len(s.Visibility.Asked), 4)
 }
 
 func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 	s := newStage(t)
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s.visibility.says = []reply[contract.CountResult]{counted(1, 0).in(5 * time.Second), counted(2, 0).in(5 * time.Second)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0).After(5 * time.Second), counted(2, 0).After(5 * time.Second)}
 	var during refreshed
 	s.at(time.Second, func() { s.env.SetContinueAsNewSuggested(true) })
 	s.at(2*time.Second, func() { s.refresh("1", &during) })
@@ -163,7 +164,7 @@ func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 
 func TestStats_ContinuesAsNewThoughRefreshesKeepComing(t *testing.T) {
 	s := newStage(t)
-	s.visibility.says = []reply[contract.CountResult]{counted(1, 1).in(100 * time.Millisecond)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 1).After(100 * time.Millisecond)}
 	var come [60]refreshed
 	for i := range come {
 		s.at(time.Duration(i+1)*time.Second, func() { s.refresh(strconv.Itoa(i), &come[i]) })
@@ -180,23 +181,23 @@ func TestStats_TheFirstRunSaysSinceWhen(t *testing.T) {
 	s := newStage(t)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s.env.SetStartTime(begin)
-	s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
 	require.Equal(t, begin, s.statistics(contract.StatsState{}, time.Second).Since)
 }
 
 func TestStats_ACountThatFailsLeavesTheLastOneStanding(t *testing.T) {
 	tests := map[string]error{
 		"for a while": errors.New("visibility is away"),
-		"for good":    fatal("TooLarge"),
+		"for good":    fakes.Fatal("TooLarge"),
 	}
 	for name, err := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.visibility.says = []reply[contract.CountResult]{counted(1, 0)}
+			s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
 			for range 12 {
-				s.visibility.says = append(s.visibility.says, reply[contract.CountResult]{err: err})
+				s.Visibility.Replies = append(s.Visibility.Replies, fakes.Reply[contract.CountResult]{Err: err})
 			}
-			s.visibility.says = append(s.visibility.says, counted(9, 0))
+			s.Visibility.Replies = append(s.Visibility.Replies, counted(9, 0))
 			var failed, mended refreshed
 			s.at(10*time.Second, func() { s.refresh("1", &failed) })
 			var meanwhile contract.Stats

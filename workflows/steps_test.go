@@ -27,10 +27,10 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 		}
 		seen[name] = times{info.TaskQueue, info.HeartbeatTimeout, info.StartToCloseTimeout, info.ScheduleToCloseTimeout}
 	}
-	s.ray.agents["agent-1"] = replies(failure(domain.ModelUnavailable, true), answer("at last", 0.5))
-	s.ray.agents["agent-2"] = script{never()}
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true), fakes.Answer("at last", 0.5))
+	s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()}
 
-	_, err := s.run(fakes.Council(2))
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
 	const safety = 60 * time.Second

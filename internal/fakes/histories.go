@@ -3,13 +3,16 @@ package fakes
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
@@ -44,4 +47,18 @@ func WriteHistory(t testing.TB, file string, history *historypb.History) {
 	require.NoError(t, writer.Close())
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
 	require.NoError(t, os.WriteFile(file, compressed.Bytes(), 0o600))
+}
+
+// PastRun is the history of one run, or the error of reading it. Every reader gets it, whichever run it
+// names.
+type PastRun struct {
+	Events []*historypb.HistoryEvent
+	Err    error
+}
+
+// GetWorkflowHistory reads the history from its beginning.
+func (p PastRun) GetWorkflowHistory(
+	context.Context, string, string, bool, enumspb.HistoryEventFilterType,
+) client.HistoryEventIterator {
+	return &Events{Events: p.Events, Err: p.Err}
 }

@@ -1,5 +1,3 @@
-// Package fakes holds what tests of several packages stand on: requests, an in-memory Ray, and
-// histories.
 package fakes
 
 import (
@@ -61,7 +59,7 @@ func put(t testing.TB, at any, path []string, value string) {
 	}
 }
 
-// Council is a legal request of agents agent-1, agent-2, ….
+// Council is a legal request with so many agents: agent-1, agent-2, ….
 func Council(agents int) contract.Request {
 	request := contract.Request{
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -69,11 +70,14 @@ func (f *fakeRuns) GetWorkflowHistory(_ context.Context, id, runID string, _ boo
 		panic("another run is wanted")
 	}
 	if filter == enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT {
-		return &oneEvent{&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+		return &fakes.Events{Events: []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 			WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{OriginalExecutionRunId: f.resets[id]},
-		}}}
+		}}}}
 	}
-	return &oneEvent{f.last[id]}
+	if f.last[id] == nil {
+		return &fakes.Events{}
+	}
+	return &fakes.Events{Events: []*historypb.HistoryEvent{f.last[id]}}
 }
 
 func (f *fakeRuns) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error) {
@@ -91,16 +95,6 @@ func (f *fakeRuns) ExecuteWorkflow(_ context.Context, options client.StartWorkfl
 		f.happened("announced")
 	}
 	return nil, nil //nolint:nilnil // nobody looks at the run
-}
-
-type oneEvent struct{ event *historypb.HistoryEvent }
-
-func (o *oneEvent) HasNext() bool { return o.event != nil }
-
-func (o *oneEvent) Next() (*historypb.HistoryEvent, error) {
-	event := o.event
-	o.event = nil
-	return event, nil
 }
 
 func terminated(by, reason string) *historypb.HistoryEvent {

@@ -67,23 +67,12 @@ func (f *fakeTemporal) GetWorkflow(_ context.Context, id, runID string) client.W
 }
 
 func (f *fakeTemporal) GetWorkflowHistory(
-	_ context.Context, _, _ string, _ bool, _ enumspb.HistoryEventFilterType,
+	context.Context, string, string, bool, enumspb.HistoryEventFilterType,
 ) client.HistoryEventIterator {
-	return &firstEvent{input: f.there}
-}
-
-type firstEvent struct {
-	input *commonpb.Payloads
-	read  bool
-}
-
-func (e *firstEvent) HasNext() bool { return !e.read }
-
-func (e *firstEvent) Next() (*historypb.HistoryEvent, error) {
-	e.read = true
-	return &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
-		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: e.input},
-	}}, nil
+	started := &historypb.WorkflowExecutionStartedEventAttributes{Input: f.there}
+	return &fakes.Events{Events: []*historypb.HistoryEvent{{
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{WorkflowExecutionStartedEventAttributes: started},
+	}}}
 }
 
 func input(t *testing.T, request contract.Request) *commonpb.Payloads {

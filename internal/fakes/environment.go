@@ -1,0 +1,38 @@
+package fakes
+
+import (
+	"log/slog"
+
+	"go.temporal.io/sdk/log"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Environment is what the opening of a deliberation reads. A test may change it at any time.
+type Environment struct {
+	Current domain.Settings
+	OnRead  func() // called before each reading, unless it is nil
+}
+
+// Settings implements [domain.Environment].
+func (e *Environment) Settings() domain.Settings {
+	if e.OnRead != nil {
+		e.OnRead()
+	}
+	return e.Current
+}
+
+// AttributeNames are the names of all our search attributes.
+func AttributeNames() []string {
+	var names []string
+	for _, key := range contract.Attributes() {
+		names = append(names, key.GetName())
+	}
+	return names
+}
+
+// SilentLogger drops what Temporal's SDK logs: the tests say themselves what went wrong.
+func SilentLogger() log.Logger {
+	return log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+}

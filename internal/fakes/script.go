@@ -1,0 +1,74 @@
+package fakes
+
+import (
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Script is how the turns of one agent end, attempt by attempt. The last attempt repeats, and an empty
+// script gives a proposal.
+type Script []Attempt
+
+// Attempt is how one turn ends.
+type Attempt struct {
+	Reply[contract.TurnOutcome]
+
+	AtStop *contract.TurnOutcome // what a stop finds if the turn had ended before it; nil: it had not
+}
+
+func (s Script) attempt(number int) Attempt {
+	if len(s) == 0 {
+		return Attempt{Reply: Answer("a proposal", 0.5)}
+	}
+	return s[min(number, len(s))-1]
+}
+
+// Replies is a script of one reply for each attempt.
+func Replies(said ...Reply[contract.TurnOutcome]) Script {
+	s := Script{}
+	for _, r := range said {
+		s = append(s, Attempt{Reply: r})
+	}
+	return s
+}
+
+// Never is an attempt that runs until it is stopped.
+func Never() Attempt { return Attempt{Reply: Reply[contract.TurnOutcome]{Delay: Forever}} }
+
+// StoppedByUs is the outcome of a turn that a stop ended.
+var StoppedByUs = contract.TurnOutcome{
+	Kind: domain.OutcomeLost, Message: "stopped on Ray by somebody else", Usage: contract.Usage{CompletionTokens: 1},
+}
+
+// Answer is a turn that gave a proposal.
+func Answer(proposal string, score float64) Reply[contract.TurnOutcome] {
+	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{
+		Kind: domain.OutcomeCompleted, Proposal: proposal, Reasoning: "because", Score: score,
+		Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 5}, Calls: 1, DurationMS: 1200,
+	}}
+}
+
+// Failure is a turn that ran and failed.
+func Failure(kind domain.FailureKind, retryable bool) Reply[contract.TurnOutcome] {
+	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{
+		Kind: domain.OutcomeFailed, ErrorType: kind, Message: "it broke", Retryable: retryable,
+		Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 1}, Calls: 1,
+	}}
+}
+
+// Lost is a turn whose runner died.
+func Lost() Reply[contract.TurnOutcome] {
+	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{Kind: domain.OutcomeLost, Message: "runner runner/a/0 was restarted"}}
+}
+
+// Unreachable is a turn whose cluster has been away beyond its grace.
+func Unreachable() Reply[contract.TurnOutcome] {
+	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{Kind: domain.OutcomeUnreachable, Message: "connection refused"}}
+}
+
+// Fatal is an activity's error that no retry mends.
+func Fatal(kind domain.FailureKind) error {
+	return temporal.NewNonRetryableApplicationError("submit to local: refused", string(kind), nil)
+}

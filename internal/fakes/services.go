@@ -1,0 +1,115 @@
+package fakes
+
+import (
+	"context"
+	"sync"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Services are the fakes for all activities.
+type Services struct {
+	Ray        *Ray
+	NATS       *NATS
+	Visibility *Visibility
+}
+
+// NewServices makes fakes that wait in the environment's skipped time, or in real time if env is nil.
+func NewServices(env *testsuite.TestWorkflowEnvironment) Services {
+	c := clock{env}
+	return Services{Ray: newRay(c), NATS: &NATS{clock: c, ids: map[string]bool{}}, Visibility: &Visibility{clock: c}}
+}
+
+// Registry is a worker or a test environment.
+type Registry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Register binds the names of the activities to the fakes.
+func (s Services) Register(to Registry) {
+	for name, does := range map[string]any{
+		contract.ActivitySubmitTurns:        s.Ray.SubmitTurns,
+		contract.ActivityAwaitTurn:          s.Ray.AwaitTurn,
+		contract.ActivityStopTurns:          s.Ray.StopTurns,
+		contract.ActivityPublishEvents:      s.NATS.PublishEvents,
+		contract.ActivityCountDeliberations: s.Visibility.CountDeliberations,
+	} {
+		to.RegisterActivityWithOptions(does, activity.RegisterOptions{Name: name})
+	}
+}
+
+// NATS keeps each event once, by its id, as JetStream does within its duplicate window.
+type NATS struct {
+	sync.Mutex
+	clock
+
+	ReplyTo func(call int) Reply[contract.PublishEventsResult] // nil: events are stored immediately
+
+	Inputs []contract.PublishEventsInput
+	Stored []contract.EventRecord
+
+	ids map[string]bool
+}
+
+// PublishEvents stores events, unless a reply says otherwise.
+func (f *NATS) PublishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
+	return give(ctx, f.clock, f.publish(in), nothing)
+}
+
+func (f *NATS) publish(in contract.PublishEventsInput) Reply[contract.PublishEventsResult] {
+	f.Lock()
+	defer f.Unlock()
+	f.Inputs = append(f.Inputs, in)
+	said := Reply[contract.PublishEventsResult]{Value: contract.PublishEventsResult{Stored: len(in.Events)}}
+	if f.ReplyTo != nil {
+		said = f.ReplyTo(len(f.Inputs))
+	}
+	if said.Err == nil && said.Delay != Forever {
+		for _, event := range in.Events {
+			if !f.ids[event.ID] {
+				f.ids[event.ID] = true
+				f.Stored = append(f.Stored, event)
+			}
+		}
+	}
+	return said
+}
+
+// Kinds are the kinds of the stored events, in their order.
+func (f *NATS) Kinds() []domain.EventKind {
+	f.Lock()
+	defer f.Unlock()
+	return KindsOf(f.Stored)
+}
+
+// KindsOf are the kinds of events, in their order.
+func KindsOf(events []contract.EventRecord) []domain.EventKind {
+	kinds := make([]domain.EventKind, 0, len(events))
+	for _, event := range events {
+		kinds = append(kinds, event.Kind)
+	}
+	return kinds
+}
+
+// Visibility answers counts.
+type Visibility struct {
+	sync.Mutex
+	clock
+
+	Replies []Reply[contract.CountResult] // in order; the last one repeats
+
+	Asked []contract.CountInput
+}
+
+// CountDeliberations gives the next reply.
+func (f *Visibility) CountDeliberations(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
+	f.Lock()
+	f.Asked = append(f.Asked, in)
+	said := f.Replies[min(len(f.Asked), len(f.Replies))-1]
+	f.Unlock()
+	return give(ctx, f.clock, said, nothing)
+}
