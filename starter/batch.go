@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows/contract"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
 // batchMost bounds how many deliberations of a batch run at the same time.
@@ -27,16 +26,16 @@ func (c *cli) batchCommand() *cobra.Command {
 	var o batchOptions
 	cmd := &cobra.Command{
 		Use:   "batch -f FILE",
-		Short: "Run many deliberations, some at a time, and gather their results",
-		Long: `Run many deliberations, some at a time, and gather their results: a JSON line each, in the order in which
-they end, with the number of the request's line. All requests are checked before any is started.
+		Short: "Run many deliberations, some at a time, and collect their results",
+		Long: `Run many deliberations, some at a time, and collect their results: one JSON line each, in the order in which
+they end, with the line number of the request. All requests are checked before any is started.
 
-The same command again goes on where it was: what runs is attached to, what completed is taken as it is,
-what failed is run again. Results go to stdout, or to the file of -o: meanwhile to one with .part behind
-its name, so that those of an earlier call stay until there are new ones.
+To go on after an interruption, give the same command again: it attaches to what runs, takes completed
+results as they are, and runs again what failed. Results go to stdout, or to the file of -o. Until all of
+them are there, that file has the ending .part, so that the results of an earlier call stay.
 
-Exit code 0 when all completed, 1 when some failed, 2 when lines are bad: nothing is started then. Ctrl-C
-ends the wait; what was started goes on.`,
+Exit code 0: all completed; 1: some failed; 2: lines are bad, and nothing was started. Ctrl-C ends the wait;
+what was started goes on.`,
 		Example: `  starter batch -f requests.jsonl -o results.jsonl
   starter batch -f requests.jsonl --concurrency 50 > results.jsonl
   generate-requests | starter batch -f - -o results.jsonl --json`,
@@ -47,12 +46,10 @@ ends the wait; what was started goes on.`,
 	flags.StringVarP(&o.file, "file", "f", "", "read the requests from a file, one JSON object a line; - is stdin")
 	flags.StringVarP(&o.out, "output", "o", "", "write the results to a file instead of stdout")
 	flags.IntVar(&o.concurrency, "concurrency", 10, "how many deliberations run at the same time")
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
-		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
-	_ = cmd.MarkFlagFilename("file", "jsonl") // the flags are there: they were defined above
+	taskQueueFlag(cmd, &o.taskQueue)
+	_ = cmd.MarkFlagFilename("file", "jsonl") // the flags are there
 	_ = cmd.MarkFlagFilename("output", "jsonl")
 	complete(cmd, "concurrency")
-	complete(cmd, "task-queue")
 	return cmd
 }
 
@@ -79,15 +76,14 @@ func (c *cli) batch(cmd *cobra.Command, o batchOptions) error {
 		return err
 	}
 	b := &batch{server: c.server, taskQueue: o.taskQueue, out: out, begun: time.Now(), sum: summary{Total: len(lines), Results: o.out}}
-	_, mixed := terminal(out.to)
-	count := c.newCounter(!mixed, b.progress)
+	counter := terminal.NewCounter(c.stderr, !terminal.Is(out.to), b.progress)
 	err = b.run(ctx, lines, o.concurrency)
-	count.clear()
-	return c.batched(ctx, b, err)
+	counter.Stop()
+	return c.endBatch(ctx, b, err)
 }
 
-// batched is the command's exit.
-func (c *cli) batched(ctx context.Context, b *batch, err error) error {
+// endBatch shows what the batch came to, and is the command's exit.
+func (c *cli) endBatch(ctx context.Context, b *batch, err error) error {
 	closed := b.out.close(err == nil)
 	switch {
 	case ctx.Err() != nil:
@@ -99,18 +95,17 @@ func (c *cli) batched(ctx context.Context, b *batch, err error) error {
 		return &exit{code: exitInterrupted, err: err, hint: hint}
 	case err != nil || closed != nil:
 		return errors.Join(err, closed)
-	case c.json:
-		err = c.printJSON(b.sum)
-	default:
-		_, err = fmt.Fprintf(c.stderr, "%s: %d completed, %d failed\n", domain.Count(b.sum.Total, "deliberation"), b.sum.Completed, b.sum.Failed)
 	}
+	err = c.show(b.sum, func() {
+		fmt.Fprintf(c.stderr, "%s: %d completed, %d failed\n", domain.Count(b.sum.Total, "deliberation"), b.sum.Completed, b.sum.Failed)
+	})
 	if err == nil && b.sum.Failed > 0 {
-		return ended(exitFailed)
+		return exitSilently(exitFailed)
 	}
 	return err
 }
 
-// run starts the lines in their order, so many at a time, and waits for all of them.
+// run starts the requests in their order, some at a time, and waits for all of them.
 func (b *batch) run(ctx context.Context, lines []batchLine, concurrency int) error {
 	runners, running := errgroup.WithContext(ctx)
 	runners.SetLimit(concurrency)

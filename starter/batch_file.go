@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -59,7 +59,7 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 	return lines, nil
 }
 
-// badLines gathers what is wrong, in the words of the workflow.
+// badLines collects what is wrong, in the workflow's words.
 type badLines struct {
 	byTask map[string]int
 	faults []string
@@ -100,11 +100,12 @@ func (b *badLines) refusal() error {
 	return &exit{code: exitUsage, err: errors.New(message)}
 }
 
-// results is where they are written: stdout, or a file that gets its name when it is whole.
+// results is where they are written: stdout, or a file that gets its final name once all results are there.
 type results struct {
-	to       io.Writer
-	file     *os.File
-	name, as string
+	to    io.Writer
+	file  *os.File // nil for stdout
+	name  string
+	final string
 }
 
 func openResults(path string, stdout io.Writer) (*results, error) {
@@ -115,14 +116,10 @@ func openResults(path string, stdout io.Writer) (*results, error) {
 	if err != nil {
 		return nil, misused("", "-o: %w", err)
 	}
-	return &results{to: file, file: file, name: file.Name(), as: path}, nil
+	return &results{to: file, file: file, name: file.Name(), final: path}, nil
 }
 
-func (r *results) write(result batchResult) error {
-	encoder := json.NewEncoder(r.to)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(result)
-}
+func (r *results) write(result batchResult) error { return terminal.WriteJSON(r.to, result) }
 
 func (r *results) close(whole bool) error {
 	if r.file == nil {
@@ -130,7 +127,7 @@ func (r *results) close(whole bool) error {
 	}
 	err := r.file.Close()
 	if err == nil && whole {
-		err = os.Rename(r.name, r.as)
+		err = os.Rename(r.name, r.final)
 	}
 	return err
 }

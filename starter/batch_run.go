@@ -8,14 +8,15 @@ import (
 	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
+	"github.com/cenkalti/backoff/v5"
 	"go.temporal.io/api/serviceerror"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// batch is what runs and what has come of it.
+// batch is what runs, and the results so far.
 type batch struct {
 	server    server
 	taskQueue string
@@ -31,7 +32,7 @@ type summary struct {
 	Total     int    `json:"total"`
 	Completed int    `json:"completed"`
 	Failed    int    `json:"failed"`
-	Attached  int    `json:"attached"` // were there already
+	Attached  int    `json:"attached"` // ran or had completed already
 	Results   string `json:"results"`
 }
 
@@ -47,15 +48,15 @@ type batchResult struct {
 	ErrorType      string                    `json:"error_type,omitempty"`
 	Message        string                    `json:"message,omitempty"`
 	Failures       []contract.AgentFailure   `json:"failures,omitempty"`
-	Usage          *contract.TotalUsage      `json:"usage,omitempty"` // of one without a result
+	Usage          *contract.TotalUsage      `json:"usage,omitempty"` // if there is no result
 }
 
-// one starts a deliberation, or attaches to it, and waits for its end. An error is about more than this one.
+// one starts a deliberation, or attaches to it, and waits for its end. An error ends the whole batch.
 func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 	result := batchResult{
 		Line: line.number, TaskID: line.taskID, DeliberationID: contract.WorkflowID(line.taskID), Status: domain.StatusFailed,
 	}
-	started, err := patiently(ctx, func() (contract.Started, error) {
+	started, err := retried(ctx, func() (contract.Started, error) {
 		return line.request.Start(ctx, b.server.Client, contract.StartOptions{TaskQueue: b.taskQueue})
 	})
 	if other, is := errors.AsType[*contract.DifferentRequestError](err); is {
@@ -66,50 +67,37 @@ func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 		return result, fmt.Errorf("line %d: %w", line.number, err)
 	}
 	result.RunID, result.Attached = started.Run.GetRunID(), started.Attached
-	end, err := patiently(ctx, func() (ending, error) { return b.server.awaited(ctx, result.DeliberationID, result.RunID) })
+	end, err := retried(ctx, func() (runs.Ending, error) {
+		return b.server.AwaitEnding(ctx, runs.Run{ID: result.DeliberationID, RunID: result.RunID})
+	})
 	if err != nil {
 		return result, fmt.Errorf("line %d: %w", line.number, err)
 	}
-	if result.Status = end.status; end.status == domain.StatusCompleted {
-		result.Result = &end.result
+	if result.Status = end.Status; end.Status == domain.StatusCompleted {
+		result.Result = &end.Result
 		return result, nil
 	}
-	result.ErrorType, result.Message = end.errorType, end.message
-	result.Failures, result.Usage = end.details.Failures, &end.details.Usage
+	result.ErrorType, result.Message = end.ErrorType, end.Message
+	result.Failures, result.Usage = end.Details.Failures, &end.Details.Usage
 	return result, nil
 }
 
-// awaited waits for a run's end: for its last event, so that nothing is asked of a worker.
-func (s server) awaited(ctx context.Context, id, runID string) (ending, error) {
-	t := newTimeline()
-	events := s.GetWorkflowHistory(ctx, id, runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			return ending{}, err
-		}
-		t.take(event)
-	}
-	return t.ending(id)
-}
+// retryEvery is the pause while Temporal doesn't answer.
+const retryEvery = 2 * time.Second
 
-// patiently tries again while Temporal is away, or has too much to do.
-func patiently[T any](ctx context.Context, try func() (T, error)) (T, error) {
-	for {
+// retried tries again while Temporal is away or has too much to do.
+func retried[T any](ctx context.Context, try func() (T, error)) (T, error) {
+	return backoff.Retry(ctx, func() (T, error) {
 		value, err := try()
 		var exhausted *serviceerror.ResourceExhausted
-		if err == nil || ctx.Err() != nil || (!silent(err) && !errors.As(err, &exhausted)) {
-			return value, err
+		if err != nil && !runs.MayAnswerLater(err) && !errors.As(err, &exhausted) {
+			err = backoff.Permanent(err)
 		}
-		select {
-		case <-ctx.Done():
-			return value, ctx.Err()
-		case <-time.After(retryEvery):
-		}
-	}
+		return value, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryEvery)), backoff.WithMaxElapsedTime(0))
 }
 
-// note writes a result down and counts it.
+// note writes a result and counts it.
 func (b *batch) note(result batchResult) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -127,7 +115,7 @@ func (b *batch) note(result batchResult) error {
 const barWidth = 20
 
 // progress says how far the batch is, how fast it goes, and when it may be done.
-func (b *batch) progress(int) string {
+func (b *batch) progress() string {
 	sum, done := b.counted()
 	full := done * barWidth / max(sum.Total, 1)
 	line := strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + " " + b.standing()

@@ -12,9 +12,11 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
-// cancelWithin bounds the wait for a cancelled run's end; the stop of its turns on Ray takes 20 s at most.
+// cancelWithin bounds the wait for the end of a cancelled run. Stopping its turns on Ray takes 20 s at most.
 const cancelWithin = 30 * time.Second
 
 func (c *cli) cancelCommand() *cobra.Command {
@@ -24,75 +26,78 @@ func (c *cli) cancelCommand() *cobra.Command {
 		Short: "Cancel a deliberation and wait for its end",
 		Long: `Cancel a deliberation and wait, 30 seconds at most, until it has ended: its work on Ray is stopped first.
 
-ID is a deliberation id, or a task id. One that has ended already stays as it is, exit code 0. Exit code
-1 when it has not ended in time; the request stands. Exit code 3: not found.`,
+ID is a deliberation id or a task id. A deliberation that has already ended stays as it is, exit code 0.
+Exit code 1: it has not ended in time, but the request stands. Exit code 3: not found.`,
 		Example: `  starter cancel deliberation-T-42
   starter cancel T-42 --reason "the story was dropped"`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              c.ofFound(func(ctx context.Context, e execution) error { return c.cancel(ctx, e, reason) }),
+		RunE:              c.withRun(func(ctx context.Context, run runs.Run) error { return c.cancel(ctx, run, reason) }),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; the history keeps it")
 	return cmd
 }
 
-func (c *cli) cancel(ctx context.Context, e execution, reason string) error {
-	already := !e.running()
+func (c *cli) cancel(ctx context.Context, run runs.Run, reason string) error {
+	already := !run.Open()
 	if !already {
-		err := c.server.requestCancel(ctx, e, reason)
+		err := c.server.requestCancel(ctx, run, reason)
 		var gone *serviceerror.NotFound // it ended in the meantime
 		if already = errors.As(err, &gone); err != nil && !already {
 			return err
 		}
 	}
 	if already {
-		end, err := c.server.ending(ctx, e)
+		end, err := c.server.Ending(ctx, run)
 		if err != nil {
 			return err
 		}
-		return c.printCancelled(e, end, already)
+		return c.showCancelled(run, end, already)
 	}
+	return c.awaitCancelled(ctx, run)
+}
+
+func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {
 	waiting, stop := context.WithTimeout(ctx, cancelWithin)
 	defer stop()
-	t, err := c.follow(waiting, e)
+	t, err := c.follow(waiting, run)
 	switch {
 	case ctx.Err() != nil:
-		return interrupted(e.id, "its cancellation was requested")
+		return interrupted(run.ID, "its cancellation was requested")
 	case waiting.Err() != nil:
 		return &exit{
-			code: exitFailed, err: fmt.Errorf("%s has not ended within %s; its cancellation was requested", e.id, cancelWithin),
-			hint: "is a worker running? look: starter status " + shellWord(e.id),
+			code: exitFailed, err: fmt.Errorf("%s has not ended within %s; its cancellation was requested", run.ID, cancelWithin),
+			hint: "is a worker running? look: starter status " + shellWord(run.ID),
 		}
 	case err != nil:
 		return err
 	}
-	end, err := t.ending(e.id)
+	end, err := t.Ending(run.ID)
 	if err != nil {
 		return err
 	}
-	return c.printCancelled(e, end, false)
+	return c.showCancelled(run, end, false)
 }
 
-// requestCancel is the client's own, which takes no reason, with one.
-func (s server) requestCancel(ctx context.Context, e execution, reason string) error {
+// requestCancel is the client's CancelWorkflow with a reason, which that doesn't take.
+func (s server) requestCancel(ctx context.Context, run runs.Run, reason string) error {
 	_, err := s.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
-		Namespace: s.namespace, Identity: "starter", Reason: reason,
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: e.id, RunId: e.runID},
+		Namespace: s.Namespace, Identity: "starter", Reason: reason,
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.ID, RunId: run.RunID},
 	})
 	return err
 }
 
-func (c *cli) printCancelled(e execution, end ending, already bool) error {
-	message := string(end.status)
+func (c *cli) showCancelled(run runs.Run, end runs.Ending, already bool) error {
+	message := string(end.Status)
 	switch {
 	case already:
 		message = "already " + message
-	case end.status != domain.StatusCancelled:
+	case end.Status != domain.StatusCancelled:
 		message += " before the cancellation took effect"
 	}
-	if c.json {
-		return c.printJSON(submitted{Status: end.status, DeliberationID: e.id, RunID: e.runID, Message: message})
-	}
-	_, err := fmt.Fprintf(c.stdout, "%s %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), message))
-	return err
+	answer := submitted{Status: end.Status, DeliberationID: run.ID, RunID: run.RunID, Message: message}
+	return c.show(answer, func() {
+		c.printf("%s %s\n", terminal.Printable(run.ID), c.paint(terminal.StatusColour(end.Status), message))
+	})
 }

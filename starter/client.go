@@ -1,29 +1,32 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
+	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/tracing"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
-// connectWithin bounds the wait for a Temporal that isn't there.
+// connectWithin bounds the wait for a Temporal that doesn't answer.
 const connectWithin = 5 * time.Second
 
 // server is the connection to Temporal.
 type server struct {
-	client.Client
-	address   string
-	namespace string
+	runs.Reader
+
+	address string
 }
 
 // configure finds Temporal as the temporal CLI does.
@@ -33,10 +36,10 @@ func (c *cli) configure() (client.Options, error) {
 		return options, misused("the profile comes from TEMPORAL_PROFILE or --profile, its file from TEMPORAL_CONFIG_FILE",
 			"configuration of temporal: %w", err)
 	}
-	options.HostPort = first(c.address, options.HostPort, client.DefaultHostPort)
-	options.Namespace = first(c.namespace, options.Namespace, client.DefaultNamespace)
+	options.HostPort = cmp.Or(c.address, options.HostPort, client.DefaultHostPort)
+	options.Namespace = cmp.Or(c.namespace, options.Namespace, client.DefaultNamespace)
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are returned, and reported once
-	c.server = server{address: options.HostPort, namespace: options.Namespace}
+	c.server = server{runs.Reader{Namespace: options.Namespace}, options.HostPort}
 	return options, nil
 }
 
@@ -46,7 +49,7 @@ func (c *cli) connect(ctx context.Context) (server, error) {
 		return server{}, err
 	}
 	if c.traces, err = tracing.New(ctx, "deliberation-starter", version, func(error) {}); err != nil {
-		return server{}, misused("see the OTEL_EXPORTER_OTLP_* variables", "tracing: %w", err)
+		return server{}, misused("", "tracing: %w", err)
 	}
 	options.Interceptors = c.traces.Interceptors
 	dialling, cancel := context.WithTimeout(ctx, connectWithin)
@@ -74,21 +77,24 @@ func (c *cli) disconnect(ctx context.Context) {
 	if c.server.Client != nil {
 		c.server.Close()
 	}
-	_ = c.traces.Close(ctx) // spans that are lost are no fault of the command
+	_ = c.traces.Close(ctx) // lost spans are no fault of the command
 }
 
-// silent tells an error that means that Temporal may answer if it is asked again.
-func silent(err error) bool {
-	var unavailable *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
+// taskQueueFlag adds --task-queue to a command.
+func taskQueueFlag(cmd *cobra.Command, taskQueue *string) {
+	byDefault := cmp.Or(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue)
+	cmd.Flags().StringVar(taskQueue, "task-queue", byDefault, "task queue of the workers; also DELIBERATION_TASK_QUEUE")
+	complete(cmd, "task-queue")
 }
 
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
+// warnOfMissingWorkers names the task queues that no worker polls. The start goes on, because Temporal keeps
+// the deliberation until a worker comes. If Temporal can't say, there is no warning.
+func (c *cli) warnOfMissingWorkers(ctx context.Context, taskQueue string) {
+	asking, cancel := context.WithTimeout(ctx, runs.AnswersWithin)
+	defer cancel()
+	for _, queue := range runs.Queues(taskQueue) {
+		if pollers, err := c.server.Pollers(asking, queue); err == nil && pollers == 0 {
+			c.warn("no worker polls task queue %q; the deliberation waits until one does", queue.Name)
 		}
 	}
-	return ""
 }

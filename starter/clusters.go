@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+
+	"deliberation.io/deliberation/internal/terminal"
 )
 
 func (c *cli) clustersCommand() *cobra.Command {
@@ -29,7 +32,7 @@ Exit code 0 when each worker has a cluster with room, else 1.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.clusters(cmd.Context(), workers) },
 	}
-	cmd.Flags().StringSliceVar(&workers, "worker", []string{first(os.Getenv("DELIBERATION_HTTP_ADDR"), "127.0.0.1:9464")},
+	cmd.Flags().StringSliceVar(&workers, "worker", []string{cmp.Or(os.Getenv("DELIBERATION_HTTP_ADDR"), "127.0.0.1:9464")},
 		"HTTP addresses of workers; also DELIBERATION_HTTP_ADDR")
 	complete(cmd, "worker")
 	return cmd
@@ -81,7 +84,7 @@ func (c *cli) clusters(ctx context.Context, workers []string) error {
 		c.printClusters(answer.Workers)
 	}
 	if !well {
-		return ended(exitFailed)
+		return exitSilently(exitFailed)
 	}
 	return nil
 }
@@ -102,16 +105,16 @@ func askWorker(ctx context.Context, address string) workerSeen {
 }
 
 func (c *cli) printClusters(workers []workerSeen) {
-	t := newTable("worker", "cluster", "asked", "room", "seen", "")
+	t := terminal.NewTable("worker", "cluster", "asked", "room", "seen", "")
 	for _, worker := range workers {
 		if worker.Fault != "" {
-			t.AppendRow([]any{inline(worker.Worker), "", "", "", "", c.paint(c.stdout, text.FgRed, inline(worker.Fault))})
+			t.AppendRow([]any{terminal.Inline(worker.Worker), "", "", "", "", c.paint(text.FgRed, terminal.Inline(worker.Fault))})
 		}
 		for _, cluster := range worker.Clusters {
 			asked := map[string]string{"closed": "yes", "half-open": "one probe", "open": "no"}[cluster.Breaker]
 			t.AppendRow([]any{
-				inline(worker.Worker), inline(cluster.Name), first(asked, inline(cluster.Breaker)), cluster.Room,
-				when(&cluster.SeenAt), opening(cluster.Fault, 1, 80),
+				terminal.Inline(worker.Worker), terminal.Inline(cluster.Name), cmp.Or(asked, terminal.Inline(cluster.Breaker)), cluster.Room,
+				when(&cluster.SeenAt), terminal.FirstLines(cluster.Fault, 1, 80),
 			})
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/workflows/contract"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
 // lookWithin bounds each look at something that may not answer.
@@ -42,11 +42,10 @@ Exit code 0 when nothing failed, else 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.doctor(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
-		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
+	taskQueueFlag(cmd, &o.taskQueue)
 	flags.StringVar(&o.url, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server; also DELIBERATION_VLLM_URL")
 	flags.StringVar(&o.model, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model that it must have; also DELIBERATION_VLLM_MODEL")
-	for _, name := range []string{"task-queue", "vllm-url", "model"} {
+	for _, name := range []string{"vllm-url", "model"} {
 		complete(cmd, name)
 	}
 	return cmd
@@ -114,15 +113,15 @@ func (c *cli) doctor(ctx context.Context, o doctorOptions) error {
 		}
 	}
 	if !answer.OK {
-		return ended(exitFailed)
+		return exitSilently(exitFailed)
 	}
 	return nil
 }
 
 func (c *cli) printCheck(check checked) {
 	colour := map[string]text.Color{checkOK: text.FgGreen, checkFailed: text.FgRed, checkSkipped: text.FgYellow}[check.Result]
-	fmt.Fprintf(c.stdout, "%s  %-18s %s\n", c.paint(c.stdout, colour, fmt.Sprintf("%-4s", check.Result)), inline(check.Name), inline(check.Seen))
+	fmt.Fprintf(c.stdout, "%s  %-18s %s\n", c.paint(colour, fmt.Sprintf("%-4s", check.Result)), terminal.Inline(check.Name), terminal.Inline(check.Seen))
 	if check.Repair != "" {
-		fmt.Fprintf(c.stdout, "%-6s%-18s → %s\n", "", "", inline(check.Repair))
+		fmt.Fprintf(c.stdout, "%-6s%-18s → %s\n", "", "", terminal.Inline(check.Repair))
 	}
 }

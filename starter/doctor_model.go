@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -74,5 +75,5 @@ func checkModel(ctx context.Context, address, model string) checked {
 	if model == "" {
 		return well(name, "%s has %s: %s; %s", shown, domain.Count(len(names), "model"), has, fromElsewhere)
 	}
-	return broken(name, "set --model or DELIBERATION_VLLM_MODEL", "%s hasn't %s, but %s; %s", shown, model, first(has, "no model at all"), fromElsewhere)
+	return broken(name, "set --model or DELIBERATION_VLLM_MODEL", "%s hasn't %s, but %s; %s", shown, model, cmp.Or(has, "no model at all"), fromElsewhere)
 }

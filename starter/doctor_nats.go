@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -40,7 +41,7 @@ func checkNATS(ctx context.Context) []checked {
 		return []checked{broken(name, "worker --check-config", "%s", err)}
 	}
 	checks := []checked{well(name, "connected to %s, version %s", connection.ConnectedUrlRedacted(), connection.ConnectedServerVersion())}
-	prefix := strings.ToUpper(strings.ReplaceAll(first(os.Getenv("DELIBERATION_NATS_PREFIX"), "deliberation"), ".", "_"))
+	prefix := strings.ToUpper(strings.ReplaceAll(cmp.Or(os.Getenv("DELIBERATION_NATS_PREFIX"), "deliberation"), ".", "_"))
 	for _, stream := range []string{prefix + "_EVENTS", prefix + "_TOKENS"} {
 		checks = append(checks, checkStream(ctx, connection, js, stream))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/searchattributes"
 )
 
@@ -31,7 +33,7 @@ func (c *cli) checkTemporal(ctx context.Context, taskQueue string) []checked {
 	if namespace.Result == checkFailed {
 		return append(checks, skipped("workers", "no namespace to look in"), skipped("search attributes", "no namespace to look in"))
 	}
-	for _, queue := range queues(taskQueue) {
+	for _, queue := range runs.Queues(taskQueue) {
 		checks = append(checks, s.checkQueue(looking, queue))
 	}
 	return append(checks, s.checkAttributes(looking))
@@ -42,46 +44,46 @@ func (s server) checkServer(ctx context.Context) checked {
 	if err != nil {
 		return broken("temporal", "set TEMPORAL_ADDRESS or --address", "%s: %s", s.address, err)
 	}
-	return well("temporal", "%s answers, version %s", s.address, first(info.GetServerVersion(), "unknown"))
+	return well("temporal", "%s answers, version %s", s.address, cmp.Or(info.GetServerVersion(), "unknown"))
 }
 
 func (s server) checkNamespace(ctx context.Context) checked {
-	described, err := s.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
+	described, err := s.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.Namespace})
 	var missing *serviceerror.NamespaceNotFound
 	var denied *serviceerror.PermissionDenied
 	switch {
 	case errors.As(err, &missing):
-		return broken("namespace", "temporal operator namespace create --retention 720h --namespace "+shellWord(s.namespace), "%s does not exist", s.namespace)
+		return broken("namespace", "temporal operator namespace create --retention 720h --namespace "+shellWord(s.Namespace), "%s does not exist", s.Namespace)
 	case errors.As(err, &denied):
-		return broken("namespace", "set TEMPORAL_API_KEY or the TLS settings of the profile", "%s: %s", s.namespace, err)
+		return broken("namespace", "set TEMPORAL_API_KEY or the TLS settings of the profile", "%s: %s", s.Namespace, err)
 	case err != nil:
-		return broken("namespace", "temporal operator namespace describe "+shellWord(s.namespace), "%s: %s", s.namespace, err)
+		return broken("namespace", "temporal operator namespace describe "+shellWord(s.Namespace), "%s: %s", s.Namespace, err)
 	}
 	retention := described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
-	return well("namespace", "%s, keeps what has ended for %s", s.namespace, inDays(retention))
+	return well("namespace", "%s, keeps what has ended for %s", s.Namespace, inDays(retention))
 }
 
 func inDays(d time.Duration) string {
-	if day := longUnits["d"]; d%day == 0 {
+	if d%day == 0 {
 		return domain.Count(int(d/day), "day")
 	}
 	return d.String()
 }
 
-func (s server) checkQueue(ctx context.Context, of queue) checked {
-	polled, err := s.pollers(ctx, of)
+func (s server) checkQueue(ctx context.Context, of runs.Queue) checked {
+	polled, err := s.Pollers(ctx, of)
 	switch {
 	case err != nil:
-		return broken("workers", "temporal task-queue describe --task-queue "+shellWord(of.name), "%s: %s", of.name, err)
+		return broken("workers", "temporal task-queue describe --task-queue "+shellWord(of.Name), "%s: %s", of.Name, err)
 	case polled == 0:
-		return broken("workers", "start one: bin/worker (locally: make up)", "nobody polls task queue %s", of.name)
+		return broken("workers", "start one: bin/worker (locally: make up)", "nobody polls task queue %s", of.Name)
 	}
-	return well("workers", "%s on task queue %s", domain.Count(polled, "poller"), of.name)
+	return well("workers", "%s on task queue %s", domain.Count(polled, "poller"), of.Name)
 }
 
 func (s server) checkAttributes(ctx context.Context) checked {
 	const name = "search attributes"
-	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.namespace)
+	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.Namespace)
 	switch {
 	case err != nil:
 		return skipped(name, "not readable: %s", err)

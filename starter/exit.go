@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"go.temporal.io/api/serviceerror"
+
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
 // Exit codes; scripts rely on them.
@@ -19,7 +22,7 @@ const (
 	exitInterrupted = 130 // Ctrl-C; what was started goes on
 )
 
-// exit is an error with its exit code. Without err there is nothing left to say.
+// exit is an error with its exit code. If err is nil, everything has been said.
 type exit struct {
 	code int
 	err  error
@@ -39,13 +42,21 @@ func misused(hint, format string, args ...any) error {
 	return &exit{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
 }
 
-// errorTypes name what an exit code stands for, to those that read JSON.
+// exitSilently returns an exit code without printing anything more.
+func exitSilently(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &exit{code: code}
+}
+
+// errorTypes are the exit codes' names for those who read JSON.
 var errorTypes = map[int]string{
 	exitFailed: "Failed", exitUsage: "BadUsage", exitNotFound: "NotFound", exitTemporal: "TemporalUnavailable",
 	exitInterrupted: "Interrupted",
 }
 
-// failed is the JSON of an error that no command has an answer of its own for.
+// failed is the JSON of an error for which the command has no answer of its own.
 type failed struct {
 	Status    string `json:"status"`
 	ErrorType string `json:"error_type"`
@@ -53,15 +64,7 @@ type failed struct {
 	Hint      string `json:"hint,omitempty"`
 }
 
-// ended is the exit of a command whose output has said everything.
-func ended(code int) error {
-	if code == exitDone {
-		return nil
-	}
-	return &exit{code: code}
-}
-
-// report says what is left to say and returns the exit code. It is the only place that prints errors.
+// report prints the error, if there is one to print, and returns the exit code. No other function prints errors.
 func (c *cli) report(ctx context.Context, err error) int {
 	if err == nil {
 		return exitDone
@@ -73,32 +76,32 @@ func (c *cli) report(ctx context.Context, err error) int {
 	if known.err == nil {
 		return known.code
 	}
-	message, ofTemporal := c.explained(known.err)
+	message, ofTemporal := c.explain(known.err)
 	if ofTemporal {
 		known.code = exitTemporal
 	}
-	fmt.Fprintf(c.stderr, "starter: %s\n", printable(message))
+	fmt.Fprintf(c.stderr, "starter: %s\n", terminal.Printable(message))
 	if known.hint != "" {
-		fmt.Fprintf(c.stderr, "  %s\n", known.hint)
+		fmt.Fprintf(c.stderr, "  %s\n", terminal.Printable(known.hint))
 	}
 	if c.json {
-		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // nobody is left to tell
+		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // there is nowhere left to report it
 	}
 	return known.code
 }
 
-// explained says what to do about errors that Temporal gives without saying so, and whether err is one.
-func (c *cli) explained(err error) (message string, ofTemporal bool) {
+// explain adds what to do to errors of Temporal that don't say it, and reports whether err is one.
+func (c *cli) explain(err error) (message string, ofTemporal bool) {
 	var noNamespace *serviceerror.NamespaceNotFound
 	var denied *serviceerror.PermissionDenied
 	switch {
 	case errors.As(err, &noNamespace):
 		return fmt.Sprintf("namespace %q does not exist at %q; set TEMPORAL_NAMESPACE or --namespace",
-			c.server.namespace, c.server.address), true
+			c.server.Namespace, c.server.address), true
 	case errors.As(err, &denied):
 		return fmt.Sprintf("temporal at %q refuses namespace %q: %s; set TEMPORAL_API_KEY or the TLS settings of the profile",
-			c.server.address, c.server.namespace, err), true
-	case silent(err):
+			c.server.address, c.server.Namespace, err), true
+	case runs.MayAnswerLater(err):
 		return fmt.Sprintf("temporal at %q does not answer: %s; set TEMPORAL_ADDRESS or --address",
 			c.server.address, err), true
 	}

@@ -2,104 +2,90 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
-const (
-	lookEvery  = time.Second     // at the pending activities' heartbeats
-	retryEvery = 2 * time.Second // while Temporal doesn't answer
-)
+// refreshEvery is how often the heartbeats of the pending activities are looked at.
+const refreshEvery = time.Second
 
-// follow waits until the run has ended and shows its progress. It listens to the history, so the end is
-// seen at once and nothing is asked of a worker. A Temporal that is away is waited for. When ctx ends,
-// so does the wait; the run goes on.
-func (c *cli) follow(ctx context.Context, e execution) (*timeline, error) {
+// await shows a run's progress until it ends, and then its outcome.
+func (c *cli) await(ctx context.Context, run runs.Run) error {
+	t, err := c.follow(ctx, run)
+	switch {
+	case ctx.Err() != nil:
+		return interrupted(run.ID, "it goes on")
+	case err != nil:
+		return err
+	}
+	end, err := t.Ending(run.ID)
+	if err != nil {
+		return err
+	}
+	return c.showEnding(run, end)
+}
+
+// follow waits until the run has ended, and shows its progress meanwhile. It reads the history, so it sees
+// the end at once and asks nothing of a worker. If Temporal is away, it waits. When ctx ends, so does the
+// wait; the run goes on.
+func (c *cli) follow(ctx context.Context, run runs.Run) (*runs.Timeline, error) {
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	t, shown := newTimeline(), c.newProgress()
-	defer shown.clear()
-	news := c.server.listen(listening, e)
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
+	t, progress := runs.NewTimeline(), terminal.NewProgress(c.stderr)
+	defer progress.Clear()
+	history := c.server.Follow(listening, run)
+	refresh := time.NewTicker(refreshEvery)
+	defer refresh.Stop()
+	for !t.Ended() {
 		select {
-		case heard := <-news:
+		case next := <-history:
 			switch {
 			case ctx.Err() != nil:
 				return nil, ctx.Err()
-			case heard.err != nil && !silent(heard.err):
-				return nil, heard.err
-			case heard.err != nil:
-				shown.away(c.server.address)
-				t = newTimeline() // it is told anew, from the first event
+			case next.Err != nil && !runs.MayAnswerLater(next.Err):
+				return nil, next.Err
+			case next.Err != nil:
+				progress.Away(c.server.address)
+				t = runs.NewTimeline() // the history comes again, from its first event
 				continue
 			}
-			t.take(heard.event)
-			shown.agents(openView(e, t))
-		case <-look.C:
-			if c.server.glance(ctx, &e) {
-				shown.back()
+			t.Take(next.Event)
+			progress.Agents(runs.OpenView(run, t))
+		case <-refresh.C:
+			if c.server.Refresh(ctx, &run, runs.AnswersWithin) {
+				progress.Back()
 			} else {
-				shown.away(c.server.address)
+				progress.Away(c.server.address)
 			}
-			shown.show(openView(e, t))
+			progress.Show(runs.OpenView(run, t))
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if t.closing != nil {
-			return t, nil
-		}
+	}
+	return t, nil
+}
+
+// interrupted is the exit after Ctrl-C. It quotes the id for the shell if it must.
+func interrupted(id, what string) error {
+	return &exit{
+		code: exitInterrupted,
+		err:  errors.New("no longer waiting for " + id + "; " + what),
+		hint: fmt.Sprintf("look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", shellWord(id)),
 	}
 }
 
-// heard is one event of a history, or why there is none.
-type heard struct {
-	event *historypb.HistoryEvent
-	err   error
-}
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
 
-// listen sends the history's events as they happen; after an error, all of them again.
-func (s server) listen(ctx context.Context, e execution) <-chan heard {
-	news := make(chan heard)
-	go func() {
-		for s.recite(ctx, e, news) {
-			select {
-			case <-time.After(retryEvery):
-			case <-ctx.Done():
-			}
-		}
-	}()
-	return news
-}
-
-// recite sends the history from its beginning to its end, or to an error. False: nobody listens.
-func (s server) recite(ctx context.Context, e execution, news chan<- heard) bool {
-	events := s.GetWorkflowHistory(ctx, e.id, e.runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		select {
-		case news <- heard{event, err}:
-		case <-ctx.Done():
-			return false
-		}
-		if err != nil {
-			break
-		}
+// shellWord quotes a word for the shell if it must be.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
 	}
-	return ctx.Err() == nil
-}
-
-// glance reads the heartbeats; when Temporal doesn't answer, the last ones stay. The client itself asks
-// again and again for the history, for minutes and without a word: this is what notices the silence.
-func (s server) glance(ctx context.Context, e *execution) bool {
-	looking, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	seen, err := s.describe(looking, e.id, e.runID)
-	if err == nil {
-		*e = seen
-	}
-	return err == nil || ctx.Err() != nil || !silent(err)
+	return "'" + strings.ReplaceAll(terminal.Printable(word), "'", `'\''`) + "'"
 }

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -16,14 +17,14 @@ func (c *cli) jobsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
 		Short: "List the deliberations that run",
-		Long: `List the deliberations that run, the newest first, and for how long they have.
+		Long: `List the deliberations that run, the newest first, with their runtimes.
 
-They are counted now. Where that takes too long the last count is shown, a minute old at most; a line
-says when it was.
+They are counted now. If that takes too long, the last count is shown, which is a minute old at most; a
+line says when it was.
 
---watch looks every two seconds, at the newest 20: their agents, and the tokens that heartbeats tell. It
-needs no worker, and is drawn in place on a terminal. Ctrl-C ends it, exit code 0. With --json each look
-is an object on a line.`,
+--watch looks every two seconds at the newest 20: at their agents, and at the tokens so far. It needs no
+worker, and draws in place on a terminal. Ctrl-C ends it, exit code 0. With --json each look is an object
+on a line.`,
 		Example: `  starter jobs
   starter jobs --watch
   starter jobs --json | jq -r '.jobs[].submission_id'`,
@@ -36,21 +37,17 @@ is an object on a line.`,
 				return err
 			}
 			active, err := c.activeJobs(cmd.Context())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case c.json:
-				return c.printJSON(active)
 			}
-			c.printJobs(active)
-			return nil
+			return c.show(active, func() { c.printJobs(active) })
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "look every two seconds, until Ctrl-C")
 	return cmd
 }
 
-// activeJobs asks for the last count first: that also tells, soon, whether anybody is there to count.
+// activeJobs asks for the last count first, which soon shows whether anybody is there to count.
 func (c *cli) activeJobs(ctx context.Context) (contract.ActiveJobs, error) {
 	var last, active contract.ActiveJobs
 	if err := c.server.askStats(ctx, contract.QueryActiveJobs, &last); err != nil {
@@ -65,17 +62,20 @@ func (c *cli) activeJobs(ctx context.Context) (contract.ActiveJobs, error) {
 }
 
 func (c *cli) printJobs(active contract.ActiveJobs) {
-	fmt.Fprintf(c.stdout, "%s, counted at %s\n", domain.Count(int(active.Total), "active deliberation"), first(when(&active.AsOf), "no time yet"))
+	c.printf("%s, counted at %s\n", domain.Count(int(active.Total), "active deliberation"), cmp.Or(when(&active.AsOf), "no time yet"))
 	if len(active.Jobs) == 0 {
 		return
 	}
-	t := newTable("deliberation", "role", "status", "runtime", "started")
+	t := terminal.NewTable("deliberation", "role", "status", "runtime", "started")
 	for _, job := range active.Jobs {
 		started := time.Unix(job.StartTimeSeconds, 0)
-		t.AppendRow([]any{inline(job.SubmissionID), inline(job.Role), inline(job.Status), job.Runtime, when(&started)})
+		t.AppendRow([]any{
+			terminal.Inline(job.SubmissionID), terminal.Inline(job.Role), terminal.Inline(job.Status),
+			terminal.Inline(job.Runtime), when(&started),
+		})
 	}
-	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())
+	c.printf("\n%s\n", t.Render())
 	if hidden := int(active.Total) - len(active.Jobs); hidden > 0 {
-		fmt.Fprintf(c.stdout, "and %d more\n", hidden)
+		c.printf("and %d more\n", hidden)
 	}
 }

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/serviceerror"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/searchattributes"
 	"deliberation.io/deliberation/internal/suggest"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -23,7 +26,7 @@ const listMost = 10_000
 // listOptions are the flags of list.
 type listOptions struct {
 	role, task, story, plan, status string
-	since                           period
+	since                           model.Duration
 	limit                           int
 }
 
@@ -31,12 +34,12 @@ func (c *cli) listCommand() *cobra.Command {
 	var o listOptions
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List deliberations, those that run and those that have ended",
-		Long: `List deliberations: those that run first, then the last to end. Filters add up.
+		Short: "List deliberations, both running and ended",
+		Long: `List deliberations: those that run first, then those that ended last. All filters must match.
 
-Role, task, story and plan are search attributes; starter setup registers them where a namespace lacks
-them. A deliberation that was started before that has none, and no filter finds it. What has ended is
-listed as soon as Temporal's visibility knows, within seconds.`,
+Role, task, story and plan are search attributes. starter setup registers them in a namespace that lacks
+them. A deliberation that was started before that has none, so no filter finds it. Temporal lists a
+deliberation that has ended after some seconds.`,
 		Example: `  starter list
   starter list --status failed --since 24h
   starter list --role QA --status running
@@ -49,11 +52,10 @@ listed as soon as Temporal's visibility knows, within seconds.`,
 	flags.StringVar(&o.task, "task", "", "only those of this task id")
 	flags.StringVar(&o.story, "story", "", "only those of this story id")
 	flags.StringVar(&o.plan, "plan", "", "only those of this plan id")
-	flags.StringVar(&o.status, "status", "", "only those that are "+strings.Join(statusNames(), ", "))
-	flags.Var(&o.since, "since", "only those that were started or have ended since, for example 24h or 7d")
+	flags.StringVar(&o.status, "status", "", "only those that are "+strings.Join(runs.StatusNames(), ", "))
+	sinceFlag(cmd, &o.since, "only those that started or ended since")
 	flags.IntVar(&o.limit, "limit", 50, "how many at most")
-	complete(cmd, "status", statusNames()...)
-	complete(cmd, "since", "1h", "24h", "7d")
+	complete(cmd, "status", runs.StatusNames()...)
 	for _, name := range []string{"role", "task", "story", "plan", "limit"} {
 		complete(cmd, name)
 	}
@@ -74,13 +76,13 @@ type listed struct {
 	Status         string     `json:"status"`
 	StartedAt      time.Time  `json:"started_at"`
 	ClosedAt       *time.Time `json:"closed_at"`
-	TookMS         int64      `json:"took_ms"` // so far, of one that runs
+	TookMS         int64      `json:"took_ms"` // until now if it runs
 	Score          *float64   `json:"score"`
-	ErrorMessage   *string    `json:"error_message"` // the beginning of it; result has all
+	ErrorMessage   *string    `json:"error_message"` // the beginning; starter result has the whole
 }
 
 func (c *cli) list(cmd *cobra.Command, o listOptions) error {
-	where, err := o.condition(cmd)
+	where, err := o.filter(cmd)
 	if err != nil {
 		return err
 	}
@@ -89,38 +91,28 @@ func (c *cli) list(cmd *cobra.Command, o listOptions) error {
 		return err
 	}
 	answer, err := s.listing(cmd.Context(), where, o.limit)
-	switch {
-	case err != nil:
-		return s.unlisted(where, err)
-	case c.json:
-		return c.printJSON(answer)
+	if err != nil {
+		return s.explainFilter(where, err)
 	}
-	c.printListing(answer)
-	return nil
+	return c.show(answer, func() { c.printListing(answer) })
 }
 
-func (o listOptions) condition(cmd *cobra.Command) (condition, error) {
+func (o listOptions) filter(cmd *cobra.Command) (runs.Filter, error) {
 	if o.limit < 1 || o.limit > listMost {
 		return nil, misused("", "--limit: must be 1..%d, got %d", listMost, o.limit)
 	}
-	where := deliberations().is(contract.AttributeRole.GetName(), o.role).is(contract.AttributeTaskID.GetName(), o.task).
-		is(contract.AttributeStoryID.GetName(), o.story).is(contract.AttributePlanID.GetName(), o.plan).
-		since(o.since.start())
-	if o.status == "" {
-		return where, nil
+	if names := runs.StatusNames(); o.status != "" && !slices.Contains(names, o.status) {
+		return nil, misused(seeHelp(cmd), "--status must be one of %s, got %q%s", strings.Join(names, ", "), o.status, suggest.For(o.status, "", names))
 	}
-	for _, known := range executionStatuses {
-		if known.name == o.status {
-			return where.is("ExecutionStatus", known.status.String()), nil
-		}
-	}
-	return nil, misused(seeHelp(cmd), "--status must be one of %s, got %q%s",
-		strings.Join(statusNames(), ", "), o.status, suggest.For(o.status, "", statusNames()))
+	start, err := startOf(cmd, o.since)
+	return runs.Deliberations().Is(contract.AttributeRole.GetName(), o.role).Is(contract.AttributeTaskID.GetName(), o.task).
+		Is(contract.AttributeStoryID.GetName(), o.story).Is(contract.AttributePlanID.GetName(), o.plan).
+		Since(start).HasStatus(o.status), err
 }
 
-func (s server) listing(ctx context.Context, where condition, limit int) (listing, error) {
+func (s server) listing(ctx context.Context, where runs.Filter, limit int) (listing, error) {
 	answer := listing{Deliberations: []listed{}}
-	for e, err := range s.list(ctx, where, limit+1) {
+	for run, err := range s.List(ctx, where, limit+1) {
 		if err != nil {
 			return listing{}, err
 		}
@@ -128,21 +120,21 @@ func (s server) listing(ctx context.Context, where condition, limit int) (listin
 			answer.More = true
 			break
 		}
-		answer.Deliberations = append(answer.Deliberations, listedOf(e))
+		answer.Deliberations = append(answer.Deliberations, listedOf(run))
 	}
 	return answer, nil
 }
 
-func listedOf(e execution) listed {
+func listedOf(run runs.Run) listed {
 	line := listed{
-		DeliberationID: e.id, RunID: e.runID, Status: e.statusName(), StartedAt: e.info.GetStartTime().AsTime(), Score: e.score(),
-		TaskID: e.about(contract.AttributeTaskID, contract.MemoTaskID), Role: e.about(contract.AttributeRole, contract.MemoRole),
+		DeliberationID: run.ID, RunID: run.RunID, Status: run.StatusName(), StartedAt: run.Info.GetStartTime().AsTime(),
+		Score: run.Score(), TaskID: run.TaskID(), Role: run.Role(),
 	}
-	if why := e.memo(contract.MemoError); why != "" {
+	if why := run.Memo(contract.MemoError); why != "" {
 		line.ErrorMessage = &why
 	}
 	took := time.Since(line.StartedAt)
-	if closed := e.info.GetCloseTime(); closed != nil {
+	if closed := run.Info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
 		line.ClosedAt, took = &at, at.Sub(line.StartedAt)
 	}
@@ -150,16 +142,16 @@ func listedOf(e execution) listed {
 	return line
 }
 
-// unlisted says what to do about a filter by what the namespace lacks: Temporal doesn't.
-func (s server) unlisted(where condition, err error) error {
+// explainFilter says what to do if the namespace lacks a search attribute that the list is filtered by.
+func (s server) explainFilter(where runs.Filter, err error) error {
 	if _, invalid := errors.AsType[*serviceerror.InvalidArgument](err); !invalid {
 		return err
 	}
 	for _, key := range contract.Attributes() {
 		if strings.Contains(where.String(), " "+key.GetName()+"=") && strings.Contains(err.Error(), key.GetName()) {
 			return &exit{
-				code: exitFailed, err: fmt.Errorf("namespace %q lacks the search attribute %s, so lists can't be filtered by it", s.namespace, key.GetName()),
-				hint: "register it: starter setup, or: " + searchattributes.CreateCommand(s.namespace),
+				code: exitFailed, err: fmt.Errorf("namespace %q lacks the search attribute %s, so lists can't be filtered by it", s.Namespace, key.GetName()),
+				hint: "register it: starter setup, or: " + searchattributes.CreateCommand(s.Namespace),
 			}
 		}
 	}
@@ -168,43 +160,39 @@ func (s server) unlisted(where condition, err error) error {
 
 func (c *cli) printListing(answer listing) {
 	if len(answer.Deliberations) == 0 {
-		fmt.Fprintln(c.stdout, "no deliberations")
+		c.printf("no deliberations\n")
 		return
 	}
 	columns := []any{"deliberation", "role", "status", "started", "took", "score"}
 	if slices.ContainsFunc(answer.Deliberations, func(line listed) bool { return line.ErrorMessage != nil }) {
 		columns = append(columns, "why")
 	}
-	t := newTable(columns...)
+	t := terminal.NewTable(columns...)
 	for _, line := range answer.Deliberations {
 		score, why := "", ""
 		if line.Score != nil {
 			score = fmt.Sprintf("%.2f", *line.Score)
 		}
 		if line.ErrorMessage != nil {
-			why = inline(*line.ErrorMessage)
+			why = terminal.Inline(*line.ErrorMessage)
 		}
 		row := []any{
-			inline(line.DeliberationID), inline(line.Role), c.paint(c.stdout, listedColour(line.Status), line.Status),
+			terminal.Inline(line.DeliberationID), terminal.Inline(line.Role), c.paint(statusColour(line.Status), line.Status),
 			when(&line.StartedAt), milliseconds(line.TookMS), score, why,
 		}
 		t.AppendRow(row[:len(columns)])
 	}
-	fmt.Fprintln(c.stdout, t.Render())
+	c.printf("%s\n", t.Render())
 	if answer.More {
-		fmt.Fprintf(c.stdout, "\nthese are %d; there are more: --limit, --since\n", len(answer.Deliberations))
+		c.printf("\nthese are %d; there are more: --limit, --since\n", len(answer.Deliberations))
 	}
 }
 
-func listedColour(status string) text.Color {
+// statusColour is the colour of a status of visibility, which has more words for a failure.
+func statusColour(status string) text.Color {
 	switch status {
 	case "completed", "cancelled", "running":
-		return statusColour(domain.DeliberationStatus(status))
+		return terminal.StatusColour(domain.DeliberationStatus(status))
 	}
-	return statusColour(domain.StatusFailed)
-}
-
-// complete says what a flag may be completed with; nothing is better than the names of files.
-func complete(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	return terminal.StatusColour(domain.StatusFailed)
 }

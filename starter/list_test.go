@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -12,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -33,43 +35,43 @@ func TestAListSaysWhatTheMemoKnowsWhereAttributesAreMissing(t *testing.T) {
 		StartTime: timestamppb.New(begun), CloseTime: timestamppb.New(begun.Add(1500 * time.Millisecond)),
 		Memo: &commonpb.Memo{Fields: payloads(t, map[string]any{contract.MemoTaskID: "T-1", contract.MemoRole: "DEV", contract.MemoScore: 0.25, contract.MemoError: "no room"})},
 	}
-	line := listedOf(listedExecution(info))
+	line := listedOf(runs.Run{ID: "d", RunID: "r", Info: info})
 	require.Equal(t, "T-1 DEV timed_out", line.TaskID+" "+line.Role+" "+line.Status)
 	require.InDelta(t, 0.25, *line.Score, 0)
 	require.Equal(t, "no room", *line.ErrorMessage)
 	require.EqualValues(t, 1500, line.TookMS)
 
 	info.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: payloads(t, map[string]any{"DeliberationRole": "QA", "DeliberationScore": 0.5})}
-	line = listedOf(listedExecution(info))
+	line = listedOf(runs.Run{ID: "d", RunID: "r", Info: info})
 	require.Equal(t, "QA", line.Role)
 	require.InDelta(t, 0.5, *line.Score, 0)
 
 	info.Memo, info.SearchAttributes = nil, nil // refused before it had any
-	line = listedOf(listedExecution(info))
+	line = listedOf(runs.Run{ID: "d", RunID: "r", Info: info})
 	require.Empty(t, line.Role)
 	require.Nil(t, line.Score)
 	require.Nil(t, line.ErrorMessage)
 }
 
-func TestAConditionQuotesItsValues(t *testing.T) {
-	from := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	require.Equal(t, `WorkflowType='Deliberation' AND DeliberationRole='a\' OR \\\'' AND StartTime>='2026-01-02T03:04:05Z'`,
-		deliberations().is("DeliberationRole", `a' OR \'`).is("DeliberationTaskId", "").from("StartTime", from).from("CloseTime", time.Time{}).String())
-	require.Equal(t, `WorkflowType='Deliberation' AND (StartTime>='2026-01-02T03:04:05Z' OR (ExecutionStatus!='Running' AND CloseTime>='2026-01-02T03:04:05Z'))`,
-		deliberations().since(from).String())
-	require.Equal(t, deliberations(), deliberations().since(time.Time{}))
+func TestSinceTakesDaysAndWeeks(t *testing.T) {
+	for typed, want := range map[string]time.Duration{"90m": 90 * time.Minute, "24h": day, "7d": week, "2w": 2 * week} {
+		cmd := (&cli{}).listCommand()
+		require.NoError(t, cmd.Flags().Set("since", typed))
+		require.Equal(t, want.String(), time.Duration(*cmd.Flags().Lookup("since").Value.(*model.Duration)).String()) //nolint:forcetypeassert // it is one
+	}
+	for _, typed := range []string{"", "d", "7", "-1d", "1.5d", "999999d", "9999999999999w"} {
+		require.Error(t, (&cli{}).listCommand().Flags().Set("since", typed), typed)
+	}
 }
 
-func TestPeriods(t *testing.T) {
-	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
-		var p period
-		require.NoError(t, p.Set(text))
-		require.Equal(t, want, p.Duration)
-	}
-	for _, text := range []string{"", "d", "7", "-1d", "0h", "1.5d", "999999d", "9999999999999w"} {
-		require.Error(t, new(period).Set(text), text)
-	}
-	require.Equal(t, []string{"7d", "1h30m0s", ""}, []string{(&period{168 * time.Hour}).String(), (&period{90 * time.Minute}).String(), new(period).String()})
+func TestATimeOfNothingIsNoTime(t *testing.T) {
+	cmd := (&cli{}).listCommand()
+	start, err := startOf(cmd, 0)
+	require.NoError(t, err)
+	require.Zero(t, start, "no time was given")
+	require.NoError(t, cmd.Flags().Set("since", "0h"))
+	_, err = startOf(cmd, 0)
+	require.ErrorContains(t, err, longTime)
 }
 
 func TestAListSaysWhySomethingFailedWhereSomethingDid(t *testing.T) {

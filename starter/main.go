@@ -1,12 +1,12 @@
-// Command starter starts deliberations and shows how they stand. It talks to Temporal only: what it
-// shows of a run comes from its history, from the heartbeats of its activities and from its queries, so
-// most of it needs no worker, and none of it needs Ray or NATS. Only doctor looks at these, from outside.
+// Command starter starts deliberations and shows their state. It talks to Temporal only: it reads what
+// Temporal keeps of a run, so most commands need no worker, and none needs Ray or NATS. Only doctor and
+// clusters look at those.
 //
-// # Find your way
+// # Where to look
 //
-// root.go is the command tree; each command has a file of its name. words.go makes a request of words.
-// find.go, timeline.go and ending.go read a run; view.go puts together what is known of it; follow.go
-// waits for its end. visibility.go lists runs. doctor.go puts together what its neighbours, doctor_*.go, see.
+// This package holds the commands, each in a file of its name; root.go is their tree. words.go makes a
+// request of words and flags, follow.go waits for a run. What is read of runs is in internal/runs, what a
+// terminal gets in internal/terminal, what doctor checks in internal/doctor.
 package main
 
 import (
@@ -23,8 +23,8 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the wait with a word of farewell. From then on signals do what they do by
-	// default, so that a second one ends the program at once.
+	// The first signal ends the wait, and the program says what goes on. A second one ends the program at
+	// once, because from then on signals do what they do by default.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -39,6 +39,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	c.json = c.json || slices.Contains(args, "--json") // also when a flag before it was at fault
+	c.json = c.json || slices.Contains(args, "--json") // a bad flag before it keeps it from being read
 	return c.report(ctx, err)
 }

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// sentMost is what Temporal takes as the input of a workflow, its metadata left room for.
+	// sentMost is the largest input of a workflow that Temporal takes, less some room for its metadata.
 	sentMost = 2<<20 - 4<<10
-	// readMost bounds what is read of a file that can't be a request any more.
+	// readMost bounds how much of a file is read; a longer one can't be a request.
 	readMost = 16 << 20
 )
 
@@ -28,7 +28,7 @@ type source struct {
 	words
 }
 
-// request reads or makes the request. One that is read isn't changed or filled in.
+// request reads or makes the request. It neither changes nor completes one that is read.
 func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (contract.Request, error) {
 	file := s.file
 	if file == "" && len(args) == 1 && args[0] == "-" {
@@ -49,7 +49,7 @@ func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (
 	return s.words.request(strings.Join(args, " "), flags)
 }
 
-// unchanged refuses flags that a request which is read as it is can't take in.
+// unchanged refuses flags that would change a request which is read as it is.
 func (s *source) unchanged(flags *pflag.FlagSet) error {
 	for _, name := range wordFlags {
 		if flags.Changed(name) {
@@ -87,8 +87,9 @@ func faults(path, rule string, args ...any) error {
 	return broken
 }
 
-// check says what is wrong with a request before anything is started. The rules and their words are the
-// workflow's; one more is Temporal's: what a request carries beside its fields must fit its message.
+// check reads a request and finds what is wrong with it before anything is started, by the workflow's rules and
+// in its words. One more rule is Temporal's: the whole request, with what it carries beside its fields, must fit
+// a message.
 func check(request contract.Request) (contract.Parsed, error) {
 	parsed, err := request.Parse()
 	if err != nil || 6*len(parsed.Text) <= sentMost { // no byte becomes more than six
@@ -101,18 +102,18 @@ func check(request contract.Request) (contract.Parsed, error) {
 	return parsed, err
 }
 
-// flagOf tells which flag gives a field of a request made of words.
+// flagOf is the flag that sets a field of a request made of words.
 var flagOf = map[string]string{
 	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
 	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
 }
 
-// localStack is how a shell gets the variables of `make up`, where nothing else names a model server.
+// localStack is how a shell gets the variables of `make up`, which names a model server.
 const localStack = "the local stack's: set -a; . .dev/stack/env; set +a"
 
-// refusal is the exit for a request that breaks rules; of one made of words it names the flags.
-func refusal(broken domain.Faults, fromWords bool) error {
+// refusal is the exit for a request that breaks rules. If the request was made of words, it names the flags.
+func refusal(broken domain.Faults, fromWords bool) *exit {
 	hint := ""
 	if fromWords {
 		broken = slices.Clone(broken)
@@ -122,7 +123,7 @@ func refusal(broken domain.Faults, fromWords bool) error {
 		"\n  " + strings.Join(broken.Lines(), "\n  ")), hint: hint}
 }
 
-// inFlags puts faults into the words of those who gave flags, and says which to set.
+// inFlags names flags instead of fields, and says which flags to set.
 func inFlags(faults domain.Faults) string {
 	var flags []string
 	more := ""

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -17,24 +19,24 @@ func (c *cli) resultCommand() *cobra.Command {
 	wait := false
 	cmd := &cobra.Command{
 		Use:   "result ID",
-		Short: "Show what a deliberation came to",
-		Long: `Show what a deliberation came to: the ranked proposals, or why there is none. No worker is needed.
+		Short: "Show the result of a deliberation",
+		Long: `Show the result of a deliberation: the ranked proposals, or why there are none. No worker is needed.
 
-ID is a deliberation id, or a task id. Exit code 1 when it failed, was cancelled or terminated, or still
-runs; --wait waits for its end. Exit code 2 when its request breaks a rule, 3: not found.`,
+ID is a deliberation id or a task id. Exit code 1: it failed, was cancelled or terminated, or still runs;
+--wait waits for its end. Exit code 2: its request breaks a rule. Exit code 3: not found.`,
 		Example: `  starter result deliberation-T-42
   starter result T-42 --json | jq .best_result.proposal
   starter result T-42 --wait`,
 		Args:              oneID,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: c.ofFound(func(ctx context.Context, e execution) error {
+		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
 			switch {
-			case wait && e.running():
-				return c.await(ctx, e)
-			case e.running():
-				return c.stillRunning(e)
+			case wait && run.Open():
+				return c.await(ctx, run)
+			case run.Open():
+				return c.stillRunning(run)
 			}
-			return c.outcome(ctx, e)
+			return c.outcome(ctx, run)
 		}),
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the end, showing the progress")
@@ -52,56 +54,52 @@ type unsuccessful struct {
 	Usage          contract.TotalUsage       `json:"usage"`
 }
 
-func (c *cli) stillRunning(e execution) error {
+func (c *cli) stillRunning(run runs.Run) error {
 	const message = "still running"
-	if !c.json {
-		return &exit{code: exitFailed, err: fmt.Errorf("%s is %s", e.id, message), hint: "add --wait, or look: starter status " + shellWord(e.id)}
-	}
 	answer := unsuccessful{
-		DeliberationID: e.id, RunID: e.runID, Status: domain.StatusRunning, Message: message, Failures: []contract.AgentFailure{},
+		DeliberationID: run.ID, RunID: run.RunID, Status: domain.StatusRunning, Message: message, Failures: []contract.AgentFailure{},
 	}
-	if err := c.printJSON(answer); err != nil {
-		return err
-	}
-	return ended(exitFailed)
+	return c.refuse(answer, &exit{
+		code: exitFailed, err: fmt.Errorf("%s is %s", run.ID, message), hint: "add --wait, or look: starter status " + shellWord(run.ID),
+	})
 }
 
-// outcome shows what a run that has ended came to.
-func (c *cli) outcome(ctx context.Context, e execution) error {
-	end, err := c.server.ending(ctx, e)
+// outcome shows the result of a run that has ended.
+func (c *cli) outcome(ctx context.Context, run runs.Run) error {
+	end, err := c.server.Ending(ctx, run)
 	if err != nil {
 		return err
 	}
-	return c.printEnding(e, end)
+	return c.showEnding(run, end)
 }
 
-// printEnding shows the outcome, and is the command's exit.
-func (c *cli) printEnding(e execution, end ending) error {
-	switch {
-	case end.status != domain.StatusCompleted:
-		return c.printFailure(e, end)
-	case c.json:
-		return c.printJSON(end.result)
+// showEnding shows the result, or why there is none, and is the command's exit.
+func (c *cli) showEnding(run runs.Run, end runs.Ending) error {
+	if end.Status == domain.StatusCompleted {
+		return c.show(end.Result, func() { c.printResult(end.Result) })
 	}
-	c.printResult(end.result)
-	return nil
-}
-
-func (c *cli) printFailure(e execution, end ending) error {
 	answer := unsuccessful{
-		DeliberationID: e.id, RunID: e.runID, Status: end.status, ErrorType: end.errorType, Message: end.message,
-		Failures: append([]contract.AgentFailure{}, end.details.Failures...), Usage: end.details.Usage,
+		DeliberationID: run.ID, RunID: run.RunID, Status: end.Status, ErrorType: end.ErrorType, Message: end.Message,
+		Failures: append([]contract.AgentFailure{}, end.Details.Failures...), Usage: end.Details.Usage,
 	}
-	if c.json {
-		if err := c.printJSON(answer); err != nil {
-			return err
-		}
-		return ended(end.code())
+	if err := c.show(answer, func() { c.printFailure(run.ID, end) }); err != nil {
+		return err
 	}
-	fmt.Fprintf(c.stdout, "%s %s\n", printable(e.id), c.paint(c.stdout, statusColour(end.status), printable(end.words())))
-	c.printFailures(answer.Failures)
-	c.printUsage(answer.Usage, attempts(nil, answer.Failures))
-	return ended(end.code())
+	return exitSilently(exitCodeOf(end))
+}
+
+// exitCodeOf is the exit code for a run that has no result.
+func exitCodeOf(end runs.Ending) int {
+	if end.ErrorType == string(domain.InvalidRequest) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (c *cli) printFailure(id string, end runs.Ending) {
+	c.printf("%s %s\n", terminal.Printable(id), c.paint(terminal.StatusColour(end.Status), terminal.Printable(end.Words())))
+	c.printFailures(end.Details.Failures)
+	c.printUsage(end.Details.Usage, attempts(nil, end.Details.Failures))
 }
 
 func (c *cli) printResult(result contract.Result) {
@@ -109,18 +107,18 @@ func (c *cli) printResult(result contract.Result) {
 	if result.Degraded {
 		degraded = ", degraded"
 	}
-	fmt.Fprintf(c.stdout, "%s %s in %s: %d of %s, average score %.2f, ranked by %s%s\n\n",
-		printable(result.DeliberationID), c.paint(c.stdout, statusColour(result.Status), string(result.Status)),
+	c.printf("%s %s in %s: %d of %s, average score %.2f, ranked by %s%s\n\n",
+		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), terminal.Inline(string(result.Status))),
 		milliseconds(result.ExecutionTimeMS), result.CompletedAgents, domain.Count(result.TotalAgents, "agent"),
-		result.AverageScore, inline(result.RankingBasis), degraded)
-	t := newTable("#", "score", "agent", "role", "attempts", "time", "proposal")
+		result.AverageScore, terminal.Inline(result.RankingBasis), degraded)
+	t := terminal.NewTable("#", "score", "agent", "role", "attempts", "time", "proposal")
 	for _, r := range result.Results {
 		t.AppendRow([]any{
-			r.Rank, fmt.Sprintf("%.2f", r.Score), inline(r.AgentID), inline(r.Role), r.Attempts, milliseconds(r.DurationMS),
-			opening(r.Proposal, 2, 60),
+			r.Rank, fmt.Sprintf("%.2f", r.Score), terminal.Inline(r.AgentID), terminal.Inline(r.Role), r.Attempts,
+			milliseconds(r.DurationMS), terminal.FirstLines(r.Proposal, 2, 60),
 		})
 	}
-	fmt.Fprintln(c.stdout, t.Render())
+	c.printf("%s\n", t.Render())
 	c.printFailures(result.Failures)
 	if result.BestResult != nil {
 		c.printBest(*result.BestResult)
@@ -132,14 +130,14 @@ func (c *cli) printFailures(failures []contract.AgentFailure) {
 	if len(failures) == 0 {
 		return
 	}
-	fmt.Fprintf(c.stdout, "\n%s\n", c.paint(c.stdout, text.Bold, "Failures"))
+	c.printf("\n%s\n", c.paint(text.Bold, "Failures"))
 	for _, failure := range failures {
-		fmt.Fprintf(c.stdout, "  %s: %s after %s: %s\n", inline(failure.AgentID), inline(string(failure.ErrorType)),
-			domain.Count(failure.Attempts, "attempt"), inline(failure.Message))
+		c.printf("  %s: %s after %s: %s\n", terminal.Inline(failure.AgentID), terminal.Inline(string(failure.ErrorType)),
+			domain.Count(failure.Attempts, "attempt"), terminal.Inline(failure.Message))
 	}
 }
 
-// attempts is how many turns had the time to call a model.
+// attempts counts the turns that had time to call a model.
 func attempts(results []contract.AgentResult, failures []contract.AgentFailure) int {
 	tried := 0
 	for _, result := range results {
@@ -147,7 +145,7 @@ func attempts(results []contract.AgentResult, failures []contract.AgentFailure) 
 	}
 	for _, failure := range failures {
 		tried += failure.Attempts
-		switch failure.ErrorType { //nolint:exhaustive // those whose last turn may have made no call, and wasn't lost
+		switch failure.ErrorType { //nolint:exhaustive // failures whose last turn may have made no call, and wasn't lost
 		case domain.StillRunning, domain.URLNotAllowed, domain.RayDenied, domain.TurnRejected, domain.DeadlineExceeded:
 			tried--
 		}
@@ -159,13 +157,13 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 	if usage == (contract.TotalUsage{}) {
 		return
 	}
-	fmt.Fprintf(c.stdout, "\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",
+	c.printf("\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",
 		domain.Count(usage.LLMCalls, "model call"), usage.PromptTokens, usage.CompletionTokens, usage.WastedTokens)
 	switch lost := attempts - usage.LLMCalls; {
 	case lost == 1:
-		fmt.Fprintln(c.stdout, "1 attempt was lost with its runner; its cost is unknown")
+		c.printf("1 attempt was lost with its runner; its cost is unknown\n")
 	case lost > 1:
-		fmt.Fprintf(c.stdout, "%d attempts were lost with their runner; their cost is unknown\n", lost)
+		c.printf("%d attempts were lost with their runner; their cost is unknown\n", lost)
 	}
 }
 

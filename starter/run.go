@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -33,8 +32,8 @@ The request comes from a JSON file (-f request.json), from stdin (-f -), or is m
 then story and plan are "adhoc", and the task id is made of the words and a hash of the whole request.
 What is read with -f is sent as it is.
 
-A task that runs already or has completed is attached to; a failed or cancelled one runs again. Another
-request under the same task id is exit code 4.
+If the task already runs or has completed, the command attaches to it; if it failed or was cancelled, it
+runs again. Another request under the same task id is exit code 4.
 
 Ctrl-C ends the wait, not the deliberation.`,
 		Example: `  starter run "Add rate limiting to the login API" --role DEV --agents 3
@@ -45,13 +44,12 @@ Ctrl-C ends the wait, not the deliberation.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", "", "read the request from a JSON file; - is stdin")
-	flags.StringVar(&o.taskQueue, "task-queue", first(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue),
-		"task queue of the workers; also DELIBERATION_TASK_QUEUE")
-	flags.BoolVar(&o.rerun, "rerun", false, "start a task anew that has ended, also when it completed")
+	taskQueueFlag(cmd, &o.taskQueue)
+	flags.BoolVar(&o.rerun, "rerun", false, "start the task again if it has ended, even if it completed")
 	flags.BoolVarP(&o.detach, "detach", "d", false, "start it, print its ids as JSON, and don't wait")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check the request and print it; start nothing")
 	o.register(flags)
-	_ = cmd.MarkFlagFilename("file", "json") // the flag is there: it was defined above
+	_ = cmd.MarkFlagFilename("file", "json") // the flag is there
 	return cmd
 }
 
@@ -63,7 +61,7 @@ type submitted struct {
 	Message        string                    `json:"message"`
 }
 
-// refused is what it prints when nothing was started.
+// refused is what --detach prints if nothing was started.
 type refused struct {
 	Status          domain.DeliberationStatus `json:"status"`
 	ErrorType       string                    `json:"error_type"`
@@ -73,7 +71,7 @@ type refused struct {
 	Message         string                    `json:"message"`
 }
 
-// differentRequest is the error type of a request whose task id stands for another one.
+// differentRequest is the error type of a request whose task id belongs to another request.
 const differentRequest = "DifferentRequest"
 
 func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
@@ -87,34 +85,28 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 	fromWords := o.file == "" && request.TaskDescription != ""
 	switch {
 	case errors.As(err, &broken):
-		return c.refuse(parsed, broken, fromWords)
+		return c.refuseRequest(parsed, broken, fromWords)
 	case err != nil:
 		return err
 	case fromWords:
 		c.announce(request)
 	}
 	if o.dryRun {
-		return c.printRequest(request)
+		return terminal.WriteIndentedJSON(c.stdout, request)
 	}
 	return c.start(cmd.Context(), parsed, o)
 }
 
-// refuse ends a command whose request breaks rules; those that read its output get it as JSON.
-func (c *cli) refuse(parsed contract.Parsed, broken domain.Faults, fromWords bool) error {
-	if !c.json {
-		return refusal(broken, fromWords)
-	}
+// refuseRequest ends a command whose request breaks rules.
+func (c *cli) refuseRequest(parsed contract.Parsed, broken domain.Faults, fromWords bool) error {
 	answer := refused{Status: domain.StatusFailed, ErrorType: string(domain.InvalidRequest), Message: broken.Error()}
 	if task := parsed.Normalised.TaskID; task != "" {
 		answer.DeliberationID = contract.WorkflowID(task)
 	}
-	if err := c.printJSON(answer); err != nil {
-		return err
-	}
-	return ended(exitUsage)
+	return c.refuse(answer, refusal(broken, fromWords))
 }
 
-// announce says what was filled in.
+// announce shows what was filled in.
 func (c *cli) announce(request contract.Request) {
 	agents := request.Agents
 	names := agents[0].AgentID
@@ -129,18 +121,8 @@ func (c *cli) announce(request contract.Request) {
 		{"vllm_url", request.VLLMURL},
 		{"vllm_model", request.VLLMModel},
 	} {
-		fmt.Fprintf(c.stderr, "%-12s %s\n", line[0], inline(line[1]))
+		fmt.Fprintf(c.stderr, "%-12s %s\n", line[0], terminal.Inline(line[1]))
 	}
-}
-
-// printRequest writes the request as it would be sent, laid out for people to edit.
-func (c *cli) printRequest(request contract.Request) error {
-	text, err := json.MarshalIndent(request, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.stdout, "%s\n", text)
-	return err
 }
 
 // start starts the deliberation and, unless detached, waits for its end.
@@ -160,39 +142,32 @@ func (c *cli) start(ctx context.Context, parsed contract.Parsed, o runOptions) e
 	if err != nil {
 		return err
 	}
-	e, err := c.server.describe(ctx, id, started.Run.GetRunID())
+	run, err := c.server.Describe(ctx, id, started.Run.GetRunID())
 	if err != nil {
 		return err
 	}
 	message := "started"
 	switch {
-	case started.Attached && e.running():
+	case started.Attached && run.Open():
 		message = "already running"
 	case started.Attached:
 		message = "already completed"
 	}
 	if o.detach {
-		return c.printJSON(submitted{Status: domain.StatusSubmitted, DeliberationID: id, RunID: e.runID, Message: message})
+		return c.printJSON(submitted{Status: domain.StatusSubmitted, DeliberationID: id, RunID: run.RunID, Message: message})
 	}
-	fmt.Fprintf(c.stderr, "%s %s (run %s)\n", printable(id), message, e.runID)
-	if !e.running() { // its progress is long over
-		return c.outcome(ctx, e)
+	fmt.Fprintf(c.stderr, "%s %s (run %s)\n", terminal.Printable(id), message, run.RunID)
+	if !run.Open() { // there is no progress to show
+		return c.outcome(ctx, run)
 	}
-	return c.await(ctx, e)
+	return c.await(ctx, run)
 }
 
-// different is the exit when the task id stands for another request.
+// different is the exit if the task id belongs to another request.
 func (c *cli) different(other *contract.DifferentRequestError) error {
 	const hint = "--rerun starts it anew once it has ended; another task_id leaves it alone"
-	if !c.json {
-		return &exit{code: exitDifferent, err: other, hint: hint}
-	}
-	answer := refused{
+	return c.refuse(refused{
 		Status: domain.StatusFailed, ErrorType: differentRequest, DeliberationID: other.DeliberationID,
 		ExistingRunID: other.RunID, DifferingFields: other.Fields, Message: other.Error() + "; " + hint,
-	}
-	if err := c.printJSON(answer); err != nil {
-		return err
-	}
-	return ended(exitDifferent)
+	}, &exit{code: exitDifferent, err: other, hint: hint})
 }

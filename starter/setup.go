@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/searchattributes"
 )
 
@@ -18,9 +19,9 @@ func (c *cli) setupCommand() *cobra.Command {
 		Short: "Register the search attributes that lists are filtered by",
 		Long: `Register the search attributes that lists are filtered by, in the namespace.
 
-Deliberations run without them; starter list can't filter by role, task, story and plan then. Workers
-register them as well when they start and may. A worker that started without them uses them from its
-next start on. --print shows the command for somebody who may, and asks Temporal nothing.`,
+Deliberations run without them, but starter list can't filter by role, task, story and plan. Workers also
+register them when they start, if they may. A worker that started without them uses them after its next
+start. --print shows the command for somebody who may register them, and asks Temporal nothing.`,
 		Example: `  starter setup
   starter setup --print
   starter setup --namespace team-a`,
@@ -36,8 +37,8 @@ next start on. --print shows the command for somebody who may, and asks Temporal
 	return cmd
 }
 
-// settled is the answer of setup.
-type settled struct {
+// setupAnswer is the answer of setup.
+type setupAnswer struct {
 	Namespace  string   `json:"namespace"`
 	Present    []string `json:"present"`
 	Registered []string `json:"registered"`
@@ -48,12 +49,10 @@ func (c *cli) printSetup() error {
 	if _, err := c.configure(); err != nil {
 		return err
 	}
-	command := searchattributes.CreateCommand(c.server.namespace)
-	if c.json {
-		return c.printJSON(settled{Namespace: c.server.namespace, Present: []string{}, Registered: []string{}, Command: command})
-	}
-	_, err := fmt.Fprintln(c.stdout, command)
-	return err
+	namespace := c.server.Namespace
+	command := searchattributes.CreateCommand(namespace)
+	answer := setupAnswer{Namespace: namespace, Present: []string{}, Registered: []string{}, Command: command}
+	return c.show(answer, func() { c.printf("%s\n", command) })
 }
 
 func (c *cli) setup(ctx context.Context) error {
@@ -61,42 +60,44 @@ func (c *cli) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.namespace)
-	var registered []string
+	survey, err := searchattributes.SurveyNamespace(ctx, s.Client, s.Namespace)
 	switch {
-	case err != nil && silent(err):
+	case err != nil && runs.MayAnswerLater(err):
 		return err
 	case err != nil:
 		return s.denied("read", err)
 	case len(survey.Missing) > 0:
-		if registered, err = survey.RegisterMissing(ctx, s.Client, s.namespace); err != nil {
-			return s.denied(map[bool]string{true: "register", false: "register all"}[len(registered) == 0], err)
+		registered, err := survey.RegisterMissing(ctx, s.Client, s.Namespace)
+		switch {
+		case err != nil && len(registered) > 0:
+			return s.denied("register all", err)
+		case err != nil:
+			return s.denied("register", err)
 		}
 	}
 	if len(survey.Mistyped) > 0 {
 		return mistyped(survey)
 	}
-	if c.json {
-		return c.printJSON(settled{
-			Namespace: s.namespace, Present: append([]string{}, survey.Present...), Registered: append([]string{}, survey.Missing...),
-		})
+	answer := setupAnswer{
+		Namespace: s.Namespace, Present: append([]string{}, survey.Present...), Registered: append([]string{}, survey.Missing...),
 	}
-	if len(survey.Missing) == 0 {
-		_, err = fmt.Fprintf(c.stdout, "namespace %q has all search attributes\n", s.namespace)
-		return err
-	}
-	_, err = fmt.Fprintf(c.stdout, "registered in namespace %q: %s\nrestart the workers in a minute: they look for them when they start\n",
-		s.namespace, strings.Join(survey.Missing, ", "))
-	return err
+	return c.show(answer, func() {
+		if len(survey.Missing) == 0 {
+			c.printf("namespace %q has all search attributes\n", s.Namespace)
+			return
+		}
+		c.printf("registered in namespace %q: %s\nrestart the workers in a minute: they look for them when they start\n",
+			s.Namespace, strings.Join(survey.Missing, ", "))
+	})
 }
 
-// denied is the exit of those who may not.
+// denied is the exit for a user who may not do it.
 func (s server) denied(what string, err error) error {
 	//nolint:errorlint // wrapped, it would be explained as a refusal of the whole connection
-	refused := fmt.Errorf("can't %s the search attributes of namespace %q: %s", what, s.namespace, err)
+	refused := fmt.Errorf("can't %s the search attributes of namespace %q: %s", what, s.Namespace, err)
 	return &exit{
 		code: exitFailed, err: refused,
-		hint: "somebody who may: " + searchattributes.CreateCommand(s.namespace),
+		hint: "somebody who may: " + searchattributes.CreateCommand(s.Namespace),
 	}
 }
 

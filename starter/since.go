@@ -1,58 +1,33 @@
 package main
 
 import (
-	"errors"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/spf13/cobra"
 )
 
-// period is a flag that takes a time with its unit; days and weeks too, which Go's durations lack.
-type period struct{ time.Duration }
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+)
 
-var longUnits = map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
-
-// Set reads the flag.
-func (p *period) Set(text string) error {
-	parsed, err := time.ParseDuration(text)
-	for unit, length := range longUnits {
-		if number, is := strings.CutSuffix(text, unit); is {
-			var count int
-			count, err = strconv.Atoi(number)
-			parsed = time.Duration(count) * length
-			if count > int(longest/length) {
-				err = strconv.ErrRange
-			}
-		}
+// sinceFlag adds --since to a command.
+func sinceFlag(cmd *cobra.Command, since *model.Duration, help string) {
+	cmd.Flags().Var(since, "since", help+", for example 24h or 7d")
+	if *since == 0 {
+		cmd.Flags().Lookup("since").DefValue = "" // no time, rather than 0 s
 	}
-	if err != nil || parsed <= 0 || parsed > longest {
-		return errors.New("must be a time with its unit, for example 90m, 24h or 7d")
-	}
-	p.Duration = parsed
-	return nil
+	complete(cmd, "since", "1h", "24h", "7d", "30d")
 }
 
-// longest is more than any namespace keeps.
-const longest = 100 * 365 * 24 * time.Hour
-
-// String is the flag's value as it is typed.
-func (p *period) String() string {
-	switch day := longUnits["d"]; {
-	case p.Duration == 0:
-		return ""
-	case p.Duration%day == 0:
-		return strconv.Itoa(int(p.Duration/day)) + "d"
+// startOf is when the time began that ends now; the zero time if no time was given.
+func startOf(cmd *cobra.Command, since model.Duration) (time.Time, error) {
+	switch {
+	case since != 0:
+		return time.Now().Add(-time.Duration(since)).UTC(), nil
+	case cmd.Flags().Changed("since"):
+		return time.Time{}, misused(seeHelp(cmd), "--since %s, got %q", longTime, since)
 	}
-	return p.Duration.String()
-}
-
-// Type names the value in the help.
-func (p *period) Type() string { return "time" }
-
-// start is when the period that ends now began; zero when none was given.
-func (p *period) start() time.Time {
-	if p.Duration == 0 {
-		return time.Time{}
-	}
-	return time.Now().Add(-p.Duration).UTC()
+	return time.Time{}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -38,32 +40,28 @@ The numbers are as old as their last count, a minute at most; --refresh counts n
 			} else {
 				err = c.server.askStats(cmd.Context(), contract.QueryStats, &stats)
 			}
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case c.json:
-				return c.printJSON(stats)
 			}
-			c.printStats(stats)
-			return nil
+			return c.show(stats, func() { c.printStats(stats) })
 		},
 	}
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "count now, instead of showing the last count")
 	return cmd
 }
 
-// connectToStats also tells when nobody counts.
+// connectToStats connects, and fails if nobody counts.
 func (c *cli) connectToStats(ctx context.Context) error {
 	s, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	e, err := s.describe(ctx, contract.StatsID, "")
+	stats, err := s.Describe(ctx, contract.StatsID, "")
 	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) || (err == nil && !e.running()) {
+	if errors.As(err, &missing) || (err == nil && !stats.Open()) {
 		return &exit{
 			code: exitFailed, err: fmt.Errorf("workflow %q is not running, so nothing is counted", contract.StatsID),
-			hint: "a worker starts it: start one in namespace " + s.namespace,
+			hint: "a worker starts it: start one in namespace " + s.Namespace,
 		}
 	}
 	return err
@@ -94,10 +92,9 @@ func (s server) refresh(ctx context.Context, into any) error {
 	return nil
 }
 
-// unanswered says whom a question was for that nobody answered in time. Temporal itself has just
-// described the workflow.
+// unanswered explains that no worker answered in time. Temporal itself did: it has just described the workflow.
 func unanswered(err error) error {
-	if !silent(err) {
+	if !runs.MayAnswerLater(err) {
 		return err
 	}
 	return &exit{
@@ -121,8 +118,8 @@ func (c *cli) printStats(stats contract.Stats) {
 		{"average time", milliseconds(int64(stats.AverageMS))},
 		{"p50, p95", milliseconds(int64(stats.P50MS)) + ", " + milliseconds(int64(stats.P95MS))},
 		{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
-		{"counted at", first(when(&stats.AsOf), "not yet")},
+		{"counted at", cmp.Or(when(&stats.AsOf), "not yet")},
 	} {
-		fmt.Fprintf(c.stdout, "%-15s %v\n", line.name, line.value)
+		c.printf("%-15s %v\n", line.name, line.value)
 	}
 }

@@ -4,44 +4,47 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 // readersMost is how many runs are read at the same time.
 const readersMost = 8
 
-// What usage is added up by.
+// usageGroups are what usage can be added up by.
 var usageGroups = []string{"role", "model", "team"}
 
 // usageOptions are the flags of usage.
 type usageOptions struct {
-	since period
+	since model.Duration
 	by    string
 }
 
 func (c *cli) usageCommand() *cobra.Command {
-	o := usageOptions{since: period{7 * longUnits["d"]}}
+	o := usageOptions{since: model.Duration(week)}
 	cmd := &cobra.Command{
 		Use:   "usage",
 		Short: "Add up the model calls and tokens of deliberations that ended",
 		Long: `Add up the model calls and tokens of the deliberations that completed or failed in a time, from their results.
 
-Prompt and completion tokens are those of every attempt that was paid; wasted ones went into answers that
-don't count. The team is constraints.metadata.team of the request. The wasted tokens of a council aren't
-known by model, so councils of several models are a group of their own. What was cancelled or terminated, or
-is older than the namespace's retention, isn't in it; what a reset took over from the run before counts with
-each of the two. The metrics deliberation_tokens and deliberation_wasted_tokens have all, and once.`,
+Prompt and completion tokens are those of every attempt that was paid for; wasted ones went into answers that
+don't count. The team is constraints.metadata.team of the request. A council's wasted tokens aren't known by
+model, so councils of several models are a group of their own. Deliberations that were cancelled or terminated,
+or that the namespace keeps no longer, aren't counted. What a reset took over from the run before counts in both
+runs. The metrics deliberation_tokens and deliberation_wasted_tokens count everything, once.`,
 		Example: `  starter usage
   starter usage --since 24h --by model
   starter usage --since 7d --by team --json | jq '.groups[]'`,
@@ -50,12 +53,15 @@ each of the two. The metrics deliberation_tokens and deliberation_wasted_tokens 
 			if !slices.Contains(usageGroups, o.by) {
 				return misused(seeHelp(cmd), "--by must be one of %s, got %q", strings.Join(usageGroups, ", "), o.by)
 			}
-			return c.usage(cmd.Context(), o)
+			start, err := startOf(cmd, o.since)
+			if err != nil {
+				return err
+			}
+			return c.usage(cmd.Context(), start, o.by)
 		},
 	}
-	cmd.Flags().Var(&o.since, "since", "those that ended since, for example 24h or 7d")
+	sinceFlag(cmd, &o.since, "those that ended since")
 	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by "+strings.Join(usageGroups, ", "))
-	complete(cmd, "since", "24h", "7d", "30d")
 	complete(cmd, "by", usageGroups...)
 	return cmd
 }
@@ -83,20 +89,16 @@ func (a *account) add(usage contract.TotalUsage) {
 	a.WastedTokens += usage.WastedTokens
 }
 
-func (c *cli) usage(ctx context.Context, o usageOptions) error {
+func (c *cli) usage(ctx context.Context, since time.Time, by string) error {
 	s, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	answer, err := c.accounts(ctx, s, o)
-	switch {
-	case err != nil:
+	answer, err := c.accounts(ctx, s, since, by)
+	if err != nil {
 		return err
-	case c.json:
-		return c.printJSON(answer)
 	}
-	c.printAccounts(answer)
-	return nil
+	return c.show(answer, func() { c.printAccounts(answer) })
 }
 
 // ledger is accounts that several readers add to.
@@ -134,35 +136,36 @@ func (l *ledger) accounts() accounts {
 }
 
 // accounts reads the runs' results, some at a time.
-func (c *cli) accounts(ctx context.Context, s server, o usageOptions) (accounts, error) {
+func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string) (accounts, error) {
 	kept := ledger{groups: map[string]*account{}, answer: accounts{
-		Since: o.since.start(), By: o.by, Groups: []account{}, Total: account{Name: "total"},
+		Since: since, By: by, Groups: []account{}, Total: account{Name: "total"},
 	}}
-	count := c.newCounter(true, func(done int) string { return "read " + domain.Count(done, "deliberation") })
-	defer count.clear()
+	var read atomic.Int64
+	counter := terminal.NewCounter(c.stderr, true, func() string { return "read " + domain.Count(int(read.Load()), "deliberation") })
+	defer counter.Stop()
 	readers, reading := errgroup.WithContext(ctx)
 	readers.SetLimit(readersMost)
-	spenders := append(deliberations(), "ExecutionStatus IN ('Completed', 'Failed')").from("CloseTime", kept.answer.Since)
+	spenders := append(runs.Deliberations(), "ExecutionStatus IN ('Completed', 'Failed')").From("CloseTime", since)
 	var unlisted error
-	for e, err := range s.list(reading, spenders, pageMost) {
+	for run, err := range s.List(reading, spenders, runs.PageMost) {
 		if err != nil {
 			unlisted = err
 			break
 		}
 		readers.Go(func() error {
-			defer count.add(1)
-			return s.account(reading, e, o.by, &kept)
+			defer read.Add(1)
+			return s.account(reading, run, by, &kept)
 		})
 	}
-	if err := readers.Wait(); err != nil { // which also ends the list
+	if err := readers.Wait(); err != nil { // the same error ended the list
 		return accounts{}, err
 	}
 	return kept.accounts(), unlisted
 }
 
 // account adds a run to the accounts.
-func (s server) account(ctx context.Context, e execution, by string, kept *ledger) error {
-	group, usage, err := s.spent(ctx, e, by)
+func (s server) account(ctx context.Context, run runs.Run, by string, kept *ledger) error {
+	group, usage, err := s.spent(ctx, run, by)
 	var gone *serviceerror.NotFound
 	switch {
 	case errors.Is(err, errNoCouncil):
@@ -177,33 +180,33 @@ func (s server) account(ctx context.Context, e execution, by string, kept *ledge
 	return nil
 }
 
-// errNoCouncil says that a run never had one: its request broke a rule, or couldn't be read.
+// errNoCouncil says that a run never had a council: its request broke a rule, or couldn't be read.
 var errNoCouncil = errors.New("no council")
 
-// spent is what a run cost, and whom it belongs to.
-func (s server) spent(ctx context.Context, e execution, by string) (string, contract.TotalUsage, error) {
-	end, err := s.ending(ctx, e)
+// spent is what a run cost, and the group that it belongs to.
+func (s server) spent(ctx context.Context, run runs.Run, by string) (string, contract.TotalUsage, error) {
+	end, err := s.Ending(ctx, run)
 	switch {
 	case err != nil:
 		return "", contract.TotalUsage{}, err
-	case end.status == domain.StatusFailed && end.details.DeliberationID == "":
+	case end.Status == domain.StatusFailed && end.Details.DeliberationID == "":
 		return "", contract.TotalUsage{}, errNoCouncil
 	}
-	group := e.about(contract.AttributeRole, contract.MemoRole)
+	group := run.Role()
 	if by != "role" || group == "" {
-		request, err := contract.Recorded(ctx, s.Client, e.id, e.runID)
+		request, err := contract.Recorded(ctx, s, run.ID, run.RunID)
 		if err != nil {
 			return "", contract.TotalUsage{}, err
 		}
 		group = groupOf(request, by)
 	}
-	if end.status == domain.StatusFailed {
-		return group, end.details.Usage, nil
+	if end.Status == domain.StatusFailed {
+		return group, end.Details.Usage, nil
 	}
-	return group, end.result.Usage, nil
+	return group, end.Result.Usage, nil
 }
 
-// groupOf is what a request is accounted to; empty when it doesn't say.
+// groupOf is the group that a request belongs to; empty if it names none.
 func groupOf(request contract.Request, by string) string {
 	parsed, err := request.Parse()
 	if err != nil { // it was legal once, or it wouldn't have completed
@@ -225,18 +228,18 @@ func groupOf(request contract.Request, by string) string {
 }
 
 func (c *cli) printAccounts(answer accounts) {
-	fmt.Fprintf(c.stdout, "%s completed or failed since %s\n", domain.Count(answer.Total.Deliberations, "deliberation"), when(&answer.Since))
+	c.printf("%s completed or failed since %s\n", domain.Count(answer.Total.Deliberations, "deliberation"), when(&answer.Since))
 	if answer.Unread > 0 {
 		c.warn("%s ended their retention before they were read", domain.Count(answer.Unread, "deliberation"))
 	}
 	if len(answer.Groups) == 0 {
 		return
 	}
-	t := newTable(answer.By, "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
+	t := terminal.NewTable(answer.By, "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
 	for _, line := range append(slices.Clone(answer.Groups), answer.Total) {
 		t.AppendRow([]any{
-			inline(first(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
+			terminal.Inline(cmp.Or(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
 		})
 	}
-	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())
+	c.printf("\n%s\n", t.Render())
 }

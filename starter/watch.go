@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,24 +13,33 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
-	"deliberation.io/deliberation/workflows/contract"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 )
 
 const (
 	watchEvery  = 2 * time.Second
-	watchedMost = 20 // deliberations that are looked at
+	watchWithin = 5 * time.Second
+	watchedMost = 20 // deliberations
 )
 
-// watcher looks at what runs again and again. A history is read again only when it has grown.
+// watcher looks at the open runs again and again. It reads a history again only if that has grown.
 type watcher struct {
 	server
-	mu   sync.Mutex
-	read map[string]*timeline // by run
-	size map[string]int64     // of the history that was read
+
+	mu        sync.Mutex
+	timelines map[string]readTimeline // by run id
 }
 
-// sight is one look.
-type sight struct {
+// readTimeline is a timeline, and how long the history was that it was made of.
+type readTimeline struct {
+	timeline *runs.Timeline
+	length   int64
+}
+
+// snapshot is one look.
+type snapshot struct {
 	AsOf  time.Time `json:"as_of"`
 	Total int64     `json:"total"`
 	Jobs  []watched `json:"jobs"`
@@ -38,35 +49,33 @@ type watched struct {
 	RunID          string `json:"run_id"`
 	Role           string `json:"role"`
 	RuntimeSeconds int64  `json:"runtime_seconds"`
-	view
+	runs.View
 }
 
-// watch shows what runs until somebody has seen enough, which is no failure.
+// watch shows what runs, until Ctrl-C, which is no failure.
 func (c *cli) watch(ctx context.Context) error {
 	s, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	w := &watcher{server: s, read: map[string]*timeline{}, size: map[string]int64{}}
-	shown, away := c.newBoard(), false
+	w := &watcher{server: s, timelines: map[string]readTimeline{}}
+	live, away := terminal.NewLive(c.stdout), false
 	for {
 		seen, err := w.look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the error is that of a look that Ctrl-C ended
-		case err != nil && !silent(err):
+			return nil //nolint:nilerr // Ctrl-C ended the look
+		case err != nil && !runs.MayAnswerLater(err):
 			return err
 		case err != nil && !away:
 			c.warn("temporal at %q does not answer; still watching", s.address)
-			shown.drawn = 0
-		case err == nil && c.json:
-			err = c.printJSON(seen)
+			live.Leave()
 		case err == nil:
-			err = shown.show(seen)
+			if err := c.showSnapshot(live, seen); err != nil {
+				return err
+			}
 		}
-		if away = silent(err); err != nil && !away {
-			return err
-		}
+		away = err != nil
 		select {
 		case <-ctx.Done():
 			return nil
@@ -75,37 +84,86 @@ func (c *cli) watch(ctx context.Context) error {
 	}
 }
 
-// look asks for what runs, the newest first.
-func (w *watcher) look(ctx context.Context) (sight, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+func (c *cli) showSnapshot(live *terminal.Live, seen snapshot) error {
+	switch {
+	case c.json:
+		return c.printJSON(seen)
+	case live.InPlace():
+		return live.Draw(strings.Split(seen.text(), "\n"))
+	}
+	_, err := fmt.Fprintf(c.stdout, "%s\n\n", seen.text())
+	return err
+}
+
+func (s snapshot) text() string {
+	title := fmt.Sprintf("%s, seen at %s", domain.Count(int(s.Total), "active deliberation"), when(&s.AsOf))
+	if len(s.Jobs) == 0 {
+		return title
+	}
+	t := terminal.NewTable("deliberation", "role", "phase", "agents", "tokens", "runtime", "waiting for")
+	for _, job := range s.Jobs {
+		states, tokens := job.agentStates()
+		runtime := time.Duration(job.RuntimeSeconds) * time.Second
+		t.AppendRow([]any{
+			terminal.Inline(job.DeliberationID), terminal.Inline(job.Role), terminal.Inline(job.Phase), states, tokens,
+			runtime.String(), terminal.FirstLines(job.WaitingFor, 1, 60),
+		})
+	}
+	lines := title + "\n" + t.Render()
+	if hidden := s.Total - int64(len(s.Jobs)); len(s.Jobs) == watchedMost && hidden > 0 {
+		lines += fmt.Sprintf("\nand %d more", hidden)
+	}
+	return lines
+}
+
+// agentStates counts the agents in each state, and the tokens of all.
+func (w watched) agentStates() (states string, tokens int) {
+	var order []domain.AgentState
+	count := map[domain.AgentState]int{}
+	for _, agent := range w.Agents {
+		tokens += agent.Tokens
+		if count[agent.State] == 0 {
+			order = append(order, agent.State)
+		}
+		count[agent.State]++
+	}
+	var parts []string
+	for _, state := range order {
+		parts = append(parts, fmt.Sprintf("%d %s", count[state], state))
+	}
+	return strings.Join(parts, ", "), tokens
+}
+
+// look asks for the open runs, the newest first.
+func (w *watcher) look(ctx context.Context) (snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchWithin)
 	defer cancel()
-	running := deliberations().is("ExecutionStatus", "Running")
-	seen := sight{AsOf: time.Now().UTC()}
-	counted, err := w.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: w.namespace, Query: running.String()})
+	open := runs.Deliberations().HasStatus("running")
+	seen := snapshot{AsOf: time.Now().UTC(), Jobs: []watched{}}
+	counted, err := w.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: w.Namespace, Query: open.String()})
 	if err != nil {
 		return seen, err
 	}
 	seen.Total = counted.GetCount()
 	jobs := make([]*watched, watchedMost)
-	lookers, looking := errgroup.WithContext(ctx)
-	lookers.SetLimit(readersMost)
-	place := 0
-	for e, err := range w.list(looking, running, watchedMost) {
+	readers, reading := errgroup.WithContext(ctx)
+	readers.SetLimit(readersMost)
+	next := 0
+	for run, err := range w.List(reading, open, watchedMost) {
 		if err != nil {
-			return seen, errors.Join(err, lookers.Wait())
+			return seen, errors.Join(err, readers.Wait())
 		}
-		at := place
-		lookers.Go(func() (err error) {
-			jobs[at], err = w.job(looking, e)
+		place := next
+		readers.Go(func() (err error) {
+			jobs[place], err = w.job(reading, run)
 			return err
 		})
-		place++
-		if place == watchedMost {
+		next++
+		if next == watchedMost {
 			break
 		}
 	}
-	err = lookers.Wait()
-	seen.Jobs = []watched{}
+	err = readers.Wait()
 	for _, job := range jobs {
 		if job != nil {
 			seen.Jobs = append(seen.Jobs, *job)
@@ -115,52 +173,51 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 	return seen, err
 }
 
-// job is how one of them stands; nil when it has ended in the meantime.
-func (w *watcher) job(ctx context.Context, listed execution) (*watched, error) {
-	e, err := w.describe(ctx, listed.id, listed.runID)
+// job is the state of one run; nil if it has ended in the meantime.
+func (w *watcher) job(ctx context.Context, listed runs.Run) (*watched, error) {
+	run, err := w.Describe(ctx, listed.ID, listed.RunID)
 	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) || (err == nil && !e.running()) {
+	if errors.As(err, &gone) || (err == nil && !run.Open()) {
 		return nil, nil //nolint:nilnil // that there is none is an answer
 	}
 	if err != nil {
 		return nil, err
 	}
-	t, err := w.story(ctx, e)
+	t, err := w.timeline(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	v := openView(e, t)
 	return &watched{
-		RunID: e.runID, Role: e.about(contract.AttributeRole, contract.MemoRole), view: v,
-		RuntimeSeconds: int64(time.Since(e.info.GetStartTime().AsTime()).Seconds()),
+		RunID: run.RunID, Role: run.Role(), View: runs.OpenView(run, t),
+		RuntimeSeconds: int64(time.Since(run.Info.GetStartTime().AsTime()).Seconds()),
 	}, nil
 }
 
-func (w *watcher) story(ctx context.Context, e execution) (*timeline, error) {
+func (w *watcher) timeline(ctx context.Context, run runs.Run) (*runs.Timeline, error) {
 	w.mu.Lock()
-	t, size := w.read[e.runID], w.size[e.runID]
+	known := w.timelines[run.RunID]
 	w.mu.Unlock()
-	if t != nil && size == e.info.GetHistoryLength() {
-		return t, nil
+	length := run.Info.GetHistoryLength()
+	if known.timeline != nil && known.length == length {
+		return known.timeline, nil
 	}
-	t, err := w.timeline(ctx, e)
+	t, err := w.Timeline(ctx, run)
 	if err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.read[e.runID], w.size[e.runID] = t, e.info.GetHistoryLength()
+	w.timelines[run.RunID] = readTimeline{t, length}
 	return t, nil
 }
 
-// forget drops the histories of what isn't shown any more.
-func (w *watcher) forget(seen sight) {
+// forget drops the timelines of runs that aren't shown any more.
+func (w *watcher) forget(seen snapshot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for run := range w.read {
+	for run := range w.timelines {
 		if !slices.ContainsFunc(seen.Jobs, func(job watched) bool { return job.RunID == run }) {
-			delete(w.read, run)
-			delete(w.size, run)
+			delete(w.timelines, run)
 		}
 	}
 }

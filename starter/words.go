@@ -1,12 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -17,11 +16,11 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// words makes a request of a sentence and flags.
+// words are the flags that make a request of a sentence.
 type words struct {
 	role, taskID, url, model string
 	agents                   int
-	timeout, queueTimeout    seconds
+	timeout, queueTimeout    time.Duration
 	retries, quorum          int
 }
 
@@ -36,28 +35,26 @@ func (w *words) register(flags *pflag.FlagSet) {
 	flags.StringVar(&w.url, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server as seen from the Ray cluster; also DELIBERATION_VLLM_URL")
 	flags.StringVar(&w.model, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model; also DELIBERATION_VLLM_MODEL")
 	flags.StringVar(&w.taskID, "task-id", "", "task id (default: made of the words)")
-	flags.Var(&w.timeout, "timeout", "time for the agents, for example 300 or 5m (default 300)")
-	flags.Var(&w.queueTimeout, "queue-timeout", "time to wait for room on Ray (default 3600)")
+	flags.DurationVar(&w.timeout, "timeout", domain.DefaultTimeoutSeconds*time.Second, "time for the agents, in whole seconds")
+	flags.DurationVar(&w.queueTimeout, "queue-timeout", domain.DefaultQueueTimeoutSeconds*time.Second, "time to wait for room on Ray, in whole seconds")
 	flags.IntVar(&w.retries, "retries", domain.DefaultMaxRetries, "how often an agent's failed turn is tried again")
-	flags.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 is one")
+	flags.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 means one")
 }
 
-// wordFlags are those that make a request; with -f they would change nothing.
+// wordFlags are the flags that make a request. With -f they would change nothing.
 var wordFlags = []string{"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum"}
 
-// request fills in what words leave open. What isn't given is left to the request's own defaults.
+// request makes a request of a sentence. What isn't given is left to the request's own defaults.
 func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
 	if w.agents < 1 || w.agents > domain.MaxAgents {
 		return contract.Request{}, misused("", "--agents: must be 1..%d, got %d", domain.MaxAgents, w.agents)
 	}
 	request := contract.Request{
 		TaskDescription: sentence, Role: w.role, VLLMURL: w.url, VLLMModel: w.model,
-		Constraints: contract.Constraints{
-			StoryID: adhoc, PlanID: adhoc, TimeoutSeconds: w.timeout.given(), QueueTimeoutSeconds: w.queueTimeout.given(),
-		},
+		Constraints: contract.Constraints{StoryID: adhoc, PlanID: adhoc},
 	}
-	if flags.Changed("retries") {
-		request.Constraints.MaxRetries = &w.retries
+	if err := w.constrain(&request.Constraints, flags); err != nil {
+		return contract.Request{}, err
 	}
 	if flags.Changed("quorum") {
 		request.Protocol = &contract.Protocol{Review: domain.ReviewNone, Quorum: &w.quorum}
@@ -72,18 +69,43 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request
 	return request, nil
 }
 
-func agentID(role string, number int) string {
-	return fmt.Sprintf("agent-%s-%03d", first(slug(role), "any"), number)
+// constrain sets the constraints that were given.
+func (w *words) constrain(constraints *contract.Constraints, flags *pflag.FlagSet) error {
+	if flags.Changed("retries") {
+		constraints.MaxRetries = &w.retries
+	}
+	for _, given := range []struct {
+		flag  string
+		value time.Duration
+		field **int
+	}{
+		{"timeout", w.timeout, &constraints.TimeoutSeconds},
+		{"queue-timeout", w.queueTimeout, &constraints.QueueTimeoutSeconds},
+	} {
+		if !flags.Changed(given.flag) {
+			continue
+		}
+		if given.value%time.Second != 0 {
+			return misused("", "--%s must be whole seconds, for example 90s or 5m, got %q", given.flag, given.value)
+		}
+		seconds := int(given.value / time.Second)
+		*given.field = &seconds
+	}
+	return nil
 }
 
-// taskID is readable, and the same for the same request only: a repeat attaches, a change starts anew.
+func agentID(role string, number int) string {
+	return fmt.Sprintf("agent-%s-%03d", cmp.Or(slug(role), "any"), number)
+}
+
+// taskID is readable, and the same only for the same request: a repeat attaches, a change starts another task.
 func taskID(sentence string, request contract.Request) string {
 	text, err := json.Marshal(request)
 	if err != nil { // a request made of texts and numbers always has its JSON
 		text = []byte(sentence)
 	}
 	hash := fmt.Sprintf("%x", sha256.Sum256(text))
-	return first(slug(sentence), "task") + "-" + hash[:hashDigits]
+	return cmp.Or(slug(sentence), "task") + "-" + hash[:hashDigits]
 }
 
 const (
@@ -104,37 +126,4 @@ func slug(text string) string {
 		short = strings.TrimPrefix(short+"-"+part, "-")
 	}
 	return strings.TrimRight(short[:min(len(short), slugMost)], "-")
-}
-
-// seconds is a flag that takes whole seconds, as a number or as a duration.
-type seconds struct {
-	value int
-	set   bool
-}
-
-// Set reads the flag.
-func (s *seconds) Set(text string) error {
-	if number, err := strconv.Atoi(text); err == nil {
-		s.value, s.set = number, true
-		return nil
-	}
-	duration, err := time.ParseDuration(text)
-	if err != nil || duration%time.Second != 0 {
-		return errors.New("must be whole seconds, for example 300 or 5m")
-	}
-	s.value, s.set = int(duration/time.Second), true
-	return nil
-}
-
-// String is the flag's default, which the request's own rules fill in.
-func (s *seconds) String() string { return "" }
-
-// Type names the value in the help.
-func (s *seconds) Type() string { return "seconds" }
-
-func (s *seconds) given() *int {
-	if !s.set {
-		return nil
-	}
-	return &s.value
 }

@@ -47,7 +47,7 @@ func TestWhatIsNotGivenIsLeftToTheRequestsDefaults(t *testing.T) {
 func TestTheSameWordsAreTheSameTaskAndAChangeIsAnother(t *testing.T) {
 	id := made(t, "Plan it").TaskID
 	require.Equal(t, id, made(t, "Plan it").TaskID)
-	for _, change := range [][]string{{"--role", "QA"}, {"--agents", "4"}, {"--retries", "1"}, {"--timeout", "60"}, {"--model", "n"}} {
+	for _, change := range [][]string{{"--role", "QA"}, {"--agents", "4"}, {"--retries", "1"}, {"--timeout", "60s"}, {"--model", "n"}} {
 		require.NotEqual(t, id, made(t, append([]string{"Plan it"}, change...)...).TaskID, "%v", change)
 	}
 	require.Equal(t, "mine", made(t, "Plan it", "--task-id", "mine").TaskID)

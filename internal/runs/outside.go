@@ -50,9 +50,7 @@ func EndFromOutside(closing *historypb.HistoryEvent) (OutsideEnd, bool) {
 
 // ReadOutsideEnd reads the end of a closed run from its last event: no worker is needed.
 func ReadOutsideEnd(ctx context.Context, from contract.History, run workflow.Execution) (OutsideEnd, bool, error) {
-	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
+	for event, err := range events(ctx, from, run, lastEvent) {
 		if err != nil {
 			return OutsideEnd{}, false, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
@@ -21,9 +20,7 @@ func OriginalRun(ctx context.Context, from contract.History, id, runID string) (
 // FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns,
 // read as the workflow's workers write it.
 func FirstSubmitted(ctx context.Context, from contract.History, read converter.DataConverter, run workflow.Execution) (contract.NormalisedRequest, error) {
-	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
+	for event, err := range events(ctx, from, run, allEvents) {
 		if err != nil {
 			return contract.NormalisedRequest{}, err
 		}
@@ -46,9 +43,7 @@ func FirstSubmitted(ctx context.Context, from contract.History, read converter.D
 func LastStats(ctx context.Context, from contract.History, run workflow.Execution) (contract.StatsState, error) {
 	read := converter.GetDefaultDataConverter()
 	var state contract.StatsState
-	events := from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
+	for event, err := range events(ctx, from, run, allEvents) {
 		if err != nil {
 			return contract.StatsState{}, err
 		}

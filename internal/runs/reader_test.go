@@ -1,4 +1,4 @@
-package main
+package runs_test
 
 import (
 	"testing"
@@ -10,6 +10,8 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
+
+	"deliberation.io/deliberation/internal/runs"
 )
 
 func asked(query string) any {
@@ -25,9 +27,9 @@ func TestATaskIsFoundUnderAnyWorkflowID(t *testing.T) {
 	c.On("DescribeWorkflowExecution", mock.Anything, "elsewhere", "r").
 		Return(&workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: there}, nil)
 
-	found, err := server{Client: c}.find(t.Context(), "it's T-60")
+	found, err := runs.Reader{Client: c}.Find(t.Context(), "it's T-60")
 	require.NoError(t, err)
-	require.Equal(t, "elsewhere", found.id)
+	require.Equal(t, "elsewhere", found.ID)
 }
 
 func TestANamespaceWithoutTheSearchAttributeHasNoSuchTask(t *testing.T) {
@@ -35,10 +37,10 @@ func TestANamespaceWithoutTheSearchAttributeHasNoSuchTask(t *testing.T) {
 	c.On("DescribeWorkflowExecution", mock.Anything, mock.Anything, "").Return(nil, serviceerror.NewNotFound("no"))
 	c.On("ListWorkflow", mock.Anything, mock.Anything).Return(nil, serviceerror.NewInvalidArgument("no such attribute")).Once()
 
-	_, err := server{Client: c}.find(t.Context(), "T-60")
-	require.ErrorAs(t, err, new(*notFoundError))
+	_, err := runs.Reader{Client: c}.Find(t.Context(), "T-60")
+	require.ErrorAs(t, err, new(*runs.NotFoundError))
 
 	c.On("ListWorkflow", mock.Anything, mock.Anything).Return(nil, serviceerror.NewUnavailable("later"))
-	_, err = server{Client: c}.find(t.Context(), "T-60")
-	require.True(t, silent(err), "what isn't known isn't absent")
+	_, err = runs.Reader{Client: c}.Find(t.Context(), "T-60")
+	require.True(t, runs.MayAnswerLater(err), "what isn't known isn't absent")
 }

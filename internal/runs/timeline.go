@@ -1,4 +1,4 @@
-package main
+package runs
 
 import (
 	"context"
@@ -7,66 +7,67 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// timeline is what a run's history tells of its council, whether or not a worker is there to ask. It
-// takes the events one by one, in the order of the workflow's own decisions.
-type timeline struct {
+// Timeline is what a run's history says of its council. It takes the events one by one, in their order.
+type Timeline struct {
 	council  domain.Council
 	request  domain.DeliberationRequest // as recorded
 	turns    map[domain.TurnID]domain.Turn
 	polled   map[string]domain.TurnID // by activity id
 	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
-	failures map[string]int // of each agent
+	failures map[string]int // by agent
 	losses   map[string]int
-	last     map[string]pastTurn // of each agent
+	last     map[string]pastTurn // by agent
 
 	started   time.Time
-	begun     bool // a worker has taken it
+	taken     bool // by a worker
 	phase     string
-	cancelled string // why, when somebody asked for it
+	cancelled string // the reason, if somebody asked for a cancellation
 	closing   *historypb.HistoryEvent
 }
 
-// pastTurn is what an agent's turn came to.
+// pastTurn is a turn that has ended.
 type pastTurn struct {
 	attempt int
-	reason  string // of one that came to nothing
+	reason  string // why it gave no proposal
 	tokens  int
 }
 
-func newTimeline() *timeline {
-	return &timeline{
+// NewTimeline is the timeline of an empty history.
+func NewTimeline() *Timeline {
+	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
 		planned:  map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
 		failures: map[string]int{}, losses: map[string]int{}, last: map[string]pastTurn{}, phase: "opening",
 	}
 }
 
-// timeline reads the history up to now.
-func (s server) timeline(ctx context.Context, e execution) (*timeline, error) {
-	t := newTimeline()
-	events := s.GetWorkflowHistory(ctx, e.id, e.runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
+// Timeline reads the history up to now.
+func (r Reader) Timeline(ctx context.Context, run Run) (*Timeline, error) {
+	t := NewTimeline()
+	for event, err := range events(ctx, r, run.execution(), allEvents) {
 		if err != nil {
 			return nil, err
 		}
-		t.take(event)
+		t.Take(event)
 	}
 	return t, nil
 }
 
-func (t *timeline) take(event *historypb.HistoryEvent) {
+// Ended reports whether the run has ended.
+func (t *Timeline) Ended() bool { return t.closing != nil }
+
+// Take takes the next event.
+func (t *Timeline) Take(event *historypb.HistoryEvent) {
 	switch event.GetEventType() {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
 		t.begin(event)
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-		t.begun = true
+		t.taken = true
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 		t.planned[event.GetEventId()] = event.GetActivityTaskScheduledEventAttributes()
 		t.plan(event.GetActivityTaskScheduledEventAttributes())
@@ -79,11 +80,11 @@ func (t *timeline) take(event *historypb.HistoryEvent) {
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
 		t.closing, t.phase = event, "done"
-	default: // the rest tells nothing of the council
+	default: // says nothing of the council
 	}
 }
 
-func (t *timeline) begin(event *historypb.HistoryEvent) {
+func (t *Timeline) begin(event *historypb.HistoryEvent) {
 	t.started = event.GetEventTime().AsTime()
 	request := contract.StartedWith(event.GetWorkflowExecutionStartedEventAttributes())
 	if parsed, err := request.Parse(); err == nil {
@@ -91,21 +92,10 @@ func (t *timeline) begin(event *historypb.HistoryEvent) {
 	}
 }
 
-func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes) {
+func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes) {
 	switch activity.GetActivityType().GetName() {
 	case contract.ActivitySubmitTurns:
-		var in contract.SubmitTurnsInput
-		if !decoded(activity.GetInput(), &in) {
-			return
-		}
-		if in.Request != nil && len(t.turns) == 0 { // as recorded: a stricter rule of today's may not have read the input
-			t.request = in.Request.Domain()
-			t.council, t.phase = domain.NewCouncil(t.request), "queued"
-		}
-		for _, turn := range in.TurnsOf(t.request) {
-			t.turns[turn.ID()] = turn
-			t.council = t.council.Submit(turn, domain.Handle{})
-		}
+		t.submit(activity.GetInput())
 	case contract.ActivityAwaitTurn:
 		var in contract.AwaitTurnInput
 		if decoded(activity.GetInput(), &in) {
@@ -120,7 +110,22 @@ func (t *timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 	}
 }
 
-func (t *timeline) complete(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
+func (t *Timeline) submit(input *commonpb.Payloads) {
+	var in contract.SubmitTurnsInput
+	if !decoded(input, &in) {
+		return
+	}
+	if in.Request != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
+		t.request = in.Request.Domain()
+		t.council, t.phase = domain.NewCouncil(t.request), "queued"
+	}
+	for _, turn := range in.TurnsOf(t.request) {
+		t.turns[turn.ID()] = turn
+		t.council = t.council.Submit(turn, domain.Handle{})
+	}
+}
+
+func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
 	switch activity.GetActivityType().GetName() {
 	case contract.ActivitySubmitTurns:
 		var accepted contract.SubmitTurnsResult
@@ -132,20 +137,20 @@ func (t *timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 	case contract.ActivityAwaitTurn:
 		var outcome contract.TurnOutcome
 		if decoded(result, &outcome) {
-			t.came(t.polled[activity.GetActivityId()], outcome.Domain())
+			t.take(t.polled[activity.GetActivityId()], outcome.Domain())
 		}
 	case contract.ActivityStopTurns:
 		var stopped contract.StopTurnsResult
 		if decoded(result, &stopped) {
 			for turn, outcome := range stopped.Outcomes {
-				t.came(turn, outcome.Domain())
+				t.take(turn, outcome.Domain())
 			}
 		}
 	}
 }
 
-// came notes what a turn came to, and whether its agent is done with it.
-func (t *timeline) came(id domain.TurnID, outcome domain.Outcome) {
+// take notes a turn's outcome, and whether its agent gets another attempt.
+func (t *Timeline) take(id domain.TurnID, outcome domain.Outcome) {
 	turn, known := t.turns[id]
 	if !known {
 		return
@@ -165,10 +170,4 @@ func (t *timeline) came(id domain.TurnID, outcome domain.Outcome) {
 	if failure, over := t.council.Next(outcome, t.failures[agent], t.losses[agent]); over {
 		t.council = t.council.Fail(turn, failure)
 	}
-}
-
-// decoded reads a payload of the workflow's. What can't be read, for example because it is encrypted,
-// is left out of what is shown.
-func decoded(payloads *commonpb.Payloads, into any) bool {
-	return converter.GetDefaultDataConverter().FromPayloads(payloads, into) == nil && len(payloads.GetPayloads()) > 0
 }

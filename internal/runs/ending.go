@@ -1,0 +1,121 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Ending is how a run ended, read from its last event.
+type Ending struct {
+	Status    domain.DeliberationStatus
+	Result    contract.Result // if completed
+	ErrorType string
+	Message   string
+	Details   contract.FailureDetails
+	At        time.Time
+}
+
+// Ending reads how a closed run ended. The last event says it all, but for the reason of a cancellation,
+// which an earlier event has.
+func (r Reader) Ending(ctx context.Context, run Run) (Ending, error) {
+	which := lastEvent
+	if run.Info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
+		which = allEvents
+	}
+	return endingFrom(run, events(ctx, r, run.execution(), which))
+}
+
+// AwaitEnding waits until a run has ended.
+func (r Reader) AwaitEnding(ctx context.Context, run Run) (Ending, error) {
+	return endingFrom(run, eventsUntilTheEnd(ctx, r, run.execution(), lastEvent))
+}
+
+func endingFrom(run Run, history func(yield func(*historypb.HistoryEvent, error) bool)) (Ending, error) {
+	t := NewTimeline()
+	for event, err := range history {
+		if err != nil {
+			return Ending{}, err
+		}
+		t.Take(event)
+	}
+	return t.Ending(run.ID)
+}
+
+// Ending is how the run ended whose history was taken.
+func (t *Timeline) Ending(id string) (Ending, error) {
+	end, err := endingOf(t.closing, t.cancelled)
+	if err != nil {
+		return Ending{}, fmt.Errorf("result of %q: %w", id, err)
+	}
+	return end, nil
+}
+
+// endingOf reads the last event; cancelled is the reason that somebody gave for a cancellation.
+func endingOf(event *historypb.HistoryEvent, cancelled string) (Ending, error) {
+	end := Ending{Status: domain.StatusFailed, At: event.GetEventTime().AsTime()}
+	outside, fromOutside := EndFromOutside(event)
+	switch {
+	case fromOutside:
+		end.ErrorType, end.Message = string(outside.Kind), outside.Message
+	case event.GetWorkflowExecutionCompletedEventAttributes() != nil:
+		end.Status = domain.StatusCompleted
+		payloads := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
+		return end, converter.GetDefaultDataConverter().FromPayloads(payloads, &end.Result)
+	case event.GetWorkflowExecutionFailedEventAttributes() != nil:
+		end = end.failed(event.GetWorkflowExecutionFailedEventAttributes())
+	case event.GetWorkflowExecutionCanceledEventAttributes() != nil:
+		end.Status, end.ErrorType = domain.StatusCancelled, string(domain.Cancelled)
+		end.Message = because("cancelled", cancelled)
+	default:
+		end.ErrorType, end.Message = event.GetEventType().String(), "ended in a way that this version doesn't know"
+	}
+	return end, nil
+}
+
+func (e Ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) Ending {
+	err := temporal.GetDefaultFailureConverter().FailureToError(event.GetFailure())
+	e.ErrorType, e.Message = "Failure", err.Error()
+	application, is := errors.AsType[*temporal.ApplicationError](err)
+	if !is {
+		return e
+	}
+	e.ErrorType, e.Message = application.Type(), application.Message()
+	if application.HasDetails() {
+		_ = application.Details(&e.Details) // details that can't be read are left out; the message sums them up
+	}
+	return e
+}
+
+// Words say how the run ended.
+func (e Ending) Words() string {
+	switch e.ErrorType {
+	case "":
+		return string(e.Status)
+	case string(domain.Cancelled), string(domain.Terminated), string(domain.TimedOut): // the message begins with it
+		return e.Message
+	}
+	message := e.Message
+	if len(e.Details.Failures) > 0 { // they are listed below it
+		message, _, _ = strings.Cut(message, "; "+e.Details.Failures[0].AgentID+": ")
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Status, e.ErrorType, message)
+}
+
+// because joins what happened and why.
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
+}

@@ -1,0 +1,64 @@
+package runs
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// addPending adds what the heartbeats and failures of the run's pending activities say.
+func (v *View) addPending(t *Timeline, pending []*workflowpb.PendingActivityInfo) {
+	for _, activity := range pending {
+		trouble := troubleOf(activity)
+		switch activity.GetActivityType().GetName() {
+		case contract.ActivitySubmitTurns:
+			var progress contract.SubmitProgress
+			decoded(activity.GetHeartbeatDetails(), &progress)
+			v.queued(progress.Cluster, cmp.Or(progress.Refusal, trouble))
+		case contract.ActivityAwaitTurn:
+			var progress contract.AwaitProgress
+			decoded(activity.GetHeartbeatDetails(), &progress)
+			v.polled(t.polled[activity.GetActivityId()], progress.Tokens, cmp.Or(progress.Trouble, trouble))
+		}
+	}
+	v.nameTrouble()
+}
+
+// troubleOf is why Temporal tries the activity again. Temporal's own words for a worker that died are hard
+// to understand, so they are replaced.
+func troubleOf(activity *workflowpb.PendingActivityInfo) string {
+	failure := activity.GetLastFailure()
+	if failure.GetTimeoutFailureInfo().GetTimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT {
+		return "its worker fell silent; another one takes it over"
+	}
+	return failure.GetMessage()
+}
+
+// queued says what the submission waits for.
+func (v *View) queued(cluster, trouble string) {
+	v.WaitingFor = because(cmp.Or(cluster, v.WaitingFor, "Ray"), trouble)
+}
+
+// polled adds the progress of a turn to its agent.
+func (v *View) polled(turn domain.TurnID, tokens int, trouble string) {
+	for i := range v.Agents {
+		if agent := &v.Agents[i]; agent.SubmissionID == string(turn) && agent.State == domain.AgentSubmitted {
+			agent.Tokens, agent.Trouble = tokens, withoutDetails(turn, trouble)
+		}
+	}
+}
+
+// ownPort matches our own end of a connection, which has another port each time.
+var ownPort = regexp.MustCompile(`(read|write) tcp \S+->`)
+
+// withoutDetails takes off what differs from turn to turn and from try to try, so that the same trouble
+// has the same words.
+func withoutDetails(turn domain.TurnID, trouble string) string {
+	return ownPort.ReplaceAllString(strings.ReplaceAll(trouble, " "+string(turn), ""), "$1 tcp ")
+}

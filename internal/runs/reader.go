@@ -1,0 +1,72 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Reader reads the deliberations of one namespace.
+type Reader struct {
+	client.Client
+
+	Namespace string
+}
+
+// NotFoundError says that no deliberation has this id.
+type NotFoundError struct{ ID string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("deliberation %q not found", e.ID) }
+
+// Find takes a deliberation id, or the task id that [contract.Start] made it of.
+func (r Reader) Find(ctx context.Context, id string) (Run, error) {
+	for _, candidate := range []string{id, contract.WorkflowID(id)} {
+		found, err := r.Describe(ctx, candidate, "")
+		var missing *serviceerror.NotFound
+		switch {
+		case errors.As(err, &missing):
+			continue
+		case err != nil:
+			return Run{}, err
+		case found.Info.GetType().GetName() == contract.DeliberationName:
+			return found, nil
+		}
+	}
+	return r.findTask(ctx, id)
+}
+
+// findTask looks for a task whose deliberation has a workflow id of somebody's own choice. It prefers the
+// run that is open to the one that ended last. A namespace without the search attribute lists nothing.
+func (r Reader) findTask(ctx context.Context, taskID string) (Run, error) {
+	for found, err := range r.List(ctx, Deliberations().Is(contract.AttributeTaskID.GetName(), taskID), 1) {
+		switch {
+		case err == nil:
+			return r.Describe(ctx, found.ID, found.RunID)
+		case MayAnswerLater(err):
+			return Run{}, err
+		}
+	}
+	return Run{}, &NotFoundError{taskID}
+}
+
+// Describe asks Temporal for a run; an empty run id means the latest one.
+func (r Reader) Describe(ctx context.Context, id, runID string) (Run, error) {
+	described, err := r.DescribeWorkflowExecution(ctx, id, runID)
+	if err != nil {
+		return Run{}, err
+	}
+	info := described.GetWorkflowExecutionInfo()
+	return Run{ID: id, RunID: info.GetExecution().GetRunId(), Info: info, Pending: described.GetPendingActivities()}, nil
+}
+
+// MayAnswerLater reports whether Temporal may answer if it is asked again.
+func MayAnswerLater(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,107 @@
+package runs
+
+import (
+	"fmt"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Run is one run of a deliberation as Temporal itself knows it. Pending is empty in lists.
+type Run struct {
+	ID, RunID string
+	Info      *workflowpb.WorkflowExecutionInfo
+	Pending   []*workflowpb.PendingActivityInfo
+}
+
+func (r Run) execution() workflow.Execution { return workflow.Execution{ID: r.ID, RunID: r.RunID} }
+
+// Open reports whether the run hasn't ended.
+func (r Run) Open() bool {
+	status := r.Info.GetStatus()
+	return status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
+}
+
+// statuses are Temporal's words for the status of a run, and ours.
+var statuses = []struct {
+	name   string
+	status enumspb.WorkflowExecutionStatus
+}{
+	{"running", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
+	{"completed", enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
+	{"failed", enumspb.WORKFLOW_EXECUTION_STATUS_FAILED},
+	{"cancelled", enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED},
+	{"terminated", enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED},
+	{"timed_out", enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT},
+}
+
+// StatusNames are the statuses that a list can be filtered by.
+func StatusNames() []string {
+	names := make([]string, 0, len(statuses))
+	for _, known := range statuses {
+		names = append(names, known.name)
+	}
+	return names
+}
+
+// StatusName is the run's status in our words; a paused run counts as running.
+func (r Run) StatusName() string {
+	if r.Open() {
+		return "running"
+	}
+	for _, known := range statuses {
+		if known.status == r.Info.GetStatus() {
+			return known.name
+		}
+	}
+	return strings.ToLower(r.Info.GetStatus().String())
+}
+
+// Role is the council's role; empty for a run that was refused before it had one.
+func (r Run) Role() string { return r.about(contract.AttributeRole, contract.MemoRole) }
+
+// TaskID is the task's id; empty for a run that was refused before it had one.
+func (r Run) TaskID() string { return r.about(contract.AttributeTaskID, contract.MemoTaskID) }
+
+// about reads a search attribute, or the memo where the namespace lacks the attribute.
+func (r Run) about(key temporal.SearchAttributeKey, memo string) string {
+	var text string
+	if r.attribute(key, &text) && text != "" {
+		return text
+	}
+	return r.Memo(memo)
+}
+
+// Memo is one text of the run's memo; empty if the memo has no such text.
+func (r Run) Memo(key string) string {
+	var value any
+	if !r.memo(key, &value) {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
+// Score is the score of the best proposal; nil if there is none.
+func (r Run) Score() *float64 {
+	var score float64
+	if !r.attribute(contract.AttributeScore, &score) && !r.memo(contract.MemoScore, &score) {
+		return nil
+	}
+	return &score
+}
+
+func (r Run) attribute(key temporal.SearchAttributeKey, into any) bool {
+	payload, there := r.Info.GetSearchAttributes().GetIndexedFields()[key.GetName()]
+	return there && converter.GetDefaultDataConverter().FromPayload(payload, into) == nil
+}
+
+func (r Run) memo(key string, into any) bool {
+	payload, there := r.Info.GetMemo().GetFields()[key]
+	return there && converter.GetDefaultDataConverter().FromPayload(payload, into) == nil
+}

@@ -1,0 +1,173 @@
+package runs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// AnswersWithin is how long a query waits for a worker.
+const AnswersWithin = 2 * time.Second
+
+// View is a deliberation's status, with what the workflow can't know: the progress of its activities, and
+// an end that came from outside.
+type View struct {
+	contract.Status
+
+	Agents  []AgentView `json:"agents"`
+	Warning string      `json:"warning,omitempty"`
+
+	TaskID    string `json:"-"`
+	Role      string `json:"-"`
+	TaskQueue string `json:"-"`
+}
+
+// AgentView is the status of one agent, with the progress of its turn.
+type AgentView struct {
+	contract.AgentStatus
+
+	Tokens  int    `json:"tokens,omitempty"`
+	Trouble string `json:"trouble,omitempty"` // why its turn makes no progress
+	After   string `json:"after,omitempty"`   // why the previous attempt gave no proposal
+}
+
+// States of agents that were at work when their run ended.
+const (
+	agentCancelled domain.AgentState = "cancelled"
+	agentUnknown   domain.AgentState = "unknown" // the run was ended from outside: nobody asked Ray
+)
+
+// View puts together what is known of a run.
+func (r Reader) View(ctx context.Context, run Run) (View, error) {
+	t, err := r.Timeline(ctx, run)
+	if err != nil {
+		return View{}, err
+	}
+	if t.Ended() {
+		return closedView(run, t)
+	}
+	status, err := r.queryStatus(ctx, run)
+	if err != nil {
+		v := OpenView(run, t)
+		v.Warning = fmt.Sprintf("no worker answered within %s; this is what Temporal itself knows", AnswersWithin)
+		return v, ctx.Err()
+	}
+	v := viewOf(run, status)
+	v.addHistory(t)
+	v.addPending(t, run.Pending)
+	return v, nil
+}
+
+func (r Reader) queryStatus(ctx context.Context, run Run) (contract.Status, error) {
+	asking, cancel := context.WithTimeout(ctx, AnswersWithin)
+	defer cancel()
+	var status contract.Status
+	answer, err := r.QueryWorkflow(asking, run.ID, run.RunID, contract.QueryStatus)
+	if err != nil {
+		return status, err
+	}
+	err = answer.Get(&status)
+	return status, err
+}
+
+func viewOf(run Run, status contract.Status) View {
+	v := View{
+		Status: status, TaskID: run.Memo(contract.MemoTaskID), Role: run.Memo(contract.MemoRole), TaskQueue: run.Info.GetTaskQueue(),
+		Agents: make([]AgentView, 0, len(status.Agents)),
+	}
+	for _, agent := range status.Agents {
+		v.Agents = append(v.Agents, AgentView{AgentStatus: agent})
+	}
+	return v
+}
+
+// OpenView is the view of an open run without asking its worker.
+func OpenView(run Run, t *Timeline) View {
+	v := viewOf(run, t.status(run.ID))
+	if !t.taken {
+		v.Status.Status, v.WaitingFor = domain.StatusSubmitted, fmt.Sprintf("a worker on task queue %q", v.TaskQueue)
+	}
+	v.addHistory(t)
+	v.addPending(t, run.Pending)
+	return v
+}
+
+// status is the run's status as far as its history says it.
+func (t *Timeline) status(id string) contract.Status {
+	started := t.started.UTC()
+	status := contract.Status{
+		DeliberationID: id, Status: domain.StatusRunning, Phase: t.phase, StartedAt: &started, AsOf: time.Now().UTC(),
+	}
+	for _, seat := range t.council.Seats() {
+		status.Agents = append(status.Agents, contract.AgentStatus{
+			AgentID: seat.Agent.ID(), Role: seat.Agent.Role(), Model: seat.Agent.Model(), State: seat.State,
+			Attempt: seat.Attempt, SubmissionID: string(seat.TurnID), Cluster: seat.Cluster,
+		})
+	}
+	return status
+}
+
+// closedView is the view of a run that has ended, by its last event.
+func closedView(run Run, t *Timeline) (View, error) {
+	end, err := t.Ending(run.ID)
+	if err != nil {
+		return View{}, err
+	}
+	status := t.status(run.ID)
+	status.Status, status.ClosedAt, status.Result = end.Status, &end.At, end.Result.BestResult
+	if end.Message != "" {
+		status.ErrorMessage = &end.Message
+	}
+	failed := map[string]bool{}
+	for _, failure := range append(end.Result.Failures, end.Details.Failures...) {
+		failed[failure.AgentID] = true
+	}
+	for i := range status.Agents {
+		agent := &status.Agents[i]
+		agent.State = stateAtEnd(agent.State, failed[agent.AgentID], end.Status)
+	}
+	v := viewOf(run, status)
+	v.addHistory(t)
+	return v, nil
+}
+
+// stateAtEnd is the state of an agent whose run has ended: none is at work any more.
+func stateAtEnd(state domain.AgentState, failed bool, run domain.DeliberationStatus) domain.AgentState {
+	switch {
+	case state == domain.AgentCompleted || state == domain.AgentFailed:
+		return state
+	case failed:
+		return domain.AgentFailed
+	case run == domain.StatusCancelled:
+		return agentCancelled
+	}
+	return agentUnknown
+}
+
+// addHistory adds what the history says of turns that have ended.
+func (v *View) addHistory(t *Timeline) {
+	for i := range v.Agents {
+		agent := &v.Agents[i]
+		last := t.last[agent.AgentID]
+		atWork := agent.State == domain.AgentWaiting || agent.State == domain.AgentSubmitted
+		switch {
+		case !atWork:
+			agent.Tokens = last.tokens
+		case agent.Attempt > last.attempt:
+			agent.After = last.reason
+		}
+	}
+}
+
+// nameTrouble says what the council waits for: the first agent's trouble, in request order.
+func (v *View) nameTrouble() {
+	for _, agent := range v.Agents {
+		if agent.Trouble != "" && v.WaitingFor == "" {
+			v.WaitingFor = because(cmp.Or(agent.Cluster, "Ray"), agent.Trouble)
+		}
+	}
+}

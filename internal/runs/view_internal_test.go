@@ -1,0 +1,88 @@
+package runs
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+func viewOfOne(state domain.AgentState) View {
+	return View{
+		Status: contract.Status{Phase: "propose", Status: domain.StatusRunning},
+		Agents: []AgentView{{AgentStatus: contract.AgentStatus{
+			AgentID: "agent-dev-001", Role: "DEV", State: state, Attempt: 1, Cluster: "local", SubmissionID: "t1",
+		}}},
+	}
+}
+
+func TestTheSameTroubleHasTheSameWords(t *testing.T) {
+	for trouble, want := range map[string]string{
+		"poll t1: refused": "local: poll: refused",
+		"poll t1: read tcp 10.0.0.1:41000->10.0.0.2:8000: reset": "local: poll: read tcp 10.0.0.2:8000: reset",
+		"poll t1: read tcp 10.0.0.1:41002->10.0.0.2:8000: reset": "local: poll: read tcp 10.0.0.2:8000: reset",
+	} {
+		v := viewOfOne(domain.AgentSubmitted)
+		v.polled("t1", 0, trouble)
+		v.nameTrouble()
+		require.Equal(t, want, v.WaitingFor)
+	}
+}
+
+func TestAWorkerThatDiedIsExplained(t *testing.T) {
+	silence := &failurepb.Failure{Message: "activity Heartbeat timeout", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{
+		TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{TimeoutType: enumspb.TIMEOUT_TYPE_HEARTBEAT},
+	}}
+	require.Equal(t, "its worker fell silent; another one takes it over", troubleOf(&workflowpb.PendingActivityInfo{LastFailure: silence}))
+	require.Equal(t, "no", troubleOf(&workflowpb.PendingActivityInfo{LastFailure: &failurepb.Failure{Message: "no"}}))
+}
+
+func TestALaterAttemptSaysWhyThePreviousOneFailed(t *testing.T) {
+	timeline := NewTimeline()
+	timeline.last["agent-dev-001"] = pastTurn{attempt: 1, reason: "ModelUnavailable: no answer", tokens: 3}
+	v := viewOfOne(domain.AgentSubmitted)
+	v.addHistory(timeline)
+	require.Empty(t, v.Agents[0].After, "the first attempt still runs")
+
+	v.Agents[0].Attempt = 2
+	v.addHistory(timeline)
+	require.Equal(t, "ModelUnavailable: no answer", v.Agents[0].After)
+	require.Zero(t, v.Agents[0].Tokens, "tokens of a turn that runs are its heartbeat's")
+}
+
+func TestAnAgentThatHasEndedShowsItsTokens(t *testing.T) {
+	timeline := NewTimeline()
+	timeline.last["agent-dev-001"] = pastTurn{attempt: 1, tokens: 40}
+	v := viewOfOne(domain.AgentCompleted)
+	v.addHistory(timeline)
+	require.Equal(t, 40, v.Agents[0].Tokens)
+	require.Empty(t, v.Agents[0].After)
+}
+
+func TestNoAgentOfAClosedRunIsAtWork(t *testing.T) {
+	for _, c := range []struct {
+		state  domain.AgentState
+		failed bool
+		run    domain.DeliberationStatus
+		want   domain.AgentState
+	}{
+		{domain.AgentCompleted, false, domain.StatusCancelled, domain.AgentCompleted},
+		{domain.AgentSubmitted, true, domain.StatusCompleted, domain.AgentFailed},
+		{domain.AgentSubmitted, false, domain.StatusCancelled, agentCancelled},
+		{domain.AgentWaiting, false, domain.StatusCancelled, agentCancelled},
+		{domain.AgentSubmitted, false, domain.StatusFailed, agentUnknown},
+	} {
+		require.Equal(t, c.want, stateAtEnd(c.state, c.failed, c.run))
+	}
+}
+
+func TestTheHeadlineLeavesTheFailuresToTheirList(t *testing.T) {
+	end := Ending{Status: domain.StatusFailed, ErrorType: "DeliberationFailed", Message: "0 of 1 agent gave a proposal, 1 needed; a: ModelRejected: no; not; now"}
+	end.Details.Failures = []contract.AgentFailure{{AgentID: "a"}}
+	require.Equal(t, "failed: DeliberationFailed: 0 of 1 agent gave a proposal, 1 needed", end.Words())
+}

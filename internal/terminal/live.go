@@ -1,0 +1,70 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
+)
+
+// Live is a block of lines that is drawn again in its place. On anything but a terminal it draws nothing.
+type Live struct {
+	out   io.Writer
+	size  func() (width, height int) // nil if out isn't a terminal
+	drawn int                        // lines
+}
+
+// NewLive is an empty block.
+func NewLive(out io.Writer) *Live {
+	l := &Live{out: out}
+	if file, is := out.(*os.File); is && understands(out) {
+		l.size = func() (width, height int) { return sizeOf(file) }
+	}
+	return l
+}
+
+func sizeOf(file *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(file.Fd()))
+	if err != nil || width < 2 || height < 2 {
+		return 80, 24
+	}
+	return width, height
+}
+
+// InPlace reports whether the block is drawn.
+func (l *Live) InPlace() bool { return l.size != nil }
+
+// Draw replaces the block. What has no place on the terminal is cut off.
+func (l *Live) Draw(lines []string) error {
+	if !l.InPlace() {
+		return nil
+	}
+	width, height := l.size()
+	shown := make([]string, 0, len(lines))
+	for _, line := range lines[:min(len(lines), height-1)] {
+		// A line that wraps would take two of the rows that the next drawing goes back.
+		shown = append(shown, strings.TrimRight(text.Snip(line, width-1, "…"), " "))
+	}
+	_, err := fmt.Fprintf(l.out, "%s%s\n", l.erasure(), strings.Join(shown, "\n"))
+	l.drawn = len(shown)
+	return err
+}
+
+// Clear takes the block off the terminal.
+func (l *Live) Clear() {
+	fmt.Fprint(l.out, l.erasure())
+	l.drawn = 0
+}
+
+// Leave keeps the block where it is; the next one is drawn below it.
+func (l *Live) Leave() { l.drawn = 0 }
+
+func (l *Live) erasure() string {
+	if l.drawn == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\x1b[%dA\x1b[J", l.drawn)
+}

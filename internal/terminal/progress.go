@@ -1,0 +1,145 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+)
+
+const (
+	quietMost  = 10 * time.Second // between two lines
+	agentsMost = 20               // lines of the block
+	reasonMost = 80               // characters of the reason for another attempt
+)
+
+// Progress shows an open run: as a live block on a terminal, else as a line for each change.
+type Progress struct {
+	out    io.Writer
+	live   *Live
+	begun  time.Time
+	wrote  time.Time         // the last line
+	latest map[string]string // the last line about each thing
+}
+
+// NewProgress begins to show a run.
+func NewProgress(out io.Writer) *Progress {
+	return &Progress{out: out, live: NewLive(out), begun: time.Now(), wrote: time.Now(), latest: map[string]string{}}
+}
+
+// Show shows how the run is now. It is called every second or so.
+func (p *Progress) Show(v runs.View) {
+	if p.live.InPlace() {
+		_ = p.live.Draw(p.block(v)) // a terminal that is gone has no reader
+		return
+	}
+	p.waits(v)
+	p.Agents(v)
+	if time.Since(p.wrote) >= quietMost {
+		p.line(p.summary(v))
+	}
+}
+
+// Agents shows at once what an event changed. A live block needs no such hurry: it is drawn again soon.
+func (p *Progress) Agents(v runs.View) {
+	if p.live.InPlace() {
+		return
+	}
+	for _, agent := range v.Agents {
+		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
+			agent.Trouble = "" // the line about the whole council names it
+		}
+		if agent.Attempt > 0 { // before the first one there is nothing to say
+			p.once("agent "+agent.AgentID, agentLine(agent))
+		}
+	}
+}
+
+// waits writes what the council waits for. Causes that alternate are written once each, until the council
+// waits for nothing.
+func (p *Progress) waits(v runs.View) {
+	const about = "waiting for "
+	if v.WaitingFor == "" {
+		maps.DeleteFunc(p.latest, func(thing, _ string) bool { return strings.HasPrefix(thing, about) })
+		return
+	}
+	p.once(about+v.WaitingFor, about+Inline(v.WaitingFor))
+}
+
+// Away says once that Temporal doesn't answer; the wait goes on.
+func (p *Progress) Away(address string) {
+	p.live.Clear()
+	p.once("temporal", fmt.Sprintf("temporal at %q does not answer; still waiting", address))
+}
+
+// Back notes that Temporal answers again.
+func (p *Progress) Back() { delete(p.latest, "temporal") }
+
+// Clear takes the block off the terminal.
+func (p *Progress) Clear() { p.live.Clear() }
+
+func (p *Progress) once(about, line string) {
+	if p.latest[about] != line {
+		p.latest[about] = line
+		p.line(line)
+	}
+}
+
+func (p *Progress) line(line string) {
+	p.wrote = time.Now()
+	fmt.Fprintln(p.out, line)
+}
+
+func (p *Progress) block(v runs.View) []string {
+	lines := []string{p.summary(v)}
+	if v.WaitingFor != "" {
+		lines = append(lines, "  waiting for "+Inline(v.WaitingFor))
+	}
+	for i, agent := range v.Agents {
+		if i == agentsMost {
+			return append(lines, fmt.Sprintf("  and %d more", len(v.Agents)-i))
+		}
+		line := "  " + agentLine(agent)
+		if agent.Tokens > 0 {
+			line += fmt.Sprintf(" · %d tokens", agent.Tokens)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (p *Progress) summary(v runs.View) string {
+	done, tokens := 0, 0
+	for _, agent := range v.Agents {
+		tokens += agent.Tokens
+		if agent.State == domain.AgentCompleted || agent.State == domain.AgentFailed {
+			done++
+		}
+	}
+	elapsed := time.Since(p.begun).Round(time.Second)
+	line := fmt.Sprintf("%s · %s · %d of %s done", elapsed, Inline(v.Phase), done, domain.Count(len(v.Agents), "agent"))
+	if tokens > 0 {
+		line += fmt.Sprintf(" · %d tokens so far", tokens)
+	}
+	return line
+}
+
+func agentLine(agent runs.AgentView) string {
+	line := fmt.Sprintf("%s · %s · %s", Inline(agent.AgentID), Inline(agent.Role), Inline(string(agent.State)))
+	if agent.Attempt > 0 {
+		line += fmt.Sprintf(" · attempt %d", agent.Attempt)
+	}
+	if agent.After != "" {
+		line += " · after " + text.Snip(Inline(agent.After), reasonMost, "…")
+	}
+	if agent.Trouble != "" {
+		line += " · " + Inline(agent.Trouble)
+	}
+	return line
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"deliberation.io/deliberation/internal/terminal"
+)
+
+// show prints a command's answer: as JSON with --json, else as text.
+func (c *cli) show(answer any, asText func()) error {
+	if c.json {
+		return c.printJSON(answer)
+	}
+	asText()
+	return nil
+}
+
+// refuse ends a command that has nothing to show: with an answer for those who read JSON, else with words.
+func (c *cli) refuse(answer any, words *exit) error {
+	if !c.json {
+		return words
+	}
+	if err := c.printJSON(answer); err != nil {
+		return err
+	}
+	return exitSilently(words.code)
+}
+
+func (c *cli) printJSON(value any) error { return terminal.WriteJSON(c.stdout, value) }
+
+func (c *cli) printf(format string, args ...any) { fmt.Fprintf(c.stdout, format, args...) }
+
+func (c *cli) warn(format string, args ...any) {
+	label := "warning:"
+	if !c.noColor {
+		label = terminal.Paint(c.stderr, text.FgYellow, label)
+	}
+	fmt.Fprintln(c.stderr, label, terminal.Printable(fmt.Sprintf(format, args...)))
+}
+
+// paint colours words for stdout.
+func (c *cli) paint(colour text.Color, words string) string {
+	if c.noColor {
+		return words
+	}
+	return terminal.Paint(c.stdout, colour, words)
+}
