@@ -131,16 +131,15 @@ func (s *stage) onMemo(tell func(map[string]any)) {
 	})).Return(nil).Maybe()
 }
 
-func TestShow_UpsertsTwice(t *testing.T) {
+func TestShow_UpsertsAtTheStartAndAtTheEnd(t *testing.T) {
 	tests := map[string]struct {
 		agent fakes.Script
-		end   domain.DeliberationStatus
 		memo  string
 		score bool
 	}{
-		"a completed run": {nil, domain.StatusCompleted, `{"outcome":"completed","best_agent":"agent-1","score":0.5}`, true},
+		"a completed run": {nil, `{"outcome":"completed","best_agent":"agent-1","score":0.5}`, true},
 		"a failed run": {
-			fakes.Replies(fakes.Failure(domain.ModelRejected, false)), domain.StatusFailed,
+			fakes.Replies(fakes.Failure(domain.ModelRejected, false)),
 			`{"outcome":"failed","error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
 		},
 	}
@@ -162,16 +161,13 @@ func TestShow_UpsertsTwice(t *testing.T) {
 
 			_, _ = s.runAndExpectNothingLeft(fakes.Council(1))
 
-			require.Len(t, upserts, 2)
-			require.Equal(t, map[string]any{
-				"DeliberationRole": "DEV", "DeliberationTaskId": "T-42", "DeliberationStoryId": "S-7",
-				"DeliberationPlanId": "P-3", "DeliberationPhase": "running",
-			}, upserts[0])
-			expected := map[string]any{"DeliberationPhase": string(test.end)}
+			expected := []map[string]any{{
+				"DeliberationRole": "DEV", "DeliberationTaskId": "T-42", "DeliberationStoryId": "S-7", "DeliberationPlanId": "P-3",
+			}}
 			if test.score {
-				expected["DeliberationScore"] = 0.5
+				expected = append(expected, map[string]any{"DeliberationScore": 0.5})
 			}
-			require.Equal(t, expected, upserts[1])
+			require.Equal(t, expected, upserts)
 			require.Len(t, memos, 2)
 			require.JSONEq(t, `{"task_id":"T-42","role":"DEV","agents":1}`, memos[0])
 			require.JSONEq(t, test.memo, memos[1])

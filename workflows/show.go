@@ -21,14 +21,14 @@ func (d *deliberation) showOpening(ctx workflow.Context) error {
 	}
 	c := d.request.Constraints()
 	return d.upsert(ctx, contract.AttributeRole.ValueSet(d.request.Role()), contract.AttributeTaskID.ValueSet(d.request.TaskID()),
-		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()), contract.AttributePhase.ValueSet("running"))
+		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()))
 }
 
 // showEnd is the second.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
 	memo := map[string]any{contract.MemoOutcome: string(d.status)}
-	updates := []temporal.SearchAttributeUpdate{contract.AttributePhase.ValueSet(string(d.status))}
+	var updates []temporal.SearchAttributeUpdate
 	if d.best != nil {
 		memo[contract.MemoBest], memo[contract.MemoScore] = d.best.AgentID, d.best.Score
 		updates = append(updates, contract.AttributeScore.ValueSet(d.best.Score))

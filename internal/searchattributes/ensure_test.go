@@ -74,9 +74,9 @@ func TestEnsure_ANamespaceWithoutRoomGetsWhatFits(t *testing.T) {
 	require.Equal(t, []string{"DeliberationRole", "DeliberationTaskId", "DeliberationScore"}, settling)
 	require.Contains(t, log, "level=INFO msg=\"search attributes registered")
 	require.Contains(t, log, "level=WARN msg=\"search attributes are missing; register them to filter lists by them\""+
-		" missing=DeliberationStoryId,DeliberationPlanId,DeliberationPhase error=\"DeliberationStoryId: no room\""+
+		" missing=DeliberationStoryId,DeliberationPlanId error=\"DeliberationStoryId: no room\""+
 		" command=\"temporal operator search-attribute create --namespace theirs"+
-		" --name DeliberationStoryId --type Keyword --name DeliberationPlanId --type Keyword --name DeliberationPhase --type Keyword\"")
+		" --name DeliberationStoryId --type Keyword --name DeliberationPlanId --type Keyword\"")
 }
 
 func TestEnsure_AnotherWorkerMayRegisterAtTheSameTime(t *testing.T) {

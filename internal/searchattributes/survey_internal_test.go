@@ -10,5 +10,5 @@ func TestCreateAttributesCommand_RegistersAllOfThem(t *testing.T) {
 	require.Equal(t, "temporal operator search-attribute create --namespace team"+
 		" --name DeliberationRole --type Keyword --name DeliberationTaskId --type Keyword"+
 		" --name DeliberationStoryId --type Keyword --name DeliberationPlanId --type Keyword"+
-		" --name DeliberationPhase --type Keyword --name DeliberationScore --type Double", CreateCommand("team"))
+		" --name DeliberationScore --type Double", CreateCommand("team"))
 }

@@ -9,13 +9,12 @@ var (
 	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")
 	AttributeStoryID = temporal.NewSearchAttributeKeyKeyword("DeliberationStoryId")
 	AttributePlanID  = temporal.NewSearchAttributeKeyKeyword("DeliberationPlanId")
-	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("DeliberationPhase")
 	AttributeScore   = temporal.NewSearchAttributeKeyFloat64("DeliberationScore")
 )
 
 // Attributes are all search attributes.
 func Attributes() []temporal.SearchAttributeKey {
 	return []temporal.SearchAttributeKey{
-		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributePhase, AttributeScore,
+		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributeScore,
 	}
 }
