@@ -1,4 +1,4 @@
-"""The demo: one deliberation, then one whose worker and runner are killed, with a receipt."""
+"""The demo: one deliberation, then one during which worker and runner are killed, with a receipt."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import time
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stack.console import Failed, say
 from stack.layout import ROOT, Layout
+from stack.record import variables
 
 STARTER = str(ROOT / "bin" / "starter")
 AGENTS = 3
@@ -23,14 +23,14 @@ PATIENCE_SECONDS = 60
 
 @dataclass
 class Demo:
-    """A running stack, as the demo sees it."""
+    """The two acts, on a running stack."""
 
     home: str = field(default_factory=lambda: os.environ.get("STACK_HOME", ".dev/stack"))
 
     def __post_init__(self) -> None:
         layout = Layout.at(self.home)
         self.known = json.loads(layout.record.read_text())
-        self.environment = {**os.environ, **_variables(layout.env)}
+        self.environment = {**os.environ, **variables(layout)}
         self.canned = not self.known["vllm_url"]
 
     def play(self) -> None:
@@ -64,7 +64,7 @@ class Demo:
             killed = time.monotonic()
             say(f"  ✗ SIGKILL: worker (pid {worker}) and {runner[0]} (pid {runner[1]})\n")
             if running.wait() != 0:
-                raise Failed("the deliberation of the second act failed; `make logs` tells why")
+                raise Failed("the deliberation of the second act failed; `make logs` shows why")
         self._receipt(model, worker, runner, killed, started)
 
     def _receipt(self, model: str, worker: int, runner: tuple[str, int], killed: float, started: float) -> None:
@@ -114,7 +114,7 @@ class Demo:
         return int(json.loads(status.stdout)["programs"]["worker"]["pid"])
 
     def _kill_runner(self) -> tuple[str, int]:
-        """The runner that has the turns: a deliberation lives on one."""
+        """Kills the runner that has the turns: those of one deliberation are all on one runner."""
         busy = max(self._runners(), key=lambda runner: runner["in_flight"])
         os.kill(busy["pid"], signal.SIGKILL)
         return busy["name"], busy["pid"]
@@ -123,16 +123,16 @@ class Demo:
         return self._get(f"{self.known['ray_app_url']}/v1/info", token=self.known["ray_token"])["runners"]
 
     def _wait_for_turns(self, model: str, running: subprocess.Popen) -> None:
-        """Until the turns are with the model: the stand-in tells that, of any other one the runner does."""
+        """Waits until the turns are in flight: the stand-in knows that, and otherwise the runner."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self._in_mid_turn(model) < AGENTS:
             if running.poll() is not None:
                 raise Failed(
-                    "the deliberation ended before anything could be killed: the model is too quick for this act"
+                    "the deliberation ended before anything could be killed: the model is too fast for this act"
                 )
             if time.monotonic() > until:
                 raise Failed(
-                    f"no {AGENTS} turns have been in flight within {PATIENCE_SECONDS} s; `make status` tells what runs"
+                    f"there were no {AGENTS} turns in flight within {PATIENCE_SECONDS} s; `make status` shows what runs"
                 )
             time.sleep(0.1)
 
@@ -164,14 +164,7 @@ class Demo:
 
     def _run(self, command: list[str]) -> None:
         if subprocess.run(command, env=self.environment, cwd=ROOT, check=False).returncode != 0:
-            raise Failed("the deliberation failed; `make logs` tells why")
-
-
-def _variables(file: Path) -> dict[str, str]:
-    import shlex
-
-    pairs = (line.split("=", 1) for line in file.read_text().splitlines())
-    return {name: shlex.split(value)[0] if value else "" for name, value in pairs}
+            raise Failed("the deliberation failed; `make logs` shows why")
 
 
 def _stamp() -> str:

@@ -3,7 +3,7 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - the one that is on PATH may be any
+if sys.version_info < (3, 11):  # noqa: UP036 - the python3 on PATH may be older
     sys.exit(f"python3 3.11 or newer is needed; this one is {sys.version.split()[0]}")
 
 from stack.cli import main

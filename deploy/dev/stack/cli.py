@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
-from stack import model, ports, preflight, prepare, processes
+from stack import model_server, ports, preflight, prepare, processes
 from stack.console import Failed, say, took
-from stack.layout import ROOT, VENV, VENV_PYTHON, Layout
+from stack.layout import ROOT, Layout
 from stack.programs import NAMES
-from stack.record import Record
+from stack.record import Record, variables
+from stack.report import farewell, status
+from stack.running import Stack
 
 
 def main() -> int:
     arguments = _parser().parse_args()
-    # Whoever ends us politely means what Ctrl-C means: `run` must still take its stack down.
+    # SIGTERM must do what Ctrl-C does: `run` still has to take its stack down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return arguments.run(arguments)
+        return arguments.run(arguments, Layout.at(arguments.home)) or 0
     except (Failed, ValueError, PermissionError) as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -33,116 +34,80 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stack.py", description="The local stack.")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", default=".dev/stack", help="where it lives, from the repository's root (%(default)s)")
-    choice = argparse.ArgumentParser(add_help=False, parents=[common])
+    home = argparse.ArgumentParser(add_help=False)
+    home.add_argument("--home", default=".dev/stack", help="its folder, relative to the repository (%(default)s)")
+    choice = argparse.ArgumentParser(add_help=False)
     choice.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
     optional = ", ".join(ports.OPTIONAL)
-    choice.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"programs to start too: {optional}")
-    choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, by commas")
-    choice.add_argument("--prepared-since", type=float, default=0.0, help=argparse.SUPPRESS)
+    choice.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"optional programs: {optional}")
+    choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, separated by commas")
+    one = argparse.ArgumentParser(add_help=False)
+    one.add_argument("program", choices=NAMES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: object, text: str, kind: argparse.ArgumentParser = common) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, parents=[kind])
+    def command(run: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        name = run.__name__.strip("_")
+        made = commands.add_parser(name, help=text, description=text, parents=[home, *parents])
         made.set_defaults(run=run)
         return made
 
-    command("up", _up, "start what is missing, and wait until it answers", choice)
-    command("down", _down, "end everything, and see that nothing stays")
-    command("clean", _clean, "end everything, and remove its data: history, events, logs")
-    command("status", _status, "what runs").add_argument("--json", action="store_true")
-    logs = command("logs", _logs, "the logs, of all programs or of one; follows them on a terminal")
-    logs.add_argument("program", nargs="?", choices=NAMES)
-    for name, run, text in (
-        ("start", _start, "start one program and wait until it answers"),
-        ("stop", _stop, "stop one program"),
-        ("kill", _kill, "SIGKILL one program; the supervisor starts it again"),
-    ):
-        command(name, run, text).add_argument("program", choices=NAMES)
-    command("run", _run, "up, then a command, then down, whatever came of it", choice).add_argument(
-        "command", nargs="+", metavar="-- COMMAND", help="gets the stack's env; STACK_HOME says where it lives"
+    command(_up, "start what is missing, and wait until all of it is ready", choice)
+    command(_down, "stop everything, and check that nothing is left")
+    command(_clean, "stop everything, and remove its data: history, events, logs")
+    command(_status, "show what runs").add_argument("--json", action="store_true")
+    command(_logs, "show the logs, and follow them on a terminal").add_argument("program", nargs="?", choices=NAMES)
+    command(_start, "start one program, and wait until it is ready", one)
+    command(_stop, "stop one program", one)
+    command(_kill, "SIGKILL one program; the supervisor starts it again", one)
+    command(_run, "up, then a command, then down, also after a failure", choice).add_argument(
+        "command", nargs="+", metavar="-- COMMAND", help="gets the stack's env, and its folder as STACK_HOME"
     )
-    command("prepare", _prepare, "make what has to exist: venv, nats, temporal, lint, binaries").add_argument(
-        "items", nargs="+"
-    )
+    command(_prepare, f"make what is missing of {', '.join(prepare.STEPS)}").add_argument("items", nargs="+")
     return parser
 
 
-def _up(arguments: argparse.Namespace) -> int:
-    started = arguments.prepared_since or time.monotonic()
-    layout, wanted = Layout.at(arguments.home), _wanted(arguments)
-    if not arguments.prepared_since:
-        say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
-        _check([*preflight.tools(), *model.choose(), *_taken_ports(layout, wanted, arguments.free_ports)])
-        prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
-    _enter_environment("--prepared-since", str(started))
-    from stack.report import farewell
-    from stack.running import Stack
-
+def _up(arguments: argparse.Namespace, layout: Layout) -> None:
+    started, wanted = time.monotonic(), _wanted(arguments)
+    say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
+    _check([*preflight.tools(), *model_server.choose(), *_taken_ports(layout, wanted, arguments.free_ports)])
+    prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
     Stack(layout).up(wanted, arguments.free_ports)
     say(f"up in {took(started)}")
     say(farewell(layout))
-    return 0
 
 
-def _down(arguments: argparse.Namespace) -> int:
-    _enter_environment()
-    from stack.running import Stack
-
+def _down(_: argparse.Namespace, layout: Layout) -> None:
     started = time.monotonic()
-    found = Stack(Layout.at(arguments.home)).down()
+    found = Stack(layout).down()
     say(f"down in {took(started)}, nothing left running" if found else "nothing was running")
-    return 0
 
 
-def _clean(arguments: argparse.Namespace) -> int:
-    layout = Layout.at(arguments.home)
-    if VENV_PYTHON.exists():
-        _down(arguments)
-    elif processes.belonging(layout):
-        raise Failed(f"a stack runs, and its Python environment {VENV} is gone: end it first")
-    there = layout.home.exists()
+def _clean(arguments: argparse.Namespace, layout: Layout) -> None:
+    _down(arguments, layout)
+    existed = layout.home.exists()
     shutil.rmtree(layout.home, ignore_errors=True)
-    say(f"{os.path.relpath(layout.home, ROOT)} removed" if there else "there was no data")
-    return 0
+    say(f"{os.path.relpath(layout.home, ROOT)} removed" if existed else "there was no data")
 
 
-def _status(arguments: argparse.Namespace) -> int:
-    _enter_environment()
-    from stack.report import status
-
-    return status(Layout.at(arguments.home), as_json=arguments.json)
+def _status(arguments: argparse.Namespace, layout: Layout) -> int:
+    return status(layout, as_json=arguments.json)
 
 
-def _start(arguments: argparse.Namespace) -> int:
-    _enter_environment()
-    from stack.running import Stack
-
-    Stack(Layout.at(arguments.home)).start(arguments.program)
-    return 0
+def _start(arguments: argparse.Namespace, layout: Layout) -> None:
+    Stack(layout).start(arguments.program)
 
 
-def _stop(arguments: argparse.Namespace) -> int:
-    _enter_environment()
-    from stack.running import Stack
-
-    Stack(Layout.at(arguments.home)).stop(arguments.program)
+def _stop(arguments: argparse.Namespace, layout: Layout) -> None:
+    Stack(layout).stop(arguments.program)
     say(f"  {arguments.program} stopped")
-    return 0
 
 
-def _kill(arguments: argparse.Namespace) -> int:
-    _enter_environment()
-    from stack.running import Stack
-
-    pids = Stack(Layout.at(arguments.home)).kill(arguments.program)
+def _kill(arguments: argparse.Namespace, layout: Layout) -> None:
+    pids = Stack(layout).kill(arguments.program)
     say(f"  {arguments.program} killed: {len(pids)} processes")
-    return 0
 
 
-def _logs(arguments: argparse.Namespace) -> int:
-    layout = Layout.at(arguments.home)
+def _logs(arguments: argparse.Namespace, layout: Layout) -> None:
     files = [layout.log(name) for name in ([arguments.program] if arguments.program else NAMES)]
     present = [str(file) for file in files if file.exists()]
     if not present:
@@ -151,39 +116,33 @@ def _logs(arguments: argparse.Namespace) -> int:
     if not running:
         print("no stack is running; these are the logs of the last one", file=sys.stderr, flush=True)
     if arguments.program and not layout.log(arguments.program).stat().st_size:
-        print(f"the log is empty: {_silence(arguments.program, layout)}", file=sys.stderr, flush=True)
+        print(f"the log is empty: {_reason(arguments.program, layout)}", file=sys.stderr, flush=True)
     follow = ["-F"] if running and sys.stdout.isatty() else []
     os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *present])
 
 
-def _silence(program: str, layout: Layout) -> str:
+def _reason(program: str, layout: Layout) -> str:
     if program != "model":
-        return f"{program} has had nothing to say"
+        return f"{program} has written nothing yet"
     port = Record.load(layout).ports.get("model", "…")
-    return f"the stand-in writes of trouble only; its calls are at http://{ports.HOST}:{port}/control/calls"
+    return f"the stand-in model logs problems only; its calls are at http://{ports.HOST}:{port}/control/calls"
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    layout = Layout.at(arguments.home)
-    shared = ["--home", arguments.home]
-    choice = [*shared, "--with", arguments.also, "--without", arguments.without]
-    choice += ["--free-ports"] if arguments.free_ports else []
-    script = [sys.executable, os.path.abspath(sys.argv[0])]
+def _run(arguments: argparse.Namespace, layout: Layout) -> int:
     try:
-        up = subprocess.run([*script, "up", *choice], check=False)
-        if up.returncode != 0:
-            return up.returncode
-        variables = dict(line.split("=", 1) for line in shlex.split(layout.env.read_text()))
-        environment = {**os.environ, **variables, "STACK_HOME": str(layout.home)}
-        return subprocess.run(arguments.command, env=environment, check=False).returncode
+        _up(arguments, layout)
+        # With the mark, `down` also ends what the command leaves behind when it is killed.
+        mine = {"STACK_HOME": str(layout.home), processes.MARK: str(layout.home)}
+        return subprocess.run(
+            arguments.command, env={**os.environ, **variables(layout), **mine}, check=False
+        ).returncode
     finally:
-        subprocess.run([*script, "down", *shared], check=False)
+        _down(arguments, layout)
 
 
-def _prepare(arguments: argparse.Namespace) -> int:
+def _prepare(arguments: argparse.Namespace, _: Layout) -> None:
     _check(preflight.tools())
     prepare.prepare(arguments.items)
-    return 0
 
 
 def _wanted(arguments: argparse.Namespace) -> list[str]:
@@ -202,7 +161,7 @@ def _names(option: str, text: str) -> list[str]:
 
 
 def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[str]:
-    """Before minutes of set-up are spent; once something of ours runs, `up` looks more closely."""
+    """Checks the ports before minutes of set-up; when a part of this stack runs, `up` checks the rest later."""
     if processes.belonging(layout):
         return []
     record = Record.load(layout)
@@ -213,12 +172,3 @@ def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[st
 def _check(problems: list[str]) -> None:
     if problems:
         raise Failed("\n".join(["before anything can start:", *(f"  - {problem}" for problem in problems)]))
-
-
-def _enter_environment(*more: str) -> None:
-    """Goes on under the Python that has the supervisor's client, if this one isn't it."""
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
-        return
-    if not VENV_PYTHON.exists():
-        raise Failed("nothing is set up yet: `make up` does it")
-    os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv, *more])

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees while things take their time."""
+"""What the terminal shows while something takes its time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEARTBEAT_SECONDS = 15
 
 
 class Failed(Exception):
-    """Something that the person has to know; printed without a traceback."""
+    """A failure that is printed as it is, without a traceback."""
 
 
 def say(text: str) -> None:
@@ -27,11 +27,11 @@ def took(since: float) -> str:
 
 
 def tail(path: Path, lines: int = 15, since: int = 0) -> str:
-    """The end of a log, indented; reads its last 64 KiB only, and nothing from before `since`."""
+    """Returns the end of a log, indented: at most its last 64 KiB, and nothing written before `since`."""
     try:
         with path.open("rb") as log:
             size = path.stat().st_size
-            # A log that is shorter than it was has been rotated.
+            # A log that has become shorter was rotated.
             log.seek(max(since if since <= size else 0, size - 65536))
             text = log.read().decode(errors="replace")
     except OSError:
@@ -40,7 +40,7 @@ def tail(path: Path, lines: int = 15, since: int = 0) -> str:
 
 
 def run_step(title: str, expected: str, command: Sequence[str], log: Path, **options: object) -> None:
-    """Runs one long command with its output in a log, a heartbeat here, and no orphan behind on Ctrl-C."""
+    """Runs one long command: its output goes to a log, a heartbeat to the terminal, and Ctrl-C ends it."""
     started = time.monotonic()
     say(f"  {title} ({expected})")
     log.parent.mkdir(parents=True, exist_ok=True)

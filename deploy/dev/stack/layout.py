@@ -18,13 +18,13 @@ LOCK = RAY_APP / "requirements.lock"
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one stack; two stacks with different homes run side by side."""
+    """The files of one stack. Stacks with different homes run side by side."""
 
     home: Path
 
     @classmethod
     def at(cls, home: str) -> Layout:
-        # Relative to the repository and not to the caller's directory: a Go test runs in its package's one.
+        # Relative to the repository, because a Go test runs in the folder of its package.
         return cls((ROOT / home).resolve())
 
     @property
@@ -53,7 +53,7 @@ class Layout:
 
     @property
     def short(self) -> Path:
-        """A folder for what makes Unix sockets: their paths end at 107 bytes, and Ray adds 70 of its own."""
+        """A folder for Unix sockets: their paths may have 107 bytes, and Ray adds 70 of its own."""
         return Path("/tmp") / f"dlb-{hashlib.sha256(str(self.home).encode()).hexdigest()[:8]}"
 
     @property
@@ -67,7 +67,7 @@ class Layout:
         return self.logs / f"{program}.log"
 
     def create(self) -> None:
-        """Makes the folders; refuses a short one that another user has put there first."""
+        """Makes the folders, and refuses a short one that another user made."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.short.mkdir(mode=0o700, exist_ok=True)
         if self.short.stat().st_uid != os.getuid():

@@ -1,4 +1,4 @@
-"""Who listens where: the ports that people know, and those that Ray needs besides."""
+"""Who listens where: the ports that people use, and the other ports of Ray."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KNOWN = {
     "model": Known("model", "MODEL_PORT", 8001),
     "worker": Known("worker", "WORKER_PORT", 9464),
 }
-# A second Ray is for those who ask for it: it costs as much memory as all the rest together.
+# The second Ray needs as much memory as everything else together, so it starts only on request.
 OPTIONAL = ("ray2", "rayapp2")
 RAYS = ("ray", "ray2")
 RAY_INTERNAL = (
@@ -48,9 +48,9 @@ RAY_INTERNAL = (
 )
 RAY_WORKERS = tuple(f"{ray}_workers" for ray in RAYS)
 NAMES = (*KNOWN, *(f"{ray}_{name}" for ray in RAYS for name in RAY_INTERNAL), *RAY_WORKERS)
-# A Ray worker that finds no free port in its range fails to start; idle ones and drivers take one each too.
+# A Ray worker without a free port in its range fails to start; idle workers and drivers take one each too.
 RAY_WORKER_PORTS = 200
-# Below the ephemeral range: an outgoing connection never takes one of these between two starts.
+# Below the ephemeral range, so that no outgoing connection takes one between two starts.
 LOWEST, HIGHEST = 20000, 32000
 
 
@@ -75,8 +75,10 @@ def is_free(port: int) -> bool:
 def choose(
     remembered: dict[str, int], running: Iterable[str], free_ports: bool, wanted: Iterable[str] = ()
 ) -> dict[str, int]:
-    """Ports for every program, an optional one only once it was wanted: a running one keeps its own, a picked
-    one stays as long as it is free. New ones are picked last, beside all that stay."""
+    """Returns the ports of every program, and of an optional one as soon as it was wanted once.
+
+    A running program keeps its ports. A picked port stays the same while it is free. New ports are picked last.
+    """
     running, wanted = set(running), set(wanted)
     chosen: dict[str, int] = {}
     missing: list[str] = []
@@ -115,7 +117,7 @@ def _pick(name: str, chosen: dict[str, int]) -> int:
 
 
 def listener(port: int) -> str:
-    """Names the process that listens on a port, as far as /proc lets this user see it."""
+    """Names the process that listens on a port, if /proc lets this user see it."""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""Everything that would stop a start, found in two seconds and said at once."""
+"""Finds everything that would stop a start, within two seconds."""
 
 from __future__ import annotations
 
@@ -18,37 +18,36 @@ GIGABYTE = 1 << 30
 
 
 def tools() -> list[str]:
-    """Programs, versions and disk space that the set-up needs."""
+    """Returns what the set-up needs and doesn't have: programs, versions, disk space."""
     return [*_missing(), *_go(), *_python(), *_disk()]
 
 
 def taken(chosen: Mapping[str, int], programs: Iterable[str]) -> list[str]:
-    """Ports of the programs about to start that something else listens on."""
-    programs = set(programs)
-    problems = []
+    """Returns the ports of these programs that something else listens on."""
+    programs, problems = set(programs), []
     for name, known in ports.KNOWN.items():
         if known.program in programs and not ports.is_free(port := chosen[name]):
             problems.append(
-                f"port {port} for {_spoken(name)} is taken by {ports.listener(port)}: "
+                f"port {port} for {_words(name)} is taken by {ports.listener(port)}: "
                 f"end that, or choose another port with {known.variable}=…"
             )
     return problems
 
 
 def equal(chosen: Mapping[str, int], programs: Iterable[str]) -> list[str]:
-    """Ports of these programs that meet each other."""
+    """Returns the ports that two of these programs would share."""
     programs, owners, problems = set(programs), {}, []
     for name in (name for name in chosen if ports.owner_program(name) in programs):
         span = ports.span(name, chosen[name])
         if others := {owners[port] for port in span if port in owners}:
             variables = " or ".join(f"{ports.KNOWN[one].variable}=…" for one in (*others, name) if one in ports.KNOWN)
-            both = f"{_spoken(name)} and for {_spoken(others.pop())} too"
+            both = f"{_words(name)} and for {_words(others.pop())} too"
             problems.append(f"port {chosen[name]} can't be for {both}: change one with {variables}")
         owners.update(dict.fromkeys(span, name))
     return problems
 
 
-def _spoken(name: str) -> str:
+def _words(name: str) -> str:
     return name.replace("_", " ")
 
 

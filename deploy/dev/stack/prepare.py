@@ -24,43 +24,37 @@ TEMPORAL_VERSION = "1.5.1"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program built from a module file of its own, so that its dependencies never meet ours."""
+    """The programs of one module file. It is their own, so that their dependencies never meet ours."""
 
     module: str
-    binaries: dict[str, str]
+    programs: tuple[str, ...]
     expected: str
     flags: tuple[str, ...] = ()
+    # The oldest version that is taken from PATH; with none, the tool is always built.
     oldest: tuple[int, ...] = ()
-
-    @property
-    def title(self) -> str:
-        return f"building {' and '.join(self.binaries)} from source"
 
 
 TEMPORAL = Tool(
     module="temporal",
-    binaries={"temporal": "github.com/temporalio/cli/cmd/temporal"},
+    programs=("temporal",),
     expected="about 5 minutes on 2 cores, once; 250 MB",
     flags=("-ldflags", f"-X github.com/temporalio/cli/temporalcli.Version={TEMPORAL_VERSION}"),
     oldest=(1, 5, 1),
 )
 NATS = Tool(
     module="nats",
-    binaries={"nats-server": "github.com/nats-io/nats-server/v2"},
+    programs=("nats-server",),
     expected="about 30 seconds on 2 cores, once; 25 MB",
     oldest=(2, 11),
 )
 LINT = Tool(
     module="lint",
-    binaries={
-        "golangci-lint": "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
-        "workflowcheck": "go.temporal.io/sdk/contrib/tools/workflowcheck",
-    },
+    programs=("golangci-lint", "workflowcheck"),
     expected="about 3 minutes on 2 cores, once",
 )
 PROMETHEUS = Tool(
     module="prometheus",
-    binaries={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    programs=("promtool",),
     expected="about 3 minutes on 2 cores, once; 50 MB",
     # Testing rules discovers nothing, and each cloud's discovery would bring that cloud's SDK.
     flags=("-tags", "remove_all_sd", "-ldflags", "-s -w"),
@@ -69,39 +63,28 @@ PROMETHEUS = Tool(
 
 
 def prepare(items: Iterable[str]) -> None:
-    """Makes what is missing; does nothing, quickly, when all of it is there and current."""
-    steps: dict[str, Callable[[], None]] = {
-        "venv": _environment,
-        "nats": lambda: _adopt(NATS, "nats-server"),
-        "temporal": lambda: _adopt(TEMPORAL, "temporal"),
-        "lint": lambda: _build(LINT),
-        "promtool": lambda: _adopt(PROMETHEUS, "promtool"),
-        "binaries": _binaries,
-    }
+    """Makes what is missing or no longer current; is done in a moment when nothing is."""
     wanted = list(items)
-    if unknown := [item for item in wanted if item not in steps]:
-        raise ValueError(f"nothing to prepare by the name of {unknown[0]!r}; there are {', '.join(steps)}")
+    if unknown := [item for item in wanted if item not in STEPS]:
+        raise ValueError(f"there is no {unknown[0]!r} to prepare; there are {', '.join(STEPS)}")
     with _one_at_a_time():
-        for item, step in steps.items():
+        for item, step in STEPS.items():
             if item in wanted:
                 step()
 
 
-def _adopt(tool: Tool, name: str) -> None:
-    """Links bin/<name> to the one on PATH if that is new enough, else to one built here."""
-    found = _on_path(tool, name)
-    if found is None:
+def _link(tool: Tool) -> None:
+    """Links bin/<name> to the program on PATH if that is new enough, else to one that is built here."""
+    (name,) = tool.programs
+    target = _on_path(tool, name)
+    if target is None:
         _build(tool)
-        found = TOOLS / name
+        target = Path(TOOLS.name) / name
     link = BIN / name
-    if not link.is_symlink() or Path(os.readlink(link)) != _from_bin(found):
+    if not link.is_symlink() or link.readlink() != target:
         BIN.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(_from_bin(found))
-
-
-def _from_bin(program: Path) -> Path:
-    return program.relative_to(BIN) if program.is_relative_to(BIN) else program
+        link.symlink_to(target)
 
 
 def _on_path(tool: Tool, name: str) -> Path | None:
@@ -110,69 +93,64 @@ def _on_path(tool: Tool, name: str) -> Path | None:
         return None
     answer = subprocess.run([found, "--version"], capture_output=True, text=True, check=False, timeout=10)
     version = re.search(r"(\d+)\.(\d+)\.(\d+)", answer.stdout)
-    if version and tuple(int(part) for part in version.groups()) >= tool.oldest:
-        return Path(found).absolute()
-    return None
+    new_enough = version and tuple(int(part) for part in version.groups()) >= tool.oldest
+    return Path(found).absolute() if new_enough else None
 
 
 def _build(tool: Tool) -> None:
-    module = MODULES / tool.module
+    module, stamp = MODULES / tool.module, TOOLS / f".{tool.module}"
     fingerprint = _fingerprint(module / "go.mod", module / "go.sum", extra=" ".join(tool.flags))
-    stamp = TOOLS / f".{tool.module}"
-    if _current(stamp, fingerprint) and all((TOOLS / name).exists() for name in tool.binaries):
+    if _current(stamp, fingerprint) and all((TOOLS / name).exists() for name in tool.programs):
         return
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    # Next to its place first: an interrupted build must not leave half a program where a whole one was.
+    # An interrupted build must not replace a whole program by a part of one.
     fresh = TOOLS / f".fresh-{tool.module}"
-    fresh.mkdir(exist_ok=True)
-    command = ["go", "build", *tool.flags, "-o", f"{fresh}{os.sep}", *tool.binaries.values()]
-    run_step(tool.title, tool.expected, command, STEP_LOGS / f"{tool.module}.log", cwd=module)
-    for name, package in tool.binaries.items():
-        built = fresh / name
-        # Go names a binary after the last element of the path, a major version aside.
-        (built if built.exists() else fresh / Path(package).parent.name).replace(TOOLS / name)
+    fresh.mkdir(parents=True, exist_ok=True)
+    command = ["go", "build", *tool.flags, "-o", f"{fresh}{os.sep}", "tool"]
+    title = f"building {' and '.join(tool.programs)} from source"
+    run_step(title, tool.expected, command, STEP_LOGS / f"{tool.module}.log", cwd=module)
+    for name in tool.programs:
+        (fresh / name).replace(TOOLS / name)
     fresh.rmdir()
     stamp.write_text(fingerprint)
 
 
 def _environment() -> None:
-    """The Python environment: exactly the lock, and our package where it lies."""
+    """The Python environment: exactly what the lock names, and our package where it lies."""
     fingerprint = _fingerprint(LOCK, extra=f"{sys.version} {RAY_APP}")
     stamp = VENV / ".lock-hash"
     if VENV_PYTHON.exists() and _current(stamp, fingerprint):
         return
     say("  setting up Python: Ray and what belongs to it (about 1 minute, once; 200 MB to download, 700 MB on disk)")
-    if VENV.exists():
-        shutil.rmtree(VENV)
-    base = [getattr(sys, "_base_executable", None) or sys.executable, "-m", "venv", str(VENV)]
+    base = [getattr(sys, "_base_executable", None) or sys.executable, "-m", "venv", "--clear", str(VENV)]
     run_step("making .dev/venv", "a few seconds", base, STEP_LOGS / "venv.log")
-    # pip needs minutes where uv needs seconds, so pip only brings uv, of the version and the hashes in the lock.
+    # uv needs seconds where pip needs minutes: pip only installs uv, with the version and hashes of the lock.
     only_uv = STEP_LOGS / "uv.txt"
     only_uv.write_text(_pin("uv", LOCK.read_text()))
     pip = [str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "--no-deps", "-r", str(only_uv)]
     run_step("installing uv", "a few seconds", pip, STEP_LOGS / "pip.log")
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(VENV_PYTHON), "--require-hashes", "-r", str(LOCK)]
     run_step("installing deploy/ray/requirements.lock", "up to a minute", uv, STEP_LOGS / "uv.log")
-    # What an editable install comes to, without a build backend that the lock would have to carry.
-    answer = subprocess.run(
-        [VENV_PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (Path(answer.stdout.strip()) / "deliberation_ray.pth").write_text(f"{RAY_APP}\n")
+    # This is what an editable install does, without a build backend in the lock.
+    (site_packages,) = VENV.glob("lib/python*/site-packages")
+    (site_packages / "deliberation_ray.pth").write_text(f"{RAY_APP}\n")
     stamp.write_text(fingerprint)
 
 
 def _binaries() -> None:
     command = ["make", "--no-print-directory", "build"]
-    run_step(
-        "building bin/worker and bin/starter",
-        "about a minute the first time",
-        command,
-        STEP_LOGS / "build.log",
-        cwd=ROOT,
-    )
+    title, expected = "building bin/worker and bin/starter", "about a minute the first time"
+    run_step(title, expected, command, STEP_LOGS / "build.log", cwd=ROOT)
+
+
+# What can be prepared, in the order in which it is done.
+STEPS: dict[str, Callable[[], None]] = {
+    "venv": _environment,
+    "nats": lambda: _link(NATS),
+    "temporal": lambda: _link(TEMPORAL),
+    "lint": lambda: _build(LINT),
+    "promtool": lambda: _link(PROMETHEUS),
+    "binaries": _binaries,
+}
 
 
 def _pin(package: str, lock: str) -> str:
@@ -195,12 +173,12 @@ def _current(stamp: Path, fingerprint: str) -> bool:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Two stacks of one checkout share bin/ and .dev/venv: the second waits for the first, then finds all made."""
+    """Two stacks of one checkout share bin/ and .dev/venv: the second one waits, then finds everything made."""
     STEP_LOGS.mkdir(parents=True, exist_ok=True)
     with (STEP_LOGS / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("  waiting for another set-up in this checkout to end")
+            say("  waiting until another set-up in this checkout is done")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Finding and ending what belongs to one stack, and nothing else."""
+"""Finding and ending the processes of one stack, and no others."""
 
 from __future__ import annotations
 
@@ -7,60 +7,67 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from stack.layout import Layout
 
-# Every program inherits this from the supervisor. Ray's workers leave their parents' process group, so a group
-# alone doesn't find them.
+# Every program inherits this variable from the supervisor. Ray's workers leave the process group of their
+# parent, so groups alone don't find them.
 MARK = "DEV_STACK_HOME"
 
 
+class Process(NamedTuple):
+    pid: int
+    parent: int
+    group: int
+    session: int
+
+
 def belonging(layout: Layout) -> dict[int, str]:
-    """Living processes of this stack, by pid: those that carry its mark, and the rest of their sessions.
+    """Returns the names of this stack's living processes, by pid: the marked ones, and the rest of their sessions.
 
     The session matters because a process that renames itself (Ray's dashboard) overwrites its environment.
     """
-    mark = f"{MARK}={layout.home}".encode()
-    everything = {pid: session for pid in _pids() if (session := _session(pid)) is not None}
-    marked = {pid for pid in everything if mark in _read(pid, "environ").split(b"\0")}
-    sessions = {everything[pid] for pid in marked} - {os.getsid(0)}
-    return {pid: _name(pid) for pid, session in everything.items() if pid in marked or session in sessions}
+    mark, alive = f"{MARK}={layout.home}".encode(), _processes()
+    marked = {process for process in alive if mark in _read(process.pid, "environ").split(b"\0")}
+    sessions = {process.session for process in marked} - {os.getsid(0)}
+    mine = [process.pid for process in alive if process in marked or process.session in sessions]
+    return {pid: _read(pid, "comm").decode(errors="replace").strip() for pid in mine}
 
 
-def sweep(layout: Layout, grace: float = 5.0) -> list[str]:
-    """Ends what is left of the stack: waits, asks, insists. Returns what had to be asked."""
+def sweep(layout: Layout, wait: float = 5.0) -> list[str]:
+    """Waits for what is left of the stack, then ends it. Returns the processes that had to be ended."""
     # Ray's workers notice by themselves that their node is gone, a few seconds later.
-    found = _outlast(layout, 5.0)
-    asked = sorted(f"{name} (pid {pid})" for pid, name in found.items())
-    for sign, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+    found = _wait(layout, wait)
+    ended = sorted(f"{name} (pid {pid})" for pid, name in found.items())
+    for sign, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         if found:
             _signal(found, sign)
-            found = _outlast(layout, patience)
+            found = _wait(layout, patience)
     shutil.rmtree(layout.short, ignore_errors=True)
-    return asked
-
-
-def _outlast(layout: Layout, seconds: float) -> dict[int, str]:
-    """What still lives when all are gone or the time is over."""
-    deadline = time.monotonic() + seconds
-    while (found := belonging(layout)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
+    return ended
 
 
 def kill_tree(root: int) -> list[int]:
-    """SIGKILL for a process, its group, and its descendants in other groups: as if its machine had lost power."""
-    parents = {pid: _stat(pid)[1] for pid in _pids() if _stat(pid)}
+    """Sends SIGKILL to a process, its group, and its descendants in other groups, as a power cut would."""
+    alive = _processes()
     tree = {root}
-    while more := {pid for pid, parent in parents.items() if parent in tree and pid not in tree}:
+    while more := {process.pid for process in alive if process.parent in tree} - tree:
         tree |= more
-    groups = {group for pid in tree if (group := _group(pid)) in tree}
-    for group in groups:
+    for group in {process.group for process in alive if process.pid in tree and process.group in tree}:
         try:
             os.killpg(group, signal.SIGKILL)
         except ProcessLookupError:
             continue
     return sorted(tree)
+
+
+def _wait(layout: Layout, seconds: float) -> dict[int, str]:
+    """Returns what is still alive when the time is over, or nothing as soon as nothing is."""
+    deadline = time.monotonic() + seconds
+    while (found := belonging(layout)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 def _signal(pids: dict[int, str], sign: signal.Signals) -> None:
@@ -71,8 +78,14 @@ def _signal(pids: dict[int, str], sign: signal.Signals) -> None:
             continue
 
 
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if int(entry.name) != os.getpid()]
+def _processes() -> list[Process]:
+    """Returns all processes but this one, and but those that are dead and only wait to be reaped."""
+    found = []
+    for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
+        state, *numbers = _read(pid, "stat").rpartition(b")")[2].split()[:4] or [b"X"]
+        if state not in (b"Z", b"X") and pid != os.getpid():
+            found.append(Process(pid, *(int(number) for number in numbers)))
+    return found
 
 
 def _read(pid: int, what: str) -> bytes:
@@ -80,25 +93,3 @@ def _read(pid: int, what: str) -> bytes:
         return Path(f"/proc/{pid}/{what}").read_bytes()
     except OSError:
         return b""
-
-
-def _stat(pid: int) -> tuple[str, int, int, int] | None:
-    """State, parent, group and session; None for a process that is gone or only waits to be reaped."""
-    fields = _read(pid, "stat").rpartition(b")")[2].split()
-    if len(fields) < 4 or fields[0] in (b"Z", b"X"):
-        return None
-    return fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3])
-
-
-def _session(pid: int) -> int | None:
-    stat = _stat(pid)
-    return stat[3] if stat else None
-
-
-def _group(pid: int) -> int:
-    stat = _stat(pid)
-    return stat[2] if stat else 0
-
-
-def _name(pid: int) -> str:
-    return _read(pid, "comm").decode(errors="replace").strip()

@@ -13,18 +13,18 @@ from stack.ports import HOST, RAY_WORKER_PORTS
 from stack.record import STAND_IN_MODEL, Record
 
 STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
-# Turns wait for a model and compute nothing: the figure is Ray's bookkeeping, so it needn't be the machine's.
+# Turns wait for a model and compute nothing, so this may be more than the machine has.
 RAY_CPUS = 4
 RAY_OBJECT_STORE_BYTES = 100_000_000
 RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Despite its name it works on Linux, and is the only way to keep Ray on the loopback address: without it Ray
-    # turns 127.0.0.1 into the machine's own address and offers an open cluster to the network.
+    # Despite its name it works on Linux. Without it, Ray replaces 127.0.0.1 by the machine's address, and offers
+    # an open cluster to the network.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # There is no other node that could take over, so draining this one would only delay its end by 30 s.
+    # No other node could take over, so draining this one would only delay its end by 30 s.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-    # Gateway and runners answer requests: at Ray's own 15 whatever else is busy, a compiler, starves them.
+    # With Ray's default of 15, a busy compiler keeps gateway and runners from answering.
     "RAY_worker_niceness": "0",
 }
 
@@ -40,13 +40,13 @@ class Program:
     hint: str
     environment: dict[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
-    # Whether the whole group gets the polite signal too; the impolite one always goes to the group.
+    # Whether SIGTERM goes to the whole process group. SIGKILL always does.
     stop_group: bool = True
     start_retries: int = 5
 
 
 def all_programs(record: Record) -> dict[str, Program]:
-    """Every program of the stack, in the order in which they are shown."""
+    """Returns every program of the stack, in the order in which they are shown."""
     made = [_temporal(record), _nats(record), _ray(record), _ray_app(record)]
     if "ray2_gcs" in record.ports and "ray2_app" in record.ports:
         made += [_ray(record, "ray2"), _ray_app(record, "ray2", "rayapp2")]
@@ -57,8 +57,8 @@ def all_programs(record: Record) -> dict[str, Program]:
 NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
 
 
-# The dev server's database has one connection. With the 512 workers a queue that the server has by default, they
-# time out waiting for it where much is started at once, do their work again, and little else gets done.
+# The dev server's database has one connection. With the default of 512 workers per queue, many starts at once
+# make them time out on it and repeat their work, and little else gets done.
 _TEMPORAL_SETTINGS = {
     "history.transferProcessorSchedulerWorkerCount": 16,
     "history.timerProcessorSchedulerWorkerCount": 8,
@@ -71,7 +71,7 @@ _TEMPORAL_SETTINGS = {
 def _temporal(record: Record) -> Program:
     urls, ports = record.urls(), record.ports
     command = [str(BIN / "temporal"), "server", "start-dev", "--ip", HOST, "--log-level", "warn"]
-    # A write-ahead log: several times the writes of a journal. It survives a killed server, not a power cut.
+    # A write-ahead log allows several times the writes of a journal. It survives a killed server, not a power cut.
     command += ["--db-filename", str(record.layout.home / "temporal.db")]
     command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     command += [f for key, value in _TEMPORAL_SETTINGS.items() for f in ("--dynamic-config-value", f"{key}={value}")]
@@ -81,7 +81,7 @@ def _temporal(record: Record) -> Program:
         command=command,
         where=f"{urls['temporal_address']}, Web UI {urls['temporal_ui']}",
         ready=lambda: readiness.temporal_answers(urls["temporal_address"]),
-        hint="a database that it can't open: remove temporal.db in the stack's home (all history is lost)",
+        hint="if it can't open its database: remove temporal.db in the stack's home (all history is lost)",
     )
 
 
@@ -93,12 +93,12 @@ def _nats(record: Record) -> Program:
         command=command,
         where=record.urls()["nats_url"],
         ready=lambda: readiness.nats_answers(HOST, port),
-        hint="a store that it can't open: remove nats/ in the stack's home (all events are lost)",
+        hint="if it can't open its store: remove nats/ in the stack's home (all events are lost)",
     )
 
 
 def _ray_options(record: Record, ray: str) -> list[str]:
-    """Every port by name: a second Ray on the machine, ours or another, must not meet this one."""
+    """Names every port, so that two Rays on one machine don't collide."""
     ports = record.ports
     options = {
         "node-ip-address": HOST,
@@ -117,7 +117,7 @@ def _ray_options(record: Record, ray: str) -> list[str]:
         "temp-dir": record.layout.ray_dir(ray),
         "num-cpus": RAY_CPUS,
         "object-store-memory": RAY_OBJECT_STORE_BYTES,
-        # Copies logs to drivers; ours reads none.
+        # The monitor copies logs to drivers; ours reads none.
         "include-log-monitor": "false",
     }
     return [f"--{option}={value}" for option, value in options.items()]
@@ -131,27 +131,27 @@ def _ray(record: Record, ray: str = "ray") -> Program:
         name=ray,
         command=[
             str(VENV / "bin" / "ray"),
-            # The monitor is the autoscaler's: one node has nothing to scale.
+            # The monitor is part of the autoscaler, which a single node doesn't need.
             *("start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
             *_ray_options(record, ray),
         ],
         where=f"dashboard {dashboard}",
-        # The dashboard alone proves little: it is there half a minute before a node that fails to start.
+        # The dashboard alone proves little: it answers half a minute before a node fails to start.
         ready=lambda: readiness.answers(node_health) and readiness.answers(f"{dashboard}/api/version"),
-        hint=f"more is written in {record.layout.ray_dir(ray)}/session_latest/logs; it needs about 1 GB of memory",
+        hint=f"read {record.layout.ray_dir(ray)}/session_latest/logs; Ray needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
             # A minute is too short for a dashboard that starts beside a compiler.
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
             "DASHBOARD_METRIC_PORT": str(ports[f"{ray}_dashboard_metrics"]),
         },
-        # `ray start` ends its processes in order, and asks the GCS meanwhile: for a minute, if that is gone already.
+        # `ray start` ends its processes in order and asks the GCS meanwhile: for a minute, if the GCS is gone.
         stop_group=False,
     )
 
 
 def _ray_environment(record: Record) -> dict[str, str]:
-    """For Ray too, not only for the deployment: gateway and runners inherit their variables from Ray's node."""
+    """Ray needs the token as well: gateway and runners inherit their variables from its node."""
     return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token(), "PYTHONUNBUFFERED": "1"}
 
 
@@ -165,9 +165,9 @@ def _ray_app(record: Record, ray: str = "ray", name: str = "rayapp") -> Program:
         command=command,
         where=url,
         ready=lambda: readiness.answers(f"{url}/healthz"),
-        hint="see whether Ray is well: its dashboard, or the log of ray",
+        hint="look at the Ray dashboard and the log of ray",
         environment=_ray_environment(record),
-        # It starts beside Ray and may look for it before Ray is there.
+        # It starts at the same time as Ray, and fails until Ray is there.
         start_retries=30,
     )
 
@@ -182,7 +182,7 @@ def _model(record: Record) -> Program:
         command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port), "--model", STAND_IN_MODEL],
         where=where,
         ready=lambda: readiness.answers(f"{stand_in}/healthz"),
-        hint="VLLM_URL=… VLLM_MODEL=… uses a model of yours instead",
+        hint="VLLM_URL=… VLLM_MODEL=… use a model of yours instead",
         environment={"PYTHONUNBUFFERED": "1"},
     )
 
@@ -193,17 +193,17 @@ def _worker(record: Record) -> Program:
         name="worker",
         command=[str(BIN / "worker")],
         where=f"health and metrics {url}",
-        ready=lambda: readiness.answers(f"{url}/readyz"),
+        ready=lambda: readiness.worker_ready(url, with_ray="rayapp" in record.wanted),
         hint="`bin/worker --check-config` explains a configuration that it refuses",
         environment=record.environment(),
-        # A worker hands its waits over before it ends.
+        # A worker first hands over what it waits for.
         stop_seconds=30,
         start_retries=30,
     )
 
 
 def supervisor_environment() -> dict[str, str]:
-    """The caller's environment, less what would lead a program to somebody else's cluster or proxy."""
+    """Returns the caller's environment, without what would lead to another cluster or through a proxy."""
     kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "VIRTUAL_ENV")}
     local = f"{HOST},localhost"
     for name in ("NO_PROXY", "no_proxy"):

@@ -1,4 +1,4 @@
-"""stack.json and env: what a stack tells those who use it."""
+"""stack.json and env: what others read about a stack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +18,14 @@ STAND_IN_MODEL = "canned/stand-in"
 
 @dataclass
 class Record:
-    """What is remembered from one start to the next."""
+    """What is kept from one start to the next."""
 
     layout: Layout
     ports: dict[str, int]
     free_ports: bool = False
     wanted: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
-    # Another model server than the stand-in; empty: the stand-in.
+    # Empty: the stand-in.
     vllm_url: str = ""
     vllm_model: str = ""
 
@@ -55,7 +54,7 @@ class Record:
         return known
 
     def token(self) -> str:
-        """The bearer token of the Ray app: the user's own, else one that is made once per stack."""
+        """Returns the bearer token of the Ray app: the user's, else one that is made once per stack."""
         if given := os.environ.get("DELIBERATION_RAY_TOKEN"):
             return given
         if not self.layout.token.exists():
@@ -63,7 +62,7 @@ class Record:
         return self.layout.token.read_text().strip()
 
     def environment(self) -> dict[str, str]:
-        """What a worker needs."""
+        """Returns the variables that a worker needs."""
         urls = self.urls()
         return {
             "TEMPORAL_ADDRESS": urls["temporal_address"],
@@ -75,7 +74,7 @@ class Record:
         }
 
     def model(self) -> dict[str, str]:
-        """What a request needs besides: the model, ours unless the user names one."""
+        """Returns the variables that a request needs as well: the model, ours unless the user names one."""
         return {
             "DELIBERATION_VLLM_URL": self.urls()["model_url"],
             "DELIBERATION_VLLM_MODEL": self.vllm_model or STAND_IN_MODEL,
@@ -95,15 +94,17 @@ class Record:
             "pids": self.pids,
         }
         _write_private(self.layout.record, json.dumps(known, indent=2) + "\n")
-        _write_private(self.layout.env, _lines({**self.environment(), **self.model()}))
+        lines = (f"{name}={shlex.quote(value)}\n" for name, value in {**self.environment(), **self.model()}.items())
+        _write_private(self.layout.env, "".join(lines))
 
 
-def _lines(variables: Mapping[str, str]) -> str:
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+def variables(layout: Layout) -> dict[str, str]:
+    """Reads the stack's env file."""
+    return dict(line.split("=", 1) for line in shlex.split(layout.env.read_text()))
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replaces a file in one step, readable by its owner only: these hold the token."""
+    """Replaces a file in one step. Only its owner can read it, since it holds the token."""
     fresh = path.with_name(f".{path.name}.fresh")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

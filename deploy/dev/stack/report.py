@@ -18,7 +18,7 @@ NOT_RUNNING = 3
 
 
 def farewell(layout: Layout) -> str:
-    """Where to go next."""
+    """Says where to go next."""
     record = Record.load(layout)
     urls = record.urls()
     pages = {
@@ -35,7 +35,7 @@ def farewell(layout: Layout) -> str:
 
 
 def status(layout: Layout, as_json: bool) -> int:
-    """0: all that is wanted answers; 1: something doesn't, or nobody supervises it; 3: no stack is running."""
+    """Prints what runs. Returns 0 if all that is wanted is ready, 1 if not, and 3 if no stack is running."""
     record, states = Record.load(layout), Supervisor(layout).states()
     if not states:
         left, words = len(processes.belonging(layout)), "no stack is running"
@@ -43,33 +43,35 @@ def status(layout: Layout, as_json: bool) -> int:
             words = f"the supervisor is dead, {left} processes are left: make down (or make up)"
         say(json.dumps({"running": False, "programs": {}, "left": left}) if as_json else words)
         return 1 if left else NOT_RUNNING
+    rows = _rows(record, states)
+    say(json.dumps({"running": True, "programs": rows, **record.urls()}, indent=2) if as_json else _table(rows))
+    return 0 if all(row["ready"] for row in rows.values() if row["wanted"]) else 1
+
+
+def _rows(record: Record, states: dict[str, dict]) -> dict[str, dict]:
     everything = all_programs(record)
+    up = [name for name in everything if states.get(name, {}).get("statename") in UP]
     with ThreadPoolExecutor() as pool:
-        asked = {
-            name: pool.submit(program.ready)
-            for name, program in everything.items()
-            if states.get(name, {}).get("statename") in UP
-        }
+        ready = dict(zip(up, pool.map(lambda name: everything[name].ready(), up), strict=True))
     rows = {}
     for name, program in everything.items():
         info = states.get(name, {})
         rows[name] = {
             "state": info.get("statename", "STOPPED").lower(),
-            "ready": name in asked and asked[name].result(),
+            "ready": ready.get(name, False),
             "wanted": name in record.wanted,
             "pid": info.get("pid") or None,
             "uptime_seconds": int(time.time() - info["start"]) if info.get("pid") else 0,
             "where": program.where,
         }
-    say(json.dumps({"running": True, "programs": rows, **record.urls()}, indent=2) if as_json else _table(rows))
-    return 0 if all(row["ready"] for row in rows.values() if row["wanted"]) else 1
+    return rows
 
 
 def _table(rows: dict[str, dict]) -> str:
-    lines = [f"{'PROGRAM':<10}{'STATE':<11}{'ANSWERS':<9}{'PID':<9}{'UP':<10}WHERE"]
+    lines = [f"{'PROGRAM':<10}{'STATE':<11}{'READY':<9}{'PID':<9}{'UP':<10}WHERE"]
     for name, row in rows.items():
-        answers = "yes" if row["ready"] else "no" if row["wanted"] else "-"
+        ready = "yes" if row["ready"] else "no" if row["wanted"] else "-"
         up = f"{row['uptime_seconds']} s" if row["pid"] else "-"
         state = row["state"] if row["wanted"] or row["pid"] else "-"
-        lines.append(f"{name:<10}{state:<11}{answers:<9}{row['pid'] or '-':<9}{up:<10}{row['where']}")
+        lines.append(f"{name:<10}{state:<11}{ready:<9}{row['pid'] or '-':<9}{up:<10}{row['where']}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""up, down, and single programs."""
+"""Starting and stopping: the whole stack, and single programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stack.programs import Program
 from stack.record import Record
 from stack.supervision import UP, Supervisor, write_configuration
 
-# Ten times what a quiet machine needs: a slow start is no failure, and one that fails is seen at once.
+# Ten times what an idle machine needs: a slow start isn't a failure, and a failed one is seen at once.
 READY_SECONDS = 300
 POLL_SECONDS = 0.3
 
@@ -26,35 +26,33 @@ class Stack:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.supervisor = Supervisor(layout)
-        self._begun: dict[str, int] = {}  # how long each log was when its program was started
+        self._log_starts: dict[str, int] = {}  # the size of each log when its program was started
 
     def up(self, wanted: list[str], free_ports: bool) -> None:
-        """Starts what is missing and returns when all that is wanted answers."""
-        with self._alone():
+        """Starts what is missing, and returns when every wanted program is ready."""
+        with self._locked():
             fresh = not self.supervisor.alive()
             if fresh:
-                self._clear_leftovers()
+                self._end_leftovers()
             running = self.supervisor.running()
             missing = [name for name in wanted if name not in running]
             record = self._record(wanted, free_ports, running)
             if problems := [*preflight.equal(record.ports, record.wanted), *preflight.taken(record.ports, missing)]:
                 raise Failed("\n".join(problems))
             record.save()
-            all_of_them = programs.all_programs(record)
             try:
-                self._launch(all_of_them, missing, fresh)
-                self._await({name: all_of_them[name] for name in wanted}, started=missing)
+                self._start(programs.all_programs(record), wanted, missing, fresh)
             except KeyboardInterrupt:
                 say("\ninterrupted: stopping what this call has started")
                 self._end() if fresh else self.supervisor.stop(missing)
                 raise
-            self._remember_pids(record)
+            self._save_pids(record)
 
     def down(self) -> bool:
-        """Ends everything; False if there was nothing."""
+        """Ends everything, and reports whether anything ran."""
         if not self.layout.home.exists():
             return False
-        with self._alone():
+        with self._locked():
             found = self._end()
             record = Record.load(self.layout)
             if record.ports:
@@ -64,37 +62,37 @@ class Stack:
 
     def start(self, name: str) -> None:
         record = self._running_record(name)
-        program = programs.all_programs(record)[name]
-        self._begin([name])
-        self._await({name: program}, started=[name])
-        self._remember_pids(record)
+        self._start_and_wait(programs.all_programs(record), [name], [name])
+        self._save_pids(record)
 
     def stop(self, name: str) -> None:
         record = self._running_record(name)
         self.supervisor.stop([name])
-        self._remember_pids(record)
+        self._save_pids(record)
 
     def kill(self, name: str) -> list[int]:
-        """SIGKILL; the supervisor starts the program again, as it would after any crash."""
+        """Sends SIGKILL; the supervisor starts the program again, as after any crash."""
         self._running_record(name)
         pid = self.supervisor.states()[name]["pid"]
         if not pid:
             raise Failed(f"{name} isn't running")
         return processes.kill_tree(pid)
 
-    def _launch(self, everything: dict[str, Program], missing: list[str], fresh: bool) -> None:
+    def _start(self, everything: dict[str, Program], wanted: list[str], missing: list[str], fresh: bool) -> None:
         write_configuration(self.layout, everything)
-        if fresh:
-            self.supervisor.launch()
-        else:
-            self.supervisor.adopt()
-        self._begin(missing)
+        self.supervisor.launch() if fresh else self.supervisor.adopt()
+        # The worker comes last: when its first look finds no Ray, its circuit breaker opens, and the first
+        # deliberation would wait until that closes again.
+        first = [name for name in wanted if name != "worker"]
+        self._start_and_wait(everything, first, missing)
+        self._start_and_wait(everything, [name for name in wanted if name == "worker"], missing)
 
-    def _begin(self, names: Iterable[str]) -> None:
-        for name in names:
+    def _start_and_wait(self, everything: dict[str, Program], names: list[str], missing: list[str]) -> None:
+        for name in (starting := [name for name in names if name in missing]):
             log = self.layout.log(name)
-            self._begun[name] = log.stat().st_size if log.exists() else 0
-        self.supervisor.start(names)
+            self._log_starts[name] = log.stat().st_size if log.exists() else 0
+        self.supervisor.start(starting)
+        self._await({name: everything[name] for name in names}, starting)
 
     def _await(self, wanted: dict[str, Program], started: Iterable[str]) -> None:
         begun = said = time.monotonic()
@@ -118,9 +116,9 @@ class Stack:
             return
         parts = []
         for name in gone or waiting:
-            what = "doesn't stay up" if name in gone else f"doesn't answer after {READY_SECONDS} s"
+            what = "doesn't stay up" if name in gone else f"isn't ready after {READY_SECONDS} s"
             log = self.layout.log(name)
-            end = tail(log, since=self._begun.get(name, 0))
+            end = tail(log, since=self._log_starts.get(name, 0))
             parts.append(f"{name} {what}; the end of {log}:\n{end}\n  what to do: {waiting[name].hint}")
         raise Failed("\n".join([*parts, "the rest keeps running; the same command tries again, `down` ends it all"]))
 
@@ -141,12 +139,12 @@ class Stack:
             raise Failed(f"{name} isn't part of this stack: start it with `up --with {name}`")
         return record
 
-    def _remember_pids(self, record: Record) -> None:
+    def _save_pids(self, record: Record) -> None:
         record.pids = {name: info["pid"] for name, info in self.supervisor.states().items() if info["pid"]}
         record.save()
 
-    def _clear_leftovers(self) -> None:
-        """Ends programs whose supervisor was killed: nobody watches them, and they hold the ports."""
+    def _end_leftovers(self) -> None:
+        """Ends programs whose supervisor was killed: nothing restarts them, and they hold the ports."""
         if left := processes.belonging(self.layout):
             say(f"  ending {len(left)} processes that an earlier stack left behind")
             processes.sweep(self.layout)
@@ -154,22 +152,19 @@ class Stack:
     def _end(self) -> bool:
         supervised = self.supervisor.alive()
         if supervised:
-            # First those that use the others, so that they can say goodbye.
+            # The programs that use the others stop first, while those still answer.
             self.supervisor.stop(["worker", "rayapp", "rayapp2"])
             self.supervisor.stop(programs.NAMES)
             self.supervisor.shutdown()
         found = bool(processes.belonging(self.layout)) or supervised
         for left in processes.sweep(self.layout):
-            say(f"  ended {left}, which had stayed behind")
+            say(f"  ended {left}, which was left over")
         return found
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One `up` or `down` at a time per stack."""
+    def _locked(self) -> Iterator[None]:
+        """Allows one `up` or `down` at a time per stack."""
         self.layout.home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.layout.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with (self.layout.home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)

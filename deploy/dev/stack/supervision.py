@@ -1,16 +1,16 @@
-"""supervisord: the configuration it gets, and the few calls that are made to it."""
+"""supervisord: its configuration, and the calls that are made to it."""
 
 from __future__ import annotations
 
 import http.client
 import shlex
+import socket
 import subprocess
 import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
-
-from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from stack.console import Failed, tail
 from stack.layout import ROOT, VENV, Layout
@@ -20,6 +20,8 @@ from stack.programs import Program, supervisor_environment
 LOG_BYTES = "10MB"
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
 UP = ("STARTING", "RUNNING", "BACKOFF")
+# Fault codes of supervisord.
+ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
 class Supervisor:
@@ -27,12 +29,7 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-
-    @property
-    def _calls(self) -> Any:
-        # Anew for every call: supervisor's transport keeps its connection, and a failed one spoils it for good.
-        transport = SupervisorTransport(None, None, f"unix://{self._layout.socket}")
-        return xmlrpc.client.ServerProxy("http://supervisor", transport=transport).supervisor
+        self._calls: Any = xmlrpc.client.ServerProxy("http://local", transport=_Transport(layout.socket)).supervisor
 
     def alive(self) -> bool:
         try:
@@ -41,10 +38,10 @@ class Supervisor:
             return False
 
     def launch(self) -> None:
-        """Starts supervisord, in a session of its own and with nothing running yet."""
+        """Starts supervisord in a session of its own, with no program running yet."""
         command = [str(VENV / "bin" / "supervisord"), "-c", str(self._layout.supervisor_config)]
         environment = {**supervisor_environment(), MARK: str(self._layout.home)}
-        # Not its standard output: the daemon would hold it open, and a caller that reads us to the end would hang.
+        # The daemon must not hold our standard output open: a caller that reads it to its end would hang.
         done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
         deadline = time.monotonic() + 10
         while done.returncode == 0 and time.monotonic() < deadline:
@@ -54,7 +51,7 @@ class Supervisor:
         raise Failed(f"supervisord didn't start:\n{tail(self._layout.supervisor_log)}")
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """What supervisord knows, by program; empty when it isn't there."""
+        """Returns what supervisord knows, by program; nothing if supervisord doesn't answer."""
         try:
             return {info["name"]: info for info in self._calls.getAllProcessInfo()}
         except UNREACHABLE:
@@ -64,7 +61,7 @@ class Supervisor:
         return {name for name, info in self.states().items() if info["statename"] in UP}
 
     def adopt(self) -> None:
-        """Takes over a rewritten configuration, without touching what runs."""
+        """Reads the rewritten configuration; programs that run keep running as they are."""
         added, changed, removed = self._calls.reloadConfig()[0]
         running = self.running()
         for name in [name for name in (*changed, *removed) if name not in running]:
@@ -74,14 +71,14 @@ class Supervisor:
 
     def start(self, names: Iterable[str]) -> None:
         for name in names:
-            self._tolerating(Faults.ALREADY_STARTED, self._calls.startProcess, name, False)
+            self._tolerating(ALREADY_STARTED, self._calls.startProcess, name, False)
 
     def stop(self, names: Iterable[str]) -> None:
-        """Stops programs together and waits for all of them."""
+        """Stops programs at the same time, and waits for all of them."""
         known = self.states()
         names = [name for name in names if name in known]
         for name in names:
-            self._tolerating(Faults.NOT_RUNNING, self._calls.stopProcess, name, False)
+            self._tolerating(NOT_RUNNING, self._calls.stopProcess, name, False)
         while any(self.states().get(name, {}).get("pid") for name in names):
             time.sleep(0.1)
 
@@ -99,15 +96,29 @@ class Supervisor:
                 raise
 
 
+class _Transport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: str) -> http.client.HTTPConnection:
+        # One connection per call: supervisord closes them, and a kept one fails at the next call.
+        connection = http.client.HTTPConnection(host)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self._path))
+        return connection
+
+
 def write_configuration(layout: Layout, programs: Mapping[str, Program]) -> None:
-    short = layout.short
     sections = [
         _section(
             "supervisord",
             logfile=layout.supervisor_log,
             logfile_maxbytes=LOG_BYTES,
             logfile_backups=1,
-            pidfile=short / "supervisord.pid",
+            pidfile=layout.short / "supervisord.pid",
             childlogdir=layout.logs,
         ),
         _section("unix_http_server", file=layout.socket, chmod="0700"),

@@ -1,14 +1,18 @@
-"""What the local stack finds out before it starts anything, and what it says."""
+"""What the local stack checks before it starts anything, and what it says."""
 
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from stack import cli, model, ports, preflight, programs
+from stack import cli, model_server, ports, preflight, processes, programs
 from stack.console import Failed, tail
 from stack.layout import Layout
+from stack.readiness import worker_ready
 from stack.record import STAND_IN_MODEL, Record
 from stack.report import status
 
@@ -36,12 +40,12 @@ def test_two_programs_never_share_a_port(chosen, want):
 
 @pytest.fixture
 def server():
-    """A model server whose answer to GET …/models is set by the test."""
-    answer = {"code": 200, "body": b""}
+    """A server whose answer to one path is set by the test."""
+    answer = {"path": "/v1/models", "code": 200, "body": b""}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(answer["code"] if self.path == "/v1/models" else 404)
+            self.send_response(answer["code"] if self.path == answer["path"] else 404)
             self.end_headers()
             self.wfile.write(answer["body"])
 
@@ -64,12 +68,12 @@ def lists(*models):
     [
         ("", 200, lists("qwen"), "", "qwen"),
         ("", 200, lists("qwen", "llama"), "serves qwen, llama: name one", ""),
-        ("", 401, b"", "serves none that it tells: name one", ""),
+        ("", 401, b"", "serves no model that it lists: name one", ""),
         ("llama", 401, b"", "", "llama"),
         ("llama", 200, lists("qwen"), "", "llama"),
         ("", 500, b"", "Internal Server Error", ""),
         ("", 200, b"<html>", "can't be read", ""),
-        ("", 200, b"[]", "the answer is no list of models", ""),
+        ("", 200, b"[]", "the answer isn't a list of models", ""),
     ],
 )
 @pytest.mark.parametrize("path", ["", "/v1", "/v1/"])
@@ -78,22 +82,48 @@ def test_a_model_server_is_asked_for_its_models(server, monkeypatch, path, given
     monkeypatch.setenv("VLLM_URL", server["url"] + path)
     monkeypatch.setenv("VLLM_MODEL", given)
 
-    problems = model.choose()
+    problems = model_server.choose()
 
     assert bool(problems) == bool(problem)
     assert problem in "".join(problems)
-    assert model.os.environ["VLLM_MODEL"] == used
+    assert model_server.os.environ["VLLM_MODEL"] == used
 
 
 def test_a_model_server_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("VLLM_URL", "http://127.0.0.1:1")
-    assert "VLLM_URL: http://127.0.0.1:1/v1/models can't be read: " in model.choose()[0]
+    assert "VLLM_URL: http://127.0.0.1:1/v1/models can't be read: " in model_server.choose()[0]
 
 
 def test_a_model_needs_its_server(monkeypatch):
     monkeypatch.delenv("VLLM_URL", raising=False)
     monkeypatch.setenv("VLLM_MODEL", "qwen")
-    assert model.choose() == ["VLLM_MODEL=qwen needs VLLM_URL, the server that has it"]
+    assert model_server.choose() == ["VLLM_MODEL=qwen needs VLLM_URL, the server that has it"]
+
+
+@pytest.mark.parametrize(
+    ("code", "cluster", "with_ray", "ready"),
+    [
+        (200, {"breaker": "closed", "room": 9}, True, True),
+        (200, {"breaker": "open", "room": 9}, True, False),
+        (200, {"breaker": "closed", "room": 0, "fault": "not asked yet"}, True, False),
+        (200, {"breaker": "open", "room": 0, "fault": "connection refused"}, False, True),
+        (503, {"breaker": "closed", "room": 9}, True, False),
+    ],
+)
+def test_a_worker_is_ready_once_it_has_heard_from_ray(server, code, cluster, with_ray, ready):
+    server.update(path="/readyz", code=code, body=json.dumps({"clusters": [cluster]}).encode())
+    assert worker_ready(server["url"], with_ray) == ready
+
+
+def test_what_a_killed_command_leaves_behind_is_ended(tmp_path):
+    script = "import os, signal, subprocess; subprocess.Popen(['sleep', '600']); os.kill(os.getpid(), signal.SIGKILL)"
+    environment = {**os.environ, processes.MARK: str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    assert list(processes.belonging(Layout(tmp_path)).values()) == ["sleep"]
+
+    assert [name.split()[0] for name in processes.sweep(Layout(tmp_path), wait=0.1)] == ["sleep"]
+
+    assert processes.belonging(Layout(tmp_path)) == {}
 
 
 def test_the_model_in_use_is_remembered(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Another model server than the stand-in: whether it answers, and which model it serves."""
+"""The model server that VLLM_URL names: whether it answers, and which models it serves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 5.0
 
 
 def choose() -> list[str]:
-    """What speaks against VLLM_URL; VLLM_MODEL becomes the only model that is served, if it isn't set."""
+    """Returns the problems with VLLM_URL, and sets VLLM_MODEL if it isn't set and the server has one model."""
     url, model = os.environ.get("VLLM_URL", ""), os.environ.get("VLLM_MODEL", "")
     if not url:
         return [f"VLLM_MODEL={model} needs VLLM_URL, the server that has it"] if model else []
@@ -30,7 +30,7 @@ def choose() -> list[str]:
             say(f"  note: {url} doesn't list the model {model!r}; it lists {', '.join(served)}")
         return []
     if len(served) != 1:
-        return [f"VLLM_MODEL isn't set, and {url} serves {', '.join(served) or 'none that it tells'}: name one"]
+        return [f"VLLM_MODEL isn't set, and {url} serves {', '.join(served) or 'no model that it lists'}: name one"]
     os.environ["VLLM_MODEL"] = served[0]
     say(f"  model: {served[0]}, the only one of {url}")
     return []
@@ -42,7 +42,7 @@ def _models(url: str) -> str:
 
 
 def _served(url: str) -> list[str]:
-    """The models that the server lists; none where it keeps its list to itself."""
+    """Returns the models that the server lists; none if it doesn't show its list."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError("it must begin with http:// or https://")
     try:
@@ -53,5 +53,5 @@ def _served(url: str) -> list[str]:
             return []
         raise
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
-        raise ValueError("the answer is no list of models")
+        raise ValueError("the answer isn't a list of models")
     return [str(card["id"]) for card in listed["data"] if isinstance(card, dict) and "id" in card]
