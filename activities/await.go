@@ -48,7 +48,7 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 		case domain.OutcomeRunning:
 			progress.Polls++
 			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
-			progress.Trouble, progress.Unanswered = "", 0
+			progress.Trouble, progress.Unanswered = seen.Waiting.String(), 0
 			activity.RecordHeartbeat(ctx, progress)
 			if err := wait(working, pollPace-time.Since(asked)); err != nil {
 				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)

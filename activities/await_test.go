@@ -147,6 +147,26 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 	})
 }
 
+func TestAwaitTurn_ShowsAModelServerThatPutsCallsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		waiting := running(0)
+		waiting.Waiting = domain.Waiting{Reason: "model m puts calls off: 503: loading", Status: 503}
+		w.ray.becomes(waiting)
+		time.AfterFunc(3*time.Second, func() { w.ray.becomes(running(1)) })
+		time.AfterFunc(20*time.Second, func() { w.ray.becomes(completed("t1", "an answer")) })
+
+		_, err := tryAwait(w, "local")
+
+		require.NoError(t, err)
+		require.Len(t, w.beats.Recorded, 2)
+		shown, _ := w.beats.Recorded[0].(contract.AwaitProgress)
+		require.Contains(t, shown.Trouble, "model m puts calls off: 503: loading")
+		shown, _ = w.beats.Recorded[1].(contract.AwaitProgress)
+		require.Empty(t, shown.Trouble)
+	})
+}
+
 func TestAwaitTurn_HandsOverWhenTheWorkerStops(t *testing.T) {
 	for name, after := range map[string]time.Duration{
 		"before it begins":  0,

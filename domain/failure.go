@@ -7,6 +7,7 @@ type FailureKind string
 // Kinds that the Ray app reports of a model call.
 const (
 	ModelUnavailable FailureKind = "ModelUnavailable"
+	ModelOverloaded  FailureKind = "ModelOverloaded" // the server put calls off until the end
 	ModelRejected    FailureKind = "ModelRejected"
 	ContextTooLong   FailureKind = "ContextTooLong"
 	Truncated        FailureKind = "Truncated"

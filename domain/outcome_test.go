@@ -70,7 +70,7 @@ func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 
 func TestAnEmptyProposalIsARetryableFailureThatWasPaid(t *testing.T) {
 	outcome := domain.OutcomeOf(theHandle, domain.Observation{
-		State: domain.RayCompleted, Completion: domain.Completion{Text: " ", Usage: domain.Usage{CompletionTokens: 7, Calls: 1}},
+		State: domain.RayCompleted, Completion: domain.Completion{Text: " ", FinishReason: "stop", Usage: domain.Usage{CompletionTokens: 7, Calls: 1}},
 	}, decodeJSON, 1000)
 	require.Equal(t, domain.OutcomeFailed, outcome.Kind)
 	require.Equal(t, domain.NewTurnFailure(domain.InvalidOutput, "the answer has an empty proposal", true), outcome.Failure)
@@ -111,4 +111,44 @@ func TestAModelServersWordsAreBounded(t *testing.T) {
 	for name, value := range outcome.Metadata {
 		require.LessOrEqual(t, domain.EncodedSize(value), 64, name)
 	}
+}
+
+func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
+	whole := `{"proposal":"do it","score":0.5} and then I went on and`
+	half := `{"proposal":"do i`
+	for _, test := range []struct {
+		name       string
+		completion domain.Completion
+		kind       domain.FailureKind // none when it is completed
+		message    string
+	}{
+		{"whole, then rambling", domain.Completion{Text: whole, FinishReason: "length"}, "", ""},
+		{"half an object", domain.Completion{Text: half, FinishReason: "length"}, domain.Truncated, "raise protocol.max_tokens"},
+		{"prose", domain.Completion{Text: "I would", FinishReason: "length"}, domain.Truncated, "raise protocol.max_tokens"},
+		{"whole, without a finish reason", domain.Completion{Text: whole}, "", ""},
+		{"half, without a finish reason", domain.Completion{Text: half}, domain.ModelUnavailable, "without a finish_reason"},
+		{"an object in the thoughts", domain.Completion{ReasoningText: whole, FinishReason: "stop"}, "", ""},
+		{"blanks, and an object in the thoughts", domain.Completion{Text: " \n", ReasoningText: whole, FinishReason: "stop"}, "", ""},
+		{"only thoughts", domain.Completion{ReasoningText: "hm", FinishReason: "stop"}, domain.InvalidOutput, "only the model's reasoning came"},
+		{"thoughts beside an answer", domain.Completion{Text: "do it", ReasoningText: whole, FinishReason: "stop"}, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			seen := domain.Observation{State: domain.RayCompleted, Completion: test.completion}
+			outcome := domain.OutcomeOf(theHandle, seen, decodeJSON, 1000)
+			require.Equal(t, test.kind, outcome.Failure.Kind())
+			require.Contains(t, outcome.Failure.Message(), test.message)
+			if test.kind == "" {
+				require.Equal(t, "do it", outcome.Answer.Proposal())
+			} else {
+				require.True(t, outcome.Failure.Retryable())
+			}
+		})
+	}
+}
+
+func TestAWaitNamesTheModelAndTheNextTry(t *testing.T) {
+	require.Empty(t, domain.Waiting{}.String())
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	waiting := domain.Waiting{Reason: "model m puts calls off: 503: loading", Status: 503, Since: since, NextTry: since.Add(8 * time.Second)}
+	require.Equal(t, "model m puts calls off: 503: loading; since 03:04:05, next try 03:04:13 UTC", waiting.String())
 }

@@ -24,6 +24,7 @@ func (u Usage) Tokens() int { return u.PromptTokens + u.CompletionTokens }
 // Completion is a model's whole answer, unread.
 type Completion struct {
 	Text           string
+	ReasoningText  string // the model's thoughts when the text is empty: some servers take the answer for thoughts
 	FinishReason   string
 	Model          string
 	ResponseFormat string

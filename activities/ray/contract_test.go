@@ -2,6 +2,7 @@ package ray_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ var contract = []struct {
 	{"a wait ends when its time is over", endsWithItsTime},
 	{"a failed call says how it failed", tellsFailures},
 	{"a turn ends by itself after its time", timesOut},
+	{"a model server that puts calls off is waited for", waitsForModel},
+	{"a stop of a turn that was put off brings the server's words", stopBringsWords},
 	{"an outcome is kept for its time", keepsForItsTime},
 	{"a stop aborts and tells what was paid", stops},
 	{"a stop of a turn that had completed brings its result", stopBringsResult},
@@ -141,6 +144,44 @@ func tellsFailures(t *testing.T, w world) {
 			require.Equal(t, 1, seen.Usage.Calls, "a failed call is paid too")
 		})
 	}
+}
+
+func waitsForModel(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, putsOff(), says(answerText))
+	handle := c.submit(t)[0]
+	c.called(t)
+	seen, err := c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Equal(t, domain.VerdictRunning, domain.Judge(handle, seen).Kind)
+	require.Equal(t, http.StatusServiceUnavailable, seen.Waiting.Status)
+	require.Contains(t, seen.Waiting.Reason, c.model)
+	require.Contains(t, seen.Waiting.Reason, "503: the model is being loaded")
+	require.False(t, seen.Waiting.Since.IsZero())
+	require.False(t, seen.Waiting.NextTry.Before(seen.Waiting.Since))
+	seen = c.see(t, handle)
+	require.Equal(t, answerText, seen.Completion.Text)
+	require.Equal(t, 1, seen.Usage.Calls, "what was put off is no call")
+	require.Equal(t, domain.Waiting{}, seen.Waiting)
+}
+
+func stopBringsWords(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, putsOff())
+	handle := c.submit(t)[0]
+	require.EventuallyWithT(t, func(collect *assert.CollectT) {
+		seen, err := c.Await(t.Context(), handle, 0)
+		require.NoError(collect, err)
+		require.NotEmpty(collect, seen.Waiting.Reason)
+	}, patience, 10*time.Millisecond)
+	seen := c.stop(t, handle)[0]
+	require.Equal(t, domain.RayFailed, seen.State)
+	require.Equal(t, domain.ModelOverloaded, seen.Failure.Kind())
+	require.False(t, seen.Failure.Retryable())
+	require.Contains(t, seen.Failure.Message(), "the model is being loaded")
+	require.Zero(t, seen.Usage.Calls)
 }
 
 func timesOut(t *testing.T, w world) {

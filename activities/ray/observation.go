@@ -42,8 +42,9 @@ type stateAnswer struct {
 		Tokens     int `json:"tokens"`
 		Characters int `json:"characters"`
 	} `json:"progress"`
-	Result *resultAnswer  `json:"result"`
-	Error  *failureAnswer `json:"error"`
+	Waiting *waitingAnswer `json:"waiting"`
+	Result  *resultAnswer  `json:"result"`
+	Error   *failureAnswer `json:"error"`
 
 	unreadable error
 }
@@ -58,8 +59,23 @@ func (s *stateAnswer) UnmarshalJSON(text []byte) error {
 	return err
 }
 
+type waitingAnswer struct {
+	Reason  string    `json:"reason"`
+	Status  int       `json:"status"`
+	Since   time.Time `json:"since"`
+	NextTry time.Time `json:"next_try"`
+}
+
+func (w *waitingAnswer) waiting() domain.Waiting {
+	if w == nil {
+		return domain.Waiting{}
+	}
+	return domain.Waiting{Reason: cutTo(w.Reason, maxRefusal), Status: w.Status, Since: w.Since, NextTry: w.NextTry}
+}
+
 type resultAnswer struct {
 	Text           *string     `json:"text"`
+	ReasoningText  string      `json:"reasoning_text"`
 	FinishReason   string      `json:"finish_reason"`
 	Model          string      `json:"model"`
 	ResponseFormat string      `json:"response_format"`
@@ -116,6 +132,7 @@ func (s stateAnswer) observation() (domain.Observation, error) {
 	}
 	seen := domain.Observation{
 		TurnID: s.ID, State: s.State, Incarnation: *s.Incarnation,
+		Waiting:  s.Waiting.waiting(),
 		Progress: domain.Progress{Tokens: max(0, s.Progress.Tokens), Characters: max(0, s.Progress.Characters)},
 	}
 	switch s.State {
@@ -141,7 +158,7 @@ func (s stateAnswer) observation() (domain.Observation, error) {
 
 func (r resultAnswer) completion() domain.Completion {
 	return domain.Completion{
-		Text: *r.Text, FinishReason: r.FinishReason, Model: r.Model, ResponseFormat: r.ResponseFormat,
+		Text: *r.Text, ReasoningText: r.ReasoningText, FinishReason: r.FinishReason, Model: r.Model, ResponseFormat: r.ResponseFormat,
 		Usage: r.Usage.usage(r.Calls), Duration: milliseconds(r.DurationMS), FirstToken: milliseconds(r.FirstTokenMS),
 	}
 }

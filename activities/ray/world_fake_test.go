@@ -38,6 +38,8 @@ func (s standIn) script(_ *testing.T, model string, replies ...reply) {
 
 func answerOf(reply reply) raytest.Answer {
 	switch {
+	case reply.putsOff:
+		return raytest.PutOff()
 	case reply.hangs:
 		return raytest.Hanging()
 	case reply.failure != "":

@@ -59,6 +59,8 @@ func (a app) put(t *testing.T, model string, steps []map[string]any) {
 
 func stepOf(reply reply) map[string]any {
 	switch {
+	case reply.putsOff:
+		return map[string]any{"status": 503, "error": "the model is being loaded"}
 	case reply.hangs:
 		return map[string]any{"hang": true}
 	case reply.failure == "":
@@ -66,9 +68,9 @@ func stepOf(reply reply) map[string]any {
 	}
 	return map[domain.FailureKind]map[string]any{
 		domain.ModelUnavailable: {"status": 500},
-		domain.ModelRejected:    {"status": 404},
+		domain.ModelRejected:    {"status": 404, "error": "no such model"},
 		domain.ContextTooLong:   {"status": 400, "error": "maximum context length exceeded"},
-		domain.Truncated:        {"text": "half", "finish_reason": "length", "delay_seconds": 0},
+		domain.Truncated:        {"text": " ", "finish_reason": "length", "delay_seconds": 0},
 		domain.AnswerTooLarge:   {"repeat_bytes": 2 << 20, "delay_seconds": 0, "chunk_delay_seconds": 0},
 	}[reply.failure]
 }

@@ -38,11 +38,13 @@ type reply struct {
 	text    string
 	failure domain.FailureKind
 	hangs   bool
+	putsOff bool
 }
 
 func says(text string) reply                 { return reply{text: text} }
 func fails(failure domain.FailureKind) reply { return reply{failure: failure} }
 func hangs() reply                           { return reply{hangs: true} }
+func putsOff() reply                         { return reply{putsOff: true} }
 
 // council is one deliberation's turns on a world, with a model of its own.
 type council struct {

@@ -67,7 +67,7 @@ type AwaitProgress struct {
 	State        string        `json:"state"`
 	LastAnswerAt time.Time     `json:"last_answer_at"`
 	Tokens       int           `json:"tokens"`
-	Trouble      string        `json:"trouble,omitempty"`    // why its cluster isn't asked for now
+	Trouble      string        `json:"trouble,omitempty"`    // what it waits for: its cluster, or its model server
 	Unanswered   int           `json:"unanswered,omitempty"` // attempts in a row whose poll nobody answered
 }
 

@@ -15,6 +15,7 @@ type Answer struct {
 	Usage        domain.Usage // 20 and 10 tokens when zero
 	Failure      domain.FailureKind
 	Message      string          // of the failure
+	PutOff       bool            // the server takes no call now; after a moment the next answer is asked for
 	After        <-chan struct{} // the call lasts until this is closed; nil = no time
 }
 
@@ -30,6 +31,11 @@ func Proposal(proposal string, score float64) Answer {
 // Failure is a call that fails.
 func Failure(kind domain.FailureKind, message string) Answer {
 	return Answer{Failure: kind, Message: message}
+}
+
+// PutOff is a server that takes no call now, because the model is being loaded.
+func PutOff() Answer {
+	return Answer{PutOff: true, Failure: domain.ModelOverloaded, Message: "503: the model is being loaded"}
 }
 
 // Hanging is a call that lasts until it is aborted.

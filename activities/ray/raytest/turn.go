@@ -1,6 +1,8 @@
 package raytest
 
 import (
+	"fmt"
+	"net/http"
 	"time"
 
 	"deliberation.io/deliberation/domain"
@@ -22,7 +24,11 @@ type turn struct {
 	failure      Answer // of a failed or cancelled turn
 	aborted      chan struct{}
 	timers       []*time.Timer
+	putOffSince  time.Time // zero unless the model server puts the call off
 }
+
+// putOffFor is how long a server that puts calls off is left alone.
+const putOffFor = 300 * time.Millisecond
 
 func (t *turn) ended() bool { return t.state != domain.RayQueued && t.state != domain.RayRunning }
 
@@ -43,10 +49,10 @@ func (a *App) begin(spec turnRequest, in submitRequest) {
 		id: spec.ID, owner: in.Owner, deliberation: in.Deliberation, agentID: spec.AgentID, model: spec.Model,
 		labels: in.Labels, prompt: spec.prompt(in.Common), accepted: time.Now(),
 		keep: seconds(spec.KeepSeconds), state: domain.RayRunning,
-		answer: a.next(spec.AgentID, spec.Model), aborted: make(chan struct{}),
+		aborted: make(chan struct{}),
 	}
 	a.turns[t.id] = t
-	a.calls[t.id]++
+	a.ask(t)
 	timeout := Failure(domain.ModelTimeout, "no complete answer in time").filled(t.agentID)
 	t.timers = append(t.timers, time.AfterFunc(seconds(spec.RunSeconds), func() {
 		a.mu.Lock()
@@ -57,6 +63,11 @@ func (a *App) begin(spec turnRequest, in submitRequest) {
 }
 
 func (a *App) call(t *turn) {
+	for t.answer.PutOff {
+		if !a.waitOut(t) {
+			return
+		}
+	}
 	if t.answer.After != nil {
 		select {
 		case <-t.answer.After:
@@ -73,10 +84,42 @@ func (a *App) call(t *turn) {
 	}
 }
 
+// waitOut waits until the server is asked again, and reports whether the turn still runs.
+func (a *App) waitOut(t *turn) bool {
+	select {
+	case <-time.After(putOffFor):
+	case <-t.aborted:
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.ended() {
+		return false
+	}
+	a.ask(t)
+	return true
+}
+
+// ask calls the model. It needs the lock.
+func (a *App) ask(t *turn) {
+	t.answer = a.next(t.agentID, t.model)
+	a.calls[t.id]++
+	switch {
+	case !t.answer.PutOff:
+		t.putOffSince = time.Time{}
+	case t.putOffSince.IsZero():
+		t.putOffSince = time.Now()
+	}
+}
+
 // end gives the turn its outcome, once, and keeps it for its time. It needs the lock.
 func (a *App) end(t *turn, state domain.RayState, failure Answer) {
 	if t.ended() {
 		return
+	}
+	if !t.putOffSince.IsZero() {
+		state, failure = domain.RayFailed, t.answer // the server's last words, whatever ended the wait
+		failure.Usage, t.putOffSince = domain.Usage{}, time.Time{}
 	}
 	t.state, t.failure = state, failure
 	close(t.aborted)
@@ -106,11 +149,17 @@ func (t *turn) view() map[string]any {
 	view := absent(t.id, t.state)
 	view["error"] = nil
 	view["started_at"] = t.accepted.UTC().Format(time.RFC3339Nano)
+	if !t.putOffSince.IsZero() {
+		view["waiting"] = map[string]any{
+			"reason": fmt.Sprintf("model %s puts calls off: %s", t.model, t.answer.Message), "status": http.StatusServiceUnavailable,
+			"since": t.putOffSince.UTC(), "next_try": time.Now().Add(putOffFor).UTC(),
+		}
+	}
 	switch t.state {
 	case domain.RayCompleted:
 		view["progress"] = map[string]int{"tokens": t.answer.Usage.CompletionTokens, "characters": len(t.answer.Text)}
 		view["result"] = map[string]any{
-			"text": t.answer.Text, "finish_reason": t.answer.FinishReason, "model": t.model,
+			"text": t.answer.Text, "reasoning_text": "", "finish_reason": t.answer.FinishReason, "model": t.model,
 			"usage": usage(t.answer.Usage), "calls": t.answer.Usage.Calls, "duration_ms": 12, "first_token_ms": 3,
 			"response_format": "json_schema",
 		}
@@ -125,7 +174,7 @@ func (t *turn) view() map[string]any {
 func absent(id domain.TurnID, state domain.RayState) map[string]any {
 	view := map[string]any{
 		"submission_id": id, "state": state, "started_at": nil, "result": nil, "error": nil,
-		"progress": map[string]int{"tokens": 0, "characters": 0},
+		"progress": map[string]int{"tokens": 0, "characters": 0}, "waiting": nil,
 	}
 	if state == domain.RayCancelled {
 		view["error"] = failure(Failure(domain.Cancelled, "stopped or forgotten"))
