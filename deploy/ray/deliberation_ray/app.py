@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import cast
+from typing import Any, cast
 
 from ray import serve
 from ray.serve import Application, Deployment
@@ -13,45 +13,50 @@ from deliberation_ray.build import build_of
 from deliberation_ray.gateway import Gateway
 from deliberation_ray.metrics import repeat
 from deliberation_ray.pool import Pool
-from deliberation_ray.settings import Settings
+from deliberation_ray.settings import ONGOING_REQUESTS, Settings
 from deliberation_ray.succession import Succession
 from deliberation_ray.wire import LONGEST_WAIT_SECONDS
 
 NAME = "deliberation"
 ROUTE_PREFIX = "/deliberation"
-# Serve's default is 5: far too few for a service that mostly waits.
-_ONGOING_REQUESTS = 20_000
 
 _log = logging.getLogger("deliberation_ray.app")
 
 
 @serve.deployment(
     name="gateway",
-    max_ongoing_requests=_ONGOING_REQUESTS,
+    max_ongoing_requests=ONGOING_REQUESTS,
     # A redeploy cuts requests with a plain 500 when this is over: let the longest wait end first.
     graceful_shutdown_timeout_s=LONGEST_WAIT_SECONDS + 5,
+    logging_config={"enable_access_log": False},
 )
 @serve.ingress()
 class Deliberation:
-    """Brings up the runners, then serves the gateway."""
+    """Starts the runners, then serves the gateway."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._build = build_of(settings)
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         _warn(self._settings)
-        pool = Pool(build_of(self._settings), self._settings)
+        # Also the keys, which only runners need: a deploy is the time to say that they can't be read.
+        self._settings.check_secrets()
+        pool = Pool(self._build, self._settings)
         succession = Succession(pool)
         await succession.begin()
-        self._keeping = asyncio.create_task(succession.keep())
-        gateway = Gateway(pool.build, self._settings, Asking(pool))
-        self._telling = asyncio.create_task(repeat(gateway.tell))
+        gateway = Gateway(self._build, self._settings, Asking(pool))
+        self._tasks = [asyncio.create_task(succession.keep()), asyncio.create_task(repeat(gateway.measure))]
         return gateway.app()
+
+    async def build(self) -> str:
+        """For the deployer, who reaches it by a handle and needs no token."""
+        return self._build
 
 
 def _warn(settings: Settings) -> None:
-    if not settings.ray_token.get_secret_value():
-        _log.warning("DELIBERATION_RAY_TOKEN is not set: whoever reaches the port may use the application")
+    if settings.token_source is None:
+        _log.warning("DELIBERATION_RAY_OPEN: whoever reaches the port may use the application")
     if not settings.vllm_allow:
         _log.warning("DELIBERATION_VLLM_ALLOW is not set: turns may call every host that this cluster reaches")
 
@@ -65,6 +70,10 @@ def application(settings: Settings) -> Application:
     return deployment.bind(settings)
 
 
-def app(_: dict[str, str]) -> Application:
-    """A builder, so that importing this module reads no environment."""
-    return application(Settings.from_environment())
+def app(arguments: dict[str, Any]) -> Application:
+    """A builder, so that importing this module reads no environment.
+
+    The arguments are settings, by the names of their fields. Serve deploys the application again when one of them
+    changes, which it doesn't do for a variable of a node's environment.
+    """
+    return application(Settings.from_environment(**arguments))

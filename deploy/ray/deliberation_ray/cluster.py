@@ -1,13 +1,11 @@
 """The Ray cluster, as the deployer sees it."""
 
-import json
 import logging
 import socket
-import urllib.request
-from typing import Any
 
 import ray
 from ray import serve
+from ray.serve.context import _get_global_client
 
 from deliberation_ray.app import NAME, ROUTE_PREFIX, application
 from deliberation_ray.build import build_of
@@ -18,6 +16,8 @@ _EVERY_INTERFACE = ("", "0.0.0.0", "::")
 
 
 class Cluster:
+    """Asks the application through Ray, which needs no token and no HTTP port."""
+
     def __init__(self, address: str, http_host: str, http_port: int, settings: Settings) -> None:
         self.address = address
         self._http_host = http_host
@@ -26,11 +26,14 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self._http_host in _EVERY_INTERFACE else self._http_host
-        return f"http://{host}:{self._http_port}{ROUTE_PREFIX}"
+        """Where callers find the application: Serve's own host and port, whatever was asked for."""
+        host, port = _serve_address() or (self._http_host, self._http_port)
+        if host in _EVERY_INTERFACE:
+            host = self.address.rpartition(":")[0].strip("[]") or "127.0.0.1"
+        return f"http://[{host}]:{port}{ROUTE_PREFIX}" if ":" in host else f"http://{host}:{port}{ROUTE_PREFIX}"
 
     def reachable(self) -> bool:
-        """Whether something listens at Ray's address; `auto` is only known after connecting."""
+        """Reports whether something listens at Ray's address; `auto` is only known after connecting."""
         if self.address == "auto":
             return True
         host, _, port = self.address.rpartition(":")
@@ -45,9 +48,9 @@ class Cluster:
         ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING)
         self.address = ray.get_runtime_context().gcs_address
 
-    def deploy(self, anew: bool = False) -> None:
-        """Other applications stay as they are; so does ours when it is there in this very build."""
-        if not anew and self.status() == "RUNNING" and self._as_wanted():
+    def deploy(self, again: bool = False) -> None:
+        """Leaves other applications as they are; ours too, when this very build of it runs, unless `again`."""
+        if not again and self.status() == "RUNNING" and self._build() == build_of(self._settings):
             print(f"{self.url} already runs this build", flush=True)
             return
         serve.start(http_options={"host": self._http_host, "port": self._http_port})
@@ -60,21 +63,17 @@ class Cluster:
         return str(known.status.value) if known else ""
 
     def answers(self) -> bool:
-        return self._get("/healthz").get("status") == "ok"
+        return self._build() != ""
 
-    def _as_wanted(self) -> bool:
-        """Whether this very build runs, and asks for the token: the build doesn't tell of that one."""
-        token = self._settings.ray_token.get_secret_value()
-        return self._build(token) == build_of(self._settings) and not (token and self._build(""))
-
-    def _build(self, token: str) -> str:
-        return str(self._get("/v1/info", token).get("build", ""))
-
-    def _get(self, path: str, token: str = "") -> dict[str, Any]:
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    def _build(self) -> str:
+        """The build that answers; empty when none does."""
         try:
-            with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-                return dict(json.load(response))
-        except (OSError, ValueError):
-            return {}
+            return str(serve.get_app_handle(NAME).build.remote().result(timeout_s=_TIMEOUT_SECONDS))
+        except Exception:  # Serve and Ray raise many kinds, and all of them mean no answer
+            return ""
+
+
+def _serve_address() -> tuple[str, int] | None:
+    """Serve's HTTP address, which Ray's public interface doesn't give; None where Serve doesn't run."""
+    client = _get_global_client(raise_if_no_controller_running=False)
+    return None if client is None else (client.http_config.host, client.http_config.port)

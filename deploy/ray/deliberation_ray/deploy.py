@@ -7,8 +7,7 @@ from deliberation_ray import watch
 from deliberation_ray.cluster import Cluster
 from deliberation_ray.settings import Settings, SettingsError
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-OPEN = "warning: no DELIBERATION_RAY_TOKEN: whoever reaches {host} may use the application, and the models behind it"
+OPEN = "warning: DELIBERATION_RAY_OPEN: whoever reaches {host} may use the application, and the models behind it"
 
 
 def _arguments() -> argparse.Namespace:
@@ -27,7 +26,7 @@ def main() -> int:
     except SettingsError as fault:
         print(fault, file=sys.stderr)
         return 2
-    if not settings.ray_token.get_secret_value() and arguments.http_host not in LOOPBACK:
+    if settings.token_source is None:
         print(OPEN.format(host=arguments.http_host), file=sys.stderr)
     cluster = Cluster(arguments.address, arguments.http_host, arguments.http_port, settings)
     if arguments.watch:

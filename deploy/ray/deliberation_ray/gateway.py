@@ -1,6 +1,5 @@
 """The gateway's HTTP surface: stateless, in front of the runners."""
 
-import hmac
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +18,7 @@ from deliberation_ray.addresses import AddressRefused, check_url
 from deliberation_ray.asking import Asking
 from deliberation_ray.metrics import GatewayMetrics
 from deliberation_ray.refusal import Refusal, invalid_request, overloaded
+from deliberation_ray.secrets import Tokens
 from deliberation_ray.settings import Settings
 from deliberation_ray.wire import Await, End, Probe, Submit, describe
 
@@ -38,7 +38,7 @@ class Gateway:
         self._build = build
         self._settings = settings
         self._asking = asking
-        self._token = settings.ray_token.get_secret_value().encode()
+        self._tokens = Tokens(settings.token_source)
         self._open_waits = 0
         self._metrics = GatewayMetrics(build)
 
@@ -53,9 +53,12 @@ class Gateway:
             self._route("/v1/info", {"GET": self._info}),
         ]
         handlers: dict[Any, Any] = {HTTPException: self._unrouted}
-        return Starlette(routes=routes, exception_handlers=handlers)
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        # A redirect would answer before the token is asked for.
+        app.router.redirect_slashes = False
+        return app
 
-    def tell(self) -> None:
+    def measure(self) -> None:
         self._metrics.waits(self._open_waits)
 
     def _route(self, path: str, handlers: dict[str, Handler]) -> Route:
@@ -77,9 +80,7 @@ class Gateway:
         return route
 
     def _authorize(self, request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        matches = hmac.compare_digest(given.strip().encode(), self._token)
-        if self._token and not (scheme.lower() == "bearer" and matches):
+        if not self._tokens.accept(request.headers.get("authorization", "")):
             raise Refusal(401, "unauthorized", "the bearer token is missing or wrong")
 
     async def _unrouted(self, request: Request, error: HTTPException) -> Response:
@@ -92,7 +93,10 @@ class Gateway:
     async def _read(self, request: Request, shape: type[Body]) -> Body:
         limit = self._settings.max_body_bytes
         body = bytearray()
-        if int(request.headers.get("content-length") or 0) > limit:
+        length = request.headers.get("content-length") or "0"
+        if not (length.isascii() and length.isdigit()):
+            raise invalid_request("Content-Length: must be a whole number")
+        if int(length) > limit:
             raise Refusal(413, "too_large", f"the body is larger than {limit} bytes")
         async for block in request.stream():
             body += block

@@ -1,6 +1,7 @@
-"""What the application tells Prometheus, by way of Ray, which puts `ray_` before each name. No id is a label."""
+"""The application's metrics. Ray exports them, with `ray_` before each name. No id is a label."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,8 +11,10 @@ from deliberation_ray.failures import Failure
 from deliberation_ray.model import Answer, ModelCall, Progress
 from deliberation_ray.turn import Call
 
+_log = logging.getLogger("deliberation_ray.metrics")
+
 PERIOD_SECONDS = 5.0
-# Callers choose the names of models; what comes beyond these is counted as one.
+# Callers choose the names of models. All names after the first ones count as one.
 _MOST_MODELS = 20
 _BOUNDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
 
@@ -81,8 +84,11 @@ class GatewayMetrics:
         self._refused.inc(1, {**self._labels, "route": route, "type": kind})
 
 
-async def repeat(tell: Callable[[], None]) -> None:
-    """Now and then, so that what is told costs the hot path nothing."""
+async def repeat(measure: Callable[[], None]) -> None:
+    """Sets gauges now and then, so that they cost the hot path nothing."""
     while True:
-        tell()
+        try:
+            measure()
+        except Exception as error:
+            _log.warning("metrics: %s", type(error).__name__)
         await asyncio.sleep(PERIOD_SECONDS)

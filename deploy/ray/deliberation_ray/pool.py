@@ -62,8 +62,9 @@ class Pool:
             max_restarts=-1,
             max_task_retries=0,
             max_concurrency=_CONCURRENCY,
-            num_cpus=self._settings.runner_cpus,
             scheduling_strategy="SPREAD",
+            enable_task_events=False,
+            **self._settings.runner_options.model_dump(exclude_none=True),
         ).remote(name, self._settings, generation)
         return handle
 

@@ -20,6 +20,7 @@ from deliberation_ray.metrics import RunnerMetrics, repeat
 from deliberation_ray.model import Model, Patiences
 from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
+from deliberation_ray.secrets import ModelKeys
 from deliberation_ray.settings import Settings
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
@@ -46,13 +47,13 @@ class Runner:
         self._node = str(node_address())
         self._metrics = RunnerMetrics(name)
         patiences = Patiences(settings.model_silence_seconds, settings.model_first_token_share)
-        self._model = Model(settings.vllm_allow, settings.vllm_keys, patiences)
+        self._model = Model(settings.vllm_allow, ModelKeys(settings.keys_source), patiences)
         self._endpoints = Endpoints(settings.model_concurrency, settings.model_waiting)
         call = self._metrics.measured(self._model.answer)
         self._turns = Turns(call, settings.runner_capacity, self._endpoints)
         self._turns.generation = generation
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._own(repeat(self._tell))
+        self._own(repeat(self._measure))
 
     async def submit(self, submit: Plain, traceparent: str = "") -> Plain:
         try:
@@ -124,6 +125,6 @@ class Runner:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _tell(self) -> None:
+    def _measure(self) -> None:
         waiting = {"pause": self._endpoints.waiting(paused=True), "room": self._endpoints.waiting(paused=False)}
         self._metrics.hold(self._turns.census(), waiting)

@@ -1,39 +1,30 @@
-"""The application's settings: read once from the environment, then handed to every actor by value."""
+"""The application's settings: read once where it is deployed, then handed to every actor. No secret is among them."""
 
+import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from deliberation_ray import secrets
+from deliberation_ray.runner_options import RunnerOptions
+from deliberation_ray.secrets import ModelKeys, SecretError, Source, Tokens
+
+# Serve's default is 5 requests at once: far too few for a gateway that mostly waits.
+ONGOING_REQUESTS = 20_000
+# Below that, so that stops and submits find room beside the waits.
+_MOST_WAITS = ONGOING_REQUESTS - 1_000
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(Exception):
-    """What is wrong with the environment, a line each."""
+    """What is wrong with the settings, a line each."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
-
-
-def _spoken(where: tuple[int | str, ...], what: str) -> str:
-    what = what.removeprefix("Value error, ")
-    if not where and ": " in what:  # one that is about several fields names its own
-        name, _, what = what.partition(": ")
-        where = (name,)
-    return f"DELIBERATION_{str(where[0]).upper() if where else '…'}: {what}"
-
-
-def _token_in(file: Path) -> str:
-    try:
-        token = file.read_text().strip()
-    except OSError as error:
-        raise ValueError(f"ray_token_file: {error.strerror or error}") from error
-    except UnicodeDecodeError:
-        raise ValueError("ray_token_file: the file isn't UTF-8 text") from None
-    if not token:  # rather than asking for none
-        raise ValueError("ray_token_file: the file is empty")
-    return token
 
 
 class Settings(BaseSettings):
@@ -41,60 +32,118 @@ class Settings(BaseSettings):
 
     # An input may be a key: no error quotes it.
     model_config = SettingsConfigDict(
-        env_prefix="DELIBERATION_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="DELIBERATION_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    ray_token: SecretStr = SecretStr("")
     ray_token_file: Path | None = None
+    ray_open: bool = False
     vllm_allow: CommaList = ()
-    vllm_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    vllm_keys_file: Path | None = None
     runners: int = Field(default=2, ge=1, le=256)
     runner_capacity: int = Field(default=5000, ge=1)
+    runner_options: Annotated[RunnerOptions, NoDecode] = RunnerOptions()
     model_concurrency: int = Field(default=256, ge=1)
     model_waiting: int = Field(default=256, ge=0)
     model_silence_seconds: float = Field(default=60, gt=0, le=86_400)
     model_first_token_share: float = Field(default=0.5, gt=0, le=1)
-    runner_cpus: float = Field(default=0.1, ge=0)
     gateway_replicas: int = Field(default=1, ge=1)
     gateway_cpus: float = Field(default=0.1, ge=0)
     gateway_queue: int = Field(default=1000, ge=1)
-    gateway_waits: int = Field(default=15_000, ge=1)
+    gateway_waits: int = Field(default=15_000, ge=1, le=_MOST_WAITS)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    # Which secrets are in variables. The variables are read on the nodes of gateway and runners.
+    secret_variables: Annotated[tuple[str, ...], NoDecode, Field(default=())]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Any) -> Any:
+        """An empty variable counts as unset. An allow-list that is set and empty is a fault: see below."""
+        return {name: value for name, value in values.items() if value != "" or name == "vllm_allow"}
 
     @field_validator("vllm_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(pattern.strip().lower() for pattern in value.split(",") if pattern.strip())
-        return value
+            value = value.split(",")
+        return tuple(str(pattern).strip().lower() for pattern in value if str(pattern).strip())
 
-    @field_validator("vllm_keys", mode="before")
+    @field_validator("runner_options", mode="before")
     @classmethod
-    def _pairs(cls, value: Any) -> Any:
+    def _decode(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        pairs = [entry.strip().partition("=") for entry in value.split(",") if entry.strip()]
-        if any(not host or not key for host, _, key in pairs):
-            raise ValueError("expected [scheme://]host[:port]=key,…")
-        return {host.strip().lower(): key.strip() for host, _, key in pairs}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_token_file(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("ray_token_file") and not values.get("ray_token"):
-            return {**values, "ray_token": _token_in(Path(values["ray_token_file"]))}
-        return values
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """The settings, or a `SettingsError` that names each wrong variable."""
         try:
-            return cls()
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+
+    @model_validator(mode="after")
+    def _closed_unless_told(self) -> Self:
+        if self.ray_open:
+            return self
+        if "vllm_allow" in self.model_fields_set and not self.vllm_allow:
+            raise ValueError("vllm_allow: set, but it names no host; unset it to let turns call every host")
+        if self.token_source is None:
+            raise ValueError(
+                "ray_token: not set, and neither is DELIBERATION_RAY_TOKEN_FILE; DELIBERATION_RAY_OPEN=true lets "
+                "everybody use the application who reaches its port"
+            )
+        return self
+
+    @property
+    def token_source(self) -> Source | None:
+        return self._source(secrets.TOKEN, self.ray_token_file)
+
+    @property
+    def keys_source(self) -> Source | None:
+        return self._source(secrets.KEYS, self.vllm_keys_file)
+
+    def _source(self, variable: str, file: Path | None) -> Source | None:
+        if variable in self.secret_variables:
+            return Source(variable)
+        return Source(variable, file) if file else None
+
+    @classmethod
+    def from_environment(cls, **arguments: Any) -> Self:
+        """The settings, or a `SettingsError` that names each wrong one. Arguments come before the environment."""
+        in_variables = tuple(name for name in secrets.VARIABLES if os.environ.get(name, "").strip())
+        _refuse_strange(arguments, cls)
+        try:
+            return cls(**arguments, secret_variables=in_variables)
         except ValidationError as error:
-            raise SettingsError([_spoken(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
+            raise SettingsError([_line(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
+
+    def check_secrets(self) -> None:
+        """Raises a `SettingsError` that names each secret which can't be read here."""
+        faults = []
+        for read, source in ((Tokens, self.token_source), (ModelKeys, self.keys_source)):
+            try:
+                read(source)
+            except SecretError as fault:
+                faults.append(str(fault))
+        if faults:
+            raise SettingsError(faults)
 
     def fingerprint(self) -> str:
         """All that a running runner or gateway was built from, so that a changed setting is a changed build."""
-        revealed = {host: key.get_secret_value() for host, key in sorted(self.vllm_keys.items())}
-        open_settings = self.model_dump_json(exclude={"ray_token", "ray_token_file", "vllm_keys"})
-        return f"{open_settings}{revealed}"
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def _refuse_strange(arguments: dict[str, Any], settings: type[Settings]) -> None:
+    faults = []
+    for name in arguments:
+        if f"DELIBERATION_{name.upper()}" in secrets.VARIABLES:
+            faults.append(f"{name}: a secret is no argument, since Ray would store it; use {name}_file")
+        elif name not in settings.model_fields or name == "secret_variables":
+            faults.append(f"{name}: unknown setting")
+    if faults:
+        raise SettingsError(faults)
+
+
+def _line(where: tuple[int | str, ...], what: str) -> str:
+    what = what.removeprefix("Value error, ")
+    if not where and ": " in what:  # a fault of several fields names its own
+        name, _, what = what.partition(": ")
+        where = (name,)
+    path = "".join(f".{step}" for step in where[1:])
+    return f"DELIBERATION_{str(where[0]).upper() if where else '…'}{path}: {what}"

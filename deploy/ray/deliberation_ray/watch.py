@@ -11,9 +11,9 @@ from deliberation_ray.cluster import Cluster
 _PERIOD_SECONDS = 2.0
 # Serve heals a replica or a proxy by itself, given time; redeploying it meanwhile would only start it over.
 _PATIENCE_SECONDS = 30.0
-# An application that Serve calls well, and that doesn't answer, is rather overloaded than broken.
+# An application that Serve calls healthy, and that doesn't answer, is overloaded rather than broken.
 _LONG_PATIENCE_SECONDS = 600.0
-_WELL_BY_SERVE = ("RUNNING", "DEPLOYING")
+_HEALTHY_TO_SERVE = ("RUNNING", "DEPLOYING")
 
 
 def run(cluster: Cluster) -> int:
@@ -32,37 +32,37 @@ def run(cluster: Cluster) -> int:
 
 
 def _connect(cluster: Cluster) -> None:
-    told = False
+    said = False
     while True:
         try:
             if cluster.reachable():
                 return cluster.connect()
         except ConnectionError:
             pass
-        if not told:
+        if not said:
             print(f"waiting for Ray at {cluster.address}", flush=True)
-            told = True
+            said = True
         time.sleep(_PERIOD_SECONDS / 2)
 
 
 def _keep(cluster: Cluster) -> NoReturn:
     cluster.deploy()
-    well_at = time.monotonic()
+    healthy_at = time.monotonic()
     while True:
         time.sleep(_PERIOD_SECONDS)
         status = cluster.status()
         if status == "RUNNING" and cluster.answers():
-            well_at = time.monotonic()
-        elif time.monotonic() - well_at >= _patience(status):
+            healthy_at = time.monotonic()
+        elif time.monotonic() - healthy_at >= _patience(status):
             print(f"the application is {status or 'gone'}: deploying it again", flush=True)
-            cluster.deploy(anew=True)
-            well_at = time.monotonic()
+            cluster.deploy(again=True)
+            healthy_at = time.monotonic()
 
 
 def _patience(status: str) -> float:
     if not status:
         return 0.0
-    return _LONG_PATIENCE_SECONDS if status in _WELL_BY_SERVE else _PATIENCE_SECONDS
+    return _LONG_PATIENCE_SECONDS if status in _HEALTHY_TO_SERVE else _PATIENCE_SECONDS
 
 
 def _leave_with_ray(cluster: Cluster) -> None:
@@ -80,5 +80,5 @@ def _leave(*_: object) -> None:
 
 
 def _exit(code: int) -> NoReturn:
-    """Without Ray's farewell, which waits for a Ray that may be gone; the application stays as it is."""
+    """Skips Ray's own shutdown, which waits for a Ray that may be gone. The application stays as it is."""
     os._exit(code)

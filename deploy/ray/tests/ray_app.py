@@ -21,6 +21,8 @@ class App:
         self.head = head
         self._deployed: dict[str, str] | None = None
         self.logs = logs
+        self.token_file = logs / "token"
+        self.token_file.write_text(TOKEN)
         self.url = f"http://127.0.0.1:{self.port}"
         self.base = f"{self.url}/deliberation"
         self.http = httpx2.Client(
@@ -35,7 +37,7 @@ class App:
         return process.start(
             [sys.executable, "-m", "deliberation_ray.deploy", *arguments],
             self.logs / "deploy.log",
-            **{"DELIBERATION_RAY_TOKEN": TOKEN, "RAY_AUTH_MODE": "disabled", **environment},
+            **{"DELIBERATION_RAY_TOKEN_FILE": str(self.token_file), "RAY_AUTH_MODE": "disabled", **environment},
         )
 
     def deploy(self, **settings: str) -> None:

@@ -20,7 +20,7 @@ class Runners(Pool):
     """A pool whose runners are dictionaries of answers."""
 
     def __init__(self) -> None:
-        super().__init__("ff", Settings(runners=2))
+        super().__init__("ff", Settings(ray_open=True, runners=2))
         self.others = [OLD]
         self.asked: list[tuple[str, str]] = []
         self.given: list[tuple[str, float]] = []

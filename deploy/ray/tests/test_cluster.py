@@ -1,64 +1,81 @@
-"""When a deploy leaves the application as it is."""
+"""When a deploy leaves the application as it is, and whom it asks."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
+from deliberation_ray import cluster
 from deliberation_ray.build import build_of
 from deliberation_ray.cluster import Cluster
 from deliberation_ray.settings import Settings
 
-
-class App(ThreadingHTTPServer):
-    """Answers /v1/info as the gateway does."""
-
-    token = ""
-    build = build_of(Settings())
+SETTINGS = Settings(ray_open=True)
 
 
-class Answer(BaseHTTPRequestHandler):
-    server: App
+class Serve:
+    """Serve with the application in some build, which may be none, and its HTTP server somewhere."""
 
-    def do_GET(self) -> None:
-        if self.server.token and self.headers["Authorization"] != f"Bearer {self.server.token}":
-            self.send_error(401)
-            return
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps({"build": self.server.build}).encode())
+    def __init__(self, build: str, host: str = "10.0.0.7", port: int = 9000) -> None:
+        self.build = SimpleNamespace(remote=lambda: self)
+        self.http_config = SimpleNamespace(host=host, port=port)
+        self.deployed = 0
+        self._build = build
 
-    def log_message(self, *_: object) -> None:
+    def result(self, timeout_s: float) -> str:
+        if not self._build:
+            raise TimeoutError
+        return self._build
+
+    def get_app_handle(self, name: str) -> Any:
+        return self
+
+    def status(self) -> Any:
+        state = SimpleNamespace(status=SimpleNamespace(value="RUNNING"))
+        return SimpleNamespace(applications={"deliberation": state} if self._build else {})
+
+    def start(self, http_options: dict[str, Any]) -> None:
         pass
 
+    def run(self, application: Any, name: str, route_prefix: str) -> None:
+        self.deployed += 1
 
-@pytest.fixture
-def app() -> Iterator[App]:
-    with App(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+
+def deployed_over(monkeypatch: pytest.MonkeyPatch, serve: Serve, again: bool = False) -> int:
+    monkeypatch.setattr(cluster, "serve", serve)
+    monkeypatch.setattr(cluster, "_get_global_client", lambda **_: serve)
+    Cluster("10.0.0.1:6379", "127.0.0.1", 8000, SETTINGS).deploy(again)
+    return serve.deployed
+
+
+def test_the_same_build_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deployed_over(monkeypatch, Serve(build_of(SETTINGS))) == 0
+    assert deployed_over(monkeypatch, Serve(build_of(SETTINGS)), again=True) == 1
+
+
+@pytest.mark.parametrize("build", ["", "another"])
+def test_another_build_is_deployed_over(monkeypatch: pytest.MonkeyPatch, build: str) -> None:
+    assert deployed_over(monkeypatch, Serve(build)) == 1
 
 
 @pytest.mark.parametrize(
-    ("running", "wanted", "stays"),
+    ("host", "url"),
     [
-        ("", "", True),
-        ("one", "one", True),
-        ("one", "other", False),
-        ("one", "", False),
-        ("", "one", False),  # whoever asks for no token accepts every one
+        ("10.0.0.7", "http://10.0.0.7:9000/deliberation"),
+        ("0.0.0.0", "http://10.0.0.1:9000/deliberation"),
+        ("fe80::7", "http://[fe80::7]:9000/deliberation"),
     ],
 )
-def test_another_token_is_a_reason_to_deploy(app: App, running: str, wanted: str, stays: bool) -> None:
-    app.token = running
-    cluster = Cluster("auto", "127.0.0.1", app.server_port, Settings(ray_token=SecretStr(wanted)))
-    assert cluster._as_wanted() is stays
+def test_the_address_is_serves_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, url: str
+) -> None:
+    """Serve listens where it was told to when it was started, whatever this deploy would like."""
+    deployed_over(monkeypatch, Serve("another", host))
+    assert capsys.readouterr().out == f"{url} is up\n"
 
 
-def test_another_build_is_a_reason_to_deploy(app: App) -> None:
-    app.build = "another"
-    assert not Cluster("auto", "127.0.0.1", app.server_port, Settings())._as_wanted()
+def test_health_is_asked_through_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "serve", Serve("some"))
+    assert Cluster("auto", "127.0.0.1", 8000, SETTINGS).answers()
+    monkeypatch.setattr(cluster, "serve", Serve(""))
+    assert not Cluster("auto", "127.0.0.1", 8000, SETTINGS).answers()

@@ -1,6 +1,7 @@
 """The HTTP surface without Ray: what is refused, and in which words."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -36,7 +37,7 @@ class Asked(Asking):
 
 
 def client_of(asking: Asking, **settings: Any) -> httpx2.AsyncClient:
-    app = Gateway("ab", Settings(**settings), asking).app()
+    app = Gateway("ab", Settings(**{"ray_open": "ray_token_file" not in settings, **settings}), asking).app()
     headers = {"Authorization": "Bearer secret"}
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway", headers=headers)
 
@@ -47,8 +48,10 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-async def client(asked: Asked) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(asked, ray_token="secret", max_body_bytes=20_000, vllm_allow="127.0.0.1") as client:
+async def client(asked: Asked, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    (tmp_path / "token").write_text("secret")
+    settings = {"ray_token_file": tmp_path / "token", "max_body_bytes": 20_000, "vllm_allow": "127.0.0.1"}
+    async with client_of(asked, **settings) as client:
         yield client
 
 
@@ -63,7 +66,7 @@ async def test_health_needs_no_token(client: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Basic secret", "Bearer sécret"])
-@pytest.mark.parametrize("path", ["/v1/info", "/v1/turns", "/nowhere"])
+@pytest.mark.parametrize("path", ["/v1/info", "/v1/info/", "/v1/turns", "/nowhere"])
 async def test_everything_else_needs_it(client: httpx2.AsyncClient, given: str, path: str) -> None:
     response = await client.get(path, headers={"Authorization": given.encode("latin-1")})
     assert refused(response) == (401, "unauthorized")
@@ -106,6 +109,12 @@ async def test_a_body_too_large(client: httpx2.AsyncClient) -> None:
 
     assert refused(await client.post("/v1/turns", content=b" " * 20_001)) == (413, "too_large")
     assert refused(await client.post("/v1/turns", content=endless())) == (413, "too_large")
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3", "²"])
+async def test_a_length_that_is_no_number(client: httpx2.AsyncClient, length: str) -> None:
+    headers = {"Content-Length": length.encode()}
+    assert refused(await client.post("/v1/turns", content=b"{}", headers=headers)) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +184,7 @@ async def test_a_defect_is_told_without_its_words(
 
 async def test_waits_leave_room(asked: Asked) -> None:
     async with client_of(asked, gateway_waits=1) as client:
-        gateway_full = Gateway("ab", Settings(gateway_waits=1), asked)
+        gateway_full = Gateway("ab", Settings(ray_open=True, gateway_waits=1), asked)
         async with gateway_full._open_wait():
             app = gateway_full.app()
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://g") as crowded:

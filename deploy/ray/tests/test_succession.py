@@ -36,7 +36,7 @@ class Asked(Pool):
     """A gateway's pool, with the cluster in place of Ray."""
 
     def __init__(self, cluster: Cluster, build: str) -> None:
-        super().__init__(build, Settings(runners=1))
+        super().__init__(build, Settings(ray_open=True, runners=1))
         self._cluster = cluster
 
     async def look_around(self) -> None:

@@ -8,7 +8,7 @@ from deliberation_ray import watch
 
 
 class Watched:
-    """Cluster and clock in one: in the given status from the first look on, until it is deployed anew."""
+    """Cluster and clock in one: in the given status from the first look on, until it is deployed again."""
 
     def __init__(self, status: str, answers: bool) -> None:
         self._status = status
@@ -24,8 +24,8 @@ class Watched:
         if self.now > 3600:
             raise TimeoutError("not deployed again within an hour")
 
-    def deploy(self, anew: bool = False) -> None:
-        if anew:
+    def deploy(self, again: bool = False) -> None:
+        if again:
             self.deployed_after = self.now
             raise InterruptedError
 
