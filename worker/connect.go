@@ -34,6 +34,7 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 	a := &adapters{temporal: temporal, owner: owner, rays: map[string]*ray.Client{}}
 	for _, cluster := range c.Ray.Clusters {
 		config := c.Ray.client(cluster)
+		config.Owner = owner
 		config.MaxIdleConnections, config.Changed = c.WaitSlots, fleet.LogBreaker(log, cluster.name)
 		made, err := ray.New(config)
 		if err != nil {

@@ -18,6 +18,7 @@ type Config struct {
 	Name  string // the cluster's name, in handles and messages
 	URL   string // the app's route, for example http://127.0.0.1:8000/deliberation
 	Token string // sent as bearer token unless empty
+	Owner string // whose turns are awaited; turns of another owner are unknown. Empty: anybody's
 
 	// MaxIdleConnections is how many connections are kept for the next call; 0 means 10,000. Each wait
 	// holds one, so it should be no fewer than the waits in flight. Open connections aren't limited: a
@@ -36,6 +37,7 @@ type Client struct {
 	name   string
 	base   *url.URL
 	token  string
+	owner  string
 	http   *http.Client
 	within allowance
 
@@ -73,7 +75,7 @@ func New(config Config) (*Client, error) {
 		transport = config.Wrap(transport)
 	}
 	return &Client{
-		name: config.Name, base: base, token: config.Token,
+		name: config.Name, base: base, token: config.Token, owner: config.Owner,
 		http: &http.Client{
 			Transport: transport,
 			// The app never redirects: whoever does isn't the app, and must not be handed the token.
@@ -142,7 +144,7 @@ func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Dura
 func (c *Client) await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
 	ask := call{
 		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
-		body:   awaitBody{Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
+		body:   awaitBody{Owner: c.owner, Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
 		within: wait + c.within.margin, limit: shortAnswer + turnAnswer,
 	}
 	seen, err := c.observe(ctx, ask, []domain.Handle{handle})

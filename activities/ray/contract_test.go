@@ -40,6 +40,7 @@ var contract = []struct {
 	{"a stop of long answers brings all of them", stopsLongAnswers},
 	{"a malformed submission is rejected", rejected},
 	{"a model server that isn't allowed is refused", urlNotAllowed},
+	{"a turn is unknown to another owner", anotherOwner},
 	{"the app lists what it holds, and itself", lists},
 	{"a caller that gives up gets the context's error", givesUp},
 }
@@ -222,6 +223,31 @@ func unknownTurn(t *testing.T, w world) {
 	seen = c.see(t, handle)
 	require.Equal(t, domain.RayUnknown, seen.State)
 	require.Contains(t, domain.Judge(handle, seen).Reason, "no longer exists")
+}
+
+func anotherOwner(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	config := w.config()
+	config.Owner = "somebody else"
+	others := newClient(t, config)
+	seen, err := others.Await(t.Context(), handle, 10*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, domain.RayUnknown, seen.State)
+	stolen := c.submission
+	stolen.Owner = config.Owner
+	_, err = others.Submit(t.Context(), stolen)
+	require.ErrorContains(t, err, "unknown", "it attaches to nobody else's work")
+	order := c.order(handle)
+	order.Owner = config.Owner
+	stopped, err := others.Stop(t.Context(), order)
+	require.NoError(t, err)
+	require.Equal(t, domain.RayUnknown, stopped[0].State)
+	require.NoError(t, others.Forget(t.Context(), order))
+	require.Equal(t, domain.VerdictRunning, c.glance(t, handle))
+	require.Equal(t, domain.RayCancelled, c.stop(t, handle)[0].State)
 }
 
 func restarted(t *testing.T, w world) {

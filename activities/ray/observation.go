@@ -24,6 +24,7 @@ func handleBodiesOf(handles []domain.Handle) []handleBody {
 }
 
 type awaitBody struct {
+	Owner       string       `json:"owner,omitempty"`
 	Turns       []handleBody `json:"turns"`
 	WaitSeconds float64      `json:"wait_seconds"`
 }

@@ -57,8 +57,11 @@ type council struct {
 func newCouncil(t *testing.T, w world, agents int) council {
 	t.Helper()
 	model := "model-" + strings.ToLower(rand.Text())
-	c := council{world: w, Client: newClient(t, w.config()), model: model}
+	c := council{world: w, model: model}
 	c.submission = submissionOf(t, w.modelURL(), model, agents)
+	config := w.config()
+	config.Owner = c.submission.Owner
+	c.Client = newClient(t, config)
 	t.Cleanup(func() {
 		// Best effort: the app may be out of order on purpose, and what remains goes by itself.
 		_ = newClient(t, w.config()).Forget(context.WithoutCancel(t.Context()), c.order(c.lost()...))

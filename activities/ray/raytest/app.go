@@ -25,7 +25,7 @@ type App struct {
 	closed   bool
 	restarts int
 	turns    map[domain.TurnID]*turn
-	buried   map[domain.TurnID]bool
+	buried   map[tombstone]bool
 	scripts  map[string][]Answer
 	calls    map[domain.TurnID]int
 	requests map[string]int
@@ -35,12 +35,18 @@ type App struct {
 	busy     bool
 }
 
+// tombstone is an owner's, so that nobody stops another owner's turns.
+type tombstone struct {
+	owner string
+	id    domain.TurnID
+}
+
 // NewApp starts a stand-in that ends with the test.
 func NewApp(tb testing.TB) *App {
 	tb.Helper()
 	app := &App{
 		Token: "raytest-token", changed: make(chan struct{}),
-		turns: map[domain.TurnID]*turn{}, buried: map[domain.TurnID]bool{}, scripts: map[string][]Answer{},
+		turns: map[domain.TurnID]*turn{}, buried: map[tombstone]bool{}, scripts: map[string][]Answer{},
 		calls: map[domain.TurnID]int{}, requests: map[string]int{}, losing: map[string]int{},
 	}
 	app.server = httptest.NewServer(app.handler())

@@ -24,7 +24,7 @@ func (a *App) submit(request *http.Request) reply {
 	var fresh []turnRequest
 	statuses := make([]map[string]any, 0, len(in.Turns))
 	for _, turn := range in.Turns {
-		status := a.statusOf(turn.ID)
+		status := a.statusOf(turn.ID, in.Owner)
 		if status == "accepted" {
 			fresh = append(fresh, turn)
 		}
@@ -53,14 +53,39 @@ func (a *App) begun(in submitRequest) bool {
 }
 
 // statusOf needs the lock.
-func (a *App) statusOf(id domain.TurnID) string {
-	if a.buried[id] {
+func (a *App) statusOf(id domain.TurnID, owner string) string {
+	if a.buried[tombstone{owner, id}] {
 		return "cancelled"
 	}
-	if _, held := a.turns[id]; held {
+	if _, held := a.turns[id]; !held {
+		return "accepted"
+	}
+	if _, theirs := a.find(id, owner); theirs {
 		return "attached"
 	}
-	return "accepted"
+	return "unknown"
+}
+
+// find is the turn if the owner has it; a caller that names no owner may see all. It needs the lock.
+func (a *App) find(id domain.TurnID, owner string) (*turn, bool) {
+	held, found := a.turns[id]
+	if !found || owner != "" && owner != held.owner {
+		return nil, false
+	}
+	return held, true
+}
+
+// isBuried needs the lock.
+func (a *App) isBuried(id domain.TurnID, owner string) bool {
+	if owner != "" {
+		return a.buried[tombstone{owner, id}]
+	}
+	for stone := range a.buried {
+		if stone.id == id {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *App) await(request *http.Request) reply {
@@ -75,7 +100,7 @@ func (a *App) await(request *http.Request) reply {
 	a.mu.Unlock()
 	for over := false; ; {
 		a.mu.Lock()
-		views, news := a.look(in.Turns)
+		views, news := a.look(in.Turns, in.Owner)
 		broken, changed := a.busy || a.closed || a.restarts != restarts, a.changed
 		away := a.away
 		a.mu.Unlock()
@@ -96,9 +121,9 @@ func (a *App) await(request *http.Request) reply {
 }
 
 // look is the state of each turn, and whether any has ended. It needs the lock.
-func (a *App) look(handles []handle) (views []map[string]any, news bool) {
+func (a *App) look(handles []handle, owner string) (views []map[string]any, news bool) {
 	for _, handle := range handles {
-		view := a.viewOf(handle)
+		view := a.viewOf(handle, owner)
 		state := view["state"]
 		news = news || (state != domain.RayQueued && state != domain.RayRunning)
 		views = append(views, view)
@@ -107,16 +132,16 @@ func (a *App) look(handles []handle) (views []map[string]any, news bool) {
 }
 
 // viewOf needs the lock. An empty runner means this one: there is no other.
-func (a *App) viewOf(handle handle) map[string]any {
+func (a *App) viewOf(handle handle, owner string) map[string]any {
 	if handle.Runner != "" && handle.Runner != runnerName {
 		view := absent(handle.ID, domain.RayUnknown)
 		view["incarnation"] = ""
 		return view
 	}
 	view := absent(handle.ID, domain.RayUnknown)
-	if held, found := a.turns[handle.ID]; found {
+	if held, found := a.find(handle.ID, owner); found {
 		view = held.view()
-	} else if a.buried[handle.ID] {
+	} else if a.isBuried(handle.ID, owner) {
 		view = absent(handle.ID, domain.RayCancelled)
 	}
 	view["incarnation"] = a.incarnation()
@@ -154,11 +179,11 @@ func bounded(views []map[string]any) reply {
 func (a *App) endAll(in endRequest) []map[string]any {
 	views := make([]map[string]any, 0, len(in.Turns))
 	for _, handle := range in.Turns {
-		if held, found := a.turns[handle.ID]; found {
+		if held, found := a.find(handle.ID, in.Owner); found {
 			a.cancel(held, in.Reason)
 		}
-		views = append(views, a.viewOf(handle)) // before its tombstone speaks: it was unknown until now
-		a.buried[handle.ID] = true
+		views = append(views, a.viewOf(handle, in.Owner)) // before its tombstone counts: it was unknown until now
+		a.buried[tombstone{in.Owner, handle.ID}] = true
 	}
 	return views
 }
@@ -177,7 +202,9 @@ func (a *App) forget(request *http.Request) reply {
 		})
 	}
 	for _, handle := range in.Turns {
-		delete(a.turns, handle.ID)
+		if _, found := a.find(handle.ID, in.Owner); found {
+			delete(a.turns, handle.ID)
+		}
 	}
 	return answer(http.StatusOK, map[string]any{"turns": states})
 }

@@ -40,6 +40,7 @@ type part struct {
 }
 
 type awaitRequest struct {
+	Owner       string   `json:"owner"`
 	Turns       []handle `json:"turns"`
 	WaitSeconds float64  `json:"wait_seconds"`
 }

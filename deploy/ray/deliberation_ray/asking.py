@@ -19,14 +19,15 @@ class Asking:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def submit(self, submit: Submit, traceparent: str) -> Plain:
+    async def submit(self, submit: Submit, body: bytes, traceparent: str) -> Plain:
+        """Passes the body on as it came, since it is validated."""
         ids = [turn.submission_id for turn in submit.turns]
-        known = await self._pool.known(ids)
+        known = await self._pool.known(ids, submit.owner)
         if known.silent and not set(ids) <= set(known.holders):
             raise known.silent
         name = next(iter(known.holders.values()), None) or self._pool.place(submit.deliberation)
         try:
-            answer = await self._pool.call(name, "submit", submit.model_dump(exclude_unset=True), traceparent)
+            answer = await self._pool.call(name, "submit", body, traceparent)
         except Gone:
             raise runner_unavailable(f"{name} is being created") from None
         if refused := answer.get("refusal"):
@@ -72,7 +73,9 @@ class Asking:
         ids = [handle.submission_id for handle in group]
         seen = {key: state for key, state in body.seen.items() if key in ids}
         try:
-            return list(await self._pool.call(name, "wait", ids, seen, seconds, seconds=seconds + CONTROL_SECONDS))
+            return list(
+                await self._pool.call(name, "wait", ids, seen, seconds, body.owner, seconds=seconds + CONTROL_SECONDS)
+            )
         except Gone:
             return [_gone(key) for key in ids]
 
@@ -80,7 +83,7 @@ class Asking:
         """Stops or forgets, wherever the turns are, and wherever a late submit of them would go."""
         until = time.monotonic() + CONTROL_SECONDS
         lost = [handle.submission_id for handle in body.turns if not handle.runner]
-        known = await self._pool.known(lost, seconds=CONTROL_SECONDS / 2) if lost else Known({})
+        known = await self._pool.known(lost, body.owner, seconds=CONTROL_SECONDS / 2) if lost else Known({})
         routes = self._routes(body, known.holders)
         groups: dict[str, dict[str, float]] = {}
         for handle in body.turns:
@@ -116,7 +119,9 @@ class Asking:
         self, name: str, method: str, ends: dict[str, float], body: End, seconds: float
     ) -> dict[str, Plain] | Refusal:
         try:
-            states = await self._pool.call(name, method, ends, body.deliberation, body.reason, seconds=seconds)
+            states = await self._pool.call(
+                name, method, ends, body.deliberation, body.reason, body.owner, seconds=seconds
+            )
             return {state["submission_id"]: state for state in states}
         except Gone:
             return {key: _gone(key) for key in ends}

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deliberation_ray.addresses import AddressRefused, check_url
+from deliberation_ray.answers import answer
 from deliberation_ray.asking import Asking
 from deliberation_ray.metrics import GatewayMetrics
 from deliberation_ray.refusal import Refusal, invalid_request, overloaded
@@ -91,6 +92,9 @@ class Gateway:
         return _refused(Refusal(error.status_code, _NAMES.get(error.status_code, "invalid_request"), str(error.detail)))
 
     async def _read(self, request: Request, shape: type[Body]) -> Body:
+        return _validated(await self._bytes(request), shape)
+
+    async def _bytes(self, request: Request) -> bytes:
         limit = self._settings.max_body_bytes
         body = bytearray()
         length = request.headers.get("content-length") or "0"
@@ -102,24 +106,22 @@ class Gateway:
             body += block
             if len(body) > limit:
                 raise Refusal(413, "too_large", f"the body is larger than {limit} bytes")
-        try:
-            return shape.model_validate_json(bytes(body))
-        except ValidationError as error:
-            raise invalid_request(describe(error.errors(include_input=False, include_url=False))) from None
+        return bytes(body)
 
     async def _submit(self, request: Request) -> Any:
-        submit = await self._read(request, Submit)
+        body = await self._bytes(request)
+        submit = _validated(body, Submit)
         for index, turn in enumerate(submit.turns):
             try:
                 check_url(turn.vllm_url, self._settings.vllm_allow)
             except AddressRefused as error:
                 raise Refusal(403, "url_not_allowed", f"turns[{index}].vllm_url: {error}") from None
-        return await self._asking.submit(submit, request.headers.get("traceparent", "")[:256])
+        return await self._asking.submit(submit, body, _traceparent(request))
 
     async def _await(self, request: Request) -> Any:
         body = await self._read(request, Await)
         async with self._open_wait():
-            return {"turns": await self._asking.wait(body)}
+            return answer(await self._asking.wait(body))
 
     @asynccontextmanager
     async def _open_wait(self) -> AsyncIterator[None]:
@@ -133,7 +135,7 @@ class Gateway:
             self._open_waits -= 1
 
     async def _stop(self, request: Request) -> Any:
-        return {"turns": await self._asking.end("stop", await self._read(request, End))}
+        return answer(await self._asking.end("stop", await self._read(request, End)))
 
     async def _forget(self, request: Request) -> Any:
         return {"turns": await self._asking.end("forget", await self._read(request, End))}
@@ -166,6 +168,19 @@ class Gateway:
 
     async def _healthz(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+
+def _validated(body: bytes, shape: type[Body]) -> Body:
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid_request(describe(error.errors(include_input=False, include_url=False))) from None
+
+
+def _traceparent(request: Request) -> str:
+    """The trace's header, as far as another header can carry it."""
+    given = request.headers.get("traceparent", "")[:256]
+    return given if given.isascii() and given.isprintable() else ""
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -100,10 +100,10 @@ class Pool:
                 raise runner_unavailable(f"cannot look up {name}: {type(error).__name__}") from error
         return self._handles[name]
 
-    async def known(self, ids: list[str], seconds: float = CONTROL_SECONDS) -> Known:
+    async def known(self, ids: list[str], owner: str, seconds: float = CONTROL_SECONDS) -> Known:
         """Which of the ids runners of other builds have."""
         names = list(self.others)
-        answers = await asyncio.gather(*(self.heard(name, "known", ids, seconds=seconds) for name in names))
+        answers = await asyncio.gather(*(self.heard(name, "known", ids, owner, seconds=seconds) for name in names))
         holders: dict[str, str] = {}
         silent: Refusal | None = None
         for name, held in zip(names, answers, strict=True):

@@ -63,7 +63,7 @@ class Succession:
     async def _next_generation(self) -> float:
         """Later than all that were heard, even by runners on machines whose clocks are ahead."""
         infos = await asyncio.gather(*(self._info(name) for name in [*self._pool.current, *self._pool.others]))
-        heard = [float(info.get("generation", 0.0)) for info in infos if isinstance(info, dict)]
+        heard = [float(info["generation"]) for info in infos if isinstance(info, dict)]
         return max(time.time(), max(heard, default=0.0) + _STEP_SECONDS)
 
     async def _info(self, name: str) -> dict[str, Any] | Gone | Refusal:
@@ -96,7 +96,7 @@ class Succession:
                 _log.info("%s is gone, and perhaps %s came after it", name, other)
                 return
             # One that drains is current to nobody, however young the gateway that told it so.
-            if isinstance(info, dict) and not info["draining"] and info.get("generation", 0.0) > self._generation:
+            if isinstance(info, dict) and not info["draining"] and info["generation"] > self._generation:
                 self._step_back(name)
                 return
         _log.warning("%s is gone: creating it anew", name)
@@ -124,7 +124,9 @@ class Succession:
     async def _drain(self, name: str) -> list[dict[str, object]] | None:
         """Its tombstones, once it is empty."""
         try:
-            tombstones: list[dict[str, object]] | None = await self._tell_to_drain(name)
+            tombstones: list[dict[str, object]] | None = await self._pool.call(
+                name, "drain", self._generation, seconds=_ASK_SECONDS
+            )
             self._silent_since.pop(name, None)
             return tombstones
         except Gone:
@@ -134,12 +136,6 @@ class Succession:
             if time.monotonic() - since > _PATIENCE_SECONDS:
                 await self._remove(name)
         return None
-
-    async def _tell_to_drain(self, name: str) -> Any:
-        try:
-            return await self._pool.call(name, "drain", self._generation, seconds=_ASK_SECONDS)
-        except TypeError:  # a runner of a release that had no generations
-            return await self._pool.call(name, "drain", seconds=_ASK_SECONDS)
 
     async def _inherit(self, tombstones: list[dict[str, object]]) -> None:
         """A late submit goes to the current build: the tombstones must be there before the older runner leaves."""

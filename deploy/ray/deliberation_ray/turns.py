@@ -46,7 +46,7 @@ class Turns:
 
     def submit(self, submit: Submit, traceparent: str = "") -> list[dict[str, str]]:
         """All or nothing. It never awaits, so that two submits of one id can't both find it missing."""
-        statuses = {spec.submission_id: self._status(spec.submission_id) for spec in submit.turns}
+        statuses = {spec.submission_id: self._status(spec.submission_id, submit.owner) for spec in submit.turns}
         fresh = [spec for spec in submit.turns if statuses[spec.submission_id] == "accepted"]
         # Draining, it still takes the rest of a submission that it knows in part: one deliberation, one runner.
         if self.draining and len(fresh) == len(submit.turns):
@@ -64,10 +64,17 @@ class Turns:
             turn.start(self._call, self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party), self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
 
-    def _status(self, submission_id: str) -> str:
-        if submission_id in self._tombstones:
+    def _status(self, submission_id: str, owner: str) -> str:
+        if self._tombstones.has(submission_id, owner):
             return "cancelled"
-        return "attached" if submission_id in self._turns else "accepted"
+        if submission_id not in self._turns:
+            return "accepted"
+        return "attached" if self._find(submission_id, owner) else "unknown"
+
+    def _find(self, submission_id: str, owner: str) -> Turn | None:
+        """The turn, if the owner has it; a caller who names no owner may see all."""
+        turn = self._turns.get(submission_id)
+        return turn if turn is not None and owner in ("", turn.owner) else None
 
     def _keep(self, turn: Turn) -> None:
         seconds = turn.keep_seconds
@@ -84,18 +91,20 @@ class Turns:
         # Left alone, it would count to its end for a turn that is gone.
         self._leaving.pop(submission_id).cancel()
 
-    def knows(self, submission_id: str) -> bool:
-        return submission_id in self._turns or submission_id in self._tombstones
+    def knows(self, submission_id: str, owner: str = "") -> bool:
+        return self._state(submission_id, owner) != "unknown"
 
-    async def wait(self, ids: list[str], seen: Mapping[str, State], seconds: float) -> list[dict[str, Any]]:
+    async def wait(
+        self, ids: list[str], seen: Mapping[str, State], seconds: float, owner: str = ""
+    ) -> list[dict[str, Any]]:
         """The state of each, as soon as one has ended or differs from what the caller has seen."""
         deadline = time.monotonic() + seconds
         event = asyncio.Event()
-        turns = [self._turns[key] for key in ids if key in self._turns]
+        turns = [turn for turn in (self._find(key, owner) for key in ids) if turn is not None]
         for turn in turns:
             turn.watchers.add(event)
         try:
-            while not self._news(ids, seen) and (left := deadline - time.monotonic()) > 0:
+            while not self._news(ids, seen, owner) and (left := deadline - time.monotonic()) > 0:
                 event.clear()
                 try:
                     await asyncio.wait_for(event.wait(), left)
@@ -104,43 +113,47 @@ class Turns:
         finally:
             for turn in turns:
                 turn.watchers.discard(event)
-        return [self.view(key) for key in ids]
+        return [self.view(key, owner) for key in ids]
 
-    def _news(self, ids: list[str], seen: Mapping[str, State]) -> bool:
-        return any(_is_news(self._state(key), seen.get(key)) for key in ids)
+    def _news(self, ids: list[str], seen: Mapping[str, State], owner: str) -> bool:
+        return any(_is_news(self._state(key, owner), seen.get(key)) for key in ids)
 
-    def _state(self, submission_id: str) -> State:
-        turn = self._turns.get(submission_id)
+    def _state(self, submission_id: str, owner: str) -> State:
+        turn = self._find(submission_id, owner)
         if turn is not None:
             return turn.state
-        return "cancelled" if submission_id in self._tombstones else "unknown"
+        return "cancelled" if self._tombstones.has(submission_id, owner) else "unknown"
 
-    def view(self, submission_id: str) -> dict[str, Any]:
-        turn = self._turns.get(submission_id)
-        return turn.view() if turn is not None else _absent(submission_id, self._state(submission_id))
+    def view(self, submission_id: str, owner: str = "") -> dict[str, Any]:
+        turn = self._find(submission_id, owner)
+        return turn.view() if turn is not None else _absent(submission_id, self._state(submission_id, owner))
 
-    async def stop(self, ends: Mapping[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
-        """Ends the turns, given as id → run_seconds, and answers what became of them. The outcomes stay."""
-        views = {key: self.view(key) for key in ends}
-        stopping = [self._turns[key] for key in ends if key in self._turns]
+    async def stop(
+        self, ends: Mapping[str, float], deliberation: str, reason: str, owner: str = ""
+    ) -> list[dict[str, Any]]:
+        """Ends the owner's turns, given as id → run_seconds, and answers their states. The outcomes stay."""
+        views = {key: self.view(key, owner) for key in ends}
+        stopping = [turn for turn in (self._find(key, owner) for key in ends) if turn is not None]
         for turn in stopping:
             turn.cancel(reason)
         for key, run_seconds in ends.items():
-            self._bury(key, deliberation, run_seconds)
+            self._bury(key, owner, deliberation, run_seconds)
         await asyncio.gather(*(turn.settled(_ABORT_SECONDS) for turn in stopping))
         return list({**views, **{turn.submission_id: turn.view() for turn in stopping}}.values())
 
-    def _bury(self, submission_id: str, deliberation: str, run_seconds: float) -> None:
-        turn = self._turns.get(submission_id)
+    def _bury(self, submission_id: str, owner: str, deliberation: str, run_seconds: float) -> None:
+        turn = self._find(submission_id, owner)
         if turn is not None:
-            deliberation, run_seconds = turn.deliberation, turn.run_seconds
-        self._tombstones.bury(submission_id, deliberation, run_seconds + GRACE_SECONDS)
+            owner, deliberation, run_seconds = turn.owner, turn.deliberation, turn.run_seconds
+        self._tombstones.bury(submission_id, deliberation, run_seconds + GRACE_SECONDS, owner)
 
-    async def forget(self, ends: Mapping[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
-        """Stop, then drop the outcomes."""
-        views = await self.stop(ends, deliberation, reason or "forgotten")
+    async def forget(
+        self, ends: Mapping[str, float], deliberation: str, reason: str, owner: str = ""
+    ) -> list[dict[str, Any]]:
+        """Stops the turns, then drops the outcomes."""
+        views = await self.stop(ends, deliberation, reason or "forgotten", owner)
         for key in ends:
-            turn = self._turns.get(key)
+            turn = self._find(key, owner)
             if turn is not None and turn.ended:
                 self._drop(key)
         return [{"submission_id": view["submission_id"], "state": view["state"]} for view in views]
@@ -148,21 +161,19 @@ class Turns:
     def listing(self, owner: str) -> list[dict[str, Any]]:
         return [turn.listing() for turn in self._turns.values() if turn.owner == owner]
 
-    def drain(self, generation: float | None = None) -> list[dict[str, Any]] | None:
-        """Takes nothing new from here on. Empty, it answers its tombstones, which must outlive it."""
-        if not self._heeds(generation):
+    def drain(self, generation: float) -> list[dict[str, Any]] | None:
+        """Takes nothing new any more. Once it is empty, it answers its tombstones, which must outlive it."""
+        if not self._accept(generation):
             return None
         self.draining = True
         return None if self._turns else self._tombstones.plain()
 
-    def resume(self, generation: float | None = None) -> None:
-        if self._heeds(generation):
+    def resume(self, generation: float) -> None:
+        if self._accept(generation):
             self.draining = False
 
-    def _heeds(self, generation: float | None) -> bool:
-        """During a redeploy two generations of gateways speak, and the older one has no say any more."""
-        if generation is None:  # a gateway of a release that had no generations
-            return True
+    def _accept(self, generation: float) -> bool:
+        """Reports whether no younger gateway has spoken: during a redeploy, gateways of two generations do."""
         if generation < self.generation:
             return False
         self.generation = generation
@@ -171,7 +182,7 @@ class Turns:
     def bury(self, stones: Iterable[Mapping[str, Any]]) -> None:
         """Takes over the tombstones of a runner that leaves."""
         for stone in stones:
-            self._tombstones.bury(stone["submission_id"], stone["deliberation"], stone["seconds"])
+            self._tombstones.bury(stone["submission_id"], stone["deliberation"], stone["seconds"], stone["owner"])
 
 
 def _is_news(state: State, seen: State | None) -> bool:

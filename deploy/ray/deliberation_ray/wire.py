@@ -22,7 +22,11 @@ State = Literal["queued", "running", "completed", "failed", "cancelled", "unknow
 ModelUrl = Annotated[str, StringConstraints(max_length=4096), AfterValidator(check_model_url)]
 
 
-class Part(BaseModel):
+class Body(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Part(Body):
     """Either text, or the name of a common text: an agent's task travels once, not once an agent."""
 
     text: str | None = None
@@ -35,18 +39,18 @@ class Part(BaseModel):
         return self
 
 
-class Message(BaseModel):
+class Message(Body):
     role: Literal["system", "user", "assistant"]
     parts: Annotated[list[Part], Field(min_length=1, max_length=256)]
 
 
-class ResponseFormat(BaseModel):
+class ResponseFormat(Body):
     model_config = ConfigDict(extra="allow")
 
     type: Literal["json_schema", "json_object", "text"]
 
 
-class Parameters(BaseModel):
+class Parameters(Body):
     """Passed to the model as given. Whatever could change the protocol of the call (`n`, `stream`) is refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -59,7 +63,7 @@ class Parameters(BaseModel):
     response_format: ResponseFormat | None = None
 
 
-class TurnSpec(BaseModel):
+class TurnSpec(Body):
     submission_id: SubmissionId
     agent_id: Annotated[str, StringConstraints(max_length=1000)] = ""
     vllm_url: ModelUrl
@@ -70,7 +74,7 @@ class TurnSpec(BaseModel):
     keep_seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
 
 
-class Submit(BaseModel):
+class Submit(Body):
     owner: Name
     deliberation: Name
     labels: Annotated[dict[str, str], Field(max_length=32)] = Field(default_factory=dict)
@@ -90,7 +94,7 @@ class Submit(BaseModel):
         return self
 
 
-class Handle(BaseModel):
+class Handle(Body):
     """What a submit answered. An empty runner means that its answer was lost."""
 
     submission_id: SubmissionId
@@ -102,8 +106,10 @@ class Handle(BaseModel):
 Handles = Annotated[list[Handle], Field(min_length=1, max_length=1024)]
 
 
-class Await(BaseModel):
+class Await(Body):
     turns: Handles
+    # Turns of another owner are unknown to the caller.
+    owner: Annotated[str, StringConstraints(max_length=1000)] = ""
     wait_seconds: Annotated[float, Field(ge=0)] = 15.0
     # A turn whose state is the one named here does not end the wait.
     seen: dict[str, State] = Field(default_factory=dict)
@@ -116,7 +122,7 @@ class Await(BaseModel):
         return self
 
 
-class End(BaseModel):
+class End(Body):
     """The body of stop and of forget."""
 
     owner: Name
@@ -132,7 +138,7 @@ class End(BaseModel):
         return self
 
 
-class Probe(BaseModel):
+class Probe(Body):
     vllm_url: ModelUrl
     model: Name
 

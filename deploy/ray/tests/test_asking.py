@@ -1,6 +1,7 @@
 """Which runners are asked, and whose word counts."""
 
 import asyncio
+from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ class Runners(Pool):
         self.broken: dict[str, Exception] = {}
         self.ended: set[str] = set()
         self.news = asyncio.Event()
+        self.bodies: list[bytes] = []
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
         if method != "known":
@@ -39,10 +41,13 @@ class Runners(Pool):
             return [key for key in args[0] if key in self.has.get(name, [])]
         return await getattr(self, f"_{method}")(name, *args)
 
-    async def _submit(self, name: str, body: dict[str, Any], traceparent: str) -> dict[str, Any]:
+    async def _submit(self, name: str, body: bytes, traceparent: str) -> dict[str, Any]:
+        self.bodies.append(body)
         return {"incarnation": name, "turns": []}
 
-    async def _wait(self, name: str, ids: list[str], seen: dict[str, str], seconds: float) -> list[dict[str, Any]]:
+    async def _wait(
+        self, name: str, ids: list[str], seen: dict[str, str], seconds: float, owner: str
+    ) -> list[dict[str, Any]]:
         if seconds and not self.ended & set(ids):
             await self.news.wait()
         return [self._state(name, key) for key in ids]
@@ -50,15 +55,19 @@ class Runners(Pool):
     def _state(self, name: str, key: str) -> dict[str, Any]:
         return {"submission_id": key, "incarnation": name, "state": "completed" if key in self.ended else "running"}
 
-    async def _stop(self, name: str, ends: dict[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
+    async def _stop(
+        self, name: str, ends: dict[str, float], deliberation: str, reason: str, owner: str
+    ) -> list[dict[str, Any]]:
         known = self.has.get(name, [])
         return [{**self._state(name, key), "state": "cancelled" if key in known else "unknown"} for key in ends]
 
     async def _listing(self, name: str, owner: str) -> list[dict[str, Any]]:
         return [self._state(name, key) for key in self.has.get(name, [])]
 
-    async def _forget(self, name: str, ends: dict[str, float], deliberation: str, reason: str) -> list[dict[str, Any]]:
-        return await self._stop(name, ends, deliberation, reason)
+    async def _forget(
+        self, name: str, ends: dict[str, float], deliberation: str, reason: str, owner: str
+    ) -> list[dict[str, Any]]:
+        return await self._stop(name, ends, deliberation, reason, owner)
 
 
 @pytest.fixture
@@ -75,6 +84,10 @@ def submitted(*ids: str) -> Submit:
     return Submit.model_validate(submit(*(turn(key) for key in ids), deliberation="d"))
 
 
+def sent(asking: Asking, *ids: str) -> Coroutine[Any, Any, dict[str, Any]]:
+    return asking.submit(submitted(*ids), b"as it came", "")
+
+
 def handles(**runners: str) -> list[dict[str, str]]:
     return [{"submission_id": key, "runner": name, "incarnation": "i"} for key, name in runners.items()]
 
@@ -88,25 +101,30 @@ def test_one_deliberation_one_runner(runners: Runners) -> None:
     assert runners.place("d") == Runners().place("d")
 
 
+async def test_a_submit_is_passed_on_as_it_came(asking: Asking, runners: Runners) -> None:
+    await sent(asking, "t1")
+    assert runners.bodies == [b"as it came"]
+
+
 async def test_an_older_runner_that_has_the_ids_gets_the_submit(asking: Asking, runners: Runners) -> None:
-    assert (await asking.submit(submitted("t1"), ""))["runner"] == runners.place("d")
+    assert (await sent(asking, "t1"))["runner"] == runners.place("d")
     runners.has[OLD] = ["t1"]
-    assert (await asking.submit(submitted("t1"), ""))["runner"] == OLD
+    assert (await sent(asking, "t1"))["runner"] == OLD
 
 
 async def test_an_older_runner_that_is_silent_may_have_them(asking: Asking, runners: Runners) -> None:
     runners.broken[OLD] = runner_unavailable("silent")
     with pytest.raises(Refusal):
-        await asking.submit(submitted("t1"), "")
+        await sent(asking, "t1")
     runners.broken[OLD] = Gone(OLD)
-    assert (await asking.submit(submitted("t1"), ""))["runner"] == runners.place("d")
+    assert (await sent(asking, "t1"))["runner"] == runners.place("d")
 
 
 async def test_a_runner_that_is_gone_takes_no_submit_but_is_known_to_be_empty(asking: Asking, runners: Runners) -> None:
     name = runners.place("d")
     runners.broken[name] = Gone(name)
     with pytest.raises(Refusal) as refusal:
-        await asking.submit(submitted("t1"), "")
+        await sent(asking, "t1")
     assert refusal.value.kind == "runner_unavailable"
     (state,) = await asking.wait(Await.model_validate({"turns": handles(t1=name)}))
     assert (state["state"], state["incarnation"]) == ("unknown", "")
@@ -205,9 +223,9 @@ async def test_a_submit_goes_where_all_its_ids_are_whoever_else_is_silent(asking
     runners.others.append(holder)
     runners.has[holder] = ["t1"]
     runners.broken[OLD] = runner_unavailable("silent")
-    assert (await asking.submit(submitted("t1"), ""))["runner"] == holder
+    assert (await sent(asking, "t1"))["runner"] == holder
     with pytest.raises(Refusal):
-        await asking.submit(submitted("t1", "t2"), "")
+        await sent(asking, "t1", "t2")
 
 
 async def test_a_stop_is_answered_before_its_caller_gives_up(

@@ -1,5 +1,6 @@
 """The HTTP surface without Ray: what is refused, and in which words."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Asked(Asking):
         self.error: Exception | None = None
         self.traceparent = ""
 
-    async def submit(self, submit: Any, traceparent: str) -> dict[str, Any]:
+    async def submit(self, submit: Any, body: bytes, traceparent: str) -> dict[str, Any]:
         self.traceparent = traceparent
         if self.error:
             raise self.error
@@ -90,6 +91,14 @@ async def test_the_trace_is_passed_on(client: httpx2.AsyncClient, asked: Asked) 
     assert asked.traceparent == "00-abc"
 
 
+@pytest.mark.parametrize("trace", ["00-äbc", "00-\tabc"])
+async def test_a_trace_that_no_header_can_carry_is_left_out(
+    client: httpx2.AsyncClient, asked: Asked, trace: str
+) -> None:
+    await client.post("/v1/turns", json=submit(turn()), headers={"traceparent": trace.encode("latin-1")})
+    assert asked.traceparent == ""
+
+
 @pytest.mark.parametrize("url", ["http://other/", "http://169.254.169.254/", "http://[fe80::1]/"])
 async def test_hosts_that_are_not_allowed(client: httpx2.AsyncClient, url: str) -> None:
     assert refused(await client.post("/v1/turns", json=submit(turn(url=url)))) == (403, "url_not_allowed")
@@ -129,6 +138,7 @@ async def test_a_length_that_is_no_number(client: httpx2.AsyncClient, length: st
         (submit(turn(url="http://user:pw@127.0.0.1/")), "turns[0].vllm_url"),
         (submit(turn(url="http://127.0.0.1:99999/")), "turns[0].vllm_url"),
         (submit(turn(run_seconds=0)), "turns[0].run_seconds"),
+        (submit(turn(parameters={"max_tokens": 100.5})), "turns[0].parameters.max_tokens"),
         (submit(turn("a b")), "turns[0].submission_id"),
         (submit(turn("t1"), turn("t1")), "occurs twice"),
         (submit(turn(), owner=""), "owner"),
@@ -139,6 +149,14 @@ async def test_invalid_submits_name_the_field(client: httpx2.AsyncClient, body: 
     response = await client.post("/v1/turns", json=body)
     assert refused(response) == (422, "invalid_request")
     assert field in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_numbers_that_json_does_not_have(client: httpx2.AsyncClient, number: str) -> None:
+    body = json.dumps(submit(turn(parameters={"temperature": 0.123}))).replace("0.123", number)
+    response = await client.post("/v1/turns", content=body)
+    assert refused(response) == (422, "invalid_request")
+    assert "turns[0].parameters.temperature" in response.json()["error"]["message"]
 
 
 async def test_no_refusal_quotes_the_prompt(client: httpx2.AsyncClient) -> None:

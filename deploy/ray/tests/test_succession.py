@@ -84,15 +84,6 @@ async def test_an_older_generation_is_not_heard() -> None:
     assert turns.generation == 3.0
 
 
-async def test_who_knows_no_generation_is_heard() -> None:
-    turns = Turns(no_model, 1, Endpoints(1, 1))
-    turns.resume(3.0)
-    assert turns.drain() == []
-    assert (turns.draining, turns.generation) == (True, 3.0)
-    turns.resume()
-    assert not turns.draining
-
-
 async def test_a_gateway_that_leaves_resumes_no_runner(cluster: Cluster) -> None:
     leaving = await begun(cluster, "aa")
     await begun(cluster, "bb")
@@ -173,18 +164,3 @@ async def test_a_clock_that_is_behind_makes_no_older_generation(
     monkeypatch.setattr("deliberation_ray.succession.time.time", lambda: 1000.0)
     await begun(cluster, "bb")
     assert cluster.draining() == {A: True, B: False}
-
-
-class Unversioned(Turns):
-    """A runner of a release that had no generations."""
-
-    def drain(self) -> list[dict[str, Any]] | None:  # type: ignore[override]
-        return super().drain()
-
-
-async def test_a_runner_without_generations_is_drained_too(cluster: Cluster) -> None:
-    cluster.runners[A] = Unversioned(no_model, 1, Endpoints(1, 1))
-    current = await begun(cluster, "bb")
-    assert cluster.draining() == {A: True, B: False}
-    await current.look_after()
-    assert cluster.draining() == {B: False}

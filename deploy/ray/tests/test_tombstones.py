@@ -29,7 +29,7 @@ def test_a_tombstone_stands_until_the_later_of_its_ends() -> None:
     tombstones.bury("t1", "", 10)
     clock.now += 99
     assert "t1" in tombstones
-    assert tombstones.plain() == [{"submission_id": "t1", "deliberation": "d", "seconds": 1.0}]
+    assert tombstones.plain() == [{"submission_id": "t1", "owner": "", "deliberation": "d", "seconds": 1.0}]
     clock.now += 2
     assert "t1" not in tombstones
     assert tombstones.plain() == []
@@ -61,3 +61,16 @@ def test_a_full_graveyard_is_seldom_looked_through() -> None:
         tombstones.bury(f"t{number}", "", 100)
     assert Counted.looks / burials < 12
     assert len(tombstones.plain()) == limit
+
+
+def test_a_tombstone_is_its_owners() -> None:
+    tombstones = Tombstones(Clock(), limit=2)
+    tombstones.bury("t1", "", 100, "a")
+    assert tombstones.has("t1", "a")
+    assert not tombstones.has("t1", "b")
+    assert "t1" in tombstones
+    tombstones.bury("t1", "", 100, "b")
+    tombstones.bury("t2", "", 100)
+    assert not tombstones.has("t1", "a")
+    assert tombstones.has("t1", "b")
+    assert tombstones.has("t2", "anybody")

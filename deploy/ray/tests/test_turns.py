@@ -255,20 +255,20 @@ async def test_failures_carry_their_type_and_cost(turns: Turns, model: Model) ->
 
 async def test_draining_takes_nothing_new_but_completes_a_submission(turns: Turns, model: Model) -> None:
     turns.submit(submitted(turn("t1")))
-    assert turns.drain() is None
+    assert turns.drain(1.0) is None
     with pytest.raises(Refusal) as refusal:
         turns.submit(submitted(turn("t2")))
     assert refusal.value.kind == "runner_unavailable"
     assert statuses(turns.submit(submitted(turn("t1"), turn("t2")))) == ["attached", "accepted"]
     await turns.forget({"t1": 1, "t2": 1}, "", "")
-    assert {stone["submission_id"] for stone in turns.drain() or []} == {"t1", "t2"}
-    turns.resume()
+    assert {stone["submission_id"] for stone in turns.drain(1.0) or []} == {"t1", "t2"}
+    turns.resume(1.0)
     assert statuses(turns.submit(submitted(turn("t3")))) == ["accepted"]
 
 
 async def test_tombstones_outlive_their_runner(turns: Turns, model: Model) -> None:
     await turns.stop({"t1": 30}, "deliberation-1", "")
-    (stone,) = turns.drain() or []
+    (stone,) = turns.drain(1.0) or []
     assert stone["deliberation"] == "deliberation-1"
     assert 600 < stone["seconds"] <= 630
     heir = Turns(model.answer, 3, Endpoints(3, 3))
@@ -423,3 +423,27 @@ async def test_a_failed_turn_keeps_nothing_of_its_call(turns: Turns, model: Mode
     model.failure = None
     gc.collect()
     assert asked() is None
+
+
+async def test_a_turn_is_unknown_to_another_owner(turns: Turns, model: Model) -> None:
+    turns.submit(Submit.model_validate(submit(turn("t1"))))
+    await model.called.wait()
+    stranger = Submit.model_validate(submit(turn("t1"), owner="stranger"))
+    assert turns.submit(stranger) == [{"submission_id": "t1", "status": "unknown"}]
+    assert not turns.knows("t1", "stranger")
+    (view,) = await turns.wait(["t1"], {}, 0, "stranger")
+    assert (view["state"], view["result"]) == ("unknown", None)
+    (view,) = await turns.stop({"t1": 60}, "", "", "stranger")
+    assert view["state"] == "unknown"
+    await turns.forget({"t1": 60}, "", "", "stranger")
+    assert turns.view("t1", "owner-1")["state"] == "running"
+    (view,) = await turns.stop({"t1": 60}, "", "", "owner-1")
+    assert view["state"] == "cancelled"
+
+
+async def test_nobody_stops_a_turn_of_another_owner_ahead_of_its_submit(turns: Turns, model: Model) -> None:
+    await turns.stop({"t1": 60}, "deliberation-1", "", "stranger")
+    assert turns.knows("t1", "stranger")
+    assert not turns.knows("t1", "owner-1")
+    (status,) = turns.submit(Submit.model_validate(submit(turn("t1"))))
+    assert status["status"] == "accepted"

@@ -1,0 +1,37 @@
+"""Answers about many turns, kept short enough to be sent and read."""
+
+from collections.abc import Iterable
+from typing import Any
+
+Plain = dict[str, Any]
+
+# Of all texts in one answer. A caller reads 64 MiB of JSON, in which a byte takes up to 6.
+MOST_BYTES = 8 * 1024 * 1024
+
+
+def bounded(views: Iterable[Plain], limit: int = MOST_BYTES) -> list[Plain]:
+    """The views, where those whose texts would make the answer too long are marked as left out. One is always kept."""
+    bounded = []
+    used = 0
+    for view in views:
+        size = _size(view)
+        if size and used and used + size > limit:
+            view = {key: view[key] for key in ("submission_id", "incarnation", "state") if key in view} | {"left": True}
+        else:
+            used += size
+        bounded.append(view)
+    return bounded
+
+
+def answer(views: Iterable[Plain]) -> Plain:
+    """The body: the turns, and the ids of those that were left out, which the caller asks for again."""
+    shown = bounded(views)
+    return {
+        "turns": [view for view in shown if not view.get("left")],
+        "left": [view["submission_id"] for view in shown if view.get("left")],
+    }
+
+
+def _size(view: Plain) -> int:
+    result = view.get("result")
+    return len(result["text"].encode(errors="replace")) if result else 0
