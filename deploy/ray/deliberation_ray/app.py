@@ -8,10 +8,11 @@ from ray import serve
 from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 
-from deliberation_ray.asking import Asking
 from deliberation_ray.build import build_of
+from deliberation_ray.dispatch import Dispatch
 from deliberation_ray.gateway import Gateway
 from deliberation_ray.metrics import repeat
+from deliberation_ray.origin import cluster_mark
 from deliberation_ray.pool import Pool
 from deliberation_ray.settings import ONGOING_REQUESTS, Settings
 from deliberation_ray.succession import Succession
@@ -45,7 +46,8 @@ class Deliberation:
         pool = Pool(self._build, self._settings)
         succession = Succession(pool)
         await succession.begin()
-        gateway = Gateway(self._build, self._settings, Asking(pool))
+        dispatch = Dispatch(pool, await asyncio.to_thread(cluster_mark))
+        gateway = Gateway(self._build, self._settings, dispatch)
         self._tasks = [asyncio.create_task(succession.keep()), asyncio.create_task(repeat(gateway.measure))]
         return gateway.app()
 

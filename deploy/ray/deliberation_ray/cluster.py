@@ -5,10 +5,10 @@ import socket
 
 import ray
 from ray import serve
-from ray.serve.context import _get_global_client
 
 from deliberation_ray.app import NAME, ROUTE_PREFIX, application
 from deliberation_ray.build import build_of
+from deliberation_ray.ray_internals import serve_address
 from deliberation_ray.settings import Settings
 
 _TIMEOUT_SECONDS = 5.0
@@ -27,7 +27,7 @@ class Cluster:
     @property
     def url(self) -> str:
         """Where callers find the application: Serve's own host and port, whatever was asked for."""
-        host, port = _serve_address() or (self._http_host, self._http_port)
+        host, port = serve_address() or (self._http_host, self._http_port)
         if host in _EVERY_INTERFACE:
             host = self.address.rpartition(":")[0].strip("[]") or "127.0.0.1"
         return f"http://[{host}]:{port}{ROUTE_PREFIX}" if ":" in host else f"http://{host}:{port}{ROUTE_PREFIX}"
@@ -71,9 +71,3 @@ class Cluster:
             return str(serve.get_app_handle(NAME).build.remote().result(timeout_s=_TIMEOUT_SECONDS))
         except Exception:  # Serve and Ray raise many kinds, and all of them mean no answer
             return ""
-
-
-def _serve_address() -> tuple[str, int] | None:
-    """Serve's HTTP address, which Ray's public interface doesn't give; None where Serve doesn't run."""
-    client = _get_global_client(raise_if_no_controller_running=False)
-    return None if client is None else (client.http_config.host, client.http_config.port)

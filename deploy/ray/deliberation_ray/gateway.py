@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from deliberation_ray.addresses import AddressRefused, check_url
 from deliberation_ray.answers import answer
-from deliberation_ray.asking import Asking
+from deliberation_ray.dispatch import Dispatch
 from deliberation_ray.metrics import GatewayMetrics
 from deliberation_ray.refusal import Refusal, invalid_request, overloaded
 from deliberation_ray.secrets import Tokens
@@ -33,12 +33,12 @@ _log = logging.getLogger("deliberation_ray.gateway")
 
 
 class Gateway:
-    """Routes, token, bounds and error bodies. What the requests mean is Asking's."""
+    """Routes, token, bounds and error bodies. Dispatch knows what the requests mean."""
 
-    def __init__(self, build: str, settings: Settings, asking: Asking) -> None:
+    def __init__(self, build: str, settings: Settings, dispatch: Dispatch) -> None:
         self._build = build
         self._settings = settings
-        self._asking = asking
+        self._dispatch = dispatch
         self._tokens = Tokens(settings.token_source)
         self._open_waits = 0
         self._metrics = GatewayMetrics(build)
@@ -116,12 +116,12 @@ class Gateway:
                 check_url(turn.vllm_url, self._settings.vllm_allow)
             except AddressRefused as error:
                 raise Refusal(403, "url_not_allowed", f"turns[{index}].vllm_url: {error}") from None
-        return await self._asking.submit(submit, body, _traceparent(request))
+        return await self._dispatch.submit(submit, body, _traceparent(request))
 
     async def _await(self, request: Request) -> Any:
         body = await self._read(request, Await)
         async with self._open_wait():
-            return answer(await self._asking.wait(body))
+            return answer(await self._dispatch.wait(body))
 
     @asynccontextmanager
     async def _open_wait(self) -> AsyncIterator[None]:
@@ -135,16 +135,16 @@ class Gateway:
             self._open_waits -= 1
 
     async def _stop(self, request: Request) -> Any:
-        return answer(await self._asking.end("stop", await self._read(request, End)))
+        return answer(await self._dispatch.end("stop", await self._read(request, End)))
 
     async def _forget(self, request: Request) -> Any:
-        return {"turns": await self._asking.end("forget", await self._read(request, End))}
+        return {"turns": await self._dispatch.end("forget", await self._read(request, End))}
 
     async def _listing(self, request: Request) -> Any:
         owner = request.query_params.get("owner", "")
         if not owner:
             raise invalid_request("owner: cannot be empty")
-        return await self._asking.listing(owner)
+        return await self._dispatch.listing(owner)
 
     async def _probe(self, request: Request) -> Any:
         probe = await self._read(request, Probe)
@@ -152,10 +152,10 @@ class Gateway:
             check_url(probe.vllm_url, self._settings.vllm_allow)
         except AddressRefused as error:
             raise Refusal(403, "url_not_allowed", f"vllm_url: {error}") from None
-        return await self._asking.probe(probe)
+        return await self._dispatch.probe(probe)
 
     async def _info(self, _: Request) -> Any:
-        runners = await self._asking.runners()
+        runners = await self._dispatch.runners()
         return {
             "api_version": API_VERSION,
             "build": self._build,

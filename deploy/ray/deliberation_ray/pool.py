@@ -1,16 +1,17 @@
-"""The pool of runners: finding, creating, asking and replacing them."""
+"""The pool of runners: finding, creating and asking them."""
 
 import asyncio
-import hashlib
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RaySystemError
 
-from deliberation_ray.refusal import Refusal, runner_unavailable
+from deliberation_ray import placement, ray_internals
+from deliberation_ray.refusal import Refusal, RunnerMissing, runner_unavailable
 from deliberation_ray.runner import Runner
 from deliberation_ray.settings import Settings
 
@@ -18,20 +19,22 @@ NAMESPACE = "deliberation"
 # Callers give a stop 9 s: an answer that says less comes before their patience ends.
 CONTROL_SECONDS = 7.0
 _CONCURRENCY = 20_000
+# Guests that were taken in since a runner was last looked at are not in its info yet.
+_GUESTS_UNSEEN_SECONDS = 60.0
 
 _log = logging.getLogger("deliberation_ray.pool")
 
 
-class Gone(Exception):  # noqa: N818 — an answer about a runner, not a defect
-    """Ray knows no actor of that name: whatever it held no longer exists."""
-
-
 @dataclass(frozen=True)
-class Known:
-    """id → the name of the runner that has it; and why one said nothing, which may have any of the others."""
+class Holders:
+    """Id → the name of the runner that has it; and the runners that didn't answer, which may have any other."""
 
-    holders: dict[str, str]
-    silent: Refusal | None = None
+    by_id: dict[str, str]
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> Refusal | None:
+        return next(iter(self.refusals.values()), None)
 
 
 class Pool:
@@ -39,14 +42,39 @@ class Pool:
 
     def __init__(self, build: str, settings: Settings) -> None:
         self.build = build
-        self.current = [f"runner/{build}/{index}" for index in range(settings.runners)]
+        self.current = placement.runner_names(build, settings.runners)
         self.others: list[str] = []
+        # Runners that have not answered for a while, and current ones whose node is to leave the cluster. New
+        # deliberations pass over both.
+        self.silent: set[str] = set()
+        self.leaving: set[str] = set()
+        # Current runners that hold deliberations whose home is another runner.
+        self.hosts: set[str] = set()
+        self._passed_over = float("-inf")
         self._settings = settings
         self._handles: dict[str, ActorHandle[Any]] = {}
 
+    def home(self, deliberation: str) -> str:
+        """The runner that takes the deliberation, unless it is passed over."""
+        return placement.in_order(self.current, deliberation)[0]
+
     def place(self, deliberation: str) -> str:
-        """Rendezvous hashing: every gateway names the same runner, without asking any."""
-        return max(self.current, key=lambda name: hashlib.sha256(f"{name}|{deliberation}".encode()).digest())
+        """The first runner in the deliberation's order that answers and stays; else one that answers; else its home."""
+        order = placement.in_order(self.current, deliberation)
+        for avoided in (self.silent | self.leaving, self.silent, set[str]()):
+            for name in order:
+                if name not in avoided:
+                    if name != order[0]:
+                        self._passed_over = time.monotonic()
+                    return name
+        raise AssertionError("a pool has runners")
+
+    def possible_holders(self, deliberation: str) -> list[str]:
+        """The runners that may have turns of the deliberation, besides the one where it is placed now."""
+        recently = time.monotonic() - self._passed_over < _GUESTS_UNSEEN_SECONDS
+        hosts = self.current if recently else [name for name in self.current if name in self.hosts]
+        names = {self.home(deliberation), *hosts} - {self.place(deliberation)}
+        return [*self.others, *sorted(names)]
 
     async def create(self, name: str, generation: float) -> None:
         """Gets the actor of that name or creates it; several gateways may do so at once."""
@@ -54,6 +82,7 @@ class Pool:
 
     def _create(self, name: str, generation: float) -> "ActorHandle[Any]":
         actor: Any = ray.remote(Runner)
+        ray_internals.note_runner(name)
         handle: ActorHandle[Any] = actor.options(
             name=name,
             namespace=NAMESPACE,
@@ -64,12 +93,12 @@ class Pool:
             max_concurrency=_CONCURRENCY,
             scheduling_strategy="SPREAD",
             enable_task_events=False,
-            **self._settings.runner_options.model_dump(exclude_none=True),
+            **self._settings.runner_options.for_ray(ray_internals.nodes()),
         ).remote(name, self._settings, generation)
         return handle
 
-    async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
-        """Raises Gone, or a refusal when nothing can be said about the runner: it may or may not have heard."""
+    async def call(self, name: str, method: str, *args: Any, seconds: float | None = CONTROL_SECONDS) -> Any:
+        """Raises RunnerMissing, or a refusal when nothing can be said about the runner: it may have taken the call."""
         try:
             return await asyncio.wait_for(self._call(name, method, args), seconds)
         except (TimeoutError, RayActorError, RaySystemError, GetTimeoutError) as error:
@@ -78,11 +107,11 @@ class Pool:
     async def _call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:
         dead: ActorHandle[Any] | None = None
         while True:
-            handle = await self.find(name)
-            if dead is not None and handle._actor_id == dead._actor_id:
-                raise Gone(name)
+            handle = await self._find(name)
+            if dead is not None and ray_internals.actor_id(handle) == ray_internals.actor_id(dead):
+                raise RunnerMissing(name)
             try:
-                return await _answer(handle, method, args)
+                return await getattr(handle, method).remote(*args)
             except ActorDiedError:
                 # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again; another
                 # call may have done so already.
@@ -90,51 +119,72 @@ class Pool:
                 if self._handles.get(name) is handle:
                     del self._handles[name]
 
-    async def find(self, name: str) -> "ActorHandle[Any]":
+    async def _find(self, name: str) -> "ActorHandle[Any]":
         if name not in self._handles:
             try:
                 self._handles[name] = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
             except ValueError as error:
-                raise Gone(name) from error
+                raise RunnerMissing(name) from error
             except Exception as error:
                 raise runner_unavailable(f"cannot look up {name}: {type(error).__name__}") from error
         return self._handles[name]
 
-    async def known(self, ids: list[str], owner: str, seconds: float = CONTROL_SECONDS) -> Known:
-        """Which of the ids runners of other builds have."""
-        names = list(self.others)
-        answers = await asyncio.gather(*(self.heard(name, "known", ids, owner, seconds=seconds) for name in names))
-        holders: dict[str, str] = {}
-        silent: Refusal | None = None
-        for name, held in zip(names, answers, strict=True):
-            if isinstance(held, Refusal):
-                silent = held
+    async def holders(self, names: list[str], ids: list[str], owner: str, seconds: float = CONTROL_SECONDS) -> Holders:
+        """Which of the ids the named runners have."""
+        answers = await asyncio.gather(
+            *(self.call_for_list(name, "known", ids, owner, seconds=seconds) for name in names)
+        )
+        holders = Holders({})
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, Refusal):
+                holders.refusals[name] = answer
             else:
-                holders.update(dict.fromkeys(held, name))
-        return Known(holders, silent)
+                holders.by_id.update(dict.fromkeys(answer, name))
+        return holders
 
-    async def heard(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> list[Any] | Refusal:
-        """A runner's list: empty of one that is gone, a refusal of one that says nothing."""
+    async def call_for_list(
+        self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS
+    ) -> list[Any] | Refusal:
+        """A runner's list; empty when the runner is missing, a refusal when it doesn't answer."""
+        if name in self.silent:  # it would only take the caller's time
+            return runner_unavailable(f"{name} has not answered for a while")
         try:
             return list(await self.call(name, method, *args, seconds=seconds))
-        except Gone:
+        except RunnerMissing:
             return []
         except Refusal as refusal:
             return refusal
 
     async def look_around(self) -> None:
-        """Learns which runners of other builds live."""
-        actors = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
-        names = [actor["name"] for actor in actors if actor["namespace"] == NAMESPACE]
-        self.others = sorted(name for name in names if name.startswith("runner/") and name not in self.current)
+        """Learns which runners of other builds there are."""
+        names = await asyncio.to_thread(self._noted)
+        self.others = [name for name in names if name not in self.current]
+
+    def _noted(self) -> list[str]:
+        names = ray_internals.noted_runners()
+        for name in set(self.current) - set(names):  # another gateway saw it before its actor was there
+            if name in self._handles:
+                ray_internals.note_runner(name)
+        return names
+
+    async def is_alive(self, name: str) -> bool:
+        """Reports whether Ray takes the runner's process to be running."""
+        return await asyncio.to_thread(ray_internals.actor_is_alive, await self._find(name))
+
+    async def kill(self, name: str, restart: bool) -> None:
+        """Ends the runner's process with all that it holds; Ray starts it again as another incarnation, if told to."""
+        await asyncio.to_thread(ray.kill, await self._find(name), no_restart=not restart)
+
+    async def drop(self, name: str) -> None:
+        """For a runner of another build that is missing: nobody asks for it any more."""
+        await asyncio.to_thread(ray_internals.drop_runner, name)
+
+    async def draining_nodes(self) -> set[str]:
+        return await asyncio.to_thread(ray_internals.draining_nodes)
 
     async def info(self, name: str) -> dict[str, Any]:
         try:
             return dict(await self.call(name, "info", seconds=CONTROL_SECONDS / 2))
-        except (Gone, Refusal):
-            nothing = {"in_flight": 0, "kept": 0, "capacity": 0, "draining": False, "generation": 0.0}
-            return {"name": name, "incarnation": "", **nothing, "pid": 0, "node": ""}
-
-
-async def _answer(handle: "ActorHandle[Any]", method: str, args: tuple[Any, ...]) -> Any:
-    return await getattr(handle, method).remote(*args)
+        except (RunnerMissing, Refusal):
+            nothing = {"in_flight": 0, "kept": 0, "guests": 0, "capacity": 0, "draining": False, "generation": 0.0}
+            return {"name": name, "incarnation": "", **nothing, "pid": 0, "node": "", "node_id": ""}

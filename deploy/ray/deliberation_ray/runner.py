@@ -8,16 +8,17 @@ import asyncio
 import logging
 import os
 import resource
-import uuid
 from collections.abc import Coroutine
 from typing import Any
 
 import ray
 
+from deliberation_ray import placement
 from deliberation_ray.answers import bounded
 from deliberation_ray.endpoints import Endpoints, rfc3339
 from deliberation_ray.metrics import RunnerMetrics, repeat
 from deliberation_ray.model import Model, Patiences
+from deliberation_ray.origin import cluster_mark, new_incarnation
 from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.secrets import ModelKeys
@@ -42,9 +43,10 @@ class Runner:
     def __init__(self, name: str, settings: Settings, generation: float) -> None:
         _allow_many_connections()
         self._name = name
-        self._incarnation = uuid.uuid4().hex
+        self._incarnation = new_incarnation(cluster_mark())
         node_address: Any = ray.util.get_node_ip_address
         self._node = str(node_address())
+        self._node_id = ray.get_runtime_context().get_node_id()
         self._metrics = RunnerMetrics(name)
         patiences = Patiences(settings.model_silence_seconds, settings.model_first_token_share)
         self._model = Model(settings.vllm_allow, ModelKeys(settings.keys_source), patiences)
@@ -52,6 +54,8 @@ class Runner:
         call = self._metrics.measured(self._model.answer)
         self._turns = Turns(call, settings.runner_capacity, self._endpoints)
         self._turns.generation = generation
+        peers = placement.runner_names(name.split("/")[1], settings.runners)
+        self._turns.is_guest = lambda deliberation: placement.in_order(peers, deliberation)[0] != name
         self._tasks: set[asyncio.Task[Any]] = set()
         self._own(repeat(self._measure))
 
@@ -94,11 +98,13 @@ class Runner:
             "incarnation": self._incarnation,
             "in_flight": in_flight,
             "kept": self._turns.held - in_flight,
+            "guests": self._turns.guests,
             "capacity": self._turns.capacity,
             "draining": self._turns.draining,
             "generation": self._turns.generation,
             "pid": os.getpid(),
             "node": self._node,
+            "node_id": self._node_id,
         }
 
     async def drain(self, generation: float) -> list[Plain] | None:

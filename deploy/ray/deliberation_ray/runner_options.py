@@ -1,6 +1,6 @@
 """What Ray is told about a runner."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,3 +14,7 @@ class RunnerOptions(BaseModel):
     memory: int | None = Field(default=None, ge=1)
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     label_selector: dict[str, str] | None = None
+
+    def for_ray(self, nodes: list[dict[str, Any]]) -> dict[str, Any]:
+        """As the options of an actor, for a cluster of these nodes."""
+        return self.model_dump(exclude_none=True)

@@ -1,42 +1,41 @@
-"""Succession: runners of the current build come up, those of older builds leave."""
+"""Succession: runners of the current build are kept up, those of older builds leave."""
 
 import asyncio
 import logging
 import time
 from typing import Any
 
-import ray
-
-from deliberation_ray.pool import Gone, Pool
-from deliberation_ray.refusal import Refusal
+from deliberation_ray.pool import Pool
+from deliberation_ray.presence import Presence
+from deliberation_ray.refusal import Refusal, RunnerMissing
 
 _PERIOD_SECONDS = 2.0
 _ASK_SECONDS = 5.0
-# An older runner that nobody can ask would refuse every submit, since it may hold the ids.
-_PATIENCE_SECONDS = 60.0
 # Between two generations whose clocks disagree.
 _STEP_SECONDS = 0.001
 
 _log = logging.getLogger("deliberation_ray.succession")
 
+Info = dict[str, Any]
+
 
 class Succession:
-    """Kept up by every gateway; each step may be done by several at once.
+    """Every gateway does this; each step may be done by several at once.
 
-    In a redeploy the gateways of the build that leaves go on for a while. Each gateway therefore is a generation, by
-    the time it began: a runner heeds no older one than it has heard, and a gateway whose runners were drained by a
+    In a redeploy the gateways of the older build go on for a while. Each gateway therefore is a generation, by the
+    time it began: a runner obeys no older one than it has heard from, and a gateway whose runners were drained by a
     younger one neither resumes nor creates any.
     """
 
     def __init__(self, pool: Pool) -> None:
         self.superseded = False
         self._pool = pool
+        self._presence = Presence(self._ask)
         self._generation = 0.0
         self._older: set[str] = set()
-        self._silent_since: dict[str, float] = {}
 
     async def begin(self) -> None:
-        """Before the first submit: whatever is found now is older, and must take nothing new any more."""
+        """Before the first submit: every runner of another build is older, and must take nothing new any more."""
         await self._pool.look_around()
         self._older = {_build(name) for name in self._pool.others}
         self._generation = await self._next_generation()
@@ -54,103 +53,129 @@ class Succession:
                 _log.warning("will look after the runners again: %s: %s", type(error).__name__, error)
 
     async def look_after(self) -> None:
-        # Even superseded, it looks around: its last submits must find what the others have.
+        # Even a superseded gateway looks around: its last submits must find what other runners have.
         await self._pool.look_around()
-        await asyncio.gather(*(self._uphold(name) for name in self._pool.current if not self.superseded))
+        await self._look_at_current()
         if not self.superseded:
-            await self._see_off_older()
+            await self._retire_older()
+        runners = [*self._pool.current, *self._pool.others]
+        self._pool.silent = {name for name in runners if self._presence.is_silent(name)}
+
+    async def _look_at_current(self) -> None:
+        names = self._pool.current
+        infos = dict(zip(names, await asyncio.gather(*map(self._look, names)), strict=True))
+        nodes = await self._draining_nodes()
+        answered = {name: info for name, info in infos.items() if isinstance(info, dict)}
+        self._pool.leaving = {name for name, info in answered.items() if info["node_id"] in nodes}
+        known = {name for name in self._pool.hosts if name not in answered}
+        self._pool.hosts = known | {name for name, info in answered.items() if info["guests"]}
+        if not self.superseded:
+            await asyncio.gather(*(self._keep_current(name, info) for name, info in infos.items()))
+
+    async def _draining_nodes(self) -> set[str]:
+        try:
+            return await self._pool.draining_nodes()
+        except Exception as error:
+            _log.info("cannot ask which nodes are to leave: %s", type(error).__name__)
+            return set()
 
     async def _next_generation(self) -> float:
-        """Later than all that were heard, even by runners on machines whose clocks are ahead."""
-        infos = await asyncio.gather(*(self._info(name) for name in [*self._pool.current, *self._pool.others]))
-        heard = [float(info["generation"]) for info in infos if isinstance(info, dict)]
-        return max(time.time(), max(heard, default=0.0) + _STEP_SECONDS)
+        """Later than all that runners have heard from, even on machines whose clocks are ahead."""
+        infos = await asyncio.gather(*map(self._look, [*self._pool.current, *self._pool.others]))
+        known = [float(info["generation"]) for info in infos if isinstance(info, dict)]
+        return max(time.time(), max(known, default=0.0) + _STEP_SECONDS)
 
-    async def _info(self, name: str) -> dict[str, Any] | Gone | Refusal:
-        try:
-            return dict(await self._pool.call(name, "info", seconds=_ASK_SECONDS))
-        except (Gone, Refusal) as answer:
-            return answer
+    async def _ask(self, name: str) -> Info:
+        return dict(await self._pool.call(name, "info", seconds=None))
 
-    async def _uphold(self, name: str) -> None:
-        info = await self._info(name)
+    async def _look(self, name: str) -> Info | RunnerMissing | Refusal:
+        return await self._presence.look(name, _ASK_SECONDS)
+
+    async def _keep_current(self, name: str, info: Info | RunnerMissing | Refusal) -> None:
         try:
-            if isinstance(info, Gone):
-                await self._replace(name)
+            if isinstance(info, RunnerMissing):
+                await self._create_again(name)
             elif isinstance(info, Refusal):
-                _log.info("%s", info.message)
+                await self._end_if_hung(name, info, restart=True)
             elif info["draining"] and info["generation"] > self._generation:
                 self._step_back(name)
             elif info["draining"] or info["generation"] < self._generation:
                 # It is new to this gateway, or was of an older build, and that build is current again.
                 await self._pool.call(name, "resume", self._generation, seconds=_ASK_SECONDS)
-        except (Gone, Refusal) as answer:
+        except (RunnerMissing, Refusal) as answer:
             _log.info("%s: %s", name, answer)
 
-    async def _replace(self, name: str) -> None:
-        """Creates a runner anew, unless it was a younger generation that let it go."""
+    async def _create_again(self, name: str) -> None:
+        """Creates a missing runner, unless it was a younger gateway that let it leave."""
         await self._pool.look_around()
         for other in self._pool.others:
-            info = await self._info(other)
+            info = await self._look(other)
             if isinstance(info, Refusal) and _build(other) not in self._older:
-                _log.info("%s is gone, and perhaps %s came after it", name, other)
+                _log.info("%s is missing, and perhaps %s came after it", name, other)
                 return
-            # One that drains is current to nobody, however young the gateway that told it so.
+            # A draining runner is current to nobody, however young the gateway that drained it.
             if isinstance(info, dict) and not info["draining"] and info["generation"] > self._generation:
                 self._step_back(name)
                 return
-        _log.warning("%s is gone: creating it anew", name)
+        _log.warning("%s is missing: creating it again", name)
         await self._pool.create(name, self._generation)
+
+    async def _end_if_hung(self, name: str, refusal: Refusal, restart: bool) -> None:
+        """Ends a runner that hangs. A slow one answers in the end, and one that Ray is starting can't answer yet."""
+        if self._presence.may_hang(name) and await self._pool.is_alive(name):
+            _log.warning("%s hangs, it has answered nothing for %d s: ending it", name, self._presence.silence(name))
+            await self._pool.kill(name, restart)
+            self._presence.forget(name)
+            return
+        _log.info("%s", refusal.message)
 
     def _step_back(self, name: str) -> None:
         if not self.superseded:
             _log.warning("%s was drained by a younger gateway: this one looks after no runner any more", name)
         self.superseded = True
 
-    async def _see_off_older(self) -> None:
+    async def _retire_older(self) -> None:
         older = [name for name in self._pool.others if _build(name) in self._older]
-        await asyncio.gather(*(self._see_off(name) for name in older))
+        await asyncio.gather(*(self._retire(name) for name in older))
 
-    async def _see_off(self, name: str) -> None:
+    async def _retire(self, name: str) -> None:
+        """Drains an older runner; once it is empty, its tombstones go to the current ones, and it leaves."""
         tombstones = await self._drain(name)
         if tombstones is None:
             return
         try:
-            await self._inherit(tombstones)
+            await self._hand_over(tombstones)
             await self._pool.call(name, "leave", seconds=_ASK_SECONDS)
-        except (Gone, Refusal) as answer:
+        except (RunnerMissing, Refusal) as answer:
             _log.info("%s leaves: %s", name, answer)
 
     async def _drain(self, name: str) -> list[dict[str, object]] | None:
-        """Its tombstones, once it is empty."""
+        """The runner's tombstones, once it is empty."""
         try:
-            tombstones: list[dict[str, object]] | None = await self._pool.call(
-                name, "drain", self._generation, seconds=_ASK_SECONDS
-            )
-            self._silent_since.pop(name, None)
-            return tombstones
-        except Gone:
-            self._silent_since.pop(name, None)
-        except Refusal:
-            since = self._silent_since.setdefault(name, time.monotonic())
-            if time.monotonic() - since > _PATIENCE_SECONDS:
-                await self._remove(name)
+            info = await self._look(name)
+            if isinstance(info, RunnerMissing):
+                await self._pool.drop(name)
+            elif isinstance(info, Refusal):
+                await self._end_if_hung(name, info, restart=False)
+            else:
+                tombstones: list[dict[str, object]] | None = await self._pool.call(
+                    name, "drain", self._generation, seconds=_ASK_SECONDS
+                )
+                return tombstones
+        except (RunnerMissing, Refusal) as answer:
+            _log.info("%s: %s", name, answer)
         return None
 
-    async def _inherit(self, tombstones: list[dict[str, object]]) -> None:
+    async def _hand_over(self, tombstones: list[dict[str, object]]) -> None:
         """A late submit goes to the current build: the tombstones must be there before the older runner leaves."""
         for name in self._pool.current:
-            mine = [t for t in tombstones if not t["deliberation"] or self._pool.place(str(t["deliberation"])) == name]
-            if mine:
-                await self._pool.call(name, "bury", mine)
+            own = [stone for stone in tombstones if self._home_of(stone) in ("", name)]
+            if own:
+                await self._pool.call(name, "bury", own)
 
-    async def _remove(self, name: str) -> None:
-        _log.warning("%s has not answered for %d s: removing it", name, _PATIENCE_SECONDS)
-        self._silent_since.pop(name, None)
-        try:
-            ray.kill(await self._pool.find(name), no_restart=True)
-        except (Gone, Refusal):
-            return
+    def _home_of(self, stone: dict[str, object]) -> str:
+        """Where a late submit of the buried turn would go; empty when it might go to any runner."""
+        return self._pool.home(str(stone["deliberation"])) if stone["deliberation"] else ""
 
 
 def _build(name: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deliberation_ray.endpoints import Endpoints, Party, key_of
@@ -25,6 +25,9 @@ class Turns:
         self.endpoints = endpoints
         self.draining = False
         self.generation = 0.0
+        # Deliberations whose home is another runner, and the turns of such that are held.
+        self.is_guest: Callable[[str], bool] = lambda deliberation: False
+        self.guests = 0
         self._call = call
         self._turns: dict[str, Turn] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -60,6 +63,7 @@ class Turns:
             turn = Turn(spec, submit, traceparent)
             self._turns[turn.submission_id] = turn
             self._parties[turn.party] += 1
+            self.guests += self.is_guest(turn.deliberation)
             # At once, not when the task begins: the next submission must see who waits.
             turn.start(self._call, self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party), self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
@@ -85,6 +89,7 @@ class Turns:
 
     def _drop(self, submission_id: str) -> None:
         turn = self._turns.pop(submission_id)
+        self.guests -= self.is_guest(turn.deliberation)
         self._parties[turn.party] -= 1
         if not self._parties[turn.party]:
             del self._parties[turn.party]

@@ -18,7 +18,7 @@ class Serve:
 
     def __init__(self, build: str, host: str = "10.0.0.7", port: int = 9000) -> None:
         self.build = SimpleNamespace(remote=lambda: self)
-        self.http_config = SimpleNamespace(host=host, port=port)
+        self.address = host, port
         self.deployed = 0
         self._build = build
 
@@ -43,7 +43,7 @@ class Serve:
 
 def deployed_over(monkeypatch: pytest.MonkeyPatch, serve: Serve, again: bool = False) -> int:
     monkeypatch.setattr(cluster, "serve", serve)
-    monkeypatch.setattr(cluster, "_get_global_client", lambda **_: serve)
+    monkeypatch.setattr(cluster, "serve_address", lambda: serve.address)
     Cluster("10.0.0.1:6379", "127.0.0.1", 8000, SETTINGS).deploy(again)
     return serve.deployed
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from submission import submit, turn
 
-from deliberation_ray.asking import Asking
+from deliberation_ray.dispatch import Dispatch
 from deliberation_ray.gateway import Gateway
 from deliberation_ray.refusal import full, runner_unavailable
 from deliberation_ray.settings import Settings
@@ -17,7 +17,7 @@ from deliberation_ray.settings import Settings
 HANDLE = {"submission_id": "t1", "runner": "runner/ab/0", "incarnation": "i"}
 
 
-class Asked(Asking):
+class Asked(Dispatch):
     """Answers as told, in place of runners."""
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Asked(Asking):
         return []
 
 
-def client_of(asking: Asking, **settings: Any) -> httpx2.AsyncClient:
-    app = Gateway("ab", Settings(**{"ray_open": "ray_token_file" not in settings, **settings}), asking).app()
+def client_of(dispatch: Dispatch, **settings: Any) -> httpx2.AsyncClient:
+    app = Gateway("ab", Settings(**{"ray_open": "ray_token_file" not in settings, **settings}), dispatch).app()
     headers = {"Authorization": "Bearer secret"}
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway", headers=headers)
 
