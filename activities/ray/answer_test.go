@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
 )
 
@@ -419,4 +420,19 @@ func TestACancelledCallIsTheCallersOwnError(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = client.Info(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestAClusterThatReplacesAnotherOne has none of its turns, and takes new ones.
+func TestAClusterThatReplacesAnotherOne(t *testing.T) {
+	app := raytest.NewApp(t)
+	c := newCouncil(t, standIn{app}, 1)
+	app.Answer(c.model, raytest.Hanging())
+	before := c.submit(t)[0]
+	app.Move()
+	require.Equal(t, domain.VerdictUnreachable, c.glance(t, before))
+	after := c.submit(t)[0]
+	require.NotEqual(t, before.Incarnation, after.Incarnation)
+	require.Equal(t, domain.VerdictRunning, c.glance(t, after))
+	c.MissForGood()
+	require.Equal(t, domain.VerdictLost, c.glance(t, before))
 }

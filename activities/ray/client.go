@@ -44,6 +44,7 @@ type Client struct {
 	breaker     *breaker
 	waits       waits
 	persistence persistence
+	sightings   sightings
 }
 
 // allowance is how long calls may take. The app answers a wait after its time, or says that its runner
@@ -54,6 +55,7 @@ type allowance struct {
 	probe   time.Duration
 	margin  time.Duration
 	refused time.Duration // how long a submit is tried again although it is refused
+	away    time.Duration // how long a Ray cluster may be missed while another one answers
 }
 
 var _ domain.RayCluster = (*Client)(nil)
@@ -83,7 +85,7 @@ func New(config Config) (*Client, error) {
 		},
 		within: allowance{
 			submit: 30 * time.Second, control: 9 * time.Second, probe: 5 * time.Second, margin: 12 * time.Second,
-			refused: refusedFor,
+			refused: refusedFor, away: awayFor,
 		},
 		breaker: newBreaker(config.Name, config.Changed),
 	}, nil
@@ -147,8 +149,11 @@ func (c *Client) await(ctx context.Context, handle domain.Handle, wait time.Dura
 		body:   awaitBody{Owner: c.owner, Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
 		within: wait + c.within.margin, limit: shortAnswer + turnAnswer,
 	}
-	seen, err := c.observe(ctx, ask, []domain.Handle{handle})
+	handles := []domain.Handle{handle}
+	seen, err := c.observe(ctx, ask, handles)
 	switch {
+	case c.sightings.gone(err, handles, c.within.away):
+		return lost(handles)[0], nil
 	case err != nil:
 		return domain.Observation{}, err
 	case len(seen) == 0:
@@ -191,6 +196,7 @@ func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle)
 	seen := make([]domain.Observation, 0, len(handles))
 	for _, state := range states {
 		observation, err := state.observation()
+		c.sightings.saw(observation.Incarnation)
 		if err != nil {
 			observation = domain.Observation{TurnID: state.ID, Unreachable: c.reason(err.Error())}
 		}

@@ -3,6 +3,7 @@ package ray_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ var contract = []struct {
 	{"a submit after it was forgotten starts nothing", lateAfterForget},
 	{"a live runner tells what it doesn't know", unknownTurn},
 	{"a runner that was restarted has lost its turns", restarted},
+	{"turns of another Ray cluster are not lost while it may live", ofAnotherCluster},
 	{"a full runner refuses the whole submission", full},
 	{"a full runner takes more of a deliberation that has begun", fullForOthers},
 	{"a submit with a wrong token is denied, once that has lasted", denied},
@@ -265,6 +267,33 @@ func restarted(t *testing.T, w world) {
 	again := c.submit(t)[0]
 	require.Equal(t, handle.Runner, again.Runner)
 	require.Equal(t, seen.Incarnation, again.Incarnation)
+}
+
+// ofAnotherCluster: two Ray clusters may stand behind one address while one replaces the other.
+func ofAnotherCluster(t *testing.T, w world) {
+	t.Helper()
+	c := newCouncil(t, w, 1)
+	c.script(t, c.model, hangs())
+	handle := c.submit(t)[0]
+	here := handle.Incarnation
+	require.Equal(t, 2, strings.Count(here, "."), here)
+	handle.Incarnation = "000000000000.00000000" + here[strings.LastIndex(here, "."):]
+	seen, err := c.Await(t.Context(), handle, 10*time.Second)
+	require.NoError(t, err)
+	require.Contains(t, seen.Unreachable, "another Ray cluster")
+	_, err = c.Stop(t.Context(), c.order(handle))
+	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
+	require.Equal(t, domain.KindUnavailable, kindOf(t, c.Forget(t.Context(), c.order(handle))))
+
+	c.MissForGood()
+	seen, err = c.Await(t.Context(), handle, 0)
+	require.NoError(t, err)
+	require.Equal(t, domain.VerdictLost, domain.Judge(handle, seen).Kind, "it is gone")
+	require.Equal(t, domain.RayUnknown, c.stop(t, handle)[0].State)
+	require.NoError(t, c.Forget(t.Context(), c.order(handle)))
+
+	handle.Incarnation = here
+	require.Equal(t, domain.VerdictRunning, c.glance(t, handle))
 }
 
 func lists(t *testing.T, w world) {

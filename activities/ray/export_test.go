@@ -18,3 +18,6 @@ func (c *Client) TireOfRefusals() { c.within.refused = 0 }
 
 // Refusals is how many submissions are being refused.
 func (c *Client) Refusals() int { return len(c.persistence.since) }
+
+// MissForGood makes a Ray cluster count as gone as soon as another one answers in its place.
+func (c *Client) MissForGood() { c.within.away = 0 }

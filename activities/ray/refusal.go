@@ -36,6 +36,8 @@ type errorAnswer struct {
 	Error struct {
 		Type    string `json:"type"`
 		Message string `json:"message"`
+		// RayCluster is the one that answers, where the turns are another one's.
+		RayCluster string `json:"ray_cluster"`
 	} `json:"error"`
 }
 
@@ -51,6 +53,9 @@ func (a answered) refusal(op string) error {
 		return &domain.Error{Kind: domain.KindUnreachable, Op: op, Err: stranger{status: a.status, said: cutTo(said, maxRefusal)}}
 	}
 	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
+	if answer.Error.RayCluster != "" {
+		refused.Err = otherCluster{said: refused.Err.Error()}
+	}
 	if kind == domain.KindDenied {
 		refused.Err = fmt.Errorf("the Ray app refuses the token: set %[1]s or %[1]s_FILE to one of the app's", tokenVariable)
 	}

@@ -49,6 +49,8 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 	for pending := handles; ; {
 		read, err := c.stopOnce(ctx, order, pending, until)
 		switch {
+		case c.sightings.gone(err, pending, c.within.away):
+			read = lost(pending)
 		case err != nil && len(seen) > 0 && ctx.Err() == nil:
 			return c.inOrder(handles, seen), nil // what one runner held up was known of the others
 		case err != nil:
@@ -116,7 +118,10 @@ func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
 			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer, as: unguarded,
 		}
 		var answer statesAnswer
-		if err := c.ask(ctx, ask, &answer); err != nil {
+		switch err := c.ask(ctx, ask, &answer); {
+		case c.sightings.gone(err, handles, c.within.away):
+			continue
+		case err != nil:
 			return passing(err)
 		}
 		if _, err := answer.inOrder(handles); err != nil {

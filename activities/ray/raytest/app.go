@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,6 +25,7 @@ type App struct {
 	changed  chan struct{} // closed, and replaced, whenever a turn's state or the app's does
 	closed   bool
 	restarts int
+	moves    int
 	turns    map[domain.TurnID]*turn
 	buried   map[tombstone]bool
 	scripts  map[string][]Answer
@@ -70,6 +72,15 @@ func (a *App) KillRunner() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.restarts++
+	a.loseTurns()
+	clear(a.buried)
+}
+
+// Move puts another Ray cluster behind the app's address, as an upgrade of a RayService does. It has no turns.
+func (a *App) Move() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.moves++
 	a.loseTurns()
 	clear(a.buried)
 }
@@ -167,7 +178,15 @@ func (a *App) Requests(path string) int {
 }
 
 // incarnation needs the lock.
-func (a *App) incarnation() string { return fmt.Sprintf("incarnation-%d", a.restarts) }
+func (a *App) incarnation() string { return fmt.Sprintf("%s.%d", a.mark(), a.restarts) }
+
+// mark is the Ray cluster's part of incarnations. It needs the lock.
+func (a *App) mark() string { return fmt.Sprintf("cluster%d.place%d", a.moves, a.moves) }
+
+// elsewhere reports whether the turn is another Ray cluster's. It needs the lock.
+func (a *App) elsewhere(handle handle) bool {
+	return strings.Count(handle.Incarnation, ".") == 2 && !strings.HasPrefix(handle.Incarnation, a.mark()+".")
+}
 
 // announce needs the lock.
 func (a *App) announce() {

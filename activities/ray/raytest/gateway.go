@@ -41,6 +41,13 @@ func restarting() reply {
 	return refuse(http.StatusServiceUnavailable, "runner_unavailable", runnerName+" does not answer").after(1)
 }
 
+// ofAnotherCluster refuses turns of which this cluster can't know whether they run.
+func ofAnotherCluster(mark string) reply {
+	return answer(http.StatusServiceUnavailable, map[string]any{"error": map[string]string{
+		"type": "runner_unavailable", "message": "the turns are of another Ray cluster, which may still run them", "ray_cluster": mark,
+	}}).after(1)
+}
+
 func (r reply) writeTo(w http.ResponseWriter) {
 	encoded, err := json.Marshal(r.body)
 	if err != nil {

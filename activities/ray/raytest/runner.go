@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"deliberation.io/deliberation/domain"
@@ -101,12 +102,15 @@ func (a *App) await(request *http.Request) reply {
 	for over := false; ; {
 		a.mu.Lock()
 		views, news := a.look(in.Turns, in.Owner)
+		elsewhere, mark := slices.ContainsFunc(in.Turns, a.elsewhere), a.mark()
 		broken, changed := a.busy || a.closed || a.restarts != restarts, a.changed
 		away := a.away
 		a.mu.Unlock()
 		switch {
 		case broken || away:
 			return restarting()
+		case elsewhere:
+			return ofAnotherCluster(mark)
 		case news || over:
 			return bounded(views)
 		}
@@ -155,6 +159,9 @@ func (a *App) stop(request *http.Request) reply {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if slices.ContainsFunc(in.Turns, a.elsewhere) {
+		return ofAnotherCluster(a.mark())
+	}
 	return bounded(a.endAll(in))
 }
 
@@ -195,6 +202,9 @@ func (a *App) forget(request *http.Request) reply {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if slices.ContainsFunc(in.Turns, a.elsewhere) {
+		return ofAnotherCluster(a.mark())
+	}
 	states := make([]map[string]any, 0, len(in.Turns))
 	for _, view := range a.endAll(in) {
 		states = append(states, map[string]any{

@@ -53,8 +53,9 @@ type endRequest struct {
 }
 
 type handle struct {
-	ID     domain.TurnID `json:"submission_id"`
-	Runner string        `json:"runner"`
+	ID          domain.TurnID `json:"submission_id"`
+	Runner      string        `json:"runner"`
+	Incarnation string        `json:"incarnation"`
 }
 
 // What the app bounds, see its wire.py.
