@@ -8,18 +8,27 @@ import (
 	"strings"
 )
 
-// metadataAddresses are where clouds serve credentials beside the link-local range.
+// metadataAddresses are where clouds serve credentials outside of the link-local range.
 var metadataAddresses = []netip.Addr{
-	netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254"),
+	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"),   // Azure
+	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("fd00:ec2::23"),    // AWS, for pods
+	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
 }
 
 // The forms of an IPv6 address that lead to an IPv4 address.
 var (
-	nat64     = netip.MustParsePrefix("64:ff9b::/96")
-	sixToFour = netip.MustParsePrefix("2002::/16")
+	nat64      = netip.MustParsePrefix("64:ff9b::/96")
+	compatible = netip.MustParsePrefix("::/96")
+	sixToFour  = netip.MustParsePrefix("2002::/16")
 )
 
-// forbiddenHost tells a host that is a literal of an address which is never allowed, in any spelling
+// localNAT64 is refused as a whole: only its site knows which bits are the IPv4 address.
+var localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
+
+// forbiddenHost reports whether the host is a literal of an address which is never allowed, in any spelling
 // that a resolver takes for an address: a refused address must not pass in disguise.
 func forbiddenHost(host string) bool {
 	address, err := netip.ParseAddr(host)
@@ -30,13 +39,15 @@ func forbiddenHost(host string) bool {
 		}
 	}
 	address = leadsTo(address.WithZone("").Unmap())
-	return address.IsLinkLocalUnicast() || slices.Contains(metadataAddresses, address)
+	return address.IsLinkLocalUnicast() || localNAT64.Contains(address) || slices.Contains(metadataAddresses, address)
 }
 
 func leadsTo(address netip.Addr) netip.Addr {
 	bytes := address.As16()
 	switch {
-	case nat64.Contains(address):
+	case address.IsLoopback() || address.IsUnspecified():
+		return address // ::1 and :: lie in the range of IPv4-compatible addresses
+	case nat64.Contains(address) || compatible.Contains(address):
 		return netip.AddrFrom4([4]byte(bytes[12:]))
 	case sixToFour.Contains(address):
 		return netip.AddrFrom4([4]byte(bytes[2:6]))

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -12,7 +11,6 @@ const (
 	MaxRequest     = 512 << 10
 	MaxDescription = 256 << 10
 	MaxAgents      = 64
-	maxURL         = 2 << 10
 	maxPersona     = 32 << 10 // so that 64 of them stay well within a request to Ray
 )
 
@@ -101,30 +99,6 @@ func (r DeliberationRequest) checkPersonas(faults *Faults) {
 		if size > maxPersona && EncodedSize(agent.template) <= MaxTemplate {
 			faults.Add(fmt.Sprintf("agents[%d].prompt_template", i), "must expand to at most %d bytes in JSON, got %d", maxPersona, size)
 		}
-	}
-}
-
-func checkURL(text string, faults *Faults) {
-	const path = "vllm_url"
-	if strings.TrimSpace(text) == "" {
-		faults.Add(path, "cannot be empty")
-		return
-	}
-	faults.bounded(path, text, maxURL)
-	const absolute = "must be an absolute http or https URL"
-	parsed, err := url.Parse(text)
-	bad := err != nil || parsed.Hostname() == "" || (parsed.Scheme != "http" && parsed.Scheme != "https")
-	switch {
-	case bad && strings.Contains(text, "@"):
-		faults.Add(path, absolute) // not quoted: what is before the @ may be a password
-	case bad:
-		faults.Add(path, absolute+", got %s", Quote(text))
-	}
-	if err == nil && parsed.User != nil {
-		faults.Add(path, "must not carry a user or password")
-	}
-	if err == nil && (parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "") {
-		faults.Add(path, "must not carry a query or fragment")
 	}
 }
 

@@ -148,6 +148,7 @@ func TestRequestURL(t *testing.T) {
 		return fmt.Sprintf("vllm_url: must be an absolute http or https URL, got %q", url)
 	}
 	const hidden = "vllm_url: must be an absolute http or https URL"
+	const unprintable = "vllm_url: must not contain spaces, control characters or characters beyond ASCII"
 	const userinfo = "vllm_url: must not carry a user or password"
 	for url, fault := range map[string]string{
 		"http://vllm":              "",
@@ -161,14 +162,16 @@ func TestRequestURL(t *testing.T) {
 		"http://":                  notAbsolute("http://"),
 		"http://:8000":             notAbsolute("http://:8000"),
 		"http:///v1":               notAbsolute("http:///v1"),
-		" http://vllm":             notAbsolute(" http://vllm"),
+		" http://vllm":             unprintable,
 		"http://h:port":            notAbsolute("http://h:port"),
-		"http://a b":               notAbsolute("http://a b"),
+		"http://h:0":               "vllm_url: must have a port of 1..65535, got 0",
+		"http://127.1":             `vllm_url: must write an IPv4 address as four decimal numbers, got "127.1"`,
+		"http://a b":               unprintable,
 		"http://me@vllm":           userinfo,
 		"http://me:secret@vllm":    userinfo,
 		"http://@vllm":             userinfo,
 		"ftp://me:secret@vllm":     hidden + "; " + userinfo,
-		"http://me:sec%zzret@vllm": hidden,
+		"http://me:sec%zzret@vllm": userinfo,
 	} {
 		t.Run(url, func(t *testing.T) {
 			spec := specOf(1)
