@@ -33,7 +33,7 @@ func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
 			require.Empty(t, warnings)
 			require.Equal(t, config{
 				Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Grace: time.Minute},
-				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATS: nats.Config{Prefix: "deliberation"},
+				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATS: nats.Config{Prefix: "deliberation", InboxPrefix: "_INBOX"},
 				HTTPAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
 			}, read)
 		})
@@ -46,6 +46,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 		"DELIBERATION_RAY_TOKEN=secret", "DELIBERATION_RAY_GRACE=90s", "DELIBERATION_TASK_QUEUE=q",
 		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
 		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, credentials), "NATS_CA=" + written(t, authority(t)), "DELIBERATION_NATS_PREFIX=p",
+		"NATS_INBOX_PREFIX=_INBOX_app", "NATS_JS_DOMAIN=hub", "DELIBERATION_NATS_MAX_BYTES=1000",
 		"DELIBERATION_HTTP_ADDR=:1", "DELIBERATION_LOG_LEVEL=debug",
 		"DELIBERATION_LOG_FORMAT=json", "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false", "PATH=/bin", "DELIBERATION_RUNNERS=3",
 		"TEMPORAL_DEPLOYMENT_NAME=deliberation", "TEMPORAL_WORKER_BUILD_ID=b1",
@@ -59,7 +60,9 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	read.allow, read.VLLMAllow, read.NATS.Creds, read.NATS.CA = config{}.allow, nil, "", ""
 	require.Equal(t, config{
 		Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Token: "secret", Grace: 90 * time.Second},
-		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8, NATS: nats.Config{URL: "nats://nats:4222", Prefix: "p"},
+		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8,
+		NATS: nats.Config{URL: "nats://nats:4222", Prefix: "p", InboxPrefix: "_INBOX_app", Domain: "hub", MaxBytes: 1000},
+
 		HTTPAddr: ":1", LogLevel: slog.LevelDebug, LogFormat: "json",
 		Build: build{Deployment: "deliberation", ID: "b1"},
 	}, read)
@@ -118,6 +121,9 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 		"a file of no secret":     {"NATS_CREDS=main.go", "NATS_CREDS: the file holds no credentials"},
 		"a file of no PEM":        {"NATS_CA=main.go", "NATS_CA: the file holds no certificate in PEM"},
 		"no port to listen on":    {"DELIBERATION_HTTP_ADDR=:99999", `DELIBERATION_HTTP_ADDR: must be host:port, got ":99999"`},
+		"a bound in words":        {"DELIBERATION_NATS_MAX_BYTES=1GiB", `DELIBERATION_NATS_MAX_BYTES: must be a whole number, got "1GiB"`},
+		"a seed of nobody":        {"NATS_NKEY=main.go", "NATS_NKEY: the file holds no seed of a user's nkey"},
+		"a certificate alone":     {"NATS_CERT=main.go", "NATS_CERT: needs NATS_KEY too"},
 		"no credentials file":     {"NATS_CREDS=/nowhere/creds", "NATS_CREDS: open /nowhere/creds"},
 		"no authorities file":     {"NATS_CA=/nowhere/ca", "NATS_CA: open /nowhere/ca"},
 		"a port alone":            {"DELIBERATION_HTTP_ADDR=9464", `DELIBERATION_HTTP_ADDR: must be host:port, got "9464"`},

@@ -2,18 +2,14 @@ package nats
 
 import (
 	"cmp"
-	"crypto/x509"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	natsgo "github.com/nats-io/nats.go"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -21,12 +17,26 @@ import (
 // DefaultPrefix begins the subjects and, in upper case, the names of the streams.
 const DefaultPrefix = "deliberation"
 
+const defaultInbox = "_INBOX"
+
+var domainPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 // Config says where NATS is, and who we are to it.
 type Config struct {
-	URL    string `env:"NATS_URL"`   // one or more servers, separated by commas
-	Creds  string `env:"NATS_CREDS"` // a .creds file, read again at each connection; optional
-	CA     string `env:"NATS_CA"`    // a PEM file with the authorities to trust; optional
-	Prefix string `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
+	URL string `env:"NATS_URL"` // one or more servers, separated by commas
+
+	// Files; all are optional, and read again at each connection.
+	Creds string `env:"NATS_CREDS"` // a user's JWT and seed
+	NKey  string `env:"NATS_NKEY"`  // the seed of a user's nkey
+	CA    string `env:"NATS_CA"`    // PEM, the authorities to trust
+	Cert  string `env:"NATS_CERT"`  // PEM, the client's certificate
+	Key   string `env:"NATS_KEY"`   // PEM, its key
+
+	InboxPrefix string `env:"NATS_INBOX_PREFIX" envDefault:"_INBOX"` // begins the subjects of answers
+	Domain      string `env:"NATS_JS_DOMAIN"`                        // the JetStream domain of the streams; empty: the server's own
+	Prefix      string `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
+	// MaxBytes bounds the events stream if we make it; 0: no bound, or [requiredBytes] where the account wants one.
+	MaxBytes int64 `env:"DELIBERATION_NATS_MAX_BYTES" envDefault:"0"`
 
 	Client string       // the name in the server's list of connections; "deliberation" when empty
 	Logger *slog.Logger // silence when nil
@@ -36,8 +46,7 @@ type Config struct {
 func (c Config) Check() domain.Faults {
 	var found domain.Faults
 	for address := range strings.SplitSeq(c.URL, ",") {
-		if c.URL != "" && withoutUser(address) == "" {
-			// Not quoted: it may hold a password.
+		if c.URL != "" && withoutUser(address) == "" { // not quoted: it may hold a password
 			found.Add("NATS_URL", "must be nats://host:port (or tls, ws, wss), or several by commas")
 			break
 		}
@@ -45,21 +54,51 @@ func (c Config) Check() domain.Faults {
 	if err := checkPrefix(c.Prefix); err != nil {
 		found.Add("DELIBERATION_NATS_PREFIX", "%s, got %s", err, domain.Quote(c.Prefix))
 	}
+	if c.InboxPrefix != "" && !prefixPattern.MatchString(c.InboxPrefix) {
+		found.Add("NATS_INBOX_PREFIX", "must be letters, digits, '-' and '_', in parts joined by dots, got %s", domain.Quote(c.InboxPrefix))
+	}
+	if c.Domain != "" && !domainPattern.MatchString(c.Domain) {
+		found.Add("NATS_JS_DOMAIN", "must be letters, digits, '-' and '_', got %s", domain.Quote(c.Domain))
+	}
+	if c.MaxBytes < 0 {
+		found.Add("DELIBERATION_NATS_MAX_BYTES", "cannot be negative, got %d", c.MaxBytes)
+	}
+	c.checkFiles(&found)
+	return found
+}
+
+func (c Config) checkFiles(found *domain.Faults) {
+	switch {
+	case c.Creds != "" && c.NKey != "":
+		found.Add("NATS_NKEY", "give it or NATS_CREDS, not both")
+	case c.Cert != "" && c.Key == "":
+		found.Add("NATS_CERT", "needs NATS_KEY too")
+	case c.Cert == "" && c.Key != "":
+		found.Add("NATS_KEY", "needs NATS_CERT too")
+	}
 	for _, file := range []struct {
 		variable, path string
 		read           func(path string) error
 	}{
 		{"NATS_CREDS", c.Creds, readCredentials},
+		{"NATS_NKEY", c.NKey, readSeed},
 		{"NATS_CA", c.CA, readAuthorities},
+		{"NATS_CERT", c.Cert, readFile},
+		{"NATS_KEY", c.Key, readFile},
 	} {
 		if file.path == "" {
 			continue
 		}
 		if err := file.read(file.path); err != nil {
 			found.Add(file.variable, "%s", err)
+			return
 		}
 	}
-	return found
+	if c.Cert != "" && c.Key != "" {
+		if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+			found.Add("NATS_CERT", "the file and that of NATS_KEY are no certificate with its key: %s", err)
+		}
+	}
 }
 
 // String describes the configuration without its secrets.
@@ -72,19 +111,34 @@ func (c Config) String() string {
 		servers = append(servers, withoutUser(address))
 	}
 	parts := []string{strings.Join(servers, ","), "prefix " + c.Prefix}
-	for _, optional := range []struct{ what, value string }{{"credentials", c.Creds}, {"authorities of its own", c.CA}} {
-		parts = append(parts, map[bool]string{true: "with ", false: "without "}[optional.value != ""]+optional.what)
+	for _, file := range []struct{ what, path string }{{"credentials", c.Creds}, {"authorities of its own", c.CA}} {
+		parts = append(parts, map[bool]string{true: "with ", false: "without "}[file.path != ""]+file.what)
+	}
+	for _, optional := range []struct {
+		set  bool
+		what string
+	}{
+		{c.NKey != "", "with nkey"},
+		{c.Cert != "", "with client certificate"},
+		{c.InboxPrefix != defaultInbox, "answers to " + c.InboxPrefix},
+		{c.Domain != "", "JetStream domain " + c.Domain},
+		{c.MaxBytes > 0, fmt.Sprintf("events stream of at most %d bytes", c.MaxBytes)},
+	} {
+		if optional.set {
+			parts = append(parts, optional.what)
+		}
 	}
 	return strings.Join(parts, ", ")
 }
 
 func (c Config) completed() (Config, error) {
 	c.Prefix, c.Client = cmp.Or(c.Prefix, DefaultPrefix), cmp.Or(c.Client, "deliberation")
+	c.InboxPrefix = cmp.Or(c.InboxPrefix, defaultInbox)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := checkPrefix(c.Prefix); err != nil {
-		return c, fmt.Errorf("nats: prefix %q: %w", c.Prefix, err)
+	if found := c.Check(); len(found) > 0 {
+		return c, fmt.Errorf("nats: %w", found)
 	}
 	return c, nil
 }
@@ -122,34 +176,4 @@ func withoutUser(address string) string {
 		return ""
 	}
 	return parsed.Scheme + "://" + parsed.Host
-}
-
-// readCredentials reads the file as the client does at each connection.
-func readCredentials(path string) error {
-	if _, err := os.ReadFile(path); err != nil {
-		return err
-	}
-	var options natsgo.Options
-	if err := natsgo.UserCredentials(path)(&options); err != nil {
-		return err
-	}
-	jwt, err := options.UserJWT()
-	if err == nil {
-		_, err = options.SignatureCB(nil)
-	}
-	if err != nil || strings.Count(jwt, ".") != 2 {
-		return errors.New("the file holds no credentials: it takes a user's JWT and its seed, as nsc writes them")
-	}
-	return nil
-}
-
-func readAuthorities(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(text) {
-		return errors.New("the file holds no certificate in PEM")
-	}
-	return nil
 }

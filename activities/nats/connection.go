@@ -17,20 +17,21 @@ var _ domain.EventPublisher = (*Publisher)(nil)
 
 // Publisher stores events in JetStream. It is safe for concurrent use.
 type Publisher struct {
-	conn   *natsgo.Conn
-	js     jetstream.JetStream
-	prefix string
-	blamed func(error) error
-	log    *slog.Logger
-	health health
-	closed chan struct{}
+	conn     *natsgo.Conn
+	js       jetstream.JetStream
+	prefix   string
+	maxBytes int64 // of the events stream if we make it; 0: no bound
+	blamed   func(error) error
+	log      *slog.Logger
+	health   health
+	closed   chan struct{}
 }
 
-// closeWithin bounds how long Close waits for what is on its way.
+// closeWithin bounds how long Close waits for events that are being sent.
 const closeWithin = 5 * time.Second
 
-// Connect starts to connect. That the server is away or refuses us is no error: [Publisher.Status]
-// tells, and the connection is tried until Close. An error is a configuration that can't work.
+// Connect starts to connect. It is no error that the server is away or refuses us: [Publisher.Status] says so, and the
+// connection is tried until Close. An error means a configuration that can't work.
 func Connect(config Config) (*Publisher, error) {
 	config, err := config.completed()
 	if err != nil {
@@ -40,12 +41,17 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix, blamed: config.blamed, log: config.Logger, closed: make(chan struct{})}
+	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, closed: make(chan struct{})}
 	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	if p.js, err = jetstream.New(p.conn); err != nil {
+	if config.Domain == "" {
+		p.js, err = jetstream.New(p.conn)
+	} else {
+		p.js, err = jetstream.NewWithDomain(p.conn, config.Domain)
+	}
+	if err != nil {
 		p.conn.Close()
 		return nil, err
 	}
@@ -75,8 +81,7 @@ func (p *Publisher) handlers() []natsgo.Option {
 	}
 }
 
-// Status says how the connection is, for people, and what is wrong: that there is none and why, or
-// why the last event wasn't stored.
+// Status describes the connection for people. The error says why there is none, or why the last event wasn't stored.
 func (p *Publisher) Status() (string, error) {
 	status := p.conn.Status()
 	if status == natsgo.CONNECTED {
@@ -85,7 +90,7 @@ func (p *Publisher) Status() (string, error) {
 	return strings.ToLower(status.String()), p.absence()
 }
 
-// absence is why there is no connection. A refusal at the first connection reaches no handler.
+// absence returns why there is no connection. No handler is called when the first connection is refused.
 func (p *Publisher) absence() error {
 	if err := p.conn.LastError(); err != nil {
 		return p.blamed(err)
@@ -96,7 +101,7 @@ func (p *Publisher) absence() error {
 	return natsgo.ErrDisconnected
 }
 
-// Close sends what is on its way, then disconnects.
+// Close waits for events that are being sent, then disconnects.
 func (p *Publisher) Close() {
 	if err := p.conn.Drain(); err != nil && !errors.Is(err, natsgo.ErrConnectionClosed) {
 		p.log.Debug("nats not drained", "error", err)
@@ -114,7 +119,7 @@ type health struct {
 	trouble error
 }
 
-// ill tells whether the trouble is news: a server that is away says the same each second.
+// ill records a trouble and reports whether it is a new one: while a server is away the same one comes each second.
 func (h *health) ill(err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -33,13 +33,25 @@ func TestConnect_RefusesWhatCannotWork(t *testing.T) {
 		config nats.Config
 		want   string
 	}{
-		"a prefix with a wildcard":  {nats.Config{Prefix: "a.*"}, `prefix "a.*"`},
-		"a prefix that ends in dot": {nats.Config{Prefix: "a."}, `prefix "a."`},
-		"a prefix that is too long": {nats.Config{Prefix: strings.Repeat("a", 201)}, "prefix"},
-		"credentials not there":     {nats.Config{Creds: "/nowhere/x.creds"}, "nats: credentials: open /nowhere/x.creds"},
-		"authorities not there":     {nats.Config{CA: "/nowhere/ca.pem"}, "/nowhere/ca.pem"},
-		"authorities of nonsense":   {nats.Config{CA: nonsense}, "failed to parse root certificate"},
-		"a url of nonsense":         {nats.Config{URL: "nats://me:secret@host:x"}, "nats: url: invalid port"},
+		"a prefix with a wildcard":  {nats.Config{Prefix: "a.*"}, `DELIBERATION_NATS_PREFIX: must be up to 200 letters, digits, '-' and '_', in parts joined by dots, got "a.*"`},
+		"a prefix that ends in dot": {nats.Config{Prefix: "a."}, `got "a."`},
+		"a prefix that is too long": {nats.Config{Prefix: strings.Repeat("a", 201)}, "DELIBERATION_NATS_PREFIX"},
+		"credentials not there":     {nats.Config{Creds: "/nowhere/x.creds"}, "NATS_CREDS: open /nowhere/x.creds"},
+		"credentials of nonsense":   {nats.Config{Creds: nonsense}, "NATS_CREDS: the file holds no credentials"},
+		"authorities not there":     {nats.Config{CA: "/nowhere/ca.pem"}, "NATS_CA: open /nowhere/ca.pem"},
+		"authorities of nonsense":   {nats.Config{CA: nonsense}, "NATS_CA: the file holds no certificate in PEM"},
+		"a seed not there":          {nats.Config{NKey: "/nowhere/seed"}, "NATS_NKEY: open /nowhere/seed"},
+		"a seed of nonsense":        {nats.Config{NKey: nonsense}, "NATS_NKEY: the file holds no seed of a user's nkey"},
+		"a seed and credentials":    {nats.Config{NKey: nonsense, Creds: nonsense}, "NATS_NKEY: give it or NATS_CREDS, not both"},
+		"a certificate alone":       {nats.Config{Cert: nonsense}, "NATS_CERT: needs NATS_KEY too"},
+		"a key alone":               {nats.Config{Key: nonsense}, "NATS_KEY: needs NATS_CERT too"},
+		"a certificate not there":   {nats.Config{Cert: "/nowhere/cert.pem", Key: nonsense}, "NATS_CERT: open /nowhere/cert.pem"},
+		"a key not there":           {nats.Config{Cert: nonsense, Key: "/nowhere/key.pem"}, "NATS_KEY: open /nowhere/key.pem"},
+		"a certificate of nonsense": {nats.Config{Cert: nonsense, Key: nonsense}, "NATS_CERT: the file and that of NATS_KEY are no certificate with its key: tls: "},
+		"inboxes with a wildcard":   {nats.Config{InboxPrefix: "_INBOX_app.>"}, `NATS_INBOX_PREFIX: must be letters, digits, '-' and '_', in parts joined by dots, got "_INBOX_app.>"`},
+		"a domain of two tokens":    {nats.Config{Domain: "hub.eu"}, `NATS_JS_DOMAIN: must be letters, digits, '-' and '_', got "hub.eu"`},
+		"a negative bound":          {nats.Config{MaxBytes: -1}, "DELIBERATION_NATS_MAX_BYTES: cannot be negative, got -1"},
+		"a url of nonsense":         {nats.Config{URL: "nats://me:secret@host:x"}, "NATS_URL: must be nats://host:port (or tls, ws, wss), or several by commas"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := nats.Connect(test.config)
@@ -123,11 +135,12 @@ func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
 	require.NoError(t, publish(t.Context(), publisher, run()))
 }
 
-func TestStatus_TellsOfCredentialsThatCannotBeRead(t *testing.T) {
+func TestStatus_ShowsCredentialsThatCannotBeReadAnyMore(t *testing.T) {
 	t.Parallel()
 	creds := filepath.Join(t.TempDir(), "worker.creds")
-	require.NoError(t, os.WriteFile(creds, []byte("nonsense"), 0o600))
+	require.NoError(t, os.WriteFile(creds, []byte(foreign), 0o600))
 	publisher := connect(t, nats.Config{URL: serve(t, options(t, withPassword("right"))).ClientURL(), Creds: creds})
+	require.NoError(t, os.WriteFile(creds, []byte("nonsense"), 0o600))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		status, trouble := publisher.Status()
 		require.Equal(c, "reconnecting", status)

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -24,21 +24,25 @@ func (c Config) options() ([]natsgo.Option, error) {
 		natsgo.MaxReconnects(-1),
 		natsgo.ReconnectWait(reconnectWait),
 		natsgo.IgnoreAuthErrorAbort(),
+		natsgo.CustomInboxPrefix(c.InboxPrefix),
 		// No buffer while disconnected: an event that Publish failed to store must not be sent later.
 		natsgo.ReconnectBufSize(-1),
 	}
 	if c.Creds != "" {
-		file, err := os.Open(c.Creds)
-		if err != nil {
-			return nil, fmt.Errorf("nats: credentials: %w", err)
-		}
-		if err := file.Close(); err != nil {
-			return nil, fmt.Errorf("nats: credentials: %w", err)
-		}
 		options = append(options, natsgo.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		seed, err := natsgo.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("NATS_NKEY: %w", err)
+		}
+		options = append(options, seed)
 	}
 	if c.CA != "" {
 		options = append(options, natsgo.RootCAs(c.CA))
+	}
+	if c.Cert != "" {
+		options = append(options, natsgo.ClientCert(c.Cert, c.Key))
 	}
 	return options, nil
 }
@@ -46,18 +50,33 @@ func (c Config) options() ([]natsgo.Option, error) {
 // blamed names the variable to look at, if an error shows which one isn't accepted.
 func (c Config) blamed(err error) error {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, alert := errors.AsType[tls.AlertError](err) // sent by the server
 	refused := slices.ContainsFunc([]error{
 		natsgo.ErrAuthorization, natsgo.ErrAuthExpired, natsgo.ErrAuthRevoked, natsgo.ErrAccountAuthExpired,
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 	switch {
 	case untrusted:
 		return fmt.Errorf("the server's certificate isn't of NATS_CA: %w", err)
+	case (alert || closedAfterHandshake(err)) && c.Cert != "":
+		return fmt.Errorf("the server ended the connection, as it does if it refuses NATS_CERT: %w", err)
+	case alert || closedAfterHandshake(err):
+		return fmt.Errorf("the server ended the connection, as it does if it wants a client certificate, and NATS_CERT is not set: %w", err)
+	case errors.Is(err, natsgo.ErrPermissionViolation) && strings.Contains(err.Error(), "Subscription to"):
+		return fmt.Errorf("answers can't be received; let the user subscribe to %s.>, or set NATS_INBOX_PREFIX: %w", c.InboxPrefix, err)
 	case refused && c.Creds != "":
 		return fmt.Errorf("the server refuses NATS_CREDS: %w", err)
+	case refused && c.NKey != "":
+		return fmt.Errorf("the server refuses NATS_NKEY: %w", err)
 	case refused:
 		return fmt.Errorf("the server refuses the user of NATS_URL, and NATS_CREDS is not set: %w", err)
 	}
 	return err
+}
+
+// closedAfterHandshake reports whether the server closed the connection right after the TLS handshake. With TLS 1.3 a
+// client often learns in no other way that its certificate is refused.
+func closedAfterHandshake(err error) bool {
+	return errors.Is(err, natsgo.ErrTLS) && strings.Contains(err.Error(), "after TLS handshake")
 }
 
 // withoutURL drops the URL that net/url quotes: it may hold a password.

@@ -1,7 +1,10 @@
 package nats
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -15,14 +18,25 @@ const (
 	duplicates = time.Hour
 	keepEvents = 30 * 24 * time.Hour
 	keepTokens = 15 * time.Minute
-	// tokensBytes is little, since a memory stream is reserved from what the server may use.
+	// tokensBytes is small: the server reserves it from its memory.
 	tokensBytes = 64 << 20
-	// createWithin bounds the wait for an answer that a lack of permission keeps from coming.
+	// createWithin bounds the wait for an answer: the server sends none if we lack the permission to ask.
 	createWithin = 2 * time.Second
+
+	unbounded = -1
+	// requiredBytes bounds the events stream where the account wants a bound and none is configured.
+	requiredBytes = 1 << 30
 )
 
-// createStream makes the stream that takes an event, if there is none: JetStream's create never touches
-// a stream that exists, and its refusal (the name is taken, subjects overlap) shows what is in the way.
+// Codes of JetStream's errors that the client has no names for.
+const (
+	storageExceeded        jetstream.ErrorCode = 10047
+	maxBytesRequired       jetstream.ErrorCode = 10113
+	maxStreamBytesExceeded jetstream.ErrorCode = 10122
+)
+
+// createStream makes the stream that takes an event, if there is none. JetStream's create never changes an existing
+// stream, and its refusal (the name is taken, subjects overlap) shows what is in the way.
 func (p *Publisher) createStream(ctx context.Context, kind domain.EventKind) error {
 	within, cancel := context.WithTimeout(ctx, createWithin)
 	defer cancel()
@@ -31,21 +45,40 @@ func (p *Publisher) createStream(ctx context.Context, kind domain.EventKind) err
 		config = p.tokensStream()
 	}
 	_, err := p.js.CreateStream(within, config)
-	if err == nil {
-		p.log.Info("nats stream is there", "stream", config.Name)
+	if boundRequired(err) {
+		config.MaxBytes = requiredBytes
+		_, err = p.js.CreateStream(within, config)
 	}
-	return p.explained(ctx, err)
+	if err == nil {
+		p.log.Info("nats stream is there", "stream", config.Name, "max_bytes", config.MaxBytes)
+	}
+	return p.explained(ctx, tooLarge(err))
+}
+
+func boundRequired(err error) bool {
+	refusal, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && refusal.ErrorCode == maxBytesRequired
+}
+
+// tooLarge names the variable that sets a stream's size, if the account has no room for the size asked for.
+func tooLarge(err error) error {
+	refusal, ok := errors.AsType[*jetstream.APIError](err)
+	if ok && (refusal.ErrorCode == storageExceeded || refusal.ErrorCode == maxStreamBytesExceeded) {
+		return fmt.Errorf("set DELIBERATION_NATS_MAX_BYTES to what the account has room for: %w", err)
+	}
+	return err
 }
 
 func (p *Publisher) eventsStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        p.streamName("EVENTS"),
-		Description: "what became of deliberations; change it at will, it is never rewritten",
+		Description: "how deliberations went; change it as you like, it is never rewritten",
 		Subjects:    []string{p.prefix + ".events.>"},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
 		MaxAge:      keepEvents,
+		MaxBytes:    cmp.Or(p.maxBytes, unbounded),
 		Duplicates:  duplicates,
 		Compression: jetstream.S2Compression,
 		AllowDirect: true,
@@ -55,7 +88,7 @@ func (p *Publisher) eventsStream() jetstream.StreamConfig {
 func (p *Publisher) tokensStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        p.streamName("TOKENS"),
-		Description: "what agents are saying, for watchers; change it at will, it is never rewritten",
+		Description: "what agents are saying, for watchers; change it as you like, it is never rewritten",
 		Subjects:    []string{p.prefix + ".tokens.>"},
 		Storage:     jetstream.MemoryStorage,
 		Retention:   jetstream.LimitsPolicy,
@@ -66,7 +99,7 @@ func (p *Publisher) tokensStream() jetstream.StreamConfig {
 	}
 }
 
-// streamName derives from the prefix, so that two installations on one server have streams of their own.
+// streamName is derived from the prefix, so that two installations on one server have streams of their own.
 func (p *Publisher) streamName(of string) string {
 	return strings.ToUpper(strings.ReplaceAll(p.prefix, ".", "_")) + "_" + of
 }
