@@ -67,7 +67,7 @@ func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {
 	case waiting.Err() != nil:
 		return &exit{
 			code: exitFailed, err: fmt.Errorf("%s has not ended within %s; its cancellation was requested", run.ID, cancelWithin),
-			hint: "is a worker running? look: starter status " + shellWord(run.ID),
+			hint: "is a worker running? look: starter status " + terminal.ShellWord(run.ID),
 		}
 	case err != nil:
 		return err

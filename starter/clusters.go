@@ -3,14 +3,15 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"os"
-	"time"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"deliberation.io/deliberation/internal/fetch"
+	"deliberation.io/deliberation/internal/fleet"
 	"deliberation.io/deliberation/internal/terminal"
 )
 
@@ -22,7 +23,7 @@ func (c *cli) clustersCommand() *cobra.Command {
 		Long: `Show the Ray clusters as a worker sees them, in order of preference: whether it asks them, and how many
 more turns they take. A deliberation goes to the first that answers and has room.
 
-The worker is asked at its HTTP address, DELIBERATION_HTTP_ADDR. Each worker judges for itself: name
+The worker is asked at its HTTP address, DELIBERATION_HTTP_ADDR. Workers may see different things: name
 several to compare them. starter doctor looks at the clusters from here.
 
 Exit code 0 when each worker has a cluster with room, else 1.`,
@@ -38,73 +39,56 @@ Exit code 0 when each worker has a cluster with room, else 1.`,
 	return cmd
 }
 
-// clusterSeen is what a worker says of a cluster.
-type clusterSeen struct {
-	Name    string    `json:"name"`
-	Breaker string    `json:"breaker"`
-	Room    int       `json:"room"`
-	Fault   string    `json:"fault,omitempty"`
-	SeenAt  time.Time `json:"seen_at"`
+// workerAnswer is what a worker says of its clusters, or why it says nothing.
+type workerAnswer struct {
+	Worker   string       `json:"worker"`
+	Clusters []fleet.View `json:"clusters"`
+	Fault    string       `json:"fault,omitempty"`
 }
 
-// workerSeen is what a worker says, or why it says nothing.
-type workerSeen struct {
-	Worker   string        `json:"worker"`
-	Clusters []clusterSeen `json:"clusters"`
-	Fault    string        `json:"fault,omitempty"`
-}
-
-func (w workerSeen) room() bool {
-	for _, cluster := range w.Clusters {
-		if cluster.Breaker == "closed" && cluster.Room > 0 {
-			return true
-		}
-	}
-	return false
+// room reports whether the worker has a cluster that takes turns.
+func (w workerAnswer) room() bool {
+	return slices.ContainsFunc(w.Clusters, func(cluster fleet.View) bool { return cluster.Breaker == "closed" && cluster.Room > 0 })
 }
 
 func (c *cli) clusters(ctx context.Context, workers []string) error {
 	var answer struct {
-		Workers []workerSeen `json:"workers"`
+		Workers []workerAnswer `json:"workers"`
 	}
-	well := true
+	room := true
 	for _, address := range workers {
 		seen := askWorker(ctx, address)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		well = well && seen.room()
+		room = room && seen.room()
 		answer.Workers = append(answer.Workers, seen)
 	}
-	if c.json {
-		if err := c.printJSON(answer); err != nil {
-			return err
-		}
-	} else {
-		c.printClusters(answer.Workers)
+	if err := c.show(answer, func() { c.printClusters(answer.Workers) }); err != nil {
+		return err
 	}
-	if !well {
+	if !room {
 		return exitSilently(exitFailed)
 	}
 	return nil
 }
 
-// askWorker reads what a worker answers to a readiness probe; one that isn't ready tells it too.
-func askWorker(ctx context.Context, address string) workerSeen {
-	seen := workerSeen{Worker: address, Clusters: []clusterSeen{}}
-	status, err := inquiry{address: "http://" + address + "/readyz"}.ask(ctx, &seen)
+// askWorker reads a worker's answer to a readiness probe.
+func askWorker(ctx context.Context, address string) workerAnswer {
+	seen := workerAnswer{Worker: address, Clusters: []fleet.View{}}
+	err := fetch.JSON(ctx, "http://"+address+"/readyz", &seen)
 	switch {
-	case status == http.StatusServiceUnavailable:
+	case fetch.StatusOf(err) == http.StatusServiceUnavailable:
 		seen.Fault = "is not ready: starting, or without Temporal"
-	case err != nil || status != http.StatusOK:
-		seen.Fault = answered(status, err, "")
+	case err != nil:
+		seen.Fault = err.Error()
 	case len(seen.Clusters) == 0:
-		seen.Fault = "says nothing of clusters: not a worker, or an older one"
+		seen.Fault = "says nothing of clusters: not a worker"
 	}
 	return seen
 }
 
-func (c *cli) printClusters(workers []workerSeen) {
+func (c *cli) printClusters(workers []workerAnswer) {
 	t := terminal.NewTable("worker", "cluster", "asked", "room", "seen", "")
 	for _, worker := range workers {
 		if worker.Fault != "" {
@@ -118,5 +102,5 @@ func (c *cli) printClusters(workers []workerSeen) {
 			})
 		}
 	}
-	fmt.Fprintln(c.stdout, t.Render())
+	c.printf("%s\n", t.Render())
 }

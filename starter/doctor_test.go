@@ -14,7 +14,7 @@ import (
 const rayAccount = `{"api_version":1,"build":"b17","ray_version":"2.52.0","in_flight":3,"capacity":10000,"open_waits":0,"runners":[
 	{"name":"runner/b17/0","incarnation":"i0","draining":false},{"name":"runner/b16/0","incarnation":"i1","draining":true}]}`
 
-// probes are what apps tell of the model; the one without words may not call it.
+// probes are what apps say of the model, by cluster.
 var probes = map[string]string{
 	"well":     `{"runner":"runner/b17/0","models":true,"listed":["canned"],"call":{"ok":true,"ms":212}}`,
 	"unlisted": `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":true,"ms":7}}`,
@@ -22,7 +22,7 @@ var probes = map[string]string{
 	"keyless":  `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":false,"type":"ModelRejected","message":"401: key"}}`,
 	"slow":     `{"runner":"runner/b17/0","models":true,"listed":["canned"],"call":{"ok":false,"type":"ModelTimeout","message":"no answer within 8 s"}}`,
 	"down":     `{"runner":"runner/b17/0","models":false,"listed":[],"call":{"ok":false,"type":"ModelUnavailable","message":"cannot reach"}}`,
-	"refused":  "",
+	"refused":  `{"error":{"type":"url_not_allowed","message":"vllm_url: not allowed here"}}`,
 }
 
 // rayAndModel puts up a Ray app that wants the token "secret", and a model server that has "canned", and
@@ -50,7 +50,7 @@ func rayAndModel(ts *testscript.TestScript, _ bool, _ []string) {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}
-			if answer == "" {
+			if cluster == "refused" {
 				w.WriteHeader(http.StatusForbidden)
 			}
 			say(answer)(w, r)

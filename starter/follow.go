@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
 	"deliberation.io/deliberation/internal/runs"
@@ -76,16 +74,6 @@ func interrupted(id, what string) error {
 	return &exit{
 		code: exitInterrupted,
 		err:  errors.New("no longer waiting for " + id + "; " + what),
-		hint: fmt.Sprintf("look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", shellWord(id)),
+		hint: fmt.Sprintf("look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", terminal.ShellWord(id)),
 	}
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
-
-// shellWord quotes a word for the shell if it must be.
-func shellWord(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(terminal.Printable(word), "'", `'\''`) + "'"
 }

@@ -60,7 +60,7 @@ func (c *cli) stillRunning(run runs.Run) error {
 		DeliberationID: run.ID, RunID: run.RunID, Status: domain.StatusRunning, Message: message, Failures: []contract.AgentFailure{},
 	}
 	return c.refuse(answer, &exit{
-		code: exitFailed, err: fmt.Errorf("%s is %s", run.ID, message), hint: "add --wait, or look: starter status " + shellWord(run.ID),
+		code: exitFailed, err: fmt.Errorf("%s is %s", run.ID, message), hint: "add --wait, or look: starter status " + terminal.ShellWord(run.ID),
 	})
 }
 

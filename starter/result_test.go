@@ -33,9 +33,3 @@ func TestARequestThatTheWorkflowRefusedIsBadUsage(t *testing.T) {
 	require.Equal(t, exitUsage, exitCodeOf(runs.Ending{ErrorType: string(domain.InvalidRequest)}))
 	require.Equal(t, exitFailed, exitCodeOf(runs.Ending{ErrorType: string(domain.DeliberationFailed)}))
 }
-
-func TestShellWord(t *testing.T) {
-	require.Equal(t, "deliberation-team/a:1", shellWord("deliberation-team/a:1"))
-	require.Equal(t, `'a b'`, shellWord("a b"))
-	require.Equal(t, `'it'\''s'`, shellWord("it's"))
-}

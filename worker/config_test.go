@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/internal/rayclusters"
 )
 
 // needed is the least that a worker is configured with.
@@ -32,7 +33,7 @@ func TestReadConfig_DefaultsWhatIsNotSet(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, warnings)
 			require.Equal(t, config{
-				Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Grace: time.Minute},
+				Ray:       rays{Clusters: rayclusters.List{{Name: "local", URL: "http://ray:8000/deliberation"}}, Grace: time.Minute},
 				TaskQueue: "deliberations", WaitSlots: 10_000, SubmitSlots: 64, NATS: nats.Config{Prefix: "deliberation", InboxPrefix: "_INBOX"},
 				HTTPAddr: "127.0.0.1:9464", LogLevel: slog.LevelInfo, LogFormat: "text", Register: true,
 			}, read)
@@ -59,7 +60,7 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	require.NotEmpty(t, read.allow.Check("http://elsewhere"))
 	read.allow, read.VLLMAllow, read.NATS.Creds, read.NATS.CA = config{}.allow, nil, "", ""
 	require.Equal(t, config{
-		Ray:       rays{Clusters: clusters{{"local", "http://ray:8000/deliberation"}}, Token: "secret", Grace: 90 * time.Second},
+		Ray:       rays{Clusters: rayclusters.List{{Name: "local", URL: "http://ray:8000/deliberation"}}, Token: "secret", Grace: 90 * time.Second},
 		TaskQueue: "q", WaitSlots: 7, SubmitSlots: 8,
 		NATS: nats.Config{URL: "nats://nats:4222", Prefix: "p", InboxPrefix: "_INBOX_app", Domain: "hub", MaxBytes: 1000},
 

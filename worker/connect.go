@@ -35,12 +35,12 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 	for _, cluster := range c.Ray.Clusters {
 		config := c.Ray.client(cluster)
 		config.Owner = owner
-		config.MaxIdleConnections, config.Changed = c.WaitSlots, fleet.LogBreaker(log, cluster.name)
+		config.MaxIdleConnections, config.Changed = c.WaitSlots, fleet.LogBreaker(log, cluster.Name)
 		made, err := ray.New(config)
 		if err != nil {
 			return nil, err
 		}
-		a.rays[cluster.name], a.fleet = made, append(a.fleet, fleet.NewMember(cluster.name, made))
+		a.rays[cluster.Name], a.fleet = made, append(a.fleet, fleet.NewMember(cluster.Name, made))
 	}
 	a.fleet.Look(ctx)
 	if c.NATS.URL != "" {

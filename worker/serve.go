@@ -49,7 +49,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 
 	c.Build.log(options.Namespace, log)
 	log.Info("worker started", "namespace", options.Namespace, "task_queue", c.TaskQueue,
-		"ray_clusters", c.Ray.Clusters.names(), "events", c.NATS.URL != "", "version", version)
+		"ray_clusters", c.Ray.Clusters.Names(), "events", c.NATS.URL != "", "version", version)
 	return workers.run(ctx, probes, log)
 }
 

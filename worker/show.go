@@ -16,7 +16,7 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 	line("Temporal: %s, namespace %s, %s, %s", temporal.HostPort, temporal.Namespace,
 		with("API key", temporal.Credentials != nil), with("TLS", temporal.ConnectionOptions.TLS != nil))
 	for _, cluster := range c.Ray.Clusters {
-		line("Ray cluster %s: %s, %s", cluster.name, cluster.url, with("token", c.Ray.Token != ""))
+		line("Ray cluster %s: %s, %s", cluster.Name, cluster.URL, with("token", c.Ray.Token != ""))
 	}
 	line("Ray may be away: %s", c.shownGrace())
 	line("Task queues: %s, %s, %s", c.TaskQueue, contract.SubmitQueue(c.TaskQueue), contract.WaitQueue(c.TaskQueue))

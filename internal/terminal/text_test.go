@@ -53,3 +53,9 @@ func TestFirstLines(t *testing.T) {
 	require.Equal(t, "one", strings.TrimRight(terminal.FirstLines("one", 2, 60), " "))
 	require.Equal(t, "0123…", terminal.FirstLines("0123456789", 2, 5))
 }
+
+func TestShellWord(t *testing.T) {
+	require.Equal(t, "deliberation-team/a:1", terminal.ShellWord("deliberation-team/a:1"))
+	require.Equal(t, `'a b'`, terminal.ShellWord("a b"))
+	require.Equal(t, `'it'\''s'`, terminal.ShellWord("it's"))
+}

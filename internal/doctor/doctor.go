@@ -1,0 +1,83 @@
+// Package doctor checks what deliberations need: Temporal, the namespace, the workers, the search attributes,
+// the Ray apps, NATS and the model server. It changes nothing.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"deliberation.io/deliberation/internal/runs"
+)
+
+// within bounds each look at something that may not answer.
+const within = 5 * time.Second
+
+// Settings say where to look. What they don't name is skipped.
+type Settings struct {
+	RayClusters  string `env:"DELIBERATION_RAY_CLUSTERS"`
+	RayToken     string `env:"DELIBERATION_RAY_TOKEN"`
+	RayTokenFile string `env:"DELIBERATION_RAY_TOKEN_FILE"`
+	NATSURL      string `env:"NATS_URL"`
+	NATSCreds    string `env:"NATS_CREDS"`
+	NATSCA       string `env:"NATS_CA"`
+	NATSPrefix   string `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
+
+	TaskQueue string
+	VLLMURL   string
+	Model     string
+
+	// Temporal connects to the server at TemporalAddress.
+	Temporal        func(context.Context) (runs.Reader, error)
+	TemporalAddress string
+}
+
+// Result is the outcome of a check.
+type Result string
+
+// Results.
+const (
+	OK      Result = "ok"
+	Failed  Result = "fail"
+	Skipped Result = "skip"
+)
+
+// Finding is what was seen of one thing, and what repairs it.
+type Finding struct {
+	Name   string `json:"name"`
+	Result Result `json:"result"`
+	Seen   string `json:"seen"`
+	Repair string `json:"repair,omitempty"`
+}
+
+func ok(name, seen string, args ...any) Finding {
+	return Finding{Name: name, Result: OK, Seen: fmt.Sprintf(seen, args...)}
+}
+
+func skipped(name, seen string, args ...any) Finding {
+	return Finding{Name: name, Result: Skipped, Seen: fmt.Sprintf(seen, args...)}
+}
+
+func failed(name, repair, seen string, args ...any) Finding {
+	return Finding{Name: name, Result: Failed, Seen: fmt.Sprintf(seen, args...), Repair: repair}
+}
+
+// Examine checks one thing after the other, until the context ends.
+func Examine(ctx context.Context, s Settings) iter.Seq[Finding] {
+	apps, unusable := s.rayApps()
+	return func(yield func(Finding) bool) {
+		for _, check := range []func() []Finding{
+			func() []Finding { return s.checkTemporal(ctx) },
+			func() []Finding { return append(unusable, checkRay(ctx, apps)...) },
+			func() []Finding { return s.checkNATS(ctx) },
+			func() []Finding { return s.checkModel(ctx, apps) },
+		} {
+			for _, finding := range check() {
+				if ctx.Err() != nil || !yield(finding) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"deliberation.io/deliberation/activities/ray"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fetch"
+	"deliberation.io/deliberation/internal/rayclusters"
+)
+
+// rayAPI is the version of the app's API that workers speak.
+const rayAPI = 1
+
+const deployRay = "deploy the app, with its own variables: python -m deliberation_ray.deploy (locally: make up)"
+
+// rayApp is the app of one cluster.
+type rayApp struct {
+	*ray.Client
+
+	at         rayclusters.Cluster
+	shown      string // the address without a password
+	withToken  bool
+	withoutOne *ray.Client
+}
+
+// rayApps are the apps that the settings name, and the findings about those that can't be asked.
+func (s Settings) rayApps() (apps []rayApp, unusable []Finding) {
+	if s.RayClusters == "" {
+		return nil, []Finding{skipped("ray", "%s is not set here: take the worker's, or ask a worker: starter clusters --worker HOST:PORT", rayclusters.Variable)}
+	}
+	token := s.RayToken
+	if token == "" && s.RayTokenFile != "" {
+		read, err := rayclusters.ReadToken(s.RayTokenFile)
+		if err != nil {
+			return nil, []Finding{failed("ray", "worker --check-config", "%s", err)}
+		}
+		token = read
+	}
+	for item := range strings.SplitSeq(s.RayClusters, ",") {
+		at, err := rayclusters.Parse(item)
+		if err != nil {
+			unusable = append(unusable, failed("ray", "worker --check-config", "%s must be name=url", rayclusters.Variable))
+			continue
+		}
+		app, err := newRayApp(at, token)
+		if err != nil {
+			unusable = append(unusable, failed("ray "+at.Name, "worker --check-config", "%s", err))
+			continue
+		}
+		apps = append(apps, app)
+	}
+	return apps, unusable
+}
+
+func newRayApp(at rayclusters.Cluster, token string) (rayApp, error) {
+	client, err := ray.New(ray.Config{Name: at.Name, URL: at.URL, Token: token})
+	if err != nil {
+		return rayApp{}, err
+	}
+	withoutOne, err := ray.New(ray.Config{Name: at.Name, URL: at.URL})
+	if err != nil {
+		return rayApp{}, err
+	}
+	shown := at.URL
+	if parsed, err := url.Parse(at.URL); err == nil {
+		shown = parsed.Redacted()
+	}
+	return rayApp{Client: client, at: at, shown: shown, withToken: token != "", withoutOne: withoutOne}, nil
+}
+
+func checkRay(ctx context.Context, apps []rayApp) []Finding {
+	findings := make([]Finding, 0, len(apps))
+	for _, app := range apps {
+		findings = append(findings, app.check(ctx))
+	}
+	return findings
+}
+
+// check first asks for the app's health, which needs no token, so that no stranger gets the token.
+func (a rayApp) check(ctx context.Context) Finding {
+	name := "ray " + a.at.Name
+	var health struct {
+		Status string `json:"status"`
+	}
+	err := fetch.JSON(ctx, a.at.URL+"/healthz", &health)
+	if err == nil && health.Status == "" {
+		err = errors.New("not the app's answer")
+	}
+	if err != nil {
+		return failed(name, deployRay, "%s/healthz: %s", a.shown, err)
+	}
+	info, err := a.Info(ctx)
+	const setToken = "set " + rayclusters.TokenVariable + " or " + rayclusters.TokenFileVariable + " to the app's"
+	switch refused, is := errors.AsType[*domain.Error](err); {
+	case is && refused.Kind == domain.KindDenied && a.withToken:
+		return failed(name, setToken, "%s refuses the token", a.shown)
+	case is && refused.Kind == domain.KindDenied:
+		return failed(name, setToken, "%s asks for a token", a.shown)
+	case err != nil:
+		return failed(name, deployRay, "%s/v1/info: %s", a.shown, cause(err))
+	case info.APIVersion != rayAPI:
+		return failed(name, "deploy the app of this version: "+deployRay, "%s speaks API version %d, workers %d", a.shown, info.APIVersion, rayAPI)
+	}
+	_, err = a.withoutOne.Info(ctx)
+	return a.judge(name, info, err == nil)
+}
+
+// judge looks at the runners; open is whether the app answers without a token.
+func (a rayApp) judge(name string, info ray.Info, open bool) Finding {
+	up, draining := 0, 0
+	var silent []string
+	for _, runner := range info.Runners {
+		switch {
+		case runner.Incarnation == "":
+			silent = append(silent, runner.Name)
+		case runner.Draining:
+			draining++
+		default:
+			up++
+		}
+	}
+	const look = "look at Ray's dashboard, or: ray list actors --filter class_name=Runner"
+	switch {
+	case up == 0:
+		return failed(name, look, "%s: no runner takes turns, of %d", a.shown, len(info.Runners))
+	case len(silent) > 0:
+		return failed(name, look, "%s: no answer from %s", a.shown, strings.Join(silent, ", "))
+	}
+	token := "token accepted"
+	if open {
+		token = "open to whoever reaches it (no " + rayclusters.TokenVariable + ")"
+	}
+	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, %s, %s, %d of %d turns", a.shown, info.APIVersion, info.Build, info.RayVersion,
+		token, domain.Count(up, "runner"), info.InFlight, info.Capacity)
+	if draining > 0 {
+		seen += fmt.Sprintf(", %d draining", draining)
+	}
+	return ok(name, "%s", seen)
+}
+
+// cause is an error of the Ray client without the operation, which the finding names.
+func cause(err error) error {
+	if ours, is := errors.AsType[*domain.Error](err); is && ours.Err != nil {
+		return ours.Err
+	}
+	return err
+}

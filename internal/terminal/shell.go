@@ -1,0 +1,16 @@
+package terminal
+
+import (
+	"regexp"
+	"strings"
+)
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+
+// ShellWord quotes a word for the shell if it must be.
+func ShellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(Printable(word), "'", `'\''`) + "'"
+}
