@@ -23,7 +23,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 attributes, the Ray app, NATS, the model server. Nothing is changed.
 
 This shell's variables say where Ray, NATS and the model server are. They are the worker's:
-DELIBERATION_RAY_CLUSTERS, DELIBERATION_RAY_TOKEN[_FILE], NATS_URL, NATS_CREDS, NATS_CA, DELIBERATION_NATS_PREFIX.
+DELIBERATION_RAY_CLUSTERS, DELIBERATION_RAY_TOKEN[_FILE], NATS_* and DELIBERATION_NATS_PREFIX.
 What isn't named is skipped. The workers and the Ray cluster may see other servers than this machine does.
 
 If a Ray cluster, a model server and a model are named, a runner of each cluster calls the model for one token,

@@ -46,16 +46,18 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	if config.Domain == "" {
-		p.js, err = jetstream.New(p.conn)
-	} else {
-		p.js, err = jetstream.NewWithDomain(p.conn, config.Domain)
-	}
-	if err != nil {
+	if p.js, err = config.jetStream(p.conn); err != nil {
 		p.conn.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+func (c Config) jetStream(conn *natsgo.Conn) (jetstream.JetStream, error) {
+	if c.Domain == "" {
+		return jetstream.New(conn)
+	}
+	return jetstream.NewWithDomain(conn, c.Domain)
 }
 
 func (p *Publisher) handlers() []natsgo.Option {

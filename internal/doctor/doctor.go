@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/internal/runs"
 )
 
@@ -19,10 +20,7 @@ type Settings struct {
 	RayClusters  string `env:"DELIBERATION_RAY_CLUSTERS"`
 	RayToken     string `env:"DELIBERATION_RAY_TOKEN"`
 	RayTokenFile string `env:"DELIBERATION_RAY_TOKEN_FILE"`
-	NATSURL      string `env:"NATS_URL"`
-	NATSCreds    string `env:"NATS_CREDS"`
-	NATSCA       string `env:"NATS_CA"`
-	NATSPrefix   string `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
+	NATS         nats.Config
 
 	TaskQueue string
 	VLLMURL   string

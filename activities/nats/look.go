@@ -1,0 +1,67 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Look is a connection for a look from outside. Unlike a [Publisher] it is tried once, and changes nothing.
+type Look struct {
+	conn    *natsgo.Conn
+	js      jetstream.JetStream
+	streams []string
+}
+
+// ErrNotAllowed means that the user may not look at a stream. Events need no such permission.
+var ErrNotAllowed = errors.New("the user may not look at the stream")
+
+// ConnectOnce connects for a look. The error names the variable to look at, if it shows which.
+func ConnectOnce(config Config, within time.Duration) (*Look, error) {
+	config, err := config.completed()
+	if err != nil {
+		return nil, err
+	}
+	options, err := config.options()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := natsgo.Connect(config.URL, append(options,
+		natsgo.RetryOnFailedConnect(false), natsgo.NoReconnect(), natsgo.Timeout(within))...)
+	if err != nil {
+		return nil, config.blamed(withoutURL(err))
+	}
+	js, err := config.jetStream(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	p := &Publisher{prefix: config.Prefix}
+	return &Look{conn: conn, js: js, streams: []string{p.streamName("EVENTS"), p.streamName("TOKENS")}}, nil
+}
+
+// Server is the server's address and version.
+func (l *Look) Server() (address, version string) {
+	return l.conn.ConnectedUrlRedacted(), l.conn.ConnectedServerVersion()
+}
+
+// Streams are the names of the streams that events go to.
+func (l *Look) Streams() []string { return l.streams }
+
+// Stream looks at a stream; [ErrNotAllowed] and the errors of JetStream say why it can't.
+func (l *Look) Stream(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
+	stream, err := l.js.Stream(ctx, name)
+	switch {
+	case err != nil && errors.Is(l.conn.LastError(), natsgo.ErrPermissionViolation): // the server never answers such a request
+		return nil, ErrNotAllowed
+	case err != nil:
+		return nil, err
+	}
+	return stream.CachedInfo(), nil
+}
+
+// Close disconnects.
+func (l *Look) Close() { l.conn.Close() }
