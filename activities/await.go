@@ -66,7 +66,7 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
 				RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
 			})
-		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
+		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled, domain.OutcomeGivenUp:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
 				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
 			return contract.TurnOutcomeOf(outcome), nil
@@ -106,7 +106,7 @@ func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutc
 
 // gone tells that the turn's cluster is away beyond its grace, and another one isn't.
 func (s set) gone(in contract.AwaitTurnInput) bool {
-	return domain.Gone(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
+	return domain.DownTooLong(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 }
 
 // beyondPace is the time that was asked for if it is longer than the retry policy's own pause, else 0: a time

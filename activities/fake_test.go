@@ -54,16 +54,16 @@ func (f *fakeRay) Submit(ctx context.Context, submission domain.Submission) (dom
 		return domain.Acceptance{}, refusal
 	}
 	var accepted domain.Acceptance
-	for _, turn := range submission.Turns {
-		if f.buried[turn.ID()] {
-			accepted.Cancelled = append(accepted.Cancelled, turn.ID())
+	for _, ask := range submission.Asks {
+		if f.buried[ask.TurnID] {
+			accepted.Cancelled = append(accepted.Cancelled, ask.TurnID)
 			continue
 		}
-		if _, held := f.turns[turn.ID()]; !held {
-			f.turns[turn.ID()] = domain.Observation{TurnID: turn.ID(), State: domain.RayRunning, Incarnation: "1"}
+		if _, held := f.turns[ask.TurnID]; !held {
+			f.turns[ask.TurnID] = domain.Observation{TurnID: ask.TurnID, State: domain.RayRunning, Incarnation: "1"}
 		}
 		accepted.Handles = append(accepted.Handles, domain.Handle{
-			TurnID: turn.ID(), Cluster: "local", Runner: "runner/a/0", Incarnation: "1",
+			TurnID: ask.TurnID, Cluster: "local", Runner: "runner/a/0", Incarnation: "1",
 		})
 	}
 	return accepted, nil

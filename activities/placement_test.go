@@ -194,14 +194,14 @@ func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 		w.ray.becomes(completed("t1", `{"proposal":"in time","score":0.5}`))
 		both := append(at("other", "t2"), at("local", "t1")...)
 
-		out, err := tryStop(w, contract.StopTurnsInput{Stop: both})
+		out, err := tryStop(w, contract.StopTurnsInput{Turns: both})
 
 		require.NoError(t, err, "there is no time for another try")
 		require.Len(t, out.Outcomes, 1)
 		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
 
 		other.stopTakes = 0
-		out, err = tryStop(w, contract.StopTurnsInput{Stop: both, Partly: true})
+		out, err = tryStop(w, contract.StopTurnsInput{Turns: both, AllowPartial: true})
 
 		require.NoError(t, err, "what is known is an answer")
 		require.Len(t, out.Outcomes, 1)
@@ -213,11 +213,11 @@ func TestStopTurns_DoesNotAskAClusterThatIsAwayWhenItCanWait(t *testing.T) {
 	w.withStates(away, 0, true)
 	runs(w.ray, "t1")
 
-	_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1"), Partly: true})
+	_, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1"), AllowPartial: true})
 
 	require.False(t, failure(t, err).NonRetryable())
 	require.Empty(t, w.ray.stopped)
-	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
+	out, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
 	require.NoError(t, err, "another stop is worth a try")
 	require.Len(t, out.Outcomes, 1)
 }

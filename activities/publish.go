@@ -13,28 +13,24 @@ import (
 )
 
 const (
-	// publishesAtOnce keeps a JetStream that doesn't answer from taking every slot beside the stops.
+	// publishesAtOnce keeps a JetStream that doesn't answer from taking every slot that stops need too.
 	publishesAtOnce = 200
-	// publishGroup is how many events are stored before that is noted: a retry goes on behind them.
+	// publishGroup is how many events are stored before a heartbeat notes it: a retry goes on after them.
 	publishGroup = 4
-	// publishSpare is what an attempt leaves of its time, so that its end is told and its notes are kept.
+	// publishSpare is the time that an attempt leaves unused, so that its result and its heartbeat arrive.
 	publishSpare = 2 * time.Second
 )
 
-// publishEvents stores events in order. A repetition goes on behind those that are known to be stored,
-// and publishes the others again under the same ids.
+// publishEvents stores events in order. A retry goes on after those that are known to be stored, and
+// publishes the others again under the same ids.
 func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	var none contract.PublishEventsResult
-	if s.Publisher == nil {
-		return none, notPublished("this worker has no NATS_URL", 0)
+	leave, err := s.enterPublisher()
+	if err != nil {
+		return none, err
 	}
-	select {
-	case s.publishing <- struct{}{}:
-		defer func() { <-s.publishing }()
-	default:
-		return none, notPublished("too many wait for JetStream at once", 5*time.Second)
-	}
-	events, err := eventsOf(in)
+	defer leave()
+	events, err := eventsOf(in.Events, in.TaskDescription)
 	if err != nil {
 		return none, err
 	}
@@ -56,6 +52,19 @@ func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) 
 		activity.RecordHeartbeat(ctx, stored)
 	}
 	return contract.PublishEventsResult{Stored: stored}, nil
+}
+
+// enterPublisher takes one of the slots that publishing has; call leave to give it back.
+func (s set) enterPublisher() (leave func(), err error) {
+	if s.Publisher == nil {
+		return nil, notPublished("this worker has no NATS_URL", 0)
+	}
+	select {
+	case s.publishing <- struct{}{}:
+		return func() { <-s.publishing }, nil
+	default:
+		return nil, notPublished("too many wait for JetStream at the same time", 5*time.Second)
+	}
 }
 
 func notPublished(why string, after time.Duration) error {
@@ -83,10 +92,10 @@ func nextGroup(events []domain.Event) []domain.Event {
 	return events
 }
 
-func eventsOf(in contract.PublishEventsInput) ([]domain.Event, error) {
-	events := make([]domain.Event, 0, len(in.Events))
-	for _, record := range in.Events {
-		data, err := eventData(record, in.TaskDescription)
+func eventsOf(records []contract.EventRecord, description string) ([]domain.Event, error) {
+	events := make([]domain.Event, 0, len(records))
+	for _, record := range records {
+		data, err := eventData(record, description)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ type Registry interface {
 
 // Workers are the registries of the three task queues. They may be one and the same.
 type Workers struct {
-	Main   Registry // stop, publish, count: never behind waiting work
+	Main   Registry // stop, publish, close, count: never after waiting work
 	Submit Registry
 	Wait   Registry
 }
@@ -64,6 +64,7 @@ func Register(on Workers, with Dependencies) {
 	bind(on.Wait, workflows.AwaitTurn, s.awaitTurn)
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
+	bind(on.Main, workflows.CloseDeliberation, s.closeDeliberation)
 	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal).Count)
 }
 

@@ -14,43 +14,32 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stopTurns stops turns on Ray, verifies it, and returns what became of each; or forgets turns. Clusters
-// are asked at the same time: one that is away must not use up the others' time.
+// stopTurns stops turns on Ray, verifies it, and returns what each resulted in. Clusters are asked at the
+// same time: one that is away must not use up the others' time.
 func (s set) stopTurns(ctx context.Context, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
-	var none contract.StopTurnsResult
 	outcomes, err := s.stopAll(ctx, in)
-	if err != nil && (len(outcomes) == 0 || !in.Partly && !lastTry(ctx) && !fatal(err)) {
-		return none, err
+	if err != nil && (len(outcomes) == 0 || !in.AllowPartial && !lastTry(ctx) && !fatal(err)) {
+		return contract.StopTurnsResult{}, err
 	}
-	if err != nil { // what isn't seen to end doesn't hide what became of the others
+	if err != nil { // what isn't seen to end doesn't hide what the others resulted in
 		activity.GetLogger(ctx).Warn("turns not seen to stop; run_seconds ends them on Ray", keyDeliberation, in.DeliberationID, "error", err)
-	}
-	err = together(byCluster(in.Forget), func(handles []domain.Handle) error {
-		cluster, err := s.cluster(handles[0].Cluster)
-		if err != nil {
-			return err
-		}
-		return cluster.Forget(ctx, s.order(in, handles))
-	})
-	if err != nil {
-		return none, err
 	}
 	return contract.StopTurnsResult{Outcomes: outcomes}, nil
 }
 
-// stopAll brings what became of the turns, and why nothing is known of the others.
+// stopAll returns what the turns resulted in, and why nothing is known of the others.
 func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domain.TurnID]contract.TurnOutcome, error) {
 	outcomes := map[domain.TurnID]contract.TurnOutcome{}
 	var noting sync.Mutex
-	err := together(byCluster(in.Stop), func(handles []domain.Handle) error {
+	err := together(byCluster(in.Turns), func(handles []domain.Handle) error {
 		cluster, err := s.cluster(handles[0].Cluster)
 		if err != nil {
 			return err
 		}
-		if in.Partly && s.down(handles[0].Cluster) {
+		if in.AllowPartial && s.down(handles[0].Cluster) {
 			return &domain.Error{Kind: domain.KindUnreachable, Op: "stop on " + handles[0].Cluster, Err: errors.New("the cluster is away")}
 		}
-		seen, err := cluster.Stop(ctx, s.order(in, handles))
+		seen, err := cluster.Stop(ctx, s.order(in.DeliberationID, handles, in.Reason))
 		if err != nil {
 			return err
 		}
@@ -61,7 +50,7 @@ func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domai
 	return outcomes, err
 }
 
-// down tells that a cluster is known not to answer. A stop that can wait isn't tried then: one that hangs
+// down reports whether a cluster is known not to answer. A stop that can wait isn't tried then: one that hangs
 // would hold a slot that other stops need.
 func (s set) down(cluster string) bool {
 	return slices.ContainsFunc(s.States(), func(state domain.ClusterState) bool { return state.Name == cluster && !state.Up })
@@ -98,18 +87,18 @@ func note(ctx context.Context, in contract.StopTurnsInput, handles []domain.Hand
 	return unseen
 }
 
-// fatal tells that another try is of no use.
+// fatal reports whether another try is of no use.
 func fatal(err error) bool {
 	ours, is := errors.AsType[*domain.Error](err)
 	return is && ours.Fatal()
 }
 
-// lastTry tells that Temporal has no time for a further attempt as long as this one.
+// lastTry reports whether the schedule-to-close timeout leaves no room for another attempt.
 func lastTry(ctx context.Context) bool {
 	return time.Since(activity.GetInfo(ctx).ScheduledTime) > workflows.StopTries
 }
 
-// stopped is what became of a turn; an error when Ray doesn't say that it has ended.
+// stopped is what a turn resulted in; the error says that Ray doesn't call it ended.
 func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, answerBytes int) (domain.Outcome, error) {
 	observation, answered := seen[handle.TurnID]
 	if answered && observation.State == domain.RayCancelled && observation.Unreachable == "" {
@@ -129,8 +118,8 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, an
 	}
 }
 
-func (s set) order(in contract.StopTurnsInput, handles []domain.Handle) domain.StopOrder {
-	return domain.StopOrder{Owner: s.Owner, Deliberation: in.DeliberationID, Handles: handles, Reason: in.Reason}
+func (s set) order(deliberation string, handles []domain.Handle, reason string) domain.StopOrder {
+	return domain.StopOrder{Owner: s.Owner, Deliberation: deliberation, Handles: handles, Reason: reason}
 }
 
 // byCluster groups handles, the clusters in order of appearance.

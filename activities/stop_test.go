@@ -45,7 +45,7 @@ func TestStopTurns_TellsWhatBecameOfEachTurn(t *testing.T) {
 	})
 	w.ray.becomes(domain.Observation{TurnID: "t5", State: domain.RayUnknown})
 
-	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2", "t3", "t4", "t5")})
+	out, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1", "t2", "t3", "t4", "t5")})
 
 	require.NoError(t, err)
 	require.Len(t, out.Outcomes, 5)
@@ -70,7 +70,7 @@ func TestStopTurns_AsksEachClusterOnceForItsOwn(t *testing.T) {
 	runs(other, "t2")
 	mixed := append(append(at("local", "t1"), at("other", "t2")...), at("local", "t3")...)
 
-	out, err := tryStop(w, contract.StopTurnsInput{Stop: mixed})
+	out, err := tryStop(w, contract.StopTurnsInput{Turns: mixed})
 
 	require.NoError(t, err)
 	require.Len(t, out.Outcomes, 3)
@@ -102,10 +102,9 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 			runs(w.ray, "t1", "t2")
 			prepare(w.ray)
 
-			_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2"), Forget: at("local", "t9")})
+			_, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1", "t2")})
 
 			require.False(t, failure(t, err).NonRetryable())
-			require.Empty(t, w.ray.forgotten)
 		})
 	}
 }
@@ -118,7 +117,7 @@ func TestStopTurns_TellsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) 
 		w.ray.deaf["t2"] = true
 		w.ray.stopTakes = workflows.StopTries + time.Second
 
-		out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1", "t2")})
+		out, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1", "t2")})
 
 		require.NoError(t, err)
 		require.Equal(t, "in time", out.Outcomes["t1"].Proposal)
@@ -130,7 +129,7 @@ func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
 	w := newWorld(t)
 	w.ray.becomes(domain.Observation{TurnID: "t1", Denied: "the token is wrong"})
 
-	_, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
+	_, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
 
 	failed := failure(t, err)
 	require.Equal(t, string(domain.KindDenied), failed.Type())
@@ -144,59 +143,27 @@ func TestStopTurns_AClusterThatRefusesHidesNoOtherOnesAnswers(t *testing.T) {
 	other.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
 	w.ray.stopErr = &domain.Error{Kind: domain.KindDenied, Op: "stop on local", Err: errors.New("the token is wrong")}
 
-	out, err := tryStop(w, contract.StopTurnsInput{Stop: append(at("local", "t1"), at("other", "t2")...)})
+	out, err := tryStop(w, contract.StopTurnsInput{Turns: append(at("local", "t1"), at("other", "t2")...)})
 
 	require.NoError(t, err, "another try is of no use")
 	require.Equal(t, "in time", out.Outcomes["t2"].Proposal)
 }
 
-func TestStopTurns_ForgetsTurns(t *testing.T) {
-	w := newWorld(t)
-	w.ray.becomes(completed("t1", "text"))
-
-	out, err := tryStop(w, contract.StopTurnsInput{Forget: at("local", "t1")})
-
-	require.NoError(t, err)
-	require.Empty(t, out.Outcomes)
-	require.Empty(t, w.ray.stopped)
-	require.Equal(t, []domain.StopOrder{order(at("local", "t1"))}, w.ray.forgotten)
-}
-
-func TestStopTurns_StopsSomeAndForgetsOthers(t *testing.T) {
-	w := newWorld(t)
-	runs(w.ray, "t1")
-	w.ray.becomes(completed("t2", "text"))
-
-	out, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1"), Forget: at("local", "t2")})
-
-	require.NoError(t, err)
-	require.Len(t, out.Outcomes, 1)
-	require.Equal(t, domain.OutcomeCancelled, out.Outcomes["t1"].Kind)
-	require.True(t, w.ray.buried["t2"])
-}
-
 func TestStopTurns_CanBeRepeated(t *testing.T) {
 	w := newWorld(t)
 	runs(w.ray, "t1")
-	first, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
+	first, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
 	require.NoError(t, err)
 
-	again, err := tryStop(w, contract.StopTurnsInput{Stop: at("local", "t1")})
+	again, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
 
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 }
 
 func TestStopTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
-	for name, in := range map[string]contract.StopTurnsInput{
-		"to stop":   {Stop: at("elsewhere", "t1")},
-		"to forget": {Forget: at("elsewhere", "t1")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := tryStop(newWorld(t), in)
+	_, err := tryStop(newWorld(t), contract.StopTurnsInput{Turns: at("elsewhere", "t1")})
 
-			require.Equal(t, string(domain.KindNoCluster), failure(t, err).Type())
-			require.False(t, failure(t, err).NonRetryable())
-		})
-	}
+	require.Equal(t, string(domain.KindNoCluster), failure(t, err).Type())
+	require.False(t, failure(t, err).NonRetryable())
 }

@@ -54,7 +54,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 		if over, done := s.giveUp(in, progress); done {
 			return over, nil
 		}
-		// A long time that Ray names ends with the queue's own: then it is asked once more.
+		// Never wait past GiveUpAt, even if Ray asks for longer, so that there is one last try.
 		pause := min(max(min(pace.NextBackOff(), refusedMost), refusal.RetryAfter), time.Until(in.GiveUpAt))
 		if err := waitBeating(ctx, working, pause, progress); err != nil {
 			return none, stoppedBy(ctx, working, err)
@@ -62,11 +62,12 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	}
 }
 
-// giveUp tells that there is no use in waiting for room here: the time is over, or there is room elsewhere.
+// giveUp reports whether there is no use in waiting for room here: the time is over, or another cluster has
+// room.
 func (s set) giveUp(in contract.SubmitTurnsInput, progress contract.SubmitProgress) (contract.SubmitTurnsResult, bool) {
 	now := time.Now()
 	late := !now.Before(in.GiveUpAt)
-	elsewhere := !late && domain.Shut(s.States(), in.Cluster, graceOf(in.GraceSeconds), now)
+	elsewhere := !late && domain.FullTooLong(s.States(), in.Cluster, graceOf(in.GraceSeconds), now)
 	return contract.SubmitTurnsResult{Refusal: progress.Refusal, Elsewhere: elsewhere}, late || elsewhere
 }
 
@@ -97,10 +98,10 @@ func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (doma
 	if err := sameTurns(in.Turns, turns); err != nil {
 		return domain.Submission{}, err
 	}
-	return domain.Submission{
-		Owner: s.Owner, Deliberation: in.DeliberationID, OriginalRun: in.OriginalRunID, Request: request, Turns: turns,
-		Run: time.Duration(in.RunSeconds) * time.Second, Keep: time.Duration(in.KeepSeconds) * time.Second,
-	}, nil
+	submission := request.Submission(turns)
+	submission.Owner, submission.Deliberation, submission.OriginalRun = s.Owner, in.DeliberationID, in.OriginalRunID
+	submission.Run, submission.Keep = time.Duration(in.RunSeconds)*time.Second, time.Duration(in.KeepSeconds)*time.Second
+	return submission, nil
 }
 
 // request is what the input carries, or what the run's first submit carried.
@@ -115,6 +116,9 @@ func (s set) request(ctx context.Context, in contract.SubmitTurnsInput) (domain.
 // sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or
 // stop them. A worker that derives ids otherwise is of another version, or the input isn't ours.
 func sameTurns(wanted []contract.TurnRef, derived []domain.Turn) error {
+	if len(wanted) == 0 {
+		return &domain.Error{Kind: domain.KindRejected, Op: "submit", Err: errors.New("no turns")}
+	}
 	for i, ref := range wanted {
 		found := "none"
 		if i < len(derived) {

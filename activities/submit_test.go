@@ -41,11 +41,11 @@ func TestSubmitTurns_PutsTheRecordedTurnsToRayTogether(t *testing.T) {
 	given := w.ray.submitted[0]
 	require.Equal(t, "namespace-1", given.Owner)
 	require.Equal(t, "deliberation-T-42", given.Deliberation)
-	require.Equal(t, "T-42", given.Request.TaskID())
+	require.Equal(t, "T-42", given.TaskID)
 	require.Equal(t, 5*time.Minute, given.Run)
 	require.Equal(t, 10*time.Minute, given.Keep)
-	require.Equal(t, in.Turns[0].TurnID, given.Turns[0].ID())
-	require.Equal(t, in.Turns[1].TurnID, given.Turns[1].ID())
+	require.Equal(t, in.Turns[0].TurnID, given.Asks[0].TurnID)
+	require.Equal(t, in.Turns[1].TurnID, given.Asks[1].TurnID)
 }
 
 func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
@@ -77,16 +77,16 @@ func TestSubmitTurns_TellsWhichTurnsWereStoppedBeforeTheyCame(t *testing.T) {
 func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
-	turn := in.Request.Domain().Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})[1].Attempt(3)
+	turn := in.TurnsOf(in.Request.Domain())[1].WithAttempt(3)
 	w.with.Temporal = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}}
-	in.Request, in.Turns = nil, []contract.TurnRef{{AgentID: "agent-2", Attempt: 3, TurnID: turn.ID()}}
+	in.Request, in.Turns = nil, []contract.TurnRef{contract.TurnRefOf(turn)}
 
 	out, err := trySubmit(w, in)
 
 	require.NoError(t, err)
 	require.Len(t, out.Handles, 1)
 	require.Equal(t, turn.ID(), out.Handles[0].TurnID)
-	require.Equal(t, "Add rate limiting to the login API", w.ray.submitted[0].Request.TaskDescription(), "the texts are those of the run's first submit")
+	require.Contains(t, w.ray.submitted[0].Common[domain.CommonTask], "Add rate limiting", "the texts are those of the run's first submit")
 }
 
 func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {

@@ -75,8 +75,9 @@ func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	parsed, err := fakes.Council(2).Parse()
 	require.NoError(t, err)
 	var refs []contract.TurnRef
-	for _, turn := range parsed.Domain.Turns(domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"}) {
-		refs = append(refs, contract.TurnRef{AgentID: turn.Agent().ID(), Attempt: 1, TurnID: turn.ID()})
+	council := domain.NewCouncil(parsed.Domain, domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"})
+	for _, assignment := range council.Plan().Next {
+		refs = append(refs, contract.TurnRefOf(council.Turn(assignment)))
 	}
 	return parsed.Normalised, refs
 }

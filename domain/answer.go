@@ -122,3 +122,13 @@ func (a Answer) Fit(limit int) (Answer, bool) {
 	a.proposal, a.reasoning = proposal, reasoning
 	return a, !whole || !all
 }
+
+// RestoredAnswer is an answer that was read before and comes back from a history: nothing is checked
+// again, so that a stricter rule can't break what is recorded.
+func RestoredAnswer(proposal, reasoning string, score float64) Answer {
+	return Answer{proposal: proposal, reasoning: reasoning, score: score}
+}
+
+// AnswerMaximum is how many bytes of Go's JSON encoding each of n agents may answer with: 64 KiB, and
+// 1 MiB together, so that a phase that sends the task and all proposals fits a payload.
+func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }

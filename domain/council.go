@@ -1,14 +1,8 @@
 package domain
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
-// MaxLost is how often a turn may be lost before its agent fails.
-const MaxLost = 3
-
-// AgentState is where an agent stands.
+// AgentState is where an agent stands in its current phase.
 type AgentState string
 
 // States of an agent.
@@ -19,201 +13,112 @@ const (
 	AgentFailed    AgentState = "failed"
 )
 
-// Seat is where one agent of the council stands.
-type Seat struct {
-	Agent   AgentConfig
-	State   AgentState
-	Attempt int
-	TurnID  TurnID
-	Cluster string
+// Council is the agents of one deliberation and their ledger: what was asked of each, and what it
+// resulted in. It decides what follows from an outcome; nobody else counts attempts.
+type Council struct {
+	request DeliberationRequest
+	run     RunKey
+	ledger  []entry // in the order of assignment
+	paid    Usage
+	wasted  int
+}
 
-	result  DeliberationResult
+// entry is one assignment in the ledger.
+type entry struct {
+	assignment Assignment
+	turn       Turn // the latest attempt
+	cluster    string
+	state      AgentState
+
+	failures  int // attempts that ran and failed
+	losses    int // attempts whose runner died
+	unstarted int // attempts that were stopped before they started
+
+	result  DeliberationResult // of a completed proposal
 	failure AgentFailure
 }
 
-// Council is the agents of one deliberation and what they have come to so far.
-type Council struct {
-	constraints TaskConstraints
-	needs       int
-	seats       []Seat
-	paid        Usage
-	wasted      int
+func (e *entry) settled() bool { return e.state == AgentCompleted || e.state == AgentFailed }
+
+// NewCouncil seats the request's agents. Nothing is assigned yet.
+func NewCouncil(request DeliberationRequest, run RunKey) Council {
+	return Council{request: request, run: run}
 }
 
-// NewCouncil seats the request's agents, all of them waiting.
-func NewCouncil(request DeliberationRequest) Council {
-	seats := make([]Seat, 0, len(request.agents))
-	for _, agent := range request.agents {
-		seats = append(seats, Seat{Agent: agent, State: AgentWaiting})
+// Request is what was put to the council.
+func (c Council) Request() DeliberationRequest { return c.request }
+
+// Assign enters assignments into the ledger. An assignment that is there already stays as it is.
+func (c Council) Assign(assignments []Assignment) Council {
+	c.ledger = slices.Clone(c.ledger)
+	for _, assignment := range assignments {
+		if c.at(assignment) < 0 {
+			c.ledger = append(c.ledger, entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting})
+		}
 	}
-	return Council{constraints: request.constraints, needs: request.protocol.Needs(), seats: seats}
+	return c
 }
 
-// Seats are the agents in request order.
-func (c Council) Seats() []Seat { return slices.Clone(c.seats) }
-
-// Submit notes that the turn is on its way to Ray, or on it when handle says where. An agent that is
-// done stays so.
-func (c Council) Submit(turn Turn, handle Handle) Council {
-	return c.with(turn, func(seat *Seat) {
-		if seat.Done() {
+// Submitted notes that the turn is on its way to Ray, or where it lives there once a handle says so. It
+// leaves a settled assignment as it is.
+func (c Council) Submitted(turn Turn, handle Handle) Council {
+	return c.change(turn.assignment, func(e *entry) {
+		if e.settled() {
 			return
 		}
-		seat.Attempt, seat.TurnID = turn.attempt, turn.id
-		seat.State, seat.Cluster = AgentWaiting, ""
+		e.turn, e.state, e.cluster = turn, AgentWaiting, ""
 		if !handle.IsZero() {
-			seat.State, seat.Cluster = AgentSubmitted, handle.Cluster
+			e.state, e.cluster = AgentSubmitted, handle.Cluster
 		}
 	})
 }
 
-// Complete takes in what a turn came to. An agent is done when its turn gave a proposal; what else it
-// cost is wasted. Use [Council.Fail] when there is no further attempt. A proposal also counts when its
-// agent was given up before; of two, the first.
-func (c Council) Complete(turn Turn, outcome Outcome) Council {
-	completed, has := c.completedBy(turn.agent.id)
-	if has && completed == turn.id {
-		return c // the same answer once more, paid once
-	}
-	c.paid = c.paid.Plus(outcome.Usage)
-	if outcome.Kind != OutcomeCompleted || has {
-		c.wasted += outcome.Usage.Tokens()
-		return c
-	}
-	result, err := NewDeliberationResult(ResultSpec{
-		Agent: turn.agent, Answer: outcome.Answer, Attempts: turn.attempt,
-		Duration: outcome.Duration, Usage: outcome.Usage, Metadata: outcome.Metadata,
-	})
-	if err != nil {
-		c.wasted += outcome.Usage.Tokens()
-		return c.Fail(turn, NewTurnFailure(InvalidOutput, err.Error(), false))
-	}
-	return c.with(turn, func(seat *Seat) {
-		seat.State, seat.result, seat.failure = AgentCompleted, result, AgentFailure{}
-		seat.Attempt, seat.TurnID = turn.attempt, turn.id
-	})
+// Settled reports whether no agent is still at work in the phase.
+func (c Council) Settled(phase Phase) bool {
+	return !slices.ContainsFunc(c.ledger, func(e entry) bool { return e.assignment.Phase == phase && !e.settled() })
 }
 
-// Has tells whether the agent's proposal is there.
-func (c Council) Has(agentID string) bool {
-	_, has := c.completedBy(agentID)
-	return has
+// Has reports whether the assignment of the turn is completed.
+func (c Council) Has(turn Turn) bool {
+	i := c.at(turn.assignment)
+	return i >= 0 && c.ledger[i].state == AgentCompleted
 }
 
-func (c Council) completedBy(agentID string) (TurnID, bool) {
-	for _, seat := range c.seats {
-		if seat.Agent.id == agentID && seat.State == AgentCompleted {
-			return seat.TurnID, true
+// QuorumMet reports whether there are enough proposals for a result.
+func (c Council) QuorumMet() bool {
+	proposals := 0
+	for _, e := range c.ledger {
+		if e.assignment.Phase.Kind == Propose && e.state == AgentCompleted {
+			proposals++
 		}
 	}
-	return "", false
+	return proposals >= c.Needs()
 }
 
-// Waste counts what a turn cost whose answer doesn't count any more.
+// Needs is how many proposals make a result.
+func (c Council) Needs() int { return c.request.protocol.Needs() }
+
+// Waste counts what a turn cost whose answer no longer counts.
 func (c Council) Waste(usage Usage) Council {
 	c.paid = c.paid.Plus(usage)
 	c.wasted += usage.Tokens()
 	return c
 }
 
-// Fail gives the turn's agent up, unless it has its proposal.
-func (c Council) Fail(turn Turn, failure TurnFailure) Council {
-	return c.with(turn, func(seat *Seat) {
-		if seat.State == AgentCompleted {
-			return
-		}
-		seat.State = AgentFailed
-		seat.failure = AgentFailure{agentID: turn.agent.id, failure: failure, attempts: turn.attempt}
-	})
-}
-
-// FailRest gives up every agent that isn't done.
-func (c Council) FailRest(failure TurnFailure) Council {
-	c.seats = slices.Clone(c.seats)
-	for i := range c.seats {
-		if seat := &c.seats[i]; !seat.Done() {
-			seat.State = AgentFailed
-			seat.failure = AgentFailure{agentID: seat.Agent.id, failure: failure, attempts: seat.Attempt}
-		}
-	}
-	return c
-}
-
-// Next decides about a turn that came to nothing, after so many failures and losses of its agent: the
-// failure to give up with, or false to try again.
-func (c Council) Next(outcome Outcome, failures, losses int) (TurnFailure, bool) {
-	switch outcome.Kind {
-	case OutcomeLost:
-		if losses > MaxLost {
-			return NewTurnFailure(LostRepeatedly, "its runner died "+Count(losses, "time")+": "+outcome.Reason, false), true
-		}
-		return TurnFailure{}, false
-	case OutcomeFailed:
-		if !outcome.Failure.retryable || !c.constraints.MayRetry(failures) {
-			return outcome.Failure, true
-		}
-		return TurnFailure{}, false
-	case OutcomeCompleted, OutcomeUnreachable, OutcomeCancelled, OutcomeRunning:
-		return TurnFailure{}, false
-	}
-	return TurnFailure{}, false
-}
-
-// Done tells that the agent has its proposal, or none to come.
-func (s Seat) Done() bool { return s.State == AgentCompleted || s.State == AgentFailed }
-
-// Result is the agent's proposal, when completed.
-func (s Seat) Result() DeliberationResult { return s.result }
-
-// Failure is why it has none, when failed.
-func (s Seat) Failure() AgentFailure { return s.failure }
-
-// Decided tells that no agent is still at work.
-func (c Council) Decided() bool {
-	return !slices.ContainsFunc(c.seats, func(seat Seat) bool { return !seat.Done() })
-}
-
-// QuorumMet tells that there are proposals enough for a result.
-func (c Council) QuorumMet() bool {
-	completed := 0
-	for _, seat := range c.seats {
-		if seat.State == AgentCompleted {
-			completed++
-		}
-	}
-	return completed >= c.needs
-}
-
-// Needs is how many proposals make a result.
-func (c Council) Needs() int { return c.needs }
-
-// Paid is what all attempts cost, and how many of its tokens went into answers that don't count.
+// Paid returns what all attempts cost, and how many of its tokens went into answers that don't count.
 func (c Council) Paid() (usage Usage, wastedTokens int) { return c.paid, c.wasted }
 
-// Rank orders the proposals by their agents' own scores, the best first; equal ones keep request order.
-func (c Council) Rank() CouncilResult {
-	ranked := CouncilResult{total: len(c.seats)}
-	for _, seat := range c.seats {
-		switch seat.State {
-		case AgentCompleted:
-			ranked.results = append(ranked.results, seat.result)
-		case AgentFailed:
-			ranked.failures = append(ranked.failures, seat.failure)
-		case AgentWaiting, AgentSubmitted:
-		}
-	}
-	slices.SortStableFunc(ranked.results, func(a, b DeliberationResult) int {
-		return cmp.Compare(b.answer.score, a.answer.score)
-	})
-	return ranked
+// at is the assignment's place in the ledger, -1 if it isn't there.
+func (c Council) at(assignment Assignment) int {
+	return slices.IndexFunc(c.ledger, func(e entry) bool { return e.assignment.same(assignment) })
 }
 
-func (c Council) with(turn Turn, change func(*Seat)) Council {
-	c.seats = slices.Clone(c.seats)
-	for i := range c.seats {
-		if c.seats[i].Agent.id == turn.agent.id {
-			change(&c.seats[i])
-		}
+func (c Council) change(assignment Assignment, do func(*entry)) Council {
+	i := c.at(assignment)
+	if i < 0 {
+		return c
 	}
+	c.ledger = slices.Clone(c.ledger)
+	do(&c.ledger[i])
 	return c
 }

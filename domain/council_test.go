@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -9,104 +10,119 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-func TestACouncilBeginsWaiting(t *testing.T) {
-	council, _ := councilOf(t, 2)
+var (
+	proposing = domain.Phase{Kind: domain.Propose}
+	late      = domain.NewTurnFailure(domain.StillRunning, "late", false)
+)
+
+func TestACouncilFirstAsksEveryAgentForItsProposal(t *testing.T) {
+	council := domain.NewCouncil(requestOf(t, specOf(2)), domain.RunKey{})
 	require.Len(t, council.Seats(), 2)
 	for _, seat := range council.Seats() {
-		require.Equal(t, domain.AgentWaiting, seat.State)
-		require.Zero(t, seat.Attempt)
+		require.Equal(t, domain.AgentWaiting, seat.State())
+		require.Zero(t, seat.Attempt())
 		require.False(t, seat.Done())
 	}
-	require.False(t, council.Decided())
-	require.False(t, council.QuorumMet())
-	require.Equal(t, 1, council.Needs())
-}
-
-func TestSubmitSaysWhereATurnIs(t *testing.T) {
-	council, turns := councilOf(t, 2)
-
-	onItsWay := council.Submit(turns[1], domain.Handle{})
-	seat := onItsWay.Seats()[1]
-	require.Equal(t, domain.AgentWaiting, seat.State)
-	require.Equal(t, 1, seat.Attempt)
-	require.Equal(t, turns[1].ID(), seat.TurnID)
-
-	accepted := onItsWay.Submit(turns[1], domain.Handle{TurnID: turns[1].ID(), Cluster: "local"})
-	require.Equal(t, domain.AgentSubmitted, accepted.Seats()[1].State)
-	require.Equal(t, "local", accepted.Seats()[1].Cluster)
-	require.Equal(t, domain.AgentWaiting, accepted.Seats()[0].State)
-
-	again := accepted.Submit(turns[1].Attempt(2), domain.Handle{})
-	require.Equal(t, domain.AgentWaiting, again.Seats()[1].State, "the next attempt waits for room anew")
-	require.Empty(t, again.Seats()[1].Cluster)
-	require.Equal(t, 2, again.Seats()[1].Attempt)
-}
-
-func TestSubmitLeavesAnAgentThatIsDone(t *testing.T) {
-	council, turns := councilOf(t, 2)
-	council = council.Complete(turns[0], completed("p", 1, 0)).Fail(turns[1], domain.NewTurnFailure(domain.ModelRejected, "", false))
-	for _, turn := range turns {
-		council = council.Submit(turn.Attempt(2), domain.Handle{TurnID: "x", Cluster: "c"})
+	plan := council.Plan()
+	require.Len(t, plan.Next, 2)
+	for i, assignment := range plan.Next {
+		require.Equal(t, proposing, assignment.Phase)
+		require.Equal(t, council.Request().Agents()[i], assignment.Agent)
+		require.Empty(t, assignment.Reads)
 	}
-	require.Equal(t, domain.AgentCompleted, council.Seats()[0].State)
-	require.Equal(t, domain.AgentFailed, council.Seats()[1].State)
+	require.Equal(t, plan, council.Plan(), "to ask again changes nothing")
+
+	assigned := council.Assign(plan.Next)
+	require.False(t, assigned.Settled(proposing))
+	require.False(t, assigned.QuorumMet())
+	require.Equal(t, 1, assigned.Needs())
+	require.Empty(t, assigned.Plan().Next)
+	require.Equal(t, assigned, assigned.Assign(plan.Next), "an assignment is entered once")
+}
+
+func TestSubmittedSaysWhereATurnIs(t *testing.T) {
+	council, turns := councilOf(t, 2)
+
+	onItsWay := council.Submitted(turns[1], domain.Handle{})
+	seat := onItsWay.Seats()[1]
+	require.Equal(t, domain.AgentWaiting, seat.State())
+	require.Equal(t, 1, seat.Attempt())
+	require.Equal(t, turns[1].ID(), seat.TurnID())
+
+	accepted := onItsWay.Submitted(turns[1], domain.Handle{TurnID: turns[1].ID(), Cluster: "local"})
+	require.Equal(t, domain.AgentSubmitted, accepted.Seats()[1].State())
+	require.Equal(t, "local", accepted.Seats()[1].Cluster())
+	require.Equal(t, domain.AgentWaiting, accepted.Seats()[0].State())
+
+	again := accepted.Submitted(turns[1].WithAttempt(2), domain.Handle{})
+	require.Equal(t, domain.AgentWaiting, again.Seats()[1].State(), "the next attempt waits for room again")
+	require.Empty(t, again.Seats()[1].Cluster())
+	require.Equal(t, 2, again.Seats()[1].Attempt())
+}
+
+func TestSubmittedLeavesAnAgentThatIsDone(t *testing.T) {
+	council, turns := councilOf(t, 2)
+	council = take(take(council, turns[0], completed("p", 1, 0)), turns[1], failed(domain.ModelRejected, false, 0))
+	for _, turn := range turns {
+		council = council.Submitted(turn.WithAttempt(2), domain.Handle{TurnID: "x", Cluster: "c"})
+	}
+	require.Equal(t, domain.AgentCompleted, council.Seats()[0].State())
+	require.Equal(t, domain.AgentFailed, council.Seats()[1].State())
 }
 
 func TestChangesLeaveTheOldCouncilAsItIs(t *testing.T) {
 	council, turns := councilOf(t, 2)
-	submitted := council.Submit(turns[0], domain.Handle{TurnID: turns[0].ID(), Cluster: "local"})
+	submitted := council.Submitted(turns[0], domain.Handle{TurnID: turns[0].ID(), Cluster: "local"})
 	before := submitted.Seats()
 
-	submitted.Complete(turns[0], completed("p", 1, 5))
-	submitted.Fail(turns[0], domain.NewTurnFailure(domain.ModelRejected, "no", false))
-	submitted.FailRest(domain.NewTurnFailure(domain.StillRunning, "late", false))
-	submitted.Submit(turns[0].Attempt(2), domain.Handle{})
+	take(submitted, turns[0], completed("p", 1, 5))
+	take(submitted, turns[0], failed(domain.ModelRejected, false, 5))
+	submitted.Close(late)
+	submitted.Submitted(turns[0].WithAttempt(2), domain.Handle{})
 	require.Equal(t, before, submitted.Seats())
 
-	submitted.Seats()[0].State = domain.AgentFailed
-	require.Equal(t, domain.AgentSubmitted, submitted.Seats()[0].State)
 	usage, wasted := submitted.Paid()
 	require.Zero(t, usage)
 	require.Zero(t, wasted)
-	require.Equal(t, domain.AgentWaiting, council.Seats()[0].State)
+	require.Equal(t, domain.AgentWaiting, council.Seats()[0].State())
 }
 
 func TestACompletedAgentHasItsResult(t *testing.T) {
 	council, turns := councilOf(t, 1)
 	outcome := completed("do it", 0.5, 7)
 	outcome.Metadata = map[string]string{"cluster": "local"}
-	council = council.Complete(turns[0].Attempt(3), outcome)
+	council = take(council, turns[0].WithAttempt(3), outcome)
 	outcome.Metadata["cluster"] = "changed"
 
-	require.True(t, council.Decided())
+	require.True(t, council.Settled(proposing))
 	require.True(t, council.QuorumMet())
 	result := council.Seats()[0].Result()
 	require.Equal(t, "do it", result.Proposal())
 	require.Equal(t, 3, result.Attempts())
-	require.Equal(t, 3, council.Seats()[0].Attempt)
+	require.Equal(t, 3, council.Seats()[0].Attempt())
 	require.Equal(t, 7, result.Usage().Tokens())
 	require.Equal(t, map[string]string{"cluster": "local"}, result.Metadata())
 }
 
 func TestEveryAttemptThatWasPaidCountsAndWhatGaveNothingIsWasted(t *testing.T) {
 	council, turns := councilOf(t, 2)
-	council = council.
-		Complete(turns[0], failed(domain.ModelTimeout, true, 10)).
-		Complete(turns[0].Attempt(2), completed("p", 1, 100)).
-		Complete(turns[1], domain.Outcome{Kind: domain.OutcomeLost, Usage: domain.Usage{PromptTokens: 1, Calls: 1}})
+	council = take(council, turns[0], failed(domain.ModelTimeout, true, 10))
+	council = take(council, turns[0].WithAttempt(2), completed("p", 1, 100))
+	council = take(council, turns[1], domain.Outcome{Kind: domain.OutcomeLost, Usage: domain.Usage{PromptTokens: 1, Calls: 1}})
+	council = council.Waste(domain.Usage{CompletionTokens: 5, Calls: 1})
 	usage, wasted := council.Paid()
-	require.Equal(t, domain.Usage{PromptTokens: 1, CompletionTokens: 110, Calls: 3}, usage)
-	require.Equal(t, 11, wasted)
+	require.Equal(t, domain.Usage{PromptTokens: 1, CompletionTokens: 115, Calls: 4}, usage)
+	require.Equal(t, 16, wasted)
 }
 
 func TestTheSameAnswerIsPaidOnce(t *testing.T) {
 	council, turns := councilOf(t, 1)
-	council = council.Complete(turns[0], completed("p", 1, 100)).Complete(turns[0], completed("p", 1, 100))
+	council = take(take(council, turns[0], completed("p", 1, 100)), turns[0], completed("p", 1, 100))
 	usage, wasted := council.Paid()
 	require.Equal(t, 100, usage.Tokens())
 	require.Zero(t, wasted)
 
-	council = council.Complete(turns[0].Attempt(2), completed("second", 1, 50))
+	council = take(council, turns[0].WithAttempt(2), completed("second", 1, 50))
 	usage, wasted = council.Paid()
 	require.Equal(t, 150, usage.Tokens())
 	require.Equal(t, 50, wasted, "of two proposals the first counts")
@@ -115,7 +131,8 @@ func TestTheSameAnswerIsPaidOnce(t *testing.T) {
 
 func TestAnAnswerThatBreaksARuleFailsItsAgentAndIsWasted(t *testing.T) {
 	council, turns := councilOf(t, 1)
-	council = council.Complete(turns[0], completed(" ", 2, 9))
+	council, decision := council.Take(turns[0], completed(" ", 2, 9))
+	require.Equal(t, domain.DecisionGivenUp, decision.Kind)
 	failure := council.Seats()[0].Failure()
 	require.Equal(t, domain.InvalidOutput, failure.Kind())
 	require.Equal(t, "proposal: cannot be empty; score: must be a number in 0..1, got 2", failure.Message())
@@ -123,10 +140,12 @@ func TestAnAnswerThatBreaksARuleFailsItsAgentAndIsWasted(t *testing.T) {
 	require.Equal(t, 9, wasted)
 }
 
-func TestFailGivesAnAgentUp(t *testing.T) {
+func TestATurnThatNobodyWaitsForGivesItsAgentUp(t *testing.T) {
 	council, turns := councilOf(t, 2)
-	council = council.Fail(turns[1].Attempt(4), domain.NewTurnFailure(domain.ModelUnavailable, "503", true))
-	require.False(t, council.Decided())
+	gone := domain.GivenUp(domain.NewTurnFailure(domain.ModelUnavailable, "503", true))
+	council, decision := council.Take(turns[1].WithAttempt(4), gone)
+	require.Equal(t, domain.DecisionGivenUp, decision.Kind)
+	require.False(t, council.Settled(proposing))
 	failure := council.Seats()[1].Failure()
 	require.Equal(t, "agent-2", failure.AgentID())
 	require.Equal(t, domain.ModelUnavailable, failure.Kind())
@@ -136,32 +155,28 @@ func TestFailGivesAnAgentUp(t *testing.T) {
 
 func TestAProposalIsNeverThrownAway(t *testing.T) {
 	council, turns := councilOf(t, 1)
-	late := domain.NewTurnFailure(domain.StillRunning, "late", false)
 
-	won := council.Complete(turns[0], completed("p", 1, 0))
-	require.Equal(t, domain.AgentCompleted, won.Fail(turns[0], late).Seats()[0].State)
-	require.Equal(t, domain.AgentCompleted, won.FailRest(late).Seats()[0].State)
+	won := take(council, turns[0], completed("p", 1, 0))
+	require.Equal(t, domain.AgentCompleted, take(won, turns[0], domain.GivenUp(late)).Seats()[0].State())
+	require.Equal(t, domain.AgentCompleted, won.Close(late).Seats()[0].State())
 
-	givenUp := council.FailRest(late).Complete(turns[0], completed("p", 1, 0))
-	require.Equal(t, domain.AgentCompleted, givenUp.Seats()[0].State, "the stop's answer brought it")
+	givenUp := take(council.Close(late), turns[0], completed("p", 1, 0))
+	require.Equal(t, domain.AgentCompleted, givenUp.Seats()[0].State(), "the stop's answer brought it")
 	require.Zero(t, givenUp.Seats()[0].Failure())
 	require.Empty(t, givenUp.Rank().Failures())
 }
 
-func TestFailRestGivesUpWhoIsNotDone(t *testing.T) {
+func TestCloseGivesUpEveryAgentThatIsNotDone(t *testing.T) {
 	council, turns := councilOf(t, 4)
-	council = council.
-		Complete(turns[0], completed("p", 1, 0)).
-		Fail(turns[1], domain.NewTurnFailure(domain.ModelRejected, "no", false)).
-		Submit(turns[2].Attempt(2), domain.Handle{TurnID: "x", Cluster: "c"}).
-		FailRest(domain.NewTurnFailure(domain.StillRunning, "late", false))
-	require.True(t, council.Decided())
+	council = take(take(council, turns[0], completed("p", 1, 0)), turns[1], failed(domain.ModelRejected, false, 0))
+	council = council.Submitted(turns[2].WithAttempt(2), domain.Handle{TurnID: "x", Cluster: "c"}).Close(late)
+	require.True(t, council.Settled(proposing))
 	failures := council.Rank().Failures()
 	require.Len(t, failures, 3)
 	require.Equal(t, domain.ModelRejected, failures[0].Kind())
 	require.Equal(t, domain.StillRunning, failures[1].Kind())
 	require.Equal(t, 2, failures[1].Attempts())
-	require.Zero(t, failures[2].Attempts(), "it was never submitted")
+	require.Equal(t, 1, failures[2].Attempts())
 }
 
 func TestATurnOfAnotherCouncilChangesNoSeat(t *testing.T) {
@@ -169,56 +184,90 @@ func TestATurnOfAnotherCouncilChangesNoSeat(t *testing.T) {
 	_, others := councilOf(t, 2)
 	stranger := others[1]
 	for _, changed := range []domain.Council{
-		council.Submit(stranger, theHandle), council.Complete(stranger, completed("p", 1, 0)), council.Fail(stranger, domain.TurnFailure{}),
+		council.Submitted(stranger, theHandle), take(council, stranger, completed("p", 1, 0)), take(council, stranger, domain.GivenUp(late)),
 	} {
 		require.Equal(t, council.Seats(), changed.Seats())
 	}
 }
 
-func TestNextDecidesWhetherToTryAgain(t *testing.T) {
+func TestTakeDecidesWhatFollows(t *testing.T) {
 	lost := domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner x was restarted"}
+	broke, refused := failed(domain.ModelTimeout, true, 0), failed(domain.ModelRejected, false, 0)
+	unstarted, unreachable := domain.Outcome{Kind: domain.OutcomeCancelled}, domain.Outcome{Kind: domain.OutcomeUnreachable}
 	for name, test := range map[string]struct {
-		outcome          domain.Outcome
-		retries          int
-		failures, losses int
-		kind             domain.FailureKind
-		message          string
+		retries int
+		taken   []domain.Outcome
+		want    domain.DecisionKind
+		failure domain.FailureKind
+		message string
+		delay   time.Duration // without its spread
 	}{
-		"a first failure is tried again":          {failed(domain.ModelTimeout, true, 0), 3, 1, 0, "", ""},
-		"the last allowed failure too":            {failed(domain.ModelTimeout, true, 0), 3, 3, 0, "", ""},
-		"one failure more ends it":                {failed(domain.ModelTimeout, true, 0), 3, 4, 0, domain.ModelTimeout, "it broke"},
-		"no retries means none":                   {failed(domain.ModelTimeout, true, 0), 0, 1, 0, domain.ModelTimeout, "it broke"},
-		"what isn't retryable ends it at once":    {failed(domain.ModelRejected, false, 0), 3, 1, 0, domain.ModelRejected, "it broke"},
-		"losses don't use up retries":             {failed(domain.ModelTimeout, true, 0), 1, 1, 3, "", ""},
-		"a lost turn is tried again":              {lost, 0, 0, 1, "", ""},
-		"also the third time":                     {lost, 0, 9, 3, "", ""},
-		"but not the fourth":                      {lost, 20, 0, 4, domain.LostRepeatedly, "its runner died 4 times: runner x was restarted"},
-		"an unreachable turn is asked for again":  {domain.Outcome{Kind: domain.OutcomeUnreachable}, 0, 99, 99, "", ""},
-		"a running turn goes on":                  {domain.Outcome{Kind: domain.OutcomeRunning}, 0, 99, 99, "", ""},
-		"a cancelled turn isn't this method's":    {domain.Outcome{Kind: domain.OutcomeCancelled}, 0, 99, 99, "", ""},
-		"a completed turn has nothing to give up": {completed("p", 1, 0), 0, 99, 99, "", ""},
+		"a first failure is tried again":              {3, repeat(broke, 1), domain.DecisionAgain, "", "", time.Second},
+		"the last allowed failure too":                {3, repeat(broke, 3), domain.DecisionAgain, "", "", 4 * time.Second},
+		"one failure more ends it":                    {3, repeat(broke, 4), domain.DecisionGivenUp, domain.ModelTimeout, "it broke", 0},
+		"no retries means none":                       {0, repeat(broke, 1), domain.DecisionGivenUp, domain.ModelTimeout, "it broke", 0},
+		"what isn't retryable ends it":                {3, repeat(refused, 1), domain.DecisionGivenUp, domain.ModelRejected, "it broke", 0},
+		"losses don't use up retries":                 {1, append(repeat(lost, 3), broke), domain.DecisionAgain, "", "", time.Second},
+		"a lost turn is tried again":                  {0, repeat(lost, 1), domain.DecisionAgain, "", "", time.Second},
+		"also the third time, and as soon":            {0, repeat(lost, 3), domain.DecisionAgain, "", "", time.Second},
+		"but not the fourth":                          {20, repeat(lost, 4), domain.DecisionGivenUp, domain.LostRepeatedly, "its runner died 4 times: runner x was restarted", 0},
+		"an unreachable turn counts as nothing":       {0, repeat(unreachable, 99), domain.DecisionUnreachable, "", "", time.Second},
+		"unreachable turns don't add to the losses":   {0, append(repeat(unreachable, 5), lost), domain.DecisionAgain, "", "", time.Second},
+		"a running turn goes on":                      {0, repeat(domain.Outcome{Kind: domain.OutcomeRunning}, 1), domain.DecisionWait, "", "", 0},
+		"a turn that never started is tried again":    {0, repeat(unstarted, 1), domain.DecisionAgain, "", "", time.Second},
+		"and again, later and later":                  {0, repeat(unstarted, 5), domain.DecisionAgain, "", "", 16 * time.Second},
+		"a completed turn settles it":                 {0, []domain.Outcome{completed("p", 1, 0)}, domain.DecisionSettled, "", "", 0},
+		"what comes after the answer changes nothing": {0, []domain.Outcome{completed("p", 1, 0), broke}, domain.DecisionSettled, "", "", 0},
+		"nor what comes after it was given up":        {1, []domain.Outcome{refused, lost}, domain.DecisionGivenUp, domain.ModelRejected, "it broke", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := specOf(1)
 			spec.Constraints.MaxRetries = test.retries
-			failure, giveUp := domain.NewCouncil(requestOf(t, spec)).Next(test.outcome, test.failures, test.losses)
-			require.Equal(t, test.kind != "", giveUp)
-			require.Equal(t, test.kind, failure.Kind())
+			council, turns := asked(requestOf(t, spec), domain.RunKey{})
+			turn, decision := turns[0], domain.Decision{}
+			for _, outcome := range test.taken {
+				if decision.Next.Attempt() > 0 {
+					turn = decision.Next
+				}
+				council, decision = council.Take(turn, outcome)
+			}
+			require.Equal(t, test.want, decision.Kind)
+			failure := council.Seats()[0].Failure()
+			require.Equal(t, test.failure, failure.Kind())
 			require.Equal(t, test.message, failure.Message())
+			require.InDelta(t, test.delay.Seconds(), decision.After.Seconds(), test.delay.Seconds()/5)
+			if test.delay > 0 {
+				require.Equal(t, turn.Attempt()+1, decision.Next.Attempt())
+			}
 		})
 	}
+}
+
+func repeat(outcome domain.Outcome, times int) []domain.Outcome {
+	outcomes := make([]domain.Outcome, 0, times)
+	for range times {
+		outcomes = append(outcomes, outcome)
+	}
+	return outcomes
+}
+
+func TestTheNextAttemptIsToldWhatWasWrong(t *testing.T) {
+	council, turns := councilOf(t, 1)
+	council, decision := council.Take(turns[0], failed(domain.Truncated, true, 0))
+	require.Equal(t, domain.Truncated, decision.Next.Hint())
+	_, decision = council.Take(decision.Next, domain.Outcome{Kind: domain.OutcomeLost})
+	require.Equal(t, domain.Truncated, decision.Next.Hint(), "it stays told")
 }
 
 func TestTheQuorumIsCountedInProposals(t *testing.T) {
 	for quorum, needs := range map[int]int{0: 1, 1: 1, 2: 2, 3: 3} {
 		spec := specOf(3)
 		spec.Protocol.Quorum = quorum
-		request := requestOf(t, spec)
-		council := domain.NewCouncil(request)
+		council, turns := asked(requestOf(t, spec), domain.RunKey{})
 		require.Equal(t, needs, council.Needs())
-		for done, turn := range request.Turns(domain.RunKey{}) {
+		for done, turn := range turns {
 			require.Equal(t, done >= needs, council.QuorumMet())
-			council = council.Complete(turn, completed("p", 1, 0))
+			council = take(council, turn, completed("p", 1, 0))
 		}
 		require.True(t, council.QuorumMet())
 	}
@@ -231,24 +280,24 @@ func TestACouncilKeepsItsCountsWhateverComes(t *testing.T) {
 		paid, proposals := 0, map[int]string{}
 		for range rapid.IntRange(0, 20).Draw(t, "steps") {
 			i := rapid.IntRange(0, agents-1).Draw(t, "agent")
-			turn := turns[i].Attempt(rapid.IntRange(1, 3).Draw(t, "attempt"))
+			turn := turns[i].WithAttempt(rapid.IntRange(1, 3).Draw(t, "attempt"))
 			tokens := rapid.IntRange(0, 9).Draw(t, "tokens")
 			before := council.Seats()
 			old := council
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0:
-				council = council.Submit(turn, domain.Handle{TurnID: turn.ID(), Cluster: "c"})
+				council = council.Submitted(turn, domain.Handle{TurnID: turn.ID(), Cluster: "c"})
 			case 1:
-				council = council.Complete(turn, completed(string(turn.ID()), rapid.Float64Range(0, 1).Draw(t, "score"), tokens))
+				council = take(council, turn, completed(string(turn.ID()), rapid.Float64Range(0, 1).Draw(t, "score"), tokens))
 				if _, has := proposals[i]; !has {
 					proposals[i] = string(turn.ID())
 				}
 			case 2:
-				council = council.Complete(turn, failed(domain.ModelTimeout, true, tokens))
+				council = take(council, turn, failed(domain.ModelTimeout, true, tokens))
 			case 3:
-				council = council.Fail(turn, domain.NewTurnFailure(domain.ModelTimeout, "slow", true))
+				council = take(council, turn, domain.GivenUp(domain.NewTurnFailure(domain.ModelTimeout, "slow", true)))
 			case 4:
-				council = council.FailRest(domain.NewTurnFailure(domain.StillRunning, "late", false))
+				council = council.Close(late)
 			}
 			require.Equal(t, before, old.Seats(), "the old value is as it was")
 			usage, wasted := council.Paid()
@@ -256,7 +305,7 @@ func TestACouncilKeepsItsCountsWhateverComes(t *testing.T) {
 			paid = usage.Tokens()
 			counted := 0
 			for j, seat := range council.Seats() {
-				if seat.State == domain.AgentCompleted {
+				if seat.State() == domain.AgentCompleted {
 					counted += seat.Result().Usage().Tokens()
 					require.Equal(t, proposals[j], seat.Result().Proposal())
 				}
@@ -265,7 +314,7 @@ func TestACouncilKeepsItsCountsWhateverComes(t *testing.T) {
 			result := council.Rank()
 			require.Len(t, proposals, result.Completed())
 			require.LessOrEqual(t, result.Completed()+result.Failed(), result.Total())
-			require.Equal(t, council.Decided(), result.Completed()+result.Failed() == agents)
+			require.Equal(t, council.Settled(proposing), result.Completed()+result.Failed() == agents)
 		}
 	})
 }

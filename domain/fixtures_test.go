@@ -36,10 +36,26 @@ func requestOf(t require.TestingT, spec domain.RequestSpec) domain.DeliberationR
 	return request
 }
 
-// council is a legal council of so many agents with their first turns.
+// councilOf is a legal council that was asked for its proposals, with the first turn of each agent.
 func councilOf(t require.TestingT, agents int) (domain.Council, []domain.Turn) {
-	request := requestOf(t, specOf(agents))
-	return domain.NewCouncil(request), request.Turns(domain.RunKey{WorkflowID: "w", OriginalRunID: "r"})
+	return asked(requestOf(t, specOf(agents)), domain.RunKey{WorkflowID: "w", OriginalRunID: "r"})
+}
+
+// asked is the request's council with its proposals assigned.
+func asked(request domain.DeliberationRequest, run domain.RunKey) (domain.Council, []domain.Turn) {
+	council := domain.NewCouncil(request, run)
+	next := council.Plan().Next
+	turns := make([]domain.Turn, 0, len(next))
+	for _, assignment := range next {
+		turns = append(turns, council.Turn(assignment))
+	}
+	return council.Assign(next), turns
+}
+
+// take is Council.Take for tests that don't look at the decision.
+func take(council domain.Council, turn domain.Turn, outcome domain.Outcome) domain.Council {
+	council, _ = council.Take(turn, outcome)
+	return council
 }
 
 func agentOf(t require.TestingT, id string) domain.AgentConfig {

@@ -1,15 +1,17 @@
 package domain
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"time"
 )
 
-// OutcomeKind is what a turn came to. Append only: it travels in histories.
+// OutcomeKind is what a turn resulted in. Append only: it travels in histories.
 type OutcomeKind string
 
-// Outcomes. OutcomeUnreachable is that of a cluster that stayed away for longer than its grace.
+// Outcomes. OutcomeUnreachable means that the cluster stayed away longer than its grace; it is never a
+// failure, since the work may be running.
 const (
 	OutcomeCompleted   OutcomeKind = "completed"
 	OutcomeFailed      OutcomeKind = "failed"
@@ -17,39 +19,72 @@ const (
 	OutcomeUnreachable OutcomeKind = "unreachable"
 	OutcomeCancelled   OutcomeKind = "cancelled"
 	OutcomeRunning     OutcomeKind = "running"
+
+	// OutcomeGivenUp means that nobody waits for the turn any more; what it did on Ray isn't known. It
+	// never travels.
+	OutcomeGivenUp OutcomeKind = "given_up"
 )
 
-// Outcome is what a turn came to, as a value: a failed turn isn't an error of whoever waited for it.
+// Outcome is what a turn resulted in, as a value: a failed turn isn't an error of whoever waited for it.
 type Outcome struct {
 	Kind     OutcomeKind
 	Answer   Answer      // when completed
-	Failure  TurnFailure // when failed
+	Failure  TurnFailure // when failed or given up
 	Reason   string      // when lost or unreachable
 	Usage    Usage
 	Duration time.Duration
 	Metadata map[string]string
 }
 
+// GivenUp is the outcome of a turn that nobody waits for any more, because the activity that waited
+// failed or the time is over.
+func GivenUp(failure TurnFailure) Outcome { return Outcome{Kind: OutcomeGivenUp, Failure: failure} }
+
 // OutcomeOf reads what was observed of a turn. maxAnswer bounds the answer in bytes of Go's JSON
 // encoding; what is cut is named in the metadata.
 func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer int) Outcome {
-	verdict := Judge(handle, seen)
-	outcome := Outcome{Usage: seen.Usage, Metadata: map[string]string{
-		"submission_id": string(handle.TurnID), "cluster": handle.Cluster,
-	}}
-	switch verdict.Kind {
-	case VerdictSucceeded:
+	outcome := Judge(handle, seen)
+	outcome.Usage = seen.Usage
+	outcome.Metadata = map[string]string{"submission_id": string(handle.TurnID), "cluster": handle.Cluster}
+	if outcome.Kind == OutcomeCompleted {
 		return outcome.completed(seen.Completion, decode, maxAnswer)
-	case VerdictFailed:
-		outcome.Kind, outcome.Failure = OutcomeFailed, verdict.Failure
-	case VerdictLost:
-		outcome.Kind, outcome.Reason = OutcomeLost, verdict.Reason
-	case VerdictUnreachable:
-		outcome.Kind, outcome.Reason = OutcomeUnreachable, verdict.Reason
-	case VerdictRunning:
-		outcome.Kind = OutcomeRunning
 	}
 	return outcome
+}
+
+// Judge decides what an observation of the handle's turn means, without reading its answer. A result
+// always counts, whoever brings it; silence is never failure; and a turn is lost only when somebody who
+// must know says that it is gone.
+func Judge(handle Handle, seen Observation) Outcome {
+	switch {
+	case seen.Denied != "":
+		return Outcome{Kind: OutcomeFailed, Failure: NewTurnFailure(RayDenied, seen.Denied, false)}
+	case seen.Unreachable != "" && seen.State != RayCompleted:
+		return Outcome{Kind: OutcomeUnreachable, Reason: seen.Unreachable}
+	}
+	switch seen.State {
+	case RayCompleted:
+		return Outcome{Kind: OutcomeCompleted}
+	case RayFailed:
+		return Outcome{Kind: OutcomeFailed, Failure: seen.Failure}
+	case RayQueued, RayRunning:
+		return Outcome{Kind: OutcomeRunning}
+	case RayCancelled:
+		return Outcome{Kind: OutcomeLost, Reason: "stopped on Ray by somebody else"}
+	case RayUnknown:
+		return Outcome{Kind: OutcomeLost, Reason: lostReason(handle, seen)}
+	}
+	return Outcome{Kind: OutcomeUnreachable, Reason: fmt.Sprintf("the Ray app speaks of an unknown state %s", Quote(string(seen.State)))}
+}
+
+func lostReason(handle Handle, seen Observation) string {
+	switch seen.Incarnation {
+	case "":
+		return fmt.Sprintf("runner %s no longer exists", handle.Runner)
+	case handle.Incarnation:
+		return fmt.Sprintf("runner %s has no such turn", handle.Runner)
+	}
+	return fmt.Sprintf("runner %s was restarted", handle.Runner)
 }
 
 func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
@@ -112,13 +147,3 @@ func label(word string) string {
 
 // MetadataCopy is the outcome's metadata, the caller's to change.
 func (o Outcome) MetadataCopy() map[string]string { return maps.Clone(o.Metadata) }
-
-// RestoredAnswer is an answer that was read before and comes back from a history: nothing is checked
-// again, so that a stricter rule can't break what is recorded.
-func RestoredAnswer(proposal, reasoning string, score float64) Answer {
-	return Answer{proposal: proposal, reasoning: reasoning, score: score}
-}
-
-// AnswerMaximum is how many bytes of Go's JSON encoding each of n agents may answer with: 64 KiB, and
-// 1 MiB together, so that a phase that sends the task and all proposals fits a payload.
-func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }

@@ -15,43 +15,43 @@ type ClusterState struct {
 }
 
 // Place chooses among clusters in their order of preference: the first that answers and has room, else
-// the first that answers, else the first. Those that are gone come last. It is empty only when there is
-// no cluster at all: that none answers is no reason to fail, for turns wait.
-func Place(clusters []ClusterState, gone ...string) string {
+// the first that answers, else the first. It never chooses one that was left, and returns "" if there is
+// no other. A cluster that doesn't answer is no reason to fail: turns wait for it.
+func Place(clusters []ClusterState, left ...string) string {
 	best, rank := "", 0
 	for _, cluster := range clusters {
-		if suits := cluster.suits(gone); suits > rank {
+		if suits := cluster.suits(left); suits > rank {
 			best, rank = cluster.Name, suits
 		}
 	}
 	return best
 }
 
-func (c ClusterState) suits(gone []string) int {
+func (c ClusterState) suits(left []string) int {
 	switch {
-	case slices.Contains(gone, c.Name):
-		return 1
+	case slices.Contains(left, c.Name):
+		return 0
 	case !c.Up:
-		return 2
+		return 1
 	case !c.Room:
-		return 3
+		return 2
 	}
-	return 4
+	return 3
 }
 
-// Gone tells that a cluster hasn't answered for longer than the grace while another one does. Without
-// another one, waiting on is all that can be done.
-func Gone(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
-	return left(clusters, name, grace, now, func(c ClusterState) (bool, time.Time) { return c.Up, c.UpSince })
+// DownTooLong reports whether a cluster hasn't answered for longer than the grace while another one does.
+// Without another one, there is nothing better than to wait.
+func DownTooLong(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
+	return longerThan(grace, clusters, name, now, func(c ClusterState) (bool, time.Time) { return c.Up, c.UpSince })
 }
 
-// Shut tells that a cluster hasn't taken turns for longer than the grace, because it is away or full, while
-// another one would.
-func Shut(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
-	return left(clusters, name, grace, now, func(c ClusterState) (bool, time.Time) { return c.Room, c.RoomSince })
+// FullTooLong reports whether a cluster hasn't taken turns for longer than the grace, because it is away
+// or full, while another one would take them.
+func FullTooLong(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
+	return longerThan(grace, clusters, name, now, func(c ClusterState) (bool, time.Time) { return c.Room, c.RoomSince })
 }
 
-func left(clusters []ClusterState, name string, grace time.Duration, now time.Time, state func(ClusterState) (does bool, since time.Time)) bool {
+func longerThan(grace time.Duration, clusters []ClusterState, name string, now time.Time, state func(ClusterState) (does bool, since time.Time)) bool {
 	longer, others := false, false
 	for _, cluster := range clusters {
 		does, since := state(cluster)

@@ -18,26 +18,26 @@ func TestPlace(t *testing.T) {
 		gone     []string
 		want     string
 	}{
-		"the first of those that do":           {[]domain.ClusterState{up("a"), up("b")}, nil, "a"},
-		"one that is down is passed over":      {[]domain.ClusterState{down("a"), up("b"), up("c")}, nil, "b"},
-		"one that is full is passed over":      {[]domain.ClusterState{full("a"), up("b")}, nil, "b"},
-		"a full one is better than none":       {[]domain.ClusterState{down("a"), full("b")}, nil, "b"},
-		"none answers: the first waits":        {[]domain.ClusterState{down("a"), down("b")}, nil, "a"},
-		"the only one, whatever it does":       {[]domain.ClusterState{down("a")}, nil, "a"},
-		"one that is gone comes last":          {[]domain.ClusterState{up("a"), down("b")}, []string{"a"}, "b"},
-		"one that is gone is better than none": {[]domain.ClusterState{up("a")}, []string{"a"}, "a"},
-		"a cluster that was taken away":        {[]domain.ClusterState{up("b")}, []string{"a"}, "b"},
-		"there is none":                        {nil, nil, ""},
-		"of two that are gone, the first":      {[]domain.ClusterState{up("a"), up("b")}, []string{"b", "a"}, "a"},
-		"the first of several full ones":       {[]domain.ClusterState{full("a"), full("b")}, nil, "a"},
-		"a full one is better than a gone one": {[]domain.ClusterState{up("a"), full("b")}, []string{"a"}, "b"},
+		"the first of those that do":                    {[]domain.ClusterState{up("a"), up("b")}, nil, "a"},
+		"one that is down is passed over":               {[]domain.ClusterState{down("a"), up("b"), up("c")}, nil, "b"},
+		"one that is full is passed over":               {[]domain.ClusterState{full("a"), up("b")}, nil, "b"},
+		"a full one is better than none":                {[]domain.ClusterState{down("a"), full("b")}, nil, "b"},
+		"none answers: the first waits":                 {[]domain.ClusterState{down("a"), down("b")}, nil, "a"},
+		"the only one, whatever it does":                {[]domain.ClusterState{down("a")}, nil, "a"},
+		"one that was left is passed over":              {[]domain.ClusterState{up("a"), down("b")}, []string{"a"}, "b"},
+		"one that was left is never chosen":             {[]domain.ClusterState{up("a")}, []string{"a"}, ""},
+		"a cluster that was taken away":                 {[]domain.ClusterState{up("b")}, []string{"a"}, "b"},
+		"there is none":                                 {nil, nil, ""},
+		"none is left to choose":                        {[]domain.ClusterState{up("a"), up("b")}, []string{"b", "a"}, ""},
+		"the first of several full ones":                {[]domain.ClusterState{full("a"), full("b")}, nil, "a"},
+		"a full one is chosen before one that was left": {[]domain.ClusterState{up("a"), full("b")}, []string{"a"}, "b"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, domain.Place(test.clusters, test.gone...)) })
 	}
 }
 
-func TestGoneAndShut(t *testing.T) {
+func TestDownTooLongAndFullTooLong(t *testing.T) {
 	const grace = time.Minute
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	state := func(name string, up, room bool, ago time.Duration) domain.ClusterState {
@@ -63,8 +63,8 @@ func TestGoneAndShut(t *testing.T) {
 		"never left":                       {[]domain.ClusterState{state("a", false, false, time.Hour), well}, 0, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.gone, domain.Gone(test.clusters, "a", test.grace, now))
-			require.Equal(t, test.shut, domain.Shut(test.clusters, "a", test.grace, now))
+			require.Equal(t, test.gone, domain.DownTooLong(test.clusters, "a", test.grace, now))
+			require.Equal(t, test.shut, domain.FullTooLong(test.clusters, "a", test.grace, now))
 		})
 	}
 }

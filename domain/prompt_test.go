@@ -95,10 +95,10 @@ func TestPromptsShareTheirStartAndEndWithThePersona(t *testing.T) {
 			spec.Agents[i].PromptTemplate = rapid.SampledFrom([]string{"", "I am {agent_id}", "{task_description}!"}).Draw(t, "template")
 		}
 		request := requestOf(t, spec)
-		shared := request.CommonTexts()[domain.CommonTask]
+		shared := request.CommonTexts(domain.Propose)[domain.CommonTask]
 		require.Contains(t, shared, spec.TaskDescription)
-		for _, turn := range request.Turns(domain.RunKey{}) {
-			parts := request.Prompt(turn)
+		for _, turn := range turnsOf(request) {
+			parts := request.Ask(turn).Prompt
 			require.Equal(t, domain.PromptPart{Ref: domain.CommonTask}, parts[0])
 			require.Equal(t, domain.PromptPart{Text: personaTitle}, parts[1])
 			rendered := render(t, request, turn)
@@ -110,10 +110,10 @@ func TestPromptsShareTheirStartAndEndWithThePersona(t *testing.T) {
 
 func TestATemplateReplacesThePersonaOnly(t *testing.T) {
 	plain, templated := requestWithTemplate(t, ""), requestWithTemplate(t, "Be brief.")
-	require.Equal(t, plain.CommonTexts(), templated.CommonTexts())
+	require.Equal(t, plain.CommonTexts(domain.Propose), templated.CommonTexts(domain.Propose))
 	require.NotEqual(t, personaOf(t, plain, 0), personaOf(t, templated, 0))
 
-	shared := plain.CommonTexts()[domain.CommonTask]
+	shared := plain.CommonTexts(domain.Propose)[domain.CommonTask]
 	for _, part := range []string{"Add rate limiting to the login API", "T-42", "S-7", "P-3", "Council: DEV", `"proposal"`, `"reasoning"`, `"score"`} {
 		require.Contains(t, shared, part)
 	}
@@ -123,7 +123,7 @@ func TestTheDescriptionIsSharedOnlyWhenAPromptRefersToIt(t *testing.T) {
 	for template, shared := range map[string]bool{
 		"": false, "plain": false, "{{task_description}}": false, "{role}": false, "{task_description}": true, "a {task_description} b": true,
 	} {
-		require.Equal(t, shared, requestWithTemplate(t, template).CommonTexts()[domain.CommonDescription] != "", template)
+		require.Equal(t, shared, requestWithTemplate(t, template).CommonTexts(domain.Propose)[domain.CommonDescription] != "", template)
 	}
 }
 
@@ -140,17 +140,17 @@ func TestEachRoleHasAPersona(t *testing.T) {
 
 func TestAnAgentIsToldThatItsAnswerWasCutOff(t *testing.T) {
 	request := requestOf(t, specOf(1))
-	first := request.Turns(domain.RunKey{})[0]
-	second := first.Attempt(2).After(domain.Truncated)
+	first := turnsOf(request)[0]
+	second := first.WithAttempt(2).WithHint(domain.Truncated)
 	require.Equal(t, domain.Truncated, second.Hint())
-	require.NotEqual(t, first.Attempt(2).ID(), second.ID(), "it is asked something else, so it is other work")
+	require.NotEqual(t, first.WithAttempt(2).ID(), second.ID(), "it is asked something else, so it is other work")
 	told, plain := render(t, request, second), render(t, request, first)
 	require.True(t, strings.HasPrefix(told, plain), "the hint comes last: the rest is in the model's prefix cache")
 	require.Contains(t, strings.TrimPrefix(told, plain), "much shorter")
 
-	third := second.Attempt(3).After(domain.ModelUnavailable)
+	third := second.WithAttempt(3).WithHint(domain.ModelUnavailable)
 	require.Equal(t, told, render(t, request, third), "it stays told")
-	require.Equal(t, first.Attempt(2), first.Attempt(2).After(domain.ModelUnavailable), "there is nothing to tell of other failures")
+	require.Equal(t, first.WithAttempt(2), first.WithAttempt(2).WithHint(domain.ModelUnavailable), "there is nothing to tell of other failures")
 }
 
 func requestWithTemplate(t require.TestingT, template string) domain.DeliberationRequest {
@@ -160,9 +160,9 @@ func requestWithTemplate(t require.TestingT, template string) domain.Deliberatio
 }
 
 func render(t require.TestingT, request domain.DeliberationRequest, turn domain.Turn) string {
-	common := request.CommonTexts()
+	common := request.CommonTexts(domain.Propose)
 	var out strings.Builder
-	for _, part := range request.Prompt(turn) {
+	for _, part := range request.Ask(turn).Prompt {
 		if part.Ref != "" {
 			require.Contains(t, common, part.Ref)
 			require.Empty(t, part.Text)
@@ -173,8 +173,8 @@ func render(t require.TestingT, request domain.DeliberationRequest, turn domain.
 }
 
 func personaOf(t require.TestingT, request domain.DeliberationRequest, agent int) string {
-	rendered := render(t, request, request.Turns(domain.RunKey{})[agent])
-	shared := request.CommonTexts()[domain.CommonTask] + personaTitle
+	rendered := render(t, request, turnsOf(request)[agent])
+	shared := request.CommonTexts(domain.Propose)[domain.CommonTask] + personaTitle
 	require.True(t, strings.HasPrefix(rendered, shared))
 	return strings.TrimPrefix(rendered, shared)
 }
@@ -185,4 +185,9 @@ func TestATemplateMayNotExpandWithoutBound(t *testing.T) {
 	spec.Agents[0].AgentID = strings.Repeat("a", 200)
 	_, err := domain.NewDeliberationRequest(spec)
 	require.EqualError(t, err, "agents[0].prompt_template: must expand to at most 32768 bytes in JSON, got 40000")
+}
+
+func turnsOf(request domain.DeliberationRequest) []domain.Turn {
+	_, turns := asked(request, domain.RunKey{})
+	return turns
 }

@@ -80,7 +80,7 @@ func TestCouncilResultIsImmutable(t *testing.T) {
 	results[0] = resultOf(t, "changed", 0)
 	result.Results()[0] = domain.DeliberationResult{}
 	council, turns := councilOf(t, 1)
-	failures[0] = council.Fail(turns[0], domain.TurnFailure{}).Rank().Failures()[0]
+	failures[0] = take(council, turns[0], domain.GivenUp(domain.TurnFailure{})).Rank().Failures()[0]
 
 	require.Equal(t, "a", result.Results()[0].Agent().ID())
 	require.Equal(t, want, result.Failures()[0])
@@ -89,9 +89,9 @@ func TestCouncilResultIsImmutable(t *testing.T) {
 func TestRankPutsTheBestFirstAndKeepsTheOrderOfEqualOnes(t *testing.T) {
 	council, turns := councilOf(t, 6)
 	for i, score := range []float64{0.5, 0.9, 0.5, 0, 0.9} {
-		council = council.Complete(turns[i], completed("p", score, 0))
+		council = take(council, turns[i], completed("p", score, 0))
 	}
-	council = council.Fail(turns[5], domain.NewTurnFailure(domain.ModelRejected, "no", false))
+	council = take(council, turns[5], domain.GivenUp(domain.NewTurnFailure(domain.ModelRejected, "no", false)))
 
 	ranked := council.Rank()
 	var order []string
@@ -103,13 +103,13 @@ func TestRankPutsTheBestFirstAndKeepsTheOrderOfEqualOnes(t *testing.T) {
 	require.Equal(t, 1, ranked.Failed())
 	require.True(t, ranked.Degraded())
 	require.InDelta(t, 0.56, ranked.AverageScore(), 1e-9)
-	require.Equal(t, "agent-1", council.Seats()[0].Agent.ID(), "the council's own order is as it was")
+	require.Equal(t, "agent-1", council.Seats()[0].Agent().ID(), "the council's own order is as it was")
 }
 
 func TestEqualScoresKeepRequestOrderInALargeCouncil(t *testing.T) {
 	council, turns := councilOf(t, 64)
 	for i, turn := range turns {
-		council = council.Complete(turn, completed("p", float64(i%2), 0))
+		council = take(council, turn, completed("p", float64(i%2), 0))
 	}
 	for i, result := range council.Rank().Results() {
 		require.Equal(t, turns[(2*i+1)%65].Agent().ID(), result.Agent().ID(), i)
@@ -119,7 +119,7 @@ func TestEqualScoresKeepRequestOrderInALargeCouncil(t *testing.T) {
 func TestACompleteCouncilIsNotDegraded(t *testing.T) {
 	council, turns := councilOf(t, 1)
 	require.True(t, council.Rank().Degraded(), "an agent that is still at work is missing")
-	require.False(t, council.Complete(turns[0], completed("p", 0, 0)).Rank().Degraded())
+	require.False(t, take(council, turns[0], completed("p", 0, 0)).Rank().Degraded())
 }
 
 func TestRankingDoesNotDependOnTheOrderOfCompletion(t *testing.T) {
@@ -128,10 +128,10 @@ func TestRankingDoesNotDependOnTheOrderOfCompletion(t *testing.T) {
 		scores := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 0.5, 0.5, 1}), 5, 5).Draw(t, "scores")
 		inOrder, shuffled := council, council
 		for i := range turns {
-			inOrder = inOrder.Complete(turns[i], completed("p", scores[i], 1))
+			inOrder = take(inOrder, turns[i], completed("p", scores[i], 1))
 		}
 		for _, i := range rapid.Permutation([]int{0, 1, 2, 3, 4}).Draw(t, "order") {
-			shuffled = shuffled.Complete(turns[i], completed("p", scores[i], 1))
+			shuffled = take(shuffled, turns[i], completed("p", scores[i], 1))
 		}
 		require.Equal(t, inOrder, shuffled)
 		results := inOrder.Rank().Results()

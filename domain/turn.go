@@ -11,12 +11,6 @@ import (
 	"time"
 )
 
-// Phase is what a turn is for. Append only: it travels in histories.
-type Phase string
-
-// Propose is the phase in which each agent makes its proposal.
-const Propose Phase = "propose"
-
 // TurnID names a turn on Ray. It is derived from what the turn does: the same id is the same work.
 type TurnID string
 
@@ -27,70 +21,63 @@ type RunKey struct {
 	OriginalRunID string
 }
 
-// Turn is one model call of one agent for one purpose: the unit of work on Ray.
+// Turn is one attempt of one agent at its part of a phase: one model call, the unit of work on Ray.
 type Turn struct {
-	id      TurnID
-	run     RunKey
-	phase   Phase
-	round   int
-	agent   AgentConfig
-	attempt int
-	hint    FailureKind
-	inputs  [sha256.Size]byte
+	id         TurnID
+	run        RunKey
+	assignment Assignment
+	attempt    int
+	hint       FailureKind
+	inputs     [sha256.Size]byte
 }
 
-// Turns are the council's first turns, in request order.
-func (r DeliberationRequest) Turns(run RunKey) []Turn {
-	turns := make([]Turn, 0, len(r.agents))
-	for _, agent := range r.agents {
-		turns = append(turns, newTurn(run, agent, r.inputs(agent)))
-	}
-	return turns
-}
+// Turn is the first attempt at an assignment.
+func (c Council) Turn(assignment Assignment) Turn { return c.request.Turn(c.run, assignment) }
 
-func newTurn(run RunKey, agent AgentConfig, inputs [sha256.Size]byte) Turn {
-	turn := Turn{run: run, phase: Propose, agent: agent, attempt: 1, inputs: inputs}
+// Turn is the first attempt at an assignment in a run of the request.
+func (r DeliberationRequest) Turn(run RunKey, assignment Assignment) Turn {
+	turn := Turn{run: run, assignment: assignment, attempt: 1, inputs: r.inputs(assignment.Agent)}
 	turn.id = turn.derive()
 	return turn
 }
 
-// Attempt is the same turn as its attempt number n, counted from 1. It is other work, so it has another id.
-func (t Turn) Attempt(n int) Turn {
+// WithAttempt is the same turn as attempt n, counted from 1. It is other work, so it has another id.
+func (t Turn) WithAttempt(n int) Turn {
 	t.attempt = n
 	t.id = t.derive()
 	return t
 }
 
-// After is the turn whose agent is told what was wrong with an earlier answer, where there is a hint for
-// that. It stays told in the attempts that follow.
-func (t Turn) After(failed FailureKind) Turn {
-	if _, known := hints[failed]; known {
+// WithHint is the turn with a hint about the previous failure in its prompt, if there is one for that
+// failure. Later attempts keep the hint.
+func (t Turn) WithHint(failed FailureKind) Turn {
+	if _, known := purposes[t.assignment.Phase.Kind].hints[failed]; known {
 		t.hint = failed
 		t.id = t.derive()
 	}
 	return t
 }
 
-// Hint is what the agent is told about, empty when nothing.
+// Hint is the failure that the prompt hints at; empty when there is none.
 func (t Turn) Hint() FailureKind { return t.hint }
 
 // ID is the turn's name on Ray.
 func (t Turn) ID() TurnID { return t.id }
 
-// Phase is what the turn is for.
-func (t Turn) Phase() Phase { return t.phase }
+// Assignment is what the turn works on.
+func (t Turn) Assignment() Assignment { return t.assignment }
 
-// Round is the round of review, 0 for a proposal.
-func (t Turn) Round() int { return t.round }
+// Phase is what the turn is for.
+func (t Turn) Phase() Phase { return t.assignment.Phase }
 
 // Agent is whose turn it is.
-func (t Turn) Agent() AgentConfig { return t.agent }
+func (t Turn) Agent() AgentConfig { return t.assignment.Agent }
 
-// Number is which attempt this is, from 1.
-func (t Turn) Number() int { return t.attempt }
+// Attempt counts from 1.
+func (t Turn) Attempt() int { return t.attempt }
 
-// RetryDelay is how long to wait before this turn follows n failed ones: 1 s doubled per failure up to
-// 60 s, 20 % more or less. The spread comes from the id, so that a replay waits as long.
+// RetryDelay is the pause before this turn after n failed ones: 1 s, doubled with each failure up to
+// 60 s, and 20 % more or less. The spread comes from the id, so that a replay waits equally long.
 func (t Turn) RetryDelay(failures int) time.Duration {
 	const step, most = time.Second, time.Minute
 	delay := most
@@ -105,11 +92,17 @@ func (t Turn) RetryDelay(failures int) time.Duration {
 
 func (t Turn) derive() TurnID {
 	parts := []string{
-		t.run.WorkflowID, t.run.OriginalRunID, string(t.phase), strconv.Itoa(t.round),
-		t.agent.id, strconv.Itoa(t.attempt), string(t.inputs[:]),
+		t.run.WorkflowID, t.run.OriginalRunID, string(t.assignment.Phase.Kind), strconv.Itoa(t.assignment.Phase.Round),
+		t.assignment.Agent.id, strconv.Itoa(t.attempt), string(t.inputs[:]),
 	}
 	if t.hint != "" {
 		parts = append(parts, string(t.hint))
+	}
+	if len(t.assignment.Reads) > 0 { // ids are digests of their work: no text is digested twice
+		parts = append(parts, "reads")
+		for _, read := range t.assignment.Reads {
+			parts = append(parts, string(read))
+		}
 	}
 	digest := digestOf(parts...)
 	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:])

@@ -13,14 +13,15 @@ import (
 )
 
 func firstTurn(t require.TestingT, spec domain.RequestSpec, run domain.RunKey) domain.Turn {
-	return requestOf(t, spec).Turns(run)[0]
+	_, turns := asked(requestOf(t, spec), run)
+	return turns[0]
 }
 
 // A changed value makes every running deliberation's turns anew: they would be paid for twice.
 func TestTurnIDsNeverChange(t *testing.T) {
 	turn := firstTurn(t, specOf(2), domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run"})
 	require.Equal(t, domain.TurnID("td3imbjqamqdm6kqgr4uvyyilcq"), turn.ID())
-	require.Equal(t, domain.TurnID("tjpsuf7zcimmh3vqg7f4jxuudwz"), turn.Attempt(2).ID())
+	require.Equal(t, domain.TurnID("tjpsuf7zcimmh3vqg7f4jxuudwz"), turn.WithAttempt(2).ID())
 }
 
 func TestTurnsAreTheCouncilInRequestOrder(t *testing.T) {
@@ -28,9 +29,8 @@ func TestTurnsAreTheCouncilInRequestOrder(t *testing.T) {
 	require.Len(t, turns, 3)
 	for i, turn := range turns {
 		require.Equal(t, []string{"agent-1", "agent-2", "agent-3"}[i], turn.Agent().ID())
-		require.Equal(t, domain.Propose, turn.Phase())
-		require.Zero(t, turn.Round())
-		require.Equal(t, 1, turn.Number())
+		require.Equal(t, proposing, turn.Phase())
+		require.Equal(t, 1, turn.Attempt())
 		require.Regexp(t, `^t[a-z2-7]{26}$`, string(turn.ID()))
 	}
 }
@@ -38,11 +38,11 @@ func TestTurnsAreTheCouncilInRequestOrder(t *testing.T) {
 func TestAnAttemptIsOtherWorkAndLeavesTheTurnAsItIs(t *testing.T) {
 	_, turns := councilOf(t, 1)
 	first := turns[0]
-	id, second := first.ID(), first.Attempt(2)
-	require.Equal(t, 2, second.Number())
+	id, second := first.ID(), first.WithAttempt(2)
+	require.Equal(t, 2, second.Attempt())
 	require.NotEqual(t, id, second.ID())
 	require.Equal(t, id, first.ID())
-	require.Equal(t, first, second.Attempt(1))
+	require.Equal(t, first, second.WithAttempt(1))
 }
 
 func TestEveryInputIsInTheTurnID(t *testing.T) {
@@ -78,7 +78,7 @@ func TestEveryInputIsInTheTurnID(t *testing.T) {
 	add("run", firstTurn(t, specOf(1), domain.RunKey{WorkflowID: "w", OriginalRunID: "r2"}).ID())
 	add("shifted", firstTurn(t, specOf(1), domain.RunKey{WorkflowID: "wr", OriginalRunID: ""}).ID())
 	for attempt := 2; attempt < 25; attempt++ {
-		add("attempt", firstTurn(t, specOf(1), run).Attempt(attempt).ID())
+		add("attempt", firstTurn(t, specOf(1), run).WithAttempt(attempt).ID())
 	}
 }
 

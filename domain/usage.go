@@ -1,7 +1,5 @@
 package domain
 
-import "time"
-
 // Usage is what model calls cost. Every attempt that was paid counts.
 type Usage struct {
 	PromptTokens     int
@@ -20,15 +18,3 @@ func (u Usage) Plus(other Usage) Usage {
 
 // Tokens is prompt and completion together.
 func (u Usage) Tokens() int { return u.PromptTokens + u.CompletionTokens }
-
-// Completion is a model's whole answer, unread.
-type Completion struct {
-	Text           string
-	ReasoningText  string // the model's thoughts when the text is empty: some servers take the answer for thoughts
-	FinishReason   string
-	Model          string
-	ResponseFormat string
-	Usage          Usage
-	Duration       time.Duration
-	FirstToken     time.Duration
-}

@@ -15,46 +15,43 @@ import (
 const maxEvent = 512 << 10
 
 func (d *deliberation) announceStarted(ctx workflow.Context) {
-	agents := make([]contract.EventAgent, 0, len(d.work))
-	for _, agent := range d.request.Agents() {
+	agents := make([]contract.EventAgent, 0, len(d.request().Agents()))
+	for _, agent := range d.request().Agents() {
 		agents = append(agents, contract.EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()})
 	}
-	d.news.tell(ctx, domain.EventStarted, "", contract.StartedEvent{
-		DeliberationID: d.key.WorkflowID, RunID: d.runID, TaskID: d.request.TaskID(), Role: d.request.Role(),
-		StoryID: d.request.Constraints().StoryID(), PlanID: d.request.Constraints().PlanID(),
-		Status: domain.StatusRunning, Agents: agents, StartedAt: d.started,
+	d.events.publish(ctx, domain.EventStarted, "", contract.StartedEvent{
+		DeliberationID: d.run.key.WorkflowID, RunID: d.run.id, TaskID: d.request().TaskID(), Role: d.request().Role(),
+		StoryID: d.request().Constraints().StoryID(), PlanID: d.request().Constraints().PlanID(),
+		Status: domain.StatusRunning, Agents: agents, StartedAt: d.run.started,
 	})
 }
 
-func (d *deliberation) announceStreams(ctx workflow.Context) {
-	for _, agent := range d.request.Agents() {
-		d.news.tell(ctx, domain.EventStreamStart, agent.ID(), contract.StreamStartEvent{
-			Role: agent.Role(), Status: "streaming", Model: agent.Model(),
-			DeliberationID: d.key.WorkflowID, AgentID: agent.ID(),
-		})
+// announceStreams tells who streams from now on, and lets the events out that have gathered.
+func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase) {
+	if phase.Kind == domain.Propose {
+		for _, agent := range d.request().Agents() {
+			d.events.publish(ctx, domain.EventStreamStart, agent.ID(), contract.StreamStartEvent{
+				Role: agent.Role(), Status: "streaming", Model: agent.Model(),
+				DeliberationID: d.run.key.WorkflowID, AgentID: agent.ID(),
+			})
+		}
 	}
+	d.events.start()
 }
 
-// announceAgent tells what an agent came to.
-func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
+// announceAgent publishes what an agent's part in a phase resulted in.
+func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 	d.showCouncil(ctx)
-	for _, seat := range d.council.Seats() {
-		if seat.Agent.ID() != w.turn.Agent().ID() {
-			continue
-		}
-		if seat.State == domain.AgentCompleted {
-			r := contract.AgentResultOf(0, seat.Result())
-			d.news.tell(ctx, domain.EventAgentCompleted, "", contract.AgentCompletedEvent{
-				DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: r.AgentID, Role: r.Role,
-				Model: r.Model, Proposal: r.Proposal, Reasoning: r.Reasoning, Score: r.Score, Attempts: r.Attempts,
-				DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
-			})
-			return
-		}
+	seat, known := d.council.Seat(turn.Agent().ID())
+	switch {
+	case !known || turn.Phase().Kind != domain.Propose:
+	case seat.State() == domain.AgentCompleted:
+		d.events.publish(ctx, domain.EventAgentCompleted, "", contract.AgentCompletedEventOf(d.run.key.WorkflowID, d.request().TaskID(), seat.Result()))
+	default:
 		failure := seat.Failure()
-		d.news.tell(ctx, domain.EventAgentFailed, "", contract.AgentFailedEvent{
-			DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), AgentID: failure.AgentID(),
-			Role: seat.Agent.Role(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
+		d.events.publish(ctx, domain.EventAgentFailed, "", contract.AgentFailedEvent{
+			DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), AgentID: failure.AgentID(),
+			Role: seat.Agent().Role(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
 		})
 	}
 }
@@ -62,7 +59,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, w *work) {
 // announceEnd is the last event of a run.
 func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result, err error) {
 	if err == nil {
-		d.news.tell(ctx, domain.EventCompleted, "", d.completedEvent(result))
+		d.events.publish(ctx, domain.EventCompleted, "", d.completedEvent(result))
 		return
 	}
 	kind, errorType := domain.EventFailed, domain.DeliberationFailed
@@ -73,15 +70,15 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result,
 	case errors.As(err, &application):
 		errorType = domain.FailureKind(application.Type())
 	}
-	d.news.tell(ctx, kind, "", contract.EndedEvent{
-		DeliberationID: d.key.WorkflowID, TaskID: d.request.TaskID(), Status: d.status, ErrorType: errorType,
-		Message: d.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
-		ExecutionTimeMS: d.closed.Sub(d.started).Milliseconds(),
+	d.events.publish(ctx, kind, "", contract.EndedEvent{
+		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Status: d.shown.status, ErrorType: errorType,
+		Message: d.shown.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
+		ExecutionTimeMS: d.shown.closed.Sub(d.run.started).Milliseconds(),
 	})
 }
 
 func (d *deliberation) completedEvent(result contract.Result) any {
-	whole := contract.CompletedEvent{Result: result, RunID: d.runID}
+	whole := contract.CompletedEvent{Result: result, RunID: d.run.id}
 	if encoded, err := json.Marshal(whole); err == nil && len(encoded) <= maxEvent {
 		return whole
 	}

@@ -62,16 +62,6 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
 			},
 		},
-		"while one agent is out of reach and tried elsewhere": {
-			given: func(s *stage) {
-				waiting(s)
-				s.Ray.Agents["agent-1"] = append(fakes.Replies(fakes.Unreachable()), fakes.Never())
-			},
-			at: 5 * time.Second, stopped: 3, runnerOf: []string{"runner/a/0", "runner/a/0", "runner/a/0"},
-			announced: []domain.EventKind{
-				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
-			},
-		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,9 +75,9 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			require.True(t, temporal.IsCanceledError(err), "%v", err)
 			require.LessOrEqual(t, s.env.Now().Sub(begin), test.at+2*time.Second)
 			require.Len(t, s.Ray.Stopped, 1)
-			require.Len(t, s.Ray.Stopped[0].Stop, test.stopped)
+			require.Len(t, s.Ray.Stopped[0].Turns, test.stopped)
 			require.Equal(t, "cancelled", s.Ray.Stopped[0].Reason)
-			for i, handle := range s.Ray.Stopped[0].Stop {
+			for i, handle := range s.Ray.Stopped[0].Turns {
 				require.Equal(t, test.runnerOf[i], handle.Runner)
 				require.Equal(t, "local", handle.Cluster)
 				require.NotEmpty(t, handle.TurnID)
@@ -156,6 +146,19 @@ func TestDeliberation_ACancellationThatComesTooLateChangesNothing(t *testing.T) 
 			require.Equal(t, domain.DeadlineExceeded, kind)
 		})
 	}
+}
+
+func TestDeliberation_StopsWhatMayRunOnBothClustersWhenCancelled(t *testing.T) {
+	s := twoClusters(t)
+	s.Ray.Agents["agent-1"], s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Unreachable()), fakes.Script{fakes.Never()}
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
+	s.cancelAt(5 * time.Second)
+
+	_, err := s.runAndExpectNothingLeft(fakes.Council(2))
+
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
+	require.Len(t, s.Ray.Stopped, 1)
+	require.Equal(t, map[string]int{"a": 2, "b": 1}, clustersOf(s.Ray.Stopped[0].Turns), "b may have taken the attempt without being heard")
 }
 
 func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {

@@ -92,7 +92,7 @@ func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
 	require.Equal(t, 2, details.Usage.WastedTokens)
 	require.LessOrEqual(t, s.env.Now().Sub(begin), 33*time.Second)
 	require.Len(t, s.Ray.Stopped, 1)
-	require.Len(t, s.Ray.Stopped[0].Stop, 2)
+	require.Len(t, s.Ray.Stopped[0].Turns, 2)
 	require.Equal(t, "deadline", s.Ray.Stopped[0].Reason)
 }
 
@@ -107,7 +107,7 @@ func TestDeliberation_RanksWhatIsCompleteAtItsDeadline(t *testing.T) {
 	require.True(t, result.Degraded)
 	require.Equal(t, contract.StoppedDeadline, result.StopReason)
 	require.Equal(t, domain.StillRunning, result.Failures[0].ErrorType)
-	require.Len(t, s.Ray.Stopped[0].Stop, 1, "only what still runs is stopped")
+	require.Len(t, s.Ray.Stopped[0].Turns, 1, "only what still runs is stopped")
 	require.Equal(t, int64(30_000), result.ExecutionTimeMS)
 }
 
@@ -169,8 +169,8 @@ func TestDeliberation_GivesUpInTheQueue(t *testing.T) {
 			require.Equal(t, domain.DeadlineExceeded, details.Failures[0].ErrorType)
 			require.Equal(t, "queued", queued.Phase)
 			require.Equal(t, "local", queued.WaitingFor)
-			require.Len(t, s.Ray.Stopped[0].Stop, 2, "an unanswered submit may have started them")
-			require.Empty(t, s.Ray.Stopped[0].Stop[0].Runner)
+			require.Len(t, s.Ray.Stopped[0].Turns, 2, "an unanswered submit may have started them")
+			require.Empty(t, s.Ray.Stopped[0].Turns[0].Runner)
 		})
 	}
 }
@@ -187,7 +187,7 @@ func TestDeliberation_FailsWithTheKindOfAFatalSubmit(t *testing.T) {
 			require.Equal(t, domain.DeliberationFailed, got)
 			require.Contains(t, message, string(kind)+": submit to local: refused")
 			require.Equal(t, kind, details.Failures[1].ErrorType)
-			require.Len(t, s.Ray.Stopped[0].Stop, 2, "an earlier try may have started them")
+			require.Len(t, s.Ray.Stopped[0].Turns, 2, "an earlier try may have started them")
 		})
 	}
 }
@@ -201,22 +201,24 @@ func TestDeliberation_StopsATurnWhoseAgentWasGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, result.Degraded)
 	require.Len(t, s.Ray.Stopped, 1)
-	require.Len(t, s.Ray.Stopped[0].Stop, 1)
-	require.Equal(t, turnID(t, s, fakes.Council(2), "agent-1", 1), s.Ray.Stopped[0].Stop[0].TurnID)
+	require.Len(t, s.Ray.Stopped[0].Turns, 1)
+	require.Equal(t, turnID(t, s, fakes.Council(2), "agent-1", 1), s.Ray.Stopped[0].Turns[0].TurnID)
 }
 
 func TestDeliberation_AsksTheStopForNoMoreThanAPayloadHolds(t *testing.T) {
-	s := newStage(t)
+	s := twoClusters(t)
 	request := timeout(fakes.Council(16), 60)
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}}
 	for _, agent := range request.Agents {
-		s.Ray.Agents[agent.AgentID] = append(fakes.Replies(fakes.Unreachable(), fakes.Unreachable()), fakes.Never())
+		s.Ray.Agents[agent.AgentID] = append(fakes.Replies(fakes.Unreachable()), fakes.Never())
+		s.Ray.SubmitReplies = append(s.Ray.SubmitReplies, fakes.Reply[contract.SubmitTurnsResult]{Delay: fakes.Forever})
 	}
 
 	_, err := s.runAndExpectNothingLeft(request)
 
 	require.Error(t, err)
-	require.Len(t, s.Ray.Stopped[0].Stop, 48)
-	require.Equal(t, domain.AnswerMaximum(48), s.Ray.Stopped[0].AnswerBytes)
+	require.Len(t, s.Ray.Stopped[0].Turns, 32)
+	require.Equal(t, domain.AnswerMaximum(32), s.Ray.Stopped[0].AnswerBytes)
 }
 
 func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {

@@ -31,7 +31,7 @@ func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome
 	if outcome.Kind == domain.OutcomeFailed {
 		came = string(outcome.Failure.Kind())
 	}
-	phase := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"phase": string(turn.Phase())})
+	phase := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"phase": string(turn.Phase().Kind)})
 	where := phase.WithTags(map[string]string{"cluster": cluster})
 	where.WithTags(map[string]string{labelOutcome: came}).Counter(MetricTurns).Inc(1)
 	if outcome.Kind == domain.OutcomeCompleted {
@@ -46,12 +46,12 @@ func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome
 
 // measureEnd counts how the run ended.
 func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
-	came := string(d.status)
+	came := string(d.shown.status)
 	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		came = application.Type()
 	}
 	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
 	ended.Counter(MetricDeliberations).Inc(1)
-	ended.Timer(MetricDeliberationDuration).Record(d.closed.Sub(d.started))
+	ended.Timer(MetricDeliberationDuration).Record(d.shown.closed.Sub(d.run.started))
 	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council).WastedTokens))
 }

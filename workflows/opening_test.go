@@ -114,6 +114,7 @@ func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
 func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
 	s := newStage(t)
 	s.environment.Current.Grace = 1500 * time.Millisecond
+	s.environment.Current.Clusters = []domain.ClusterState{{Name: "local", Up: true, Room: true}, {Name: "other"}}
 	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(time.Minute), fakes.Answer("done", 0.5))
 	s.at(time.Second, func() {
 		s.environment.Current.Clusters, s.environment.Current.Events, s.environment.Current.Grace = []domain.ClusterState{{Name: "another"}}, false, 0

@@ -90,7 +90,7 @@ func wire(t *testing.T) map[string]any {
 		"stats_state": &contract.StatsState{Since: at, Last: counted, RollUp: rolled},
 		"submit_turns_input": &contract.SubmitTurnsInput{
 			DeliberationID: deliberationID, OriginalRunID: "r", Request: &normalised, Cluster: "local",
-			Turns: []contract.TurnRef{{AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
+			Turns: []contract.TurnRef{{Phase: domain.Propose, AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
 		},
 		"submit_turns_result": &contract.SubmitTurnsResult{
 			Handles: []contract.Handle{handle}, Cancelled: []domain.TurnID{"tdef"}, Refusal: "503: runner_full",
@@ -99,16 +99,21 @@ func wire(t *testing.T) map[string]any {
 		"await_turn_result":  &outcome,
 		"await_turn_failure": &contract.TurnOutcome{Kind: domain.OutcomeFailed, ErrorType: domain.ModelTimeout, Message: "slow", Retryable: true},
 		"stop_turns_input": &contract.StopTurnsInput{
-			DeliberationID: deliberationID, Stop: []contract.Handle{handle}, Forget: []contract.Handle{handle}, AnswerBytes: 65536, Reason: "deadline",
+			DeliberationID: deliberationID, Turns: []contract.Handle{handle}, AnswerBytes: 65536, Reason: "deadline", AllowPartial: true,
 		},
 		"stop_turns_result":     &contract.StopTurnsResult{Outcomes: map[domain.TurnID]contract.TurnOutcome{"tabc": outcome}},
 		"publish_events_input":  &contract.PublishEventsInput{TaskDescription: "Add rate limiting", Events: []contract.EventRecord{record}},
 		"publish_events_result": &contract.PublishEventsResult{Stored: 1},
-		"outbox_input":          &contract.OutboxInput{Events: []contract.EventRecord{record}},
-		"count_input":           &contract.CountInput{RollUp: rolled},
-		"count_result":          &contract.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},
-		"submit_progress":       &contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
-		"await_progress":        &contract.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
+		"close_deliberation_input": &contract.CloseDeliberationInput{
+			DeliberationID: deliberationID, TaskDescription: "Add rate limiting",
+			Events: []contract.EventRecord{record}, Forget: []contract.Handle{handle},
+		},
+		"close_deliberation_result": &contract.CloseDeliberationResult{Stored: 1, EventsError: "no responders", ForgetError: "the cluster is away"},
+		"outbox_input":              &contract.OutboxInput{Events: []contract.EventRecord{record}},
+		"count_input":               &contract.CountInput{RollUp: rolled},
+		"count_result":              &contract.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},
+		"submit_progress":           &contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "503: runner_full", Since: at},
+		"await_progress":            &contract.AwaitProgress{TurnID: "t1", Polls: 2, State: "running", LastAnswerAt: at, Tokens: 7},
 		"event_started": &contract.StartedEvent{
 			DeliberationID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", StoryID: "S-7", PlanID: "P-3",
 			Status: domain.StatusRunning, Agents: []contract.EventAgent{{AgentID: "agent-1", Role: "DEV", Model: "qwen"}}, StartedAt: at,
@@ -191,7 +196,7 @@ func TestPayloads_TurnOutcomesKeepWhatTheDomainSays(t *testing.T) {
 }
 
 func TestNames_AreWireFormat(t *testing.T) {
-	require.Equal(t, []string{"SubmitTurns", "AwaitTurn", "StopTurns", "PublishEvents", "CountDeliberations"}, workflows.StepNames())
+	require.Equal(t, []string{"SubmitTurns", "AwaitTurn", "StopTurns", "PublishEvents", "CloseDeliberation", "CountDeliberations"}, workflows.StepNames())
 	require.Equal(t, []string{"Deliberation", "DeliberationOutbox", "DeliberationStats", "deliberation-stats"}, []string{
 		contract.DeliberationName, contract.DeliberationOutboxName, contract.DeliberationStatsName, contract.StatsID,
 	})

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -76,9 +77,9 @@ func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
 	require.Equal(t, 2*(paid.Usage.PromptTokens+paid.Usage.CompletionTokens), result.Usage.WastedTokens)
 	stopped := map[domain.TurnID]bool{}
 	for _, in := range s.Ray.Stopped {
-		require.True(t, in.Partly, "while the run goes on")
-		require.Equal(t, len(in.Stop), clustersOf(in.Stop)["a"], "nothing else is stopped with it")
-		for _, handle := range in.Stop {
+		require.True(t, in.AllowPartial, "while the run goes on")
+		require.Equal(t, len(in.Turns), clustersOf(in.Turns)["a"], "nothing else is stopped with it")
+		for _, handle := range in.Turns {
 			stopped[handle.TurnID] = true
 		}
 	}
@@ -111,7 +112,7 @@ func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, clustersOfInputs(s.Ray.Submitted))
 	require.Nil(t, s.Ray.Submitted[1].Request, "the request travels once")
 	require.Equal(t, []int{2, 2}, attemptsOf(result), "a may have taken the first ones")
-	require.Equal(t, map[string]int{"a": 2}, clustersOf(s.Ray.Stopped[0].Stop))
+	require.Equal(t, map[string]int{"a": 2}, clustersOf(s.Ray.Stopped[0].Turns))
 }
 
 func TestPlacement_TheQueueTimeoutHoldsOverAllClusters(t *testing.T) {
@@ -144,65 +145,46 @@ func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
 	require.Equal(t, 3, result.BestResult.Attempts)
 }
 
-// thereAndBack is a stage whose council leaves a for b, which has no room, and comes back: then agent-1's
-// attempts come to what is said.
-func thereAndBack(t *testing.T, said ...fakes.Reply[contract.TurnOutcome]) *stage {
-	t.Helper()
+func TestPlacement_ACouncilMovesToEachClusterOnce(t *testing.T) {
 	s := twoClusters(t)
-	s.environment.Current.Clusters[1].Room = false
-	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(time.Minute))
-	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{
-		{}, {Value: contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}, Delay: time.Minute},
+	s.environment.Current.Clusters = append(s.environment.Current.Clusters, domain.ClusterState{Name: "c", Up: true})
+	s.at(90*time.Second, func() { s.environment.Current.Clusters[0].Up = true })
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(time.Minute), fakes.Unreachable().After(time.Minute), fakes.Answer("from c", 0.5))
+
+	result, err := s.runAndExpectNothingLeft(fakes.Council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "c"}, clustersOfInputs(s.Ray.Submitted), "a is back, but was left")
+	require.Equal(t, []int{3}, attemptsOf(result))
+	require.Equal(t, 60, s.Ray.Awaited[1].GraceSeconds)
+	require.Zero(t, s.Ray.Awaited[2].GraceSeconds, "the last cluster is waited for")
+}
+
+func TestPlacement_ATurnIsChosenAfterItsDelay(t *testing.T) {
+	s := twoClusters(t)
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(10*time.Second), fakes.Answer("from b", 0.9))
+	s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(9500*time.Millisecond), fakes.Answer("from b too", 0.5))
+
+	result, err := s.runAndExpectNothingLeft(fakes.Council(2))
+
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "b"}, clustersOfInputs(s.Ray.Submitted), "the council moved during agent-2's delay")
+	require.Equal(t, []int{2, 2}, attemptsOf(result))
+}
+
+func TestPlacement_ATurnOutOfReachIsFoundAgainWhereTheCouncilStays(t *testing.T) {
+	s := newStage(t)
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(time.Second))
+	s.at(5*time.Second, func() { s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("paid once", 0.5)) })
+
+	result, err := s.runAndExpectNothingLeft(fakes.Council(1))
+
+	require.NoError(t, err)
+	require.Equal(t, []int{1}, attemptsOf(result))
+	for _, in := range s.Ray.Submitted[1:] {
+		require.Equal(t, s.Ray.Submitted[0].Turns, in.Turns, "the same id is the same work")
 	}
-	s.at(90*time.Second, func() {
-		s.environment.Current.Clusters[0].Up = true
-		s.Ray.Agents["agent-1"] = fakes.Replies(said...)
-	})
-	return s
-}
-
-func TestPlacement_ATurnIsFoundAgainWhenItsCouncilComesBack(t *testing.T) {
-	s := thereAndBack(t, fakes.Answer("paid once", 0.9))
-
-	result, err := s.runAndExpectNothingLeft(fakes.Council(1))
-
-	require.NoError(t, err)
-	require.Equal(t, []string{"a", "b", "a"}, clustersOfInputs(s.Ray.Submitted))
-	require.Equal(t, s.Ray.Submitted[0].Turns, s.Ray.Submitted[2].Turns, "the same id is the same work")
 	require.Equal(t, 1, result.Usage.LLMCalls)
-	require.Len(t, s.NATS.Kinds(), 4, "%v: one of each", s.NATS.Kinds())
-}
-
-func TestPlacement_AnAttemptThatWasFoundAgainIsFollowedByANewOne(t *testing.T) {
-	s := thereAndBack(t, fakes.Failure(domain.ModelUnavailable, true), fakes.Answer("b never got it", 0.1), fakes.Answer("at last", 0.9))
-
-	result, err := s.runAndExpectNothingLeft(fakes.Council(1))
-
-	require.NoError(t, err)
-	require.Equal(t, []int{3}, attemptsOf(result), "the second one's id belongs to what was put to b")
-}
-
-// Agent 2 pauses for long before its next attempt, which it chose for b; agent 1 finds b full, and goes back.
-func TestPlacement_ATurnIsChosenBehindItsDelay(t *testing.T) {
-	s := twoClusters(t)
-	fails := fakes.Failure(domain.ModelUnavailable, true)
-	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(80 * time.Second))
-	s.Ray.Agents["agent-2"] = fakes.Replies(fails, fails, fails, fails, fakes.Unreachable().After(time.Minute))
-	full := fakes.Reply[contract.SubmitTurnsResult]{Value: contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}}
-	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {}, full}
-	s.at(79*time.Second, func() {
-		s.environment.Current.Clusters[0].Up = true
-		s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("found again", 0.9))
-		s.Ray.Agents["agent-2"] = fakes.Replies(fails, fails, fails, fails, fakes.Answer("found again too", 0.5))
-	})
-
-	result, err := s.runAndExpectNothingLeft(retries(fakes.Council(2), 9))
-
-	require.NoError(t, err)
-	require.Equal(t, []string{"a", "a", "a", "a", "a", "b", "a", "a"}, clustersOfInputs(s.Ray.Submitted))
-	require.Equal(t, s.Ray.Submitted[4].Turns, s.Ray.Submitted[7].Turns, "the turn that runs there")
-	require.Equal(t, []int{1, 5}, attemptsOf(result))
-	require.Equal(t, 6, result.Usage.LLMCalls, "two that count, and four that failed")
 }
 
 func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
@@ -228,7 +210,8 @@ func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
 
 func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {
 	s := newStage(t)
-	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("again", 0.5))
+	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(time.Second))
+	s.at(5*time.Second, func() { s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("again", 0.5)) })
 	s.at(time.Millisecond, func() {
 		s.environment.Current.Clusters = []domain.ClusterState{{Name: "local"}, {Name: "b", Up: true, Room: true}}
 	})
@@ -236,7 +219,7 @@ func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {
 	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.NoError(t, err)
-	require.Equal(t, []string{"local", "local"}, clustersOfInputs(s.Ray.Submitted))
+	require.Equal(t, []string{"local"}, slices.Compact(clustersOfInputs(s.Ray.Submitted)))
 }
 
 func clustersOfInputs(submitted []contract.SubmitTurnsInput) []string {

@@ -1,9 +1,7 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -12,19 +10,13 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// work is what one agent has on Ray.
-type work struct {
-	turn     domain.Turn
-	handle   contract.Handle
-	away     string // why the turn's cluster didn't take it; empty when it did
-	ended    bool   // nothing of the turn runs on Ray any more
-	failures int
-	losses   int
-	buried   int         // attempts that had been stopped before they came
-	tried    int         // the highest attempt before this one
-	adrift   []placed    // earlier turns that nobody has seen to end
-	finished []contract. // outcomes that are in history and may be forgotten on Ray
-			Handle
+// pursuit is one assignment on its way: what of it lives on Ray.
+type pursuit struct {
+	turn        domain.Turn
+	handle      contract.Handle
+	refusal     string   // why the turn's cluster didn't take it; empty when it did
+	stopped     bool     // nothing of the turn runs on Ray any more
+	unconfirmed []placed // earlier turns that nobody has seen to end
 }
 
 // placed is a turn and where it lives.
@@ -33,170 +25,129 @@ type placed struct {
 	handle contract.Handle
 }
 
-// running is everything of the agent that may still run on Ray.
-func (w *work) running() []placed {
-	if w.ended || w.handle.Domain().IsZero() {
-		return w.adrift
+// running is everything of the assignment that may still run on Ray.
+func (p *pursuit) running() []placed {
+	if p.stopped || p.handle.TurnID == "" {
+		return p.unconfirmed
 	}
-	return append(slices.Clip(w.adrift), placed{w.turn, w.handle})
+	return append(slices.Clip(p.unconfirmed), placed{p.turn, p.handle})
 }
 
-// another is an attempt that there hasn't been.
-func (w *work) another() domain.Turn { return w.turn.Attempt(max(w.tried, w.turn.Number()) + 1) }
+// replace makes another attempt the pursuit's turn, and keeps in mind what may still run of the others.
+func (p *pursuit) replace(turn domain.Turn) {
+	if turn.ID() == p.turn.ID() {
+		return
+	}
+	p.unconfirmed = p.running()
+	p.turn, p.handle, p.stopped = turn, contract.Handle{}, false
+}
 
-// pursue tries an agent's turn until it gives a proposal or may not be tried again.
-func (d *deliberation) pursue(ctx workflow.Context, w *work) {
+// accepted notes what Ray answered about the turn.
+func (p *pursuit) accepted(answer contract.SubmitTurnsResult) {
+	if answer.Elsewhere {
+		p.refusal = answer.Refusal
+	}
+	for _, handle := range answer.Handles {
+		if handle.TurnID == p.turn.ID() {
+			p.handle = handle
+		}
+	}
+}
+
+// pursue tries an assignment again until the council has what it asked for, or gives it up.
+func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 	for {
-		outcome, err := d.await(ctx, w)
-		if temporal.IsCanceledError(err) || ctx.Err() != nil {
-			return // the run is ending: what became of the turn is the stop's to tell
+		outcome, known := d.await(ctx, p)
+		if !known {
+			return // the run or the phase is ending: the stop says what the turn resulted in
 		}
-		if err != nil {
-			d.failUnlessLate(ctx, w, err)
+		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
+		p.stopped = ended(outcome)
+		if decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp {
+			d.announceAgent(ctx, p.turn)
 			return
 		}
-		d.take(ctx, w, placed{w.turn, w.handle}, outcome)
-		if outcome.Kind == domain.OutcomeCompleted {
-			d.announceAgent(ctx, w)
-			return
-		}
-		if failure, over := d.council.Next(outcome, w.failures, w.losses); over {
-			d.giveUp(ctx, w, failure)
-			return
-		}
-		next := w.another().After(outcome.Failure.Kind())
-		if outcome.Kind == domain.OutcomeUnreachable && d.follows() {
-			next = d.elsewhere(ctx, w, next)
-		}
-		if !d.again(ctx, w, next) {
+		if !d.tryAgain(ctx, p, decision) {
 			return
 		}
 	}
 }
 
-// await waits for the agent's turn. One that Ray refused as stopped before it came, as after a reset of a
+// await waits for the pursuit's turn. A turn that Ray refused as stopped before it came, as after a reset of a
 // run that had ended, costs nothing: the next attempt is other work.
-func (d *deliberation) await(ctx workflow.Context, w *work) (domain.Outcome, error) {
-	if w.away != "" {
-		return domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: w.away}, nil
+func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.Outcome, known bool) {
+	if p.refusal != "" {
+		return domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: p.refusal}, true
 	}
-	if w.handle.Runner == "" {
-		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, nil
+	if p.handle.Runner == "" {
+		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, true
 	}
-	in := contract.AwaitTurnInput{Handle: w.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.grace()}
-	outcome, err := AwaitTurn.call(ctx, d.remaining(ctx)+safety, summary("poll", w.turn), in).get(ctx)
-	return outcome.Domain(), err
+	in := contract.AwaitTurnInput{Handle: p.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.place.grace()}
+	answer, err := AwaitTurn.call(ctx, d.clock.remaining(ctx)+safety, summary("poll", p.turn), in).get(ctx)
+	if err != nil {
+		return d.gaveUp(ctx, err)
+	}
+	return answer.Domain(), ctx.Err() == nil
 }
 
-// take notes what a turn came to.
-func (d *deliberation) take(ctx workflow.Context, w *work, p placed, outcome domain.Outcome) {
-	measureTurn(ctx, p.turn, p.handle.Cluster, outcome)
-	w.ended = outcome.Kind != domain.OutcomeUnreachable && outcome.Kind != domain.OutcomeRunning
+// gaveUp is the outcome of a turn whose activity failed. If the deadline has passed too (no worker ran in
+// between, so that both arrive together), the deadline decides.
+func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.Outcome, known bool) {
+	if temporal.IsCanceledError(err) || ctx.Err() != nil || d.clock.late {
+		return domain.Outcome{}, false
+	}
+	return domain.GivenUp(failureOf(err)), true
+}
+
+// take enters what a turn resulted in into the council's ledger.
+func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outcome) domain.Decision {
+	if outcome.Kind != domain.OutcomeGivenUp {
+		measureTurn(ctx, p.turn, p.handle.Cluster, outcome)
+	}
 	if outcome.Kind == domain.OutcomeCompleted || outcome.Kind == domain.OutcomeFailed {
-		w.finished = append(w.finished, p.handle)
+		d.forget = append(d.forget, p.handle)
 	}
-	switch outcome.Kind {
-	case domain.OutcomeFailed:
-		w.failures++
-	case domain.OutcomeLost:
-		w.losses++
-	case domain.OutcomeCancelled:
-		w.buried++
-	case domain.OutcomeCompleted, domain.OutcomeUnreachable, domain.OutcomeRunning:
-	}
-	d.council = d.council.Complete(p.turn, outcome)
+	council, decision := d.council.Take(p.turn, outcome)
+	d.council = council
+	return decision
 }
 
-// again waits out the delay and puts the agent's next attempt to Ray. False when there is nothing more
-// to wait for: the agent has failed, or the run is ending.
-func (d *deliberation) again(ctx workflow.Context, w *work, next domain.Turn) bool {
-	delay := workflow.TimerOptions{Summary: summary("retry", next)}
-	if err := workflow.NewTimerWithOptions(ctx, next.RetryDelay(max(1, w.failures, w.buried)), delay).Get(ctx, nil); err != nil {
+// ended reports whether nothing of the turn runs on Ray after such an outcome.
+func ended(outcome domain.Outcome) bool {
+	switch outcome.Kind {
+	case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
+		return true
+	case domain.OutcomeUnreachable, domain.OutcomeRunning, domain.OutcomeGivenUp:
+	}
+	return false
+}
+
+// tryAgain waits out the delay and puts the assignment's next turn to Ray. It returns false when there is
+// nothing more to wait for.
+func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domain.Decision) bool {
+	if decision.Kind == domain.DecisionUnreachable {
+		d.place.leave(ctx, p.handle.Cluster)
+	}
+	delay := workflow.TimerOptions{Summary: summary("retry", decision.Next)}
+	if err := workflow.NewTimerWithOptions(ctx, decision.After, delay).Get(ctx, nil); err != nil {
 		return false
 	}
-	d.next(w, d.byNow(w, next))
-	accepted, err := d.submit(ctx, submitAgain, []*work{w}, d.remaining(ctx), d.remaining(ctx))
-	switch {
-	case temporal.IsCanceledError(err):
-		return false
-	case err != nil:
-		d.failUnlessLate(ctx, w, err)
+	// Chosen after the delay, in which the council may have moved: a turn that may still run elsewhere
+	// must not run here too.
+	if decision.Kind != domain.DecisionUnreachable || p.handle.Cluster != d.place.current {
+		p.replace(decision.Next)
+	}
+	accepted, err := d.submit(ctx, submitLater, []*pursuit{p}, d.clock.remaining(ctx), nil)
+	if err != nil {
+		if outcome, known := d.gaveUp(ctx, err); known {
+			d.take(ctx, placed{p.turn, p.handle}, outcome)
+			d.announceAgent(ctx, p.turn)
+		}
 		return false
 	}
 	if accepted.Refusal == "" {
-		d.abandon(w)
+		d.place.abandon(p)
 	}
 	d.showCouncil(ctx)
 	return accepted.Refusal == "" || accepted.Elsewhere
 }
-
-// next makes another attempt the agent's turn; what may still run of the others is kept in mind.
-func (d *deliberation) next(w *work, turn domain.Turn) {
-	if turn.ID() == w.turn.ID() {
-		return
-	}
-	w.tried = max(w.tried, w.turn.Number())
-	w.adrift = slices.DeleteFunc(slices.Clone(w.running()), func(p placed) bool { return p.turn.ID() == turn.ID() })
-	w.turn, w.handle, w.ended = turn, contract.Handle{}, false
-	d.council = d.council.Submit(turn, domain.Handle{})
-}
-
-// failUnlessLate gives an agent up whose activity came to nothing. Where no worker ran beyond the deadline, it is
-// heard of together with that: then the agent is one that the deadline ends, and what Ray has of it counts.
-func (d *deliberation) failUnlessLate(ctx workflow.Context, w *work, err error) {
-	if d.late() {
-		return
-	}
-	d.giveUp(ctx, w, failureOf(err))
-}
-
-func (d *deliberation) giveUp(ctx workflow.Context, w *work, failure domain.TurnFailure) {
-	d.council = d.council.Fail(w.turn, failure)
-	d.announceAgent(ctx, w)
-}
-
-// submit puts turns to Ray together and notes where they live.
-func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], turns []*work, patience, run time.Duration) (contract.SubmitTurnsResult, error) {
-	in := contract.SubmitTurnsInput{
-		DeliberationID: d.key.WorkflowID, OriginalRunID: d.key.OriginalRunID,
-		Cluster: d.cluster, RunSeconds: seconds(run + runMargin), KeepSeconds: seconds(run + keepFor),
-		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.grace(),
-	}
-	if !d.submitted {
-		in.Request, d.submitted = d.opening.Request, true
-	}
-	for _, w := range turns {
-		in.Turns = append(in.Turns, contract.TurnRef{
-			AgentID: w.turn.Agent().ID(), Attempt: w.turn.Number(), Hint: w.turn.Hint(), TurnID: w.turn.ID(),
-		})
-		w.handle, w.away = contract.Handle{TurnID: w.turn.ID(), Cluster: d.cluster}, ""
-	}
-	title := fmt.Sprintf("submit · %s", domain.Count(len(turns), "turn"))
-	if len(turns) == 1 {
-		title = summary("submit", turns[0].turn)
-	}
-	accepted, err := step.call(ctx, patience+safety, title, in).get(ctx)
-	if accepted.Elsewhere {
-		for _, w := range turns {
-			w.away = accepted.Refusal
-		}
-	}
-	for _, handle := range accepted.Handles {
-		for _, w := range turns {
-			if w.turn.ID() == handle.TurnID {
-				w.handle = handle
-				d.council = d.council.Submit(w.turn, handle.Domain())
-			}
-		}
-	}
-	return accepted, err
-}
-
-func summary(verb string, turn domain.Turn) string {
-	const most = 350 // bytes; servers refuse summaries of over 400
-	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
-	return fmt.Sprintf("%s · %s · attempt %d", verb, who, turn.Number())
-}
-
-// seconds rounds up: a turn must not end on Ray before its deadline here.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

@@ -21,30 +21,24 @@ func (d *deliberation) answerQueries(ctx workflow.Context) error {
 
 func (d *deliberation) statusAt(now time.Time) contract.Status {
 	status := contract.Status{
-		DeliberationID: d.key.WorkflowID, Status: d.status, Phase: d.phase, WaitingFor: d.waitingFor,
-		Agents: []contract.AgentStatus{}, Result: d.best, StartedAt: &d.started, AsOf: now,
+		DeliberationID: d.run.key.WorkflowID, Status: d.shown.status, Phase: d.shown.phase, WaitingFor: d.shown.waitingFor,
+		Agents: contract.AgentStatusesOf(d.council), Result: d.shown.best, StartedAt: &d.run.started, AsOf: now,
 	}
-	for _, seat := range d.council.Seats() {
-		status.Agents = append(status.Agents, contract.AgentStatus{
-			AgentID: seat.Agent.ID(), Role: seat.Agent.Role(), Model: seat.Agent.Model(), State: seat.State,
-			Attempt: seat.Attempt, SubmissionID: string(seat.TurnID), Cluster: seat.Cluster,
-		})
-	}
-	if d.status.Closed() {
-		status.ClosedAt = &d.closed
-		if d.failure != "" {
-			status.ErrorMessage = &d.failure
+	if d.shown.status.Closed() {
+		status.ClosedAt = &d.shown.closed
+		if d.shown.failure != "" {
+			status.ErrorMessage = &d.shown.failure
 		}
 	}
 	return status
 }
 
 func (d *deliberation) jobAt(now time.Time) (contract.Job, error) {
-	id := d.key.WorkflowID
+	id, request := d.run.key.WorkflowID, d.request()
 	job, err := domain.NewJobInfo(domain.JobSpec{
-		JobID: id + "/" + d.runID, Name: domain.JobName(d.request.TaskID(), d.request.Role()),
-		Status: d.status.JobStatus(d.accepted), SubmissionID: id, Role: d.request.Role(), TaskID: d.request.TaskID(),
-		Start: d.started, End: d.closed,
+		JobID: id + "/" + d.run.id, Name: domain.JobName(request.TaskID(), request.Role()),
+		Status: d.shown.status.JobStatus(d.shown.onRay), SubmissionID: id, Role: request.Role(), TaskID: request.TaskID(),
+		Start: d.run.started, End: d.shown.closed,
 	})
 	if err != nil {
 		return contract.Job{}, err

@@ -134,10 +134,6 @@ func (w *world) awaiting(turns int) func() bool {
 	return w.onRay(func() bool { return len(w.Ray.Awaited) >= turns })
 }
 
-func (w *world) submitted(times int) func() bool {
-	return w.onRay(func() bool { return len(w.Ray.Submitted) >= times })
-}
-
 // onRay looks at what the fake notes.
 func (w *world) onRay(holds func() bool) func() bool {
 	return func() bool {
@@ -173,9 +169,15 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"all_fail":          {given: func(w *world) { both(w, fakes.Replies(fakes.Failure(domain.ModelRejected, false))) }, ends: "DeliberationFailed"},
 		"lost_then_success": {given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Lost(), fakes.Answer("again", 0.7)) }},
 		"lost_repeatedly":   {given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Lost()) }},
-		"out_of_reach": {given: func(w *world) {
-			w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("again", 0.7))
-		}},
+		"out_of_reach": {
+			given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable()) },
+			during: func(w *world, _ client.WorkflowRun) {
+				w.eventually(w.awaiting(4))
+				w.Ray.Lock()
+				defer w.Ray.Unlock()
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("again", 0.7))
+			},
+		},
 		"placed_elsewhere": {
 			given: func(w *world) {
 				w.onTwoClusters()
@@ -187,7 +189,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				w.environment.Current.Clusters = []domain.ClusterState{{Name: "a"}, {Name: "b", Up: true, Room: true}}
 				w.environment.Current.Grace = time.Minute
 				elsewhere := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Value: elsewhere}, {Value: elsewhere}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Value: elsewhere}}
 			},
 		},
 		"left_on_a_cluster_that_stays_away": {
@@ -244,7 +246,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			},
 			ends: "canceled",
 		},
-		"queue_without_an_answer": { // a minute behind the queue's own timeout
+		"queue_without_an_answer": { // a minute after the queue's own timeout
 			request: queueTimeout(fakes.Council(2), 1),
 			given: func(w *world) {
 				for range 100 {
@@ -258,7 +260,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.awaiting(2))
 				w.stopWork()
-				time.Sleep(65 * time.Second) // behind what the waits have, too
+				time.Sleep(65 * time.Second) // until after the timeouts of the waits
 				w.work()
 			},
 			ends: "by the deadline of 1 s",
@@ -271,29 +273,18 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				w.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{hangs, hangs, hangs}
 			},
 		},
-		"found_again": { // a is left for b, which has no room
+		"moved_twice": {
 			given: func(w *world) {
 				w.onTwoClusters()
-				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Answer("paid once", 0.7))
-				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Value: full}}
+				w.environment.Current.Clusters = append(w.environment.Current.Clusters, domain.ClusterState{Name: "c", Up: true, Room: true})
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable(), fakes.Unreachable(), fakes.Answer("from c", 0.7))
 			},
 		},
-		"chosen_behind_its_delay": { // agent-2 chose for b, from where agent-1 has come back by then
-			request: retries(fakes.Council(2), 9),
+		"moved_during_a_delay": {
 			given: func(w *world) {
 				w.onTwoClusters()
-				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(11 * time.Second))
-				w.Ray.Agents["agent-2"] = fakes.Replies(model, model, model, fakes.Unreachable().After(time.Second))
-				full := contract.SubmitTurnsResult{Refusal: "the runner is full", Elsewhere: true}
-				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {}, {}, {}, {Value: full}}
-			},
-			during: func(w *world, _ client.WorkflowRun) {
-				w.eventually(w.submitted(5))
-				w.Ray.Lock()
-				defer w.Ray.Unlock()
-				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("found again", 0.9))
-				w.Ray.Agents["agent-2"] = fakes.Replies(model, model, model, fakes.Answer("found again too", 0.5))
+				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable().After(3*time.Second), fakes.Answer("from b", 0.9))
+				w.Ray.Agents["agent-2"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true).After(2500*time.Millisecond), fakes.Answer("from b too", 0.5))
 			},
 		},
 		"told_once": { // by the stop on each cluster
@@ -307,7 +298,6 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
 			},
 		},
-		"refusal_shown":   {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"invalid_request": {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"null_request":    {request: contract.RequestText([]byte(`null`)), ends: "InvalidRequest"},
 		"longest_names":   {request: longestNames()},

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 func TestDeliberation_TriesATurnAgain(t *testing.T) {
 	model := fakes.Failure(domain.ModelUnavailable, true)
 	tests := map[string]struct {
+		clusters   int // 0: one, without a choice
 		agent      fakes.Script
 		maxRetries int
 		attempts   int
@@ -60,13 +62,16 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 		"a turn that was out of reach is neither failed nor lost": {
 			agent: fakes.Replies(fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(),
 				fakes.Lost(), fakes.Lost(), fakes.Lost(), fakes.Answer("found", 0.5)),
-			maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // what the stop of the five found
+			clusters: 6, maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // what the stop of the five found
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.Ray.Agents["agent-1"] = test.agent
+			for i := 1; i < test.clusters; i++ {
+				s.environment.Current.Clusters = append(s.environment.Current.Clusters, domain.ClusterState{Name: fmt.Sprintf("other-%d", i)})
+			}
 
 			result, err := s.runAndExpectNothingLeft(retries(fakes.Council(1), test.maxRetries))
 
@@ -176,7 +181,7 @@ func turnID(t *testing.T, s *stage, request contract.Request, agent string, atte
 	require.NoError(t, err)
 	in := contract.SubmitTurnsInput{
 		DeliberationID: deliberationID, // the test environment knows no original run
-		Turns:          []contract.TurnRef{{AgentID: agent, Attempt: attempt}},
+		Turns:          []contract.TurnRef{{Phase: domain.Propose, AgentID: agent, Attempt: attempt}},
 	}
 	return in.TurnsOf(parsed.Domain)[0].ID()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -12,29 +13,60 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
+// Phases of a run that no turn belongs to.
+const (
+	phaseOpening  = "opening"
+	phaseQueued   = "queued"
+	phaseStopping = "stopping"
+	phaseDone     = "done"
+)
+
+// shown is what people see of a run. No control flow reads it.
+type shown struct {
+	status     domain.DeliberationStatus
+	phase      string
+	waitingFor string
+	refusal    string // the last one while the council waited for room
+	onRay      bool   // the council was accepted
+	closed     time.Time
+	best       *contract.AgentResult
+	failure    string
+}
+
+func (s *shown) refused(cluster, why string) {
+	s.refusal = cluster + ": " + why
+	s.waitingFor = s.refusal
+}
+
+func (s *shown) accepted() { s.waitingFor, s.onRay = "", true }
+
+func (s *shown) close(status domain.DeliberationStatus, at time.Time) {
+	s.status, s.phase, s.waitingFor, s.closed = status, phaseDone, "", at
+}
+
 // showOpening is the first of two upserts of memo and attributes; each is an event of the history.
 func (d *deliberation) showOpening(ctx workflow.Context) error {
 	d.show(ctx, phaseQueued)
-	memo := map[string]any{contract.MemoTaskID: d.request.TaskID(), contract.MemoRole: d.request.Role(), contract.MemoAgents: len(d.work)}
+	memo := map[string]any{contract.MemoTaskID: d.request().TaskID(), contract.MemoRole: d.request().Role(), contract.MemoAgents: len(d.request().Agents())}
 	if err := workflow.UpsertMemo(ctx, memo); err != nil {
 		return err
 	}
-	c := d.request.Constraints()
-	return d.upsert(ctx, contract.AttributeRole.ValueSet(d.request.Role()), contract.AttributeTaskID.ValueSet(d.request.TaskID()),
+	c := d.request().Constraints()
+	return d.upsert(ctx, contract.AttributeRole.ValueSet(d.request().Role()), contract.AttributeTaskID.ValueSet(d.request().TaskID()),
 		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()))
 }
 
 // showEnd is the second.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
-	memo := map[string]any{contract.MemoOutcome: string(d.status)}
+	memo := map[string]any{contract.MemoOutcome: string(d.shown.status)}
 	var updates []temporal.SearchAttributeUpdate
-	if d.best != nil {
-		memo[contract.MemoBest], memo[contract.MemoScore] = d.best.AgentID, d.best.Score
-		updates = append(updates, contract.AttributeScore.ValueSet(d.best.Score))
+	if d.shown.best != nil {
+		memo[contract.MemoBest], memo[contract.MemoScore] = d.shown.best.AgentID, d.shown.best.Score
+		updates = append(updates, contract.AttributeScore.ValueSet(d.shown.best.Score))
 	}
 	if failure != nil {
-		memo[contract.MemoError], _ = domain.CutEncoded(d.failure, domain.MaxName)
+		memo[contract.MemoError], _ = domain.CutEncoded(d.shown.failure, domain.MaxName)
 	}
 	if err := workflow.UpsertMemo(ctx, memo); err != nil {
 		return err
@@ -44,8 +76,8 @@ func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 
 // showRefusal lets lists say why a request was refused. Nothing else of it can be relied on.
 func (d *deliberation) showRefusal(ctx workflow.Context) error {
-	why, _ := domain.CutEncoded(d.failure, domain.MaxName)
-	return workflow.UpsertMemo(ctx, map[string]any{contract.MemoOutcome: string(d.status), contract.MemoError: why})
+	why, _ := domain.CutEncoded(d.shown.failure, domain.MaxName)
+	return workflow.UpsertMemo(ctx, map[string]any{contract.MemoOutcome: string(d.shown.status), contract.MemoError: why})
 }
 
 // upsert leaves out what the namespace doesn't have.
@@ -76,7 +108,7 @@ func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAt
 
 // show changes the phase that people see.
 func (d *deliberation) show(ctx workflow.Context, phase string) {
-	d.phase = phase
+	d.shown.phase = phase
 	d.showCouncil(ctx)
 }
 
@@ -84,16 +116,16 @@ func (d *deliberation) show(ctx workflow.Context, phase string) {
 func (d *deliberation) showCouncil(ctx workflow.Context) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "**%s**\n\nPhase: %s\n\n| # | agent | role | state | score | attempt |\n|---|---|---|---|---|---|\n",
-		inline(d.request.Title()), d.phase)
+		inline(d.request().Title()), d.shown.phase)
 	ranked := d.council.Rank()
 	for i, result := range ranked.Results() {
 		fmt.Fprintf(&out, "| %d | %s | %s | completed | %.2f | %d |\n",
 			i+1, inline(result.Agent().ID()), inline(result.Agent().Role()), result.Score(), result.Attempts())
 	}
 	for _, seat := range d.council.Seats() {
-		if seat.State != domain.AgentCompleted {
+		if seat.State() != domain.AgentCompleted {
 			fmt.Fprintf(&out, "| – | %s | %s | %s | – | %d |\n",
-				inline(seat.Agent.ID()), inline(seat.Agent.Role()), seat.State, seat.Attempt)
+				inline(seat.Agent().ID()), inline(seat.Agent().Role()), seat.State(), seat.Attempt())
 		}
 	}
 	for _, failure := range ranked.Failures() {

@@ -39,5 +39,5 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 	require.Equal(t, times{"deliberations-wait", 30 * time.Second, 300*time.Second + safety, 300*time.Second + safety}, seen["AwaitTurn"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 7 * 24 * time.Hour}, seen["PublishEvents"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 20 * time.Second}, seen["StopTurns"])
-	require.Equal(t, times{"deliberations", 0, 3 * time.Second, 3 * time.Second}, seen["StopTurns, again"], "to forget is a courtesy")
+	require.Equal(t, times{"deliberations", 0, 3 * time.Second, 3 * time.Second}, seen["CloseDeliberation"], "the end waits for nobody for long")
 }

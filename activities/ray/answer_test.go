@@ -109,7 +109,7 @@ func TestWhatIsNotTheAppIsNobody(t *testing.T) {
 			require.True(t, strings.HasPrefix(seen.Unreachable, "local: "), seen.Unreachable)
 			require.NotContains(t, seen.Unreachable, "secret")
 			require.LessOrEqual(t, len(seen.Unreachable), 200)
-			require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+			require.Equal(t, domain.OutcomeUnreachable, domain.Judge(handle, seen).Kind)
 
 			refused := submitted(t, client)
 			require.Equal(t, domain.KindUnreachable, refused.Kind)
@@ -260,7 +260,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestStatesThatContradictThemselvesAreNoVerdict(t *testing.T) {
+func TestStatesThatContradictThemselvesAreNoOutcome(t *testing.T) {
 	for name, state := range map[string]string{
 		"no incarnation":         `"state":"unknown"`,
 		"null incarnation":       `"state":"unknown","incarnation":null`,
@@ -277,14 +277,14 @@ func TestStatesThatContradictThemselvesAreNoVerdict(t *testing.T) {
 			client := answering(t, 200, `{"turns":[{"submission_id":"t1",`+state+`}]}`)
 			seen := awaited(t, client)
 			require.Contains(t, seen.Unreachable, "local: answered 200 with")
-			require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+			require.Equal(t, domain.OutcomeUnreachable, domain.Judge(handle, seen).Kind)
 		})
 	}
 }
 
 func TestAGoneRunnerIsNotAnAbsentOne(t *testing.T) {
 	seen := awaited(t, answering(t, 200, `{"turns":[{"submission_id":"t1","state":"unknown","incarnation":""}]}`))
-	require.Equal(t, domain.VerdictLost, domain.Judge(handle, seen).Kind)
+	require.Equal(t, domain.OutcomeLost, domain.Judge(handle, seen).Kind)
 }
 
 func TestTheLargestAnswerFits(t *testing.T) {
@@ -400,7 +400,7 @@ func TestManyTurnsAreEndedInSeveralRequests(t *testing.T) {
 	c := newCouncil(t, openStandIn(t), 1)
 	handles := make([]domain.Handle, 0, 1500)
 	for n := range cap(handles) {
-		handles = append(handles, domain.Handle{TurnID: c.submission.Turns[0].Attempt(n + 1).ID()})
+		handles = append(handles, domain.Handle{TurnID: c.attempt(n + 1).Asks[0].TurnID})
 	}
 	require.NoError(t, c.Forget(t.Context(), c.order(handles...)))
 	for i, seen := range c.stop(t, handles...) {

@@ -123,7 +123,7 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 	if err := c.persistence.judge(submission, c.ask(ctx, ask, &answer), c.within.refused); err != nil {
 		return domain.Acceptance{}, err
 	}
-	acceptance, err := answer.acceptance(c.name, submission.Turns)
+	acceptance, err := answer.acceptance(c.name, submission.Asks)
 	if err != nil {
 		return domain.Acceptance{}, ask.unreadable(err)
 	}

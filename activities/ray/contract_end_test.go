@@ -56,7 +56,7 @@ func lateAfterStop(t *testing.T, w world) {
 	acceptance, err := c.Submit(t.Context(), c.submission)
 	require.NoError(t, err)
 	require.Empty(t, acceptance.Handles)
-	require.Equal(t, []domain.TurnID{c.id(), c.submission.Turns[1].ID()}, acceptance.Cancelled)
+	require.Equal(t, []domain.TurnID{c.id(), c.submission.Asks[1].TurnID}, acceptance.Cancelled)
 	require.Zero(t, c.calls(t, c.id()))
 }
 
@@ -71,7 +71,7 @@ func lateAfterForget(t *testing.T, w world) {
 	acceptance, err := c.Submit(t.Context(), c.submission)
 	require.NoError(t, err)
 	require.Equal(t, []domain.TurnID{c.id()}, acceptance.Cancelled)
-	require.Equal(t, domain.VerdictLost, domain.Judge(handle, c.see(t, handle)).Kind)
+	require.Equal(t, domain.OutcomeLost, domain.Judge(handle, c.see(t, handle)).Kind)
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 

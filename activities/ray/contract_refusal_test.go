@@ -30,7 +30,7 @@ func fullForOthers(t *testing.T, w world) {
 	c.fill(t, c)
 	require.Equal(t, handles, c.submit(t), "it attaches")
 	again := c.submission
-	again.Turns = []domain.Turn{c.submission.Turns[0].Attempt(100)}
+	again.Asks = c.attempt(100).Asks[:1]
 	acceptance, err := c.Submit(t.Context(), again)
 	require.NoError(t, err)
 	require.Len(t, acceptance.Handles, 1)
@@ -68,7 +68,7 @@ func deniedInFlight(t *testing.T, w world) {
 	seen, err := stranger.Await(t.Context(), handle, 0)
 	require.NoError(t, err)
 	require.Contains(t, seen.Unreachable, "DELIBERATION_RAY_TOKEN")
-	require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+	require.Equal(t, domain.OutcomeUnreachable, domain.Judge(handle, seen).Kind)
 	_, err = stranger.Stop(t.Context(), c.order(handle))
 	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
 	require.Equal(t, domain.KindUnavailable, kindOf(t, stranger.Forget(t.Context(), c.order(handle))))
@@ -79,7 +79,7 @@ func rejected(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 1)
 	broken := c.submission
-	broken.Turns = nil
+	broken.Asks = nil
 	_, err := c.Submit(t.Context(), broken)
 	require.Equal(t, domain.KindRejected, kindOf(t, err))
 	require.ErrorContains(t, err, "submit to "+c.Name())

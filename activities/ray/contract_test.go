@@ -63,7 +63,7 @@ func acceptsAndAnswers(t *testing.T, w world) {
 	c.script(t, c.model, says(answerText))
 	handles := c.submit(t)
 	for i, handle := range handles {
-		require.Equal(t, c.submission.Turns[i].ID(), handle.TurnID, "in request order")
+		require.Equal(t, c.submission.Asks[i].TurnID, handle.TurnID, "in request order")
 		require.Equal(t, c.Name(), handle.Cluster)
 		require.Equal(t, handles[0].Runner, handle.Runner, "one deliberation, one runner")
 		require.NotEmpty(t, handle.Incarnation)
@@ -124,7 +124,7 @@ func endsWithItsTime(t *testing.T, w world) {
 	seen, err := c.Await(t.Context(), handle, 300*time.Millisecond)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(begun), 300*time.Millisecond)
-	require.Equal(t, domain.VerdictRunning, domain.Judge(handle, seen).Kind)
+	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 }
 
 func tellsFailures(t *testing.T, w world) {
@@ -139,11 +139,11 @@ func tellsFailures(t *testing.T, w world) {
 			c.script(t, c.model, fails(kind))
 			handle := c.submit(t)[0]
 			seen := c.see(t, handle)
-			verdict := domain.Judge(handle, seen)
-			require.Equal(t, domain.VerdictFailed, verdict.Kind)
-			require.Equal(t, kind, verdict.Failure.Kind())
-			require.Equal(t, again, verdict.Failure.Retryable())
-			require.NotEmpty(t, verdict.Failure.Message())
+			outcome := domain.Judge(handle, seen)
+			require.Equal(t, domain.OutcomeFailed, outcome.Kind)
+			require.Equal(t, kind, outcome.Failure.Kind())
+			require.Equal(t, again, outcome.Failure.Retryable())
+			require.NotEmpty(t, outcome.Failure.Message())
 			require.Equal(t, 1, seen.Usage.Calls, "a failed call is paid too")
 		})
 	}
@@ -157,7 +157,7 @@ func waitsForModel(t *testing.T, w world) {
 	c.called(t)
 	seen, err := c.Await(t.Context(), handle, 0)
 	require.NoError(t, err)
-	require.Equal(t, domain.VerdictRunning, domain.Judge(handle, seen).Kind)
+	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 	require.Equal(t, http.StatusServiceUnavailable, seen.Waiting.Status)
 	require.Contains(t, seen.Waiting.Reason, c.model)
 	require.Contains(t, seen.Waiting.Reason, "503: the model is being loaded")
@@ -216,7 +216,7 @@ func unknownTurn(t *testing.T, w world) {
 	c := newCouncil(t, w, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
-	handle.TurnID = c.submission.Turns[0].Attempt(2).ID()
+	handle.TurnID = c.attempt(2).Asks[0].TurnID
 	seen := c.see(t, handle)
 	require.Equal(t, domain.RayUnknown, seen.State)
 	require.Contains(t, domain.Judge(handle, seen).Reason, "has no such turn")
@@ -260,9 +260,9 @@ func restarted(t *testing.T, w world) {
 	c.called(t)
 	c.restart(t, handle)
 	seen := c.see(t, handle)
-	verdict := domain.Judge(handle, seen)
-	require.Equal(t, domain.VerdictLost, verdict.Kind)
-	require.Contains(t, verdict.Reason, "was restarted")
+	outcome := domain.Judge(handle, seen)
+	require.Equal(t, domain.OutcomeLost, outcome.Kind)
+	require.Contains(t, outcome.Reason, "was restarted")
 	require.NotEqual(t, handle.Incarnation, seen.Incarnation)
 	again := c.submit(t)[0]
 	require.Equal(t, handle.Runner, again.Runner)
@@ -342,11 +342,11 @@ func givesUp(t *testing.T, w world) {
 	_, err = c.Stop(ctx, c.order(handle))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, c.Forget(ctx, c.order(handle)), context.DeadlineExceeded)
-	require.Equal(t, domain.VerdictRunning, c.glance(t, handle), "the turn doesn't mind")
+	require.Equal(t, domain.OutcomeRunning, c.glance(t, handle), "the turn doesn't mind")
 }
 
 // glance is what one look at the turn means.
-func (c council) glance(t *testing.T, handle domain.Handle) domain.VerdictKind {
+func (c council) glance(t *testing.T, handle domain.Handle) domain.OutcomeKind {
 	t.Helper()
 	seen, err := c.Await(t.Context(), handle, 0)
 	require.NoError(t, err)

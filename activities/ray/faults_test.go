@@ -39,15 +39,15 @@ func runFaults(t *testing.T, open func(*testing.T) world) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting for what doesn't come
-			silenceIsNoVerdict(t, open(t), fault.toxic, fault.says)
+			silenceIsNoOutcome(t, open(t), fault.toxic, fault.says)
 		})
 	}
 	t.Run("latency", func(t *testing.T) { latencyIsNoFault(t, open(t)) })
 	t.Run("nobody there", func(t *testing.T) { refusedConnection(t, open(t)) })
 }
 
-// silenceIsNoVerdict: whatever the fault, nothing is called failed, and what comes after it attaches.
-func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
+// silenceIsNoOutcome: whatever the fault, nothing is called failed, and what comes after it attaches.
+func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	t.Helper()
 	c, wire := throughProxy(t, w)
 	c.script(t, c.model, hangs())
@@ -73,7 +73,7 @@ func silenceIsNoVerdict(t *testing.T, w world, toxic, says string) {
 	require.NoError(t, err)
 	require.Contains(t, seen.Unreachable, c.Name()+": ")
 	require.Contains(t, seen.Unreachable, says)
-	require.Equal(t, domain.VerdictUnreachable, domain.Judge(handle, seen).Kind)
+	require.Equal(t, domain.OutcomeUnreachable, domain.Judge(handle, seen).Kind)
 	_, err = c.Stop(t.Context(), c.order(handle))
 	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
 	require.Equal(t, domain.KindUnreachable, kindOf(t, c.Forget(t.Context(), c.order(handle))))

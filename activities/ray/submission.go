@@ -9,12 +9,6 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// responseFormat asks for the object that the task's text describes. It is flat and without bounds:
-// servers differ in what they take of a schema, and [domain.ReadAnswer] reads leniently anyway.
-const responseFormat = `{"type":"json_schema","json_schema":{"name":"answer","strict":true,"schema":{"type":"object",` +
-	`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
-	`"required":["proposal","reasoning","score"],"additionalProperties":false}}}`
-
 type submitBody struct {
 	Owner        string            `json:"owner"`
 	Deliberation string            `json:"deliberation"`
@@ -46,45 +40,57 @@ type partBody struct {
 }
 
 type parametersBody struct {
-	Temperature    float64         `json:"temperature"`
-	MaxTokens      int             `json:"max_tokens"`
-	ResponseFormat json.RawMessage `json:"response_format"`
+	Temperature    float64        `json:"temperature"`
+	MaxTokens      int            `json:"max_tokens"`
+	ResponseFormat responseFormat `json:"response_format"`
 	// ExtraBody is the request's own, for the model server.
 	ExtraBody map[string]json.RawMessage `json:"extra_body,omitempty"`
+}
+
+type responseFormat struct {
+	Type   string     `json:"type"`
+	Schema schemaBody `json:"json_schema"`
+}
+
+type schemaBody struct {
+	Name   string          `json:"name"`
+	Strict bool            `json:"strict"`
+	Schema json.RawMessage `json:"schema"`
 }
 
 // submitBodyOf leaves the answer's maximum out: the runner bounds the raw answer by itself, and what is
 // kept of it is cut by [domain.OutcomeOf], after reading.
 func submitBodyOf(submission domain.Submission) submitBody {
-	request := submission.Request
 	body := submitBody{
 		Owner: submission.Owner, Deliberation: submission.Deliberation,
-		Labels: map[string]string{"task_id": request.TaskID(), "role": request.Role(), LabelRun: submission.OriginalRun},
-		Common: request.CommonTexts(),
-		Turns:  make([]turnBody, 0, len(submission.Turns)),
+		Labels: map[string]string{"task_id": submission.TaskID, "role": submission.Role, LabelRun: submission.OriginalRun},
+		Common: submission.Common,
+		Turns:  make([]turnBody, 0, len(submission.Asks)),
 	}
-	parameters := parametersBody{
-		Temperature: request.Protocol().Temperature(), MaxTokens: request.Protocol().MaxTokens(),
-		ResponseFormat: json.RawMessage(responseFormat), ExtraBody: extraBodyOf(request.Protocol()),
-	}
-	for _, turn := range submission.Turns {
-		agent := turn.Agent()
+	for _, ask := range submission.Asks {
 		body.Turns = append(body.Turns, turnBody{
-			ID: turn.ID(), AgentID: agent.ID(), VLLMURL: request.VLLMURL(), Model: agent.Model(),
-			Messages:   []messageBody{{Role: "user", Parts: partBodiesOf(request.Prompt(turn))}},
-			Parameters: parameters,
+			ID: ask.TurnID, AgentID: ask.AgentID, VLLMURL: ask.URL, Model: ask.Model,
+			Messages: []messageBody{{Role: "user", Parts: partBodiesOf(ask.Prompt)}},
+			Parameters: parametersBody{
+				Temperature: ask.Temperature, MaxTokens: ask.MaxTokens, ResponseFormat: formatOf(ask.Form),
+				ExtraBody: extraBodyOf(ask.ExtraBody),
+			},
 			RunSeconds: wholeSeconds(submission.Run), KeepSeconds: wholeSeconds(submission.Keep),
 		})
 	}
 	return body
 }
 
-func extraBodyOf(protocol domain.Protocol) map[string]json.RawMessage {
-	body := map[string]json.RawMessage{}
-	for name, value := range protocol.ExtraBody() {
+func extraBodyOf(extra map[string]string) map[string]json.RawMessage {
+	body := make(map[string]json.RawMessage, len(extra))
+	for name, value := range extra {
 		body[name] = json.RawMessage(value)
 	}
 	return body
+}
+
+func formatOf(form domain.AnswerForm) responseFormat {
+	return responseFormat{Type: "json_schema", Schema: schemaBody{Name: form.Name, Strict: true, Schema: json.RawMessage(form.Schema)}}
 }
 
 // partBodiesOf joins texts that follow one another: the app takes 256 parts a message, and each
@@ -120,8 +126,8 @@ type acceptanceAnswer struct {
 	} `json:"turns"`
 }
 
-// acceptance is in the turns' order; an error when the answer doesn't speak of each turn.
-func (a acceptanceAnswer) acceptance(cluster string, turns []domain.Turn) (domain.Acceptance, error) {
+// acceptance is in the order of the asks. The error names a turn that the answer leaves out.
+func (a acceptanceAnswer) acceptance(cluster string, asks []domain.Ask) (domain.Acceptance, error) {
 	if a.Runner == "" || a.Incarnation == "" {
 		return domain.Acceptance{}, errors.New("answered 200 that names no runner")
 	}
@@ -130,16 +136,16 @@ func (a acceptanceAnswer) acceptance(cluster string, turns []domain.Turn) (domai
 		statuses[turn.ID] = turn.Status
 	}
 	var acceptance domain.Acceptance
-	for _, turn := range turns {
-		switch status := statuses[turn.ID()]; status {
+	for _, ask := range asks {
+		switch status := statuses[ask.TurnID]; status {
 		case "accepted", "attached":
 			acceptance.Handles = append(acceptance.Handles, domain.Handle{
-				TurnID: turn.ID(), Cluster: cluster, Runner: a.Runner, Incarnation: a.Incarnation,
+				TurnID: ask.TurnID, Cluster: cluster, Runner: a.Runner, Incarnation: a.Incarnation,
 			})
 		case "cancelled":
-			acceptance.Cancelled = append(acceptance.Cancelled, turn.ID())
+			acceptance.Cancelled = append(acceptance.Cancelled, ask.TurnID)
 		default:
-			return domain.Acceptance{}, fmt.Errorf("answered 200 with status %s of turn %s", domain.Quote(status), turn.ID())
+			return domain.Acceptance{}, fmt.Errorf("answered 200 with status %s of turn %s", domain.Quote(status), ask.TurnID)
 		}
 	}
 	return acceptance, nil

@@ -68,14 +68,14 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 	require.Len(t, parts, 2, "texts that follow one another are one part")
 	require.Contains(t, parts[1].(map[string]any)["text"], "expert software developer")
 	delete(turn, "messages")
-	require.Equal(t, submission.Request.CommonTexts()["task"], body["common"].(map[string]any)["task"])
+	require.Equal(t, submission.Common["task"], body["common"].(map[string]any)["task"])
 	delete(body, "common")
 	sent, err := json.Marshal(body)
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"owner": "owner-m", "deliberation": "deliberation-m", "labels": {"task_id": "T-42", "role": "DEV", "run": "run"},
 		"turns": [{
-			"submission_id": "`+string(submission.Turns[0].ID())+`", "agent_id": "agent-1", "model": "m",
+			"submission_id": "`+string(submission.Asks[0].TurnID)+`", "agent_id": "agent-1", "model": "m",
 			"vllm_url": "http://model:8000/v1", "run_seconds": 91, "keep_seconds": 3600,
 			"parameters": {"temperature": 0.7, "max_tokens": 256, "response_format": {
 				"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": {
@@ -96,13 +96,11 @@ func TestTheRequestsExtraBodyIsAParameterOfEachTurn(t *testing.T) {
 		} `json:"turns"`
 	}
 	client := clientOf(t, func(_ http.ResponseWriter, r *http.Request) { assertDecodes(t, r.Body, &body) })
-	submission := submissionOf(t, "http://model:8000/v1", "m", 1)
-	submission.Request = domain.RestoreRequest(domain.RequestSpec{
+	request := domain.RestoreRequest(domain.RequestSpec{
 		Agents: []domain.AgentSpec{{AgentID: "a"}}, Protocol: domain.ProtocolSpec{ExtraBody: map[string]string{"k": `{"on":false}`, "top_p": "0.9"}},
 	})
-	submission.Turns = submission.Request.Turns(domain.RunKey{})
 
-	_, err := client.Submit(t.Context(), submission)
+	_, err := client.Submit(t.Context(), submissionBy(request, "o", "w", 1))
 
 	require.Error(t, err)
 	require.Equal(t, map[string]any{"k": map[string]any{"on": false}, "top_p": 0.9}, body.Turns[0].Parameters.ExtraBody)
@@ -128,13 +126,11 @@ func TestATemplateOfManyPlaceholdersIsAFewParts(t *testing.T) {
 	}
 	request, err := domain.NewDeliberationRequest(spec)
 	require.NoError(t, err)
-	turns := request.Turns(domain.RunKey{WorkflowID: "w", OriginalRunID: "r"})
-	_, err = client.Submit(t.Context(), domain.Submission{
-		Owner: "o", Deliberation: "w", Request: request, Turns: turns, Run: time.Minute, Keep: time.Minute,
-	})
+	submission := submissionBy(request, "o", "w", 1)
+	_, err = client.Submit(t.Context(), submission)
 	require.NoError(t, err)
-	prompt := app.Prompt(turns[0].ID())
-	require.True(t, strings.HasPrefix(prompt, request.CommonTexts()[domain.CommonTask]))
+	prompt := app.Prompt(submission.Asks[0].TurnID)
+	require.True(t, strings.HasPrefix(prompt, submission.Common[domain.CommonTask]))
 	require.True(t, strings.HasSuffix(prompt, "the task|"+strings.Repeat("DEV a, ", 500)))
 }
 

@@ -121,13 +121,9 @@ func (a app) control(t require.TestingT, method, path string, body any) []byte {
 func (a app) fill(t *testing.T, c council) {
 	t.Helper()
 	c.script(t, c.model, hangs())
-	crowd := submissionOf(t, a.model, c.model, 64)
-	agents := crowd.Turns
+	crowd := requestOf(t, a.model, c.model, 64)
 	for attempt := 2; ; attempt++ {
-		crowd.Owner, crowd.Turns = fmt.Sprintf("crowd-%d", attempt), nil
-		for _, agent := range agents {
-			crowd.Turns = append(crowd.Turns, agent.Attempt(attempt))
-		}
+		crowd := submissionBy(crowd, fmt.Sprintf("crowd-%d", attempt), c.submission.Deliberation, attempt)
 		acceptance, err := c.Submit(t.Context(), crowd)
 		if err != nil {
 			require.Equal(t, domain.KindFull, kindOf(t, err))

@@ -51,14 +51,15 @@ type council struct {
 	world
 	*ray.Client
 	model      string
+	request    domain.DeliberationRequest
 	submission domain.Submission
 }
 
 func newCouncil(t *testing.T, w world, agents int) council {
 	t.Helper()
 	model := "model-" + strings.ToLower(rand.Text())
-	c := council{world: w, model: model}
-	c.submission = submissionOf(t, w.modelURL(), model, agents)
+	c := council{world: w, model: model, request: requestOf(t, w.modelURL(), model, agents)}
+	c.submission = submissionBy(c.request, "owner-"+model, "deliberation-"+model, 1)
 	config := w.config()
 	config.Owner = c.submission.Owner
 	c.Client = newClient(t, config)
@@ -79,6 +80,11 @@ func newClient(t *testing.T, config ray.Config) *ray.Client {
 
 func submissionOf(t *testing.T, modelURL, model string, agents int) domain.Submission {
 	t.Helper()
+	return submissionBy(requestOf(t, modelURL, model, agents), "owner-"+model, "deliberation-"+model, 1)
+}
+
+func requestOf(t *testing.T, modelURL, model string, agents int) domain.DeliberationRequest {
+	t.Helper()
 	spec := domain.RequestSpec{
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
 		Constraints: domain.ConstraintsSpec{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: 300, QueueTimeoutSeconds: 60},
@@ -91,21 +97,34 @@ func submissionOf(t *testing.T, modelURL, model string, agents int) domain.Submi
 	}
 	request, err := domain.NewDeliberationRequest(spec)
 	require.NoError(t, err)
-	deliberation := "deliberation-" + model
-	return domain.Submission{
-		Owner: "owner-" + model, Deliberation: deliberation, OriginalRun: "run", Request: request,
-		Turns: request.Turns(domain.RunKey{WorkflowID: deliberation, OriginalRunID: "run"}),
-		Run:   time.Minute, Keep: 5 * time.Minute,
-	}
+	return request
 }
 
-func (c council) id() domain.TurnID { return c.submission.Turns[0].ID() }
+// submissionBy is what the request's agents are asked for the n-th time.
+func submissionBy(request domain.DeliberationRequest, owner, deliberation string, attempt int) domain.Submission {
+	council := domain.NewCouncil(request, domain.RunKey{WorkflowID: deliberation, OriginalRunID: "run"})
+	turns := make([]domain.Turn, 0, len(request.Agents()))
+	for _, assignment := range council.Plan().Next {
+		turns = append(turns, council.Turn(assignment).WithAttempt(attempt))
+	}
+	submission := request.Submission(turns)
+	submission.Owner, submission.Deliberation, submission.OriginalRun = owner, deliberation, "run"
+	submission.Run, submission.Keep = time.Minute, 5*time.Minute
+	return submission
+}
+
+// attempt is the council's submission as its n-th attempt.
+func (c council) attempt(n int) domain.Submission {
+	return submissionBy(c.request, c.submission.Owner, c.submission.Deliberation, n)
+}
+
+func (c council) id() domain.TurnID { return c.submission.Asks[0].TurnID }
 
 // lost are the handles of turns whose submit wasn't answered.
 func (c council) lost() []domain.Handle {
-	handles := make([]domain.Handle, 0, len(c.submission.Turns))
-	for _, turn := range c.submission.Turns {
-		handles = append(handles, domain.Handle{TurnID: turn.ID(), Cluster: c.Name()})
+	handles := make([]domain.Handle, 0, len(c.submission.Asks))
+	for _, ask := range c.submission.Asks {
+		handles = append(handles, domain.Handle{TurnID: ask.TurnID, Cluster: c.Name()})
 	}
 	return handles
 }
@@ -122,7 +141,7 @@ func (c council) submit(t *testing.T) []domain.Handle {
 	acceptance, err := c.Submit(t.Context(), c.submission)
 	require.NoError(t, err)
 	require.Empty(t, acceptance.Cancelled)
-	require.Len(t, acceptance.Handles, len(c.submission.Turns))
+	require.Len(t, acceptance.Handles, len(c.submission.Asks))
 	return acceptance.Handles
 }
 

@@ -139,11 +139,7 @@ func (f *Ray) StopTurns(ctx context.Context, in contract.StopTurnsInput) (contra
 func (f *Ray) stop(in contract.StopTurnsInput) Reply[contract.StopTurnsResult] {
 	f.Lock()
 	defer f.Unlock()
-	f.Forgotten = append(f.Forgotten, in.Forget...)
-	if len(in.Stop) == 0 {
-		return Reply[contract.StopTurnsResult]{}
-	}
-	if f.Away(in.Stop[0].Cluster) {
+	if f.Away(in.Turns[0].Cluster) {
 		return Reply[contract.StopTurnsResult]{Err: errors.New("connection refused")}
 	}
 	f.Stopped = append(f.Stopped, in)
@@ -154,7 +150,7 @@ func (f *Ray) stop(in contract.StopTurnsInput) Reply[contract.StopTurnsResult] {
 		}
 	}
 	said.Value = contract.StopTurnsResult{Outcomes: map[domain.TurnID]contract.TurnOutcome{}}
-	for _, handle := range in.Stop {
+	for _, handle := range in.Turns {
 		f.ended[handle.TurnID] = true
 		said.Value.Outcomes[handle.TurnID] = StoppedByUs
 		if found := f.attempt(handle.TurnID).AtStop; found != nil {
@@ -163,6 +159,12 @@ func (f *Ray) stop(in contract.StopTurnsInput) Reply[contract.StopTurnsResult] {
 	}
 	f.Stops = append(f.Stops, said.Value)
 	return said
+}
+
+func (f *Ray) forget(handles []contract.Handle) {
+	f.Lock()
+	defer f.Unlock()
+	f.Forgotten = append(f.Forgotten, handles...)
 }
 
 // Live returns the turns that nobody has seen to end.

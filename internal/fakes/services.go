@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -36,10 +37,26 @@ func (s Services) Register(to Registry) {
 		contract.ActivityAwaitTurn:          s.Ray.AwaitTurn,
 		contract.ActivityStopTurns:          s.Ray.StopTurns,
 		contract.ActivityPublishEvents:      s.NATS.PublishEvents,
+		contract.ActivityCloseDeliberation:  s.CloseDeliberation,
 		contract.ActivityCountDeliberations: s.Visibility.CountDeliberations,
 	} {
 		to.RegisterActivityWithOptions(does, activity.RegisterOptions{Name: name})
 	}
+}
+
+// CloseDeliberation lets NATS store the last events and Ray forget its outcomes. It waits for NATS as long as the
+// real one does.
+func (s Services) CloseDeliberation(ctx context.Context, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
+	s.Ray.forget(in.Forget)
+	said := Reply[contract.CloseDeliberationResult]{Value: contract.CloseDeliberationResult{Stored: len(in.Events)}}
+	if len(in.Events) > 0 {
+		stored := s.NATS.publish(contract.PublishEventsInput{TaskDescription: in.TaskDescription, Events: in.Events})
+		said.Delay = min(stored.Delay, workflows.CloseTries)
+		if stored.Err != nil || said.Delay < stored.Delay {
+			said.Value = contract.CloseDeliberationResult{EventsError: "JetStream doesn't answer"}
+		}
+	}
+	return give(ctx, s.NATS.clock, said, nothing)
 }
 
 // NATS keeps each event once, by its id, as JetStream does within its duplicate window.

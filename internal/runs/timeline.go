@@ -14,14 +14,12 @@ import (
 
 // Timeline is what a run's history says of its council. It takes the events one by one, in their order.
 type Timeline struct {
-	council  domain.Council
-	request  domain.DeliberationRequest // as recorded
-	turns    map[domain.TurnID]domain.Turn
-	polled   map[string]domain.TurnID // by activity id
-	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
-	failures map[string]int // by agent
-	losses   map[string]int
-	last     map[string]pastTurn // by agent
+	council domain.Council
+	request domain.DeliberationRequest // as recorded
+	turns   map[domain.TurnID]domain.Turn
+	polled  map[string]domain.TurnID // by activity id
+	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
+	last    map[string]pastTurn // by agent
 
 	started   time.Time
 	taken     bool // by a worker
@@ -41,8 +39,8 @@ type pastTurn struct {
 func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
-		planned:  map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
-		failures: map[string]int{}, losses: map[string]int{}, last: map[string]pastTurn{}, phase: "opening",
+		planned: map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
+		last:    map[string]pastTurn{}, phase: "opening",
 	}
 }
 
@@ -88,7 +86,7 @@ func (t *Timeline) begin(event *historypb.HistoryEvent) {
 	t.started = event.GetEventTime().AsTime()
 	request := contract.StartedWith(event.GetWorkflowExecutionStartedEventAttributes())
 	if parsed, err := request.Parse(); err == nil {
-		t.council = domain.NewCouncil(parsed.Domain)
+		t.council = domain.NewCouncil(parsed.Domain, domain.RunKey{})
 	}
 }
 
@@ -104,7 +102,7 @@ func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 		}
 	case contract.ActivityStopTurns:
 		var in contract.StopTurnsInput
-		if decoded(activity.GetInput(), &in) && len(in.Stop) > 0 {
+		if decoded(activity.GetInput(), &in) && !in.AllowPartial {
 			t.phase = "stopping"
 		}
 	}
@@ -117,11 +115,12 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 	}
 	if in.Request != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
 		t.request = in.Request.Domain()
-		t.council, t.phase = domain.NewCouncil(t.request), "queued"
+		run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
+		t.council, t.phase = domain.NewCouncil(t.request, run), "queued"
 	}
 	for _, turn := range in.TurnsOf(t.request) {
 		t.turns[turn.ID()] = turn
-		t.council = t.council.Submit(turn, domain.Handle{})
+		t.council = t.council.Assign([]domain.Assignment{turn.Assignment()}).Submitted(turn, domain.Handle{})
 	}
 }
 
@@ -131,7 +130,7 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 		var accepted contract.SubmitTurnsResult
 		if decoded(result, &accepted) {
 			for _, handle := range accepted.Handles {
-				t.council = t.council.Submit(t.turns[handle.TurnID], handle.Domain())
+				t.council = t.council.Submitted(t.turns[handle.TurnID], handle.Domain())
 			}
 		}
 	case contract.ActivityAwaitTurn:
@@ -140,34 +139,40 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 			t.take(t.polled[activity.GetActivityId()], outcome.Domain())
 		}
 	case contract.ActivityStopTurns:
-		var stopped contract.StopTurnsResult
-		if decoded(result, &stopped) {
-			for turn, outcome := range stopped.Outcomes {
-				t.take(turn, outcome.Domain())
-			}
-		}
+		t.stopped(activity, result)
 	}
 }
 
-// take notes a turn's outcome, and whether its agent gets another attempt.
+// stopped folds the answers of a stop. Those from a cluster that the council had left no longer count.
+func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
+	var in contract.StopTurnsInput
+	var stopped contract.StopTurnsResult
+	if !decoded(activity.GetInput(), &in) || !decoded(result, &stopped) {
+		return
+	}
+	for turn, outcome := range stopped.Outcomes {
+		if in.AllowPartial {
+			t.council = t.council.Waste(outcome.Domain().Usage)
+			continue
+		}
+		t.take(turn, outcome.Domain())
+	}
+}
+
+// take folds what a turn resulted in into the council's ledger, by the council's own rules.
 func (t *Timeline) take(id domain.TurnID, outcome domain.Outcome) {
 	turn, known := t.turns[id]
 	if !known {
 		return
 	}
-	agent, reason := turn.Agent().ID(), ""
+	reason := ""
 	switch outcome.Kind {
 	case domain.OutcomeFailed:
-		t.failures[agent]++
 		reason = because(string(outcome.Failure.Kind()), outcome.Failure.Message())
 	case domain.OutcomeLost, domain.OutcomeUnreachable:
-		t.losses[agent]++
 		reason = because(string(outcome.Kind), outcome.Reason)
-	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning:
+	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning, domain.OutcomeGivenUp:
 	}
-	t.last[agent] = pastTurn{attempt: turn.Number(), reason: reason, tokens: outcome.Usage.CompletionTokens}
-	t.council = t.council.Complete(turn, outcome)
-	if failure, over := t.council.Next(outcome, t.failures[agent], t.losses[agent]); over {
-		t.council = t.council.Fail(turn, failure)
-	}
+	t.last[turn.Agent().ID()] = pastTurn{attempt: turn.Attempt(), reason: reason, tokens: outcome.Usage.CompletionTokens}
+	t.council, _ = t.council.Take(turn, outcome)
 }

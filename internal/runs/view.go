@@ -102,12 +102,7 @@ func (t *Timeline) status(id string) contract.Status {
 	status := contract.Status{
 		DeliberationID: id, Status: domain.StatusRunning, Phase: t.phase, StartedAt: &started, AsOf: time.Now().UTC(),
 	}
-	for _, seat := range t.council.Seats() {
-		status.Agents = append(status.Agents, contract.AgentStatus{
-			AgentID: seat.Agent.ID(), Role: seat.Agent.Role(), Model: seat.Agent.Model(), State: seat.State,
-			Attempt: seat.Attempt, SubmissionID: string(seat.TurnID), Cluster: seat.Cluster,
-		})
-	}
+	status.Agents = contract.AgentStatusesOf(t.council)
 	return status
 }
 

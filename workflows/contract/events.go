@@ -82,6 +82,16 @@ type AgentCompletedEvent struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
+// AgentCompletedEventOf maps a proposal.
+func AgentCompletedEventOf(deliberationID, taskID string, result domain.DeliberationResult) AgentCompletedEvent {
+	r := AgentResultOf(0, result)
+	return AgentCompletedEvent{
+		DeliberationID: deliberationID, TaskID: taskID, AgentID: r.AgentID, Role: r.Role, Model: r.Model,
+		Proposal: r.Proposal, Reasoning: r.Reasoning, Score: r.Score, Attempts: r.Attempts,
+		DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
+	}
+}
+
 // Brief is the event without its texts.
 func (e AgentCompletedEvent) Brief() any {
 	e.Proposal, e.Reasoning = "", ""

@@ -19,6 +19,7 @@ const (
 	ActivityAwaitTurn          = "AwaitTurn"
 	ActivityStopTurns          = "StopTurns"
 	ActivityPublishEvents      = "PublishEvents"
+	ActivityCloseDeliberation  = "CloseDeliberation"
 	ActivityCountDeliberations = "CountDeliberations"
 
 	// DefaultTaskQueue is where deliberations are started.

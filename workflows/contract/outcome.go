@@ -54,7 +54,7 @@ func (o TurnOutcome) Domain() domain.Outcome {
 		outcome.Answer = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score)
 	case domain.OutcomeFailed:
 		outcome.Failure = domain.NewTurnFailure(o.ErrorType, o.Message, o.Retryable)
-	case domain.OutcomeLost, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning:
+	case domain.OutcomeLost, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning, domain.OutcomeGivenUp:
 		outcome.Reason = o.Message
 	}
 	return outcome

@@ -32,6 +32,19 @@ type AgentStatus struct {
 	Cluster      string            `json:"cluster"`
 }
 
+// AgentStatusesOf is where each agent stands, in request order.
+func AgentStatusesOf(council domain.Council) []AgentStatus {
+	seats := council.Seats()
+	statuses := make([]AgentStatus, 0, len(seats))
+	for _, seat := range seats {
+		statuses = append(statuses, AgentStatus{
+			AgentID: seat.Agent().ID(), Role: seat.Agent().Role(), Model: seat.Agent().Model(), State: seat.State(),
+			Attempt: seat.Attempt(), SubmissionID: string(seat.TurnID()), Cluster: seat.Cluster(),
+		})
+	}
+	return statuses
+}
+
 // Job is the answer of the query `job`.
 type Job struct {
 	JobID            string `json:"job_id"`

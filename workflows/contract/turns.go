@@ -6,9 +6,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// SubmitTurnsInput is which of the request's turns to put to Ray. Only the run's first one carries the
-// request; a later one leaves it out, since a council's retries would make the history as large as
-// the request times their number: [FirstSubmitted] finds it, and the turn ids prove that it is the same.
+// SubmitTurnsInput names the turns to put to Ray. Only the first submit of a run carries the request:
+// with it in each retry, a history would grow by the request each time. A later submit finds it in the
+// history, and the turn ids prove that it is the same.
 type SubmitTurnsInput struct {
 	DeliberationID string             `json:"deliberation_id"`
 	OriginalRunID  string             `json:"original_run_id"`
@@ -17,15 +17,18 @@ type SubmitTurnsInput struct {
 	Turns          []TurnRef          `json:"turns"`
 	RunSeconds     int                `json:"run_seconds"`
 	KeepSeconds    int                `json:"keep_seconds"`
-	GiveUpAt       time.Time          `json:"give_up_at"`              // no room by then: the refusal is the result
-	GraceSeconds   int                `json:"grace_seconds,omitempty"` // none for so long, but elsewhere: the same; 0 = never
+	GiveUpAt       time.Time          `json:"give_up_at"`              // after this time the last refusal is the result
+	GraceSeconds   int                `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
 }
 
-// TurnRef names a turn of the request: its id is derived again where it is used, and must be the same.
+// TurnRef names a turn. Its id is derived again where it is used, and must be the same.
 type TurnRef struct {
+	Phase   domain.PhaseKind   `json:"phase"`
+	Round   int                `json:"round,omitempty"`
 	AgentID string             `json:"agent_id"`
 	Attempt int                `json:"attempt"`
-	Hint    domain.FailureKind `json:"hint,omitempty"` // what was wrong with an earlier answer
+	Hint    domain.FailureKind `json:"hint,omitempty"`  // what was wrong with an earlier answer
+	Reads   []domain.TurnID    `json:"reads,omitempty"` // the turns whose answers it works on
 	TurnID  domain.TurnID      `json:"submission_id"`
 }
 
@@ -57,7 +60,7 @@ type SubmitProgress struct {
 type AwaitTurnInput struct {
 	Handle       Handle `json:"handle"`
 	AnswerBytes  int    `json:"answer_bytes"`
-	GraceSeconds int    `json:"grace_seconds,omitempty"` // away for so long, with room elsewhere: unreachable; 0 = never
+	GraceSeconds int    `json:"grace_seconds,omitempty"` // return *unreachable* when the cluster has been away for this long and another is up; 0 = never
 }
 
 // AwaitProgress is what a heartbeat of AwaitTurn says.
@@ -71,19 +74,34 @@ type AwaitProgress struct {
 	Unanswered   int           `json:"unanswered,omitempty"` // attempts in a row whose poll nobody answered
 }
 
-// StopTurnsInput names turns to stop, and turns whose outcomes may be forgotten.
+// StopTurnsInput names turns to stop.
 type StopTurnsInput struct {
 	DeliberationID string   `json:"deliberation_id"`
-	Stop           []Handle `json:"stop,omitempty"`
-	Forget         []Handle `json:"forget,omitempty"`
-	AnswerBytes    int      `json:"answer_bytes,omitempty"`
-	Reason         string   `json:"reason,omitempty"`
-	Partly         bool     `json:"partly,omitempty"` // what is known of some is an answer
+	Turns          []Handle `json:"turns"`
+	Reason         string   `json:"reason"`
+	AnswerBytes    int      `json:"answer_bytes,omitempty"`  // 0: only what the turns cost is of interest
+	AllowPartial   bool     `json:"allow_partial,omitempty"` // succeed even if only some turns were seen to stop
 }
 
-// StopTurnsResult is what became of each stopped turn.
+// StopTurnsResult is what each turn that was seen to stop resulted in.
 type StopTurnsResult struct {
 	Outcomes map[domain.TurnID]TurnOutcome `json:"outcomes,omitempty"`
+}
+
+// CloseDeliberationInput is what the end of a run leaves to do: the last events, and the outcomes that Ray may
+// forget because they are in history.
+type CloseDeliberationInput struct {
+	DeliberationID  string        `json:"deliberation_id"`
+	TaskDescription string        `json:"task_description,omitempty"` // for the events that show it
+	Events          []EventRecord `json:"events,omitempty"`
+	Forget          []Handle      `json:"forget,omitempty"`
+}
+
+// CloseDeliberationResult says what was done. Neither part holds up the other.
+type CloseDeliberationResult struct {
+	Stored      int    `json:"stored"`                 // events, from the first on
+	EventsError string `json:"events_error,omitempty"` // why the others weren't stored
+	ForgetError string `json:"forget_error,omitempty"`
 }
 
 // Domain is the handle as the domain knows it.
@@ -98,16 +116,33 @@ func HandlesOf(handles []domain.Handle) []Handle {
 	return mapped
 }
 
-// TurnsOf are the turns of the request that the input names, in its order.
+// TurnRefOf names a turn.
+func TurnRefOf(turn domain.Turn) TurnRef {
+	return TurnRef{
+		Phase: turn.Phase().Kind, Round: turn.Phase().Round, AgentID: turn.Agent().ID(), Attempt: turn.Attempt(),
+		Hint: turn.Hint(), Reads: turn.Assignment().Reads, TurnID: turn.ID(),
+	}
+}
+
+// TurnsOf derives the turns that the input names, in its order. It leaves out those of agents that the
+// request doesn't have.
 func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.Turn {
-	all := request.Turns(domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID})
+	run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 	turns := make([]domain.Turn, 0, len(in.Turns))
 	for _, ref := range in.Turns {
-		for _, turn := range all {
-			if turn.Agent().ID() == ref.AgentID {
-				turns = append(turns, turn.Attempt(ref.Attempt).After(ref.Hint))
-			}
+		if assignment, known := ref.assignment(request); known {
+			turns = append(turns, request.Turn(run, assignment).WithAttempt(ref.Attempt).WithHint(ref.Hint))
 		}
 	}
 	return turns
+}
+
+func (r TurnRef) assignment(request domain.DeliberationRequest) (domain.Assignment, bool) {
+	phase := domain.Phase{Kind: r.Phase, Round: r.Round}
+	for _, agent := range request.Agents() {
+		if agent.ID() == r.AgentID {
+			return domain.Assignment{Phase: phase, Agent: agent, Reads: r.Reads}, true
+		}
+	}
+	return domain.Assignment{}, false
 }

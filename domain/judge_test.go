@@ -16,63 +16,63 @@ func TestJudge(t *testing.T) {
 	denied := domain.NewTurnFailure(domain.RayDenied, "401", false)
 	for name, test := range map[string]struct {
 		seen domain.Observation
-		want domain.Verdict
+		want domain.Outcome
 	}{
 		"a queued turn runs": {
-			domain.Observation{State: domain.RayQueued, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning},
+			domain.Observation{State: domain.RayQueued, Incarnation: "one"}, domain.Outcome{Kind: domain.OutcomeRunning},
 		},
 		"a running turn runs": {
-			domain.Observation{State: domain.RayRunning, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictRunning},
+			domain.Observation{State: domain.RayRunning, Incarnation: "one"}, domain.Outcome{Kind: domain.OutcomeRunning},
 		},
 		"a completed turn succeeded": {
-			domain.Observation{State: domain.RayCompleted, Incarnation: "one"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+			domain.Observation{State: domain.RayCompleted, Incarnation: "one"}, domain.Outcome{Kind: domain.OutcomeCompleted},
 		},
 		"a result counts whoever brings it": {
-			domain.Observation{State: domain.RayCompleted, Incarnation: "two"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+			domain.Observation{State: domain.RayCompleted, Incarnation: "two"}, domain.Outcome{Kind: domain.OutcomeCompleted},
 		},
 		"a result counts also when somebody else didn't answer": {
-			domain.Observation{State: domain.RayCompleted, Unreachable: "timeout"}, domain.Verdict{Kind: domain.VerdictSucceeded},
+			domain.Observation{State: domain.RayCompleted, Unreachable: "timeout"}, domain.Outcome{Kind: domain.OutcomeCompleted},
 		},
 		"a failed turn failed, and why": {
-			domain.Observation{State: domain.RayFailed, Incarnation: "one", Failure: broke}, domain.Verdict{Kind: domain.VerdictFailed, Failure: broke},
+			domain.Observation{State: domain.RayFailed, Incarnation: "one", Failure: broke}, domain.Outcome{Kind: domain.OutcomeFailed, Failure: broke},
 		},
 		"a stopped turn is lost to us": {
 			domain.Observation{State: domain.RayCancelled, Incarnation: "one", Failure: broke},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "stopped on Ray by somebody else"},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "stopped on Ray by somebody else"},
 		},
 		"a turn that its runner doesn't know is lost": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "one"},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 has no such turn"},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 has no such turn"},
 		},
 		"a turn that another incarnation doesn't know is lost": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "two"},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 was restarted"},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 was restarted"},
 		},
 		"a turn whose runner is gone is lost": {
 			domain.Observation{State: domain.RayUnknown},
-			domain.Verdict{Kind: domain.VerdictLost, Reason: "runner runner/b/0 no longer exists"},
+			domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner runner/b/0 no longer exists"},
 		},
 		"silence is no failure": {
 			domain.Observation{Unreachable: "connection refused"},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"},
+			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "connection refused"},
 		},
 		"silence is no loss either": {
 			domain.Observation{Unreachable: "connection refused", State: domain.RayUnknown},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: "connection refused"},
+			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "connection refused"},
 		},
 		"a refused token is a failure": {
-			domain.Observation{Denied: "401"}, domain.Verdict{Kind: domain.VerdictFailed, Failure: denied},
+			domain.Observation{Denied: "401"}, domain.Outcome{Kind: domain.OutcomeFailed, Failure: denied},
 		},
 		"a refused token outweighs all else": {
 			domain.Observation{Denied: "401", Unreachable: "timeout", State: domain.RayCompleted},
-			domain.Verdict{Kind: domain.VerdictFailed, Failure: denied},
+			domain.Outcome{Kind: domain.OutcomeFailed, Failure: denied},
 		},
 		"a state that nobody knows isn't judged": {
 			domain.Observation{State: "paused", Incarnation: "one"},
-			domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state "paused"`},
+			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: `the Ray app speaks of an unknown state "paused"`},
 		},
 		"nothing seen is nothing known": {
-			domain.Observation{}, domain.Verdict{Kind: domain.VerdictUnreachable, Reason: `the Ray app speaks of an unknown state ""`},
+			domain.Observation{}, domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: `the Ray app speaks of an unknown state ""`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, domain.Judge(theHandle, test.seen)) })
@@ -99,24 +99,24 @@ func anyObservation() *rapid.Generator[domain.Observation] {
 func TestJudgeKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seen := anyObservation().Draw(t, "seen")
-		verdict := domain.Judge(theHandle, seen)
-		require.Equal(t, verdict, domain.Judge(theHandle, seen))
+		outcome := domain.Judge(theHandle, seen)
+		require.Equal(t, outcome, domain.Judge(theHandle, seen))
 		switch {
 		case seen.Denied != "":
-			require.Equal(t, domain.RayDenied, verdict.Failure.Kind())
-			require.False(t, verdict.Failure.Retryable())
+			require.Equal(t, domain.RayDenied, outcome.Failure.Kind())
+			require.False(t, outcome.Failure.Retryable())
 		case seen.State == domain.RayCompleted:
-			require.Equal(t, domain.VerdictSucceeded, verdict.Kind, "a result always counts")
+			require.Equal(t, domain.OutcomeCompleted, outcome.Kind, "a result always counts")
 		case seen.Unreachable != "":
-			require.Equal(t, domain.VerdictUnreachable, verdict.Kind, "unreachable is never failed and never lost")
+			require.Equal(t, domain.OutcomeUnreachable, outcome.Kind, "unreachable is never failed and never lost")
 		case seen.State == domain.RayUnknown:
-			require.Equal(t, domain.VerdictLost, verdict.Kind)
+			require.Equal(t, domain.OutcomeLost, outcome.Kind)
 		}
-		if verdict.Kind == domain.VerdictLost || verdict.Kind == domain.VerdictUnreachable {
-			require.NotEmpty(t, verdict.Reason)
+		if outcome.Kind == domain.OutcomeLost || outcome.Kind == domain.OutcomeUnreachable {
+			require.NotEmpty(t, outcome.Reason)
 		}
-		if verdict.Kind == domain.VerdictFailed {
-			require.NotEmpty(t, verdict.Failure.Kind())
+		if outcome.Kind == domain.OutcomeFailed {
+			require.NotEmpty(t, outcome.Failure.Kind())
 		}
 	})
 }

@@ -10,19 +10,31 @@ type Handle struct {
 	Incarnation string
 }
 
-// IsZero tells a turn that was never accepted.
+// IsZero reports whether the turn was never accepted.
 func (h Handle) IsZero() bool { return h.TurnID == "" }
 
-// Submission is the turns of one deliberation that are put to a Ray cluster together: all are accepted
-// by one runner, or none is.
+// Submission is what one deliberation asks of a Ray cluster together: all asks are accepted by one
+// runner, or none is.
 type Submission struct {
 	Owner        string
 	Deliberation string
-	OriginalRun  string // tells an id's run from one that it is started with anew; a reset keeps it
-	Request      DeliberationRequest
-	Turns        []Turn
+	OriginalRun  string // tells a run from an earlier one of the same deliberation id; a reset keeps it
+	TaskID       string
+	Role         string
+	Common       map[string]string // texts that the prompts refer to
+	Asks         []Ask
 	Run          time.Duration // the runner ends a turn by itself after this
 	Keep         time.Duration // the runner keeps an outcome that nobody forgets for this long
+}
+
+// Submission is what the turns of one phase ask together. The caller adds who asks, and for how long.
+func (r DeliberationRequest) Submission(turns []Turn) Submission {
+	submission := Submission{TaskID: r.taskID, Role: r.role}
+	for _, turn := range turns {
+		submission.Common = r.CommonTexts(turn.Phase().Kind)
+		submission.Asks = append(submission.Asks, r.Ask(turn))
+	}
+	return submission
 }
 
 // Acceptance is where accepted turns live. Cancelled are those that had been stopped before they came.

@@ -1,0 +1,91 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+func tryClose(w *world, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
+	w.t.Helper()
+	return try[contract.CloseDeliberationResult](w, workflows.CloseDeliberation.Name(), in)
+}
+
+func ending() contract.CloseDeliberationInput {
+	events := twoEvents()
+	return contract.CloseDeliberationInput{
+		DeliberationID: "deliberation-T-42", TaskDescription: events.TaskDescription, Events: events.Events, Forget: at("local", "t1"),
+	}
+}
+
+func TestCloseDeliberation_StoresTheLastEventsAndForgetsWhatIsInHistory(t *testing.T) {
+	w := newWorld(t)
+	events := &fakeEvents{}
+	w.with.Publisher = events
+	w.ray.becomes(completed("t1", "text"))
+
+	out, err := tryClose(w, ending())
+
+	require.NoError(t, err)
+	require.Equal(t, contract.CloseDeliberationResult{Stored: 2}, out)
+	require.Len(t, events.stored, 2)
+	require.Contains(t, string(events.stored[1].Data), "task_description")
+	require.Len(t, w.ray.forgotten, 1)
+	require.True(t, w.ray.buried["t1"])
+}
+
+func TestCloseDeliberation_ForgetsWhereNoEventIsStored(t *testing.T) {
+	w := newWorld(t)
+	w.with.Publisher = &fakeEvents{err: &domain.Error{Kind: domain.KindPublish, Op: "publish", Err: errors.New("no responders")}}
+
+	out, err := tryClose(w, ending())
+
+	require.NoError(t, err, "what isn't stored is the outbox's")
+	require.Equal(t, contract.CloseDeliberationResult{EventsError: "publish: no responders"}, out)
+	require.Len(t, w.ray.forgotten, 1)
+}
+
+func TestCloseDeliberation_StoresWhereNothingIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.with.Publisher = &fakeEvents{}
+	in := ending()
+	in.Forget = at("elsewhere", "t1")
+
+	out, err := tryClose(w, in)
+
+	require.NoError(t, err, "keep_seconds drops it")
+	require.Equal(t, 2, out.Stored)
+	require.Contains(t, out.ForgetError, "elsewhere")
+}
+
+func TestCloseDeliberation_WaitsForNobodyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.with.Publisher = hungEvents{}
+		begin := time.Now()
+
+		out, err := tryClose(w, ending())
+
+		require.NoError(t, err)
+		require.Equal(t, workflows.CloseTries, time.Since(begin))
+		require.Zero(t, out.Stored)
+		require.NotEmpty(t, out.EventsError)
+		require.Len(t, w.ray.forgotten, 1)
+	})
+}
+
+// hungEvents is a JetStream that never answers.
+type hungEvents struct{}
+
+func (hungEvents) Publish(ctx context.Context, _ []domain.Event) (domain.Publication, error) {
+	<-ctx.Done()
+	return domain.Publication{}, ctx.Err()
+}

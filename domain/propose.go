@@ -1,0 +1,53 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// proposing asks each agent for its own proposal.
+var proposing = purpose{
+	// The schema is flat and without bounds: servers differ in what they take of a schema, and
+	// [ReadAnswer] reads leniently anyway.
+	form: AnswerForm{Name: "answer", Schema: `{"type":"object",` +
+		`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
+		`"required":["proposal","reasoning","score"],"additionalProperties":false}`},
+	common: DeliberationRequest.proposalTexts,
+	prompt: DeliberationRequest.proposalPrompt,
+	hints: map[FailureKind]string{
+		Truncated: "Your last answer was cut off before its end. Answer again, much shorter: " +
+			"the whole JSON object must fit.",
+	},
+}
+
+func (r DeliberationRequest) proposalTexts() map[string]string {
+	texts := map[string]string{CommonTask: r.taskPrompt()}
+	for _, agent := range r.agents {
+		if slices.Contains(r.persona(agent), PromptPart{Ref: CommonDescription}) {
+			texts[CommonDescription] = r.description
+		}
+	}
+	return texts
+}
+
+// proposalPrompt is the shared task first, then the agent's persona: a model server's prefix cache serves
+// only what is the same from the first byte on.
+func (r DeliberationRequest) proposalPrompt(turn Turn) []PromptPart {
+	parts := []PromptPart{{Ref: CommonTask}, {Text: "\n\n## Who you are\n"}}
+	return append(parts, r.persona(turn.Agent())...)
+}
+
+func (r DeliberationRequest) taskPrompt() string {
+	var out strings.Builder
+	out.WriteString("You are one member of a council. Every member works on the task below alone; " +
+		"the proposals are then compared. Give your own best proposal.\n\n## Task\n")
+	out.WriteString(r.description)
+	fmt.Fprintf(&out, "\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
+		r.taskID, r.constraints.storyID, r.constraints.planID, r.role)
+	out.WriteString("\n## Answer\nAnswer with one JSON object and nothing else:\n" +
+		`{"proposal": "<your proposal>", "reasoning": "<why it is right>", "score": <0.0 to 1.0>}` +
+		"\nproposal: complete and ready to be acted on. reasoning: short. " +
+		"score: how well the proposal solves the task, from 0 (not at all) to 1 (fully).")
+	return out.String()
+}

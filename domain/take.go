@@ -1,0 +1,119 @@
+package domain
+
+import "time"
+
+// MaxLost is how often a turn may be lost before its agent fails.
+const MaxLost = 3
+
+// DecisionKind is what follows from an outcome.
+type DecisionKind int
+
+// Decisions.
+const (
+	DecisionSettled     DecisionKind = iota + 1 // the assignment is completed
+	DecisionGivenUp                             // the assignment has failed
+	DecisionAgain                               // submit Next after After
+	DecisionUnreachable                         // after After submit the same turn; on another cluster, Next
+	DecisionWait                                // the turn still runs
+)
+
+// Decision is what the council wants done after an outcome.
+type Decision struct {
+	Kind  DecisionKind
+	Next  Turn
+	After time.Duration
+}
+
+// Take records a turn's outcome and decides what follows. The first answer to an assignment counts,
+// even if the assignment had been given up; the tokens of every other outcome are counted as wasted.
+func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
+	i := c.at(turn.assignment)
+	if i < 0 {
+		return c, Decision{Kind: DecisionSettled}
+	}
+	before := c.ledger[i]
+	result, outcome := turn.result(outcome)
+	if before.state == AgentCompleted && before.turn.id == turn.id && outcome.Kind == OutcomeCompleted {
+		return c, Decision{Kind: DecisionSettled} // the same answer again: it was paid once
+	}
+	c.paid = c.paid.Plus(outcome.Usage)
+	if before.state == AgentCompleted || outcome.Kind != OutcomeCompleted {
+		c.wasted += outcome.Usage.Tokens()
+	}
+	if before.state == AgentCompleted {
+		return c, Decision{Kind: DecisionSettled}
+	}
+	var decision Decision
+	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints) })
+	return c, decision
+}
+
+// Close gives up every assignment that isn't settled.
+func (c Council) Close(failure TurnFailure) Council {
+	for _, e := range c.ledger {
+		if !e.settled() {
+			c, _ = c.Take(e.turn, GivenUp(failure))
+		}
+	}
+	return c
+}
+
+func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, constraints TaskConstraints) Decision {
+	switch outcome.Kind {
+	case OutcomeCompleted:
+		e.state, e.turn, e.result, e.failure = AgentCompleted, turn, result, AgentFailure{}
+		return Decision{Kind: DecisionSettled}
+	case OutcomeGivenUp:
+		return e.giveUp(turn, outcome.Failure)
+	case OutcomeFailed:
+		e.failures++
+		if !outcome.Failure.retryable || !constraints.MayRetry(e.failures) {
+			return e.giveUp(turn, outcome.Failure)
+		}
+	case OutcomeLost:
+		e.losses++
+		if e.losses > MaxLost {
+			return e.giveUp(turn, NewTurnFailure(LostRepeatedly, "its runner died "+Count(e.losses, "time")+": "+outcome.Reason, false))
+		}
+	case OutcomeCancelled:
+		e.unstarted++
+	case OutcomeUnreachable:
+		return e.again(DecisionUnreachable, turn)
+	case OutcomeRunning:
+		return Decision{Kind: DecisionWait}
+	}
+	return e.again(DecisionAgain, turn.WithHint(outcome.Failure.kind))
+}
+
+// again asks for the next attempt. The delay grows with the attempts that failed or never started, and
+// not with losses: a dead runner says nothing about the next one.
+func (e *entry) again(kind DecisionKind, turn Turn) Decision {
+	if e.settled() { // an earlier attempt's outcome comes late
+		return Decision{Kind: DecisionGivenUp}
+	}
+	next := turn.WithAttempt(max(turn.attempt, e.turn.attempt) + 1)
+	return Decision{Kind: kind, Next: next, After: next.RetryDelay(max(1, e.failures, e.unstarted))}
+}
+
+func (e *entry) giveUp(turn Turn, failure TurnFailure) Decision {
+	if e.state != AgentFailed {
+		e.state = AgentFailed
+		e.failure = AgentFailure{agentID: turn.assignment.Agent.id, failure: failure, attempts: turn.attempt}
+	}
+	return Decision{Kind: DecisionGivenUp}
+}
+
+// result is the proposal of a completed turn. An answer that breaks a rule makes the turn a failed one.
+func (t Turn) result(outcome Outcome) (DeliberationResult, Outcome) {
+	if outcome.Kind != OutcomeCompleted {
+		return DeliberationResult{}, outcome
+	}
+	result, err := NewDeliberationResult(ResultSpec{
+		Agent: t.assignment.Agent, Answer: outcome.Answer, Attempts: t.attempt,
+		Duration: outcome.Duration, Usage: outcome.Usage, Metadata: outcome.Metadata,
+	})
+	if err != nil {
+		outcome.Kind, outcome.Failure = OutcomeFailed, NewTurnFailure(InvalidOutput, err.Error(), false)
+	}
+	return result, outcome
+}

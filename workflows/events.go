@@ -1,0 +1,200 @@
+package workflows
+
+import (
+	"encoding/json"
+	"slices"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// eventQueue publishes a run's events in order, off the critical path: nothing waits for it but the end.
+// A nil queue publishes nothing.
+type eventQueue struct {
+	deliberationID string
+	runID          string
+	description    string
+	number         int
+	unsent         []queuedEvent
+	open           bool // the council is on Ray: until then its first event gathers
+	busy           bool // an activity is publishing
+	closing        bool
+	stop           workflow.CancelFunc
+}
+
+// queuedEvent is an event that isn't stored yet.
+type queuedEvent struct {
+	record contract.EventRecord
+	data   any
+}
+
+// shortened is data that has a shorter form, for when everything together is too large.
+type shortened interface{ Brief() any }
+
+const (
+	// batchBytes bounds the events of one activity input, well under the limit of a payload.
+	batchBytes = 1 << 20
+	// lastBytes bounds the events that a run's end leaves: a larger payload would end the run without its result.
+	lastBytes = 1_500_000
+)
+
+// startEvents starts the publisher, which outlives a cancellation: that must be published too.
+func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
+	if !d.opening.Events {
+		return nil
+	}
+	q := &eventQueue{deliberationID: d.run.key.WorkflowID, runID: d.run.id, description: d.request().TaskDescription()}
+	publishing, stop := workflow.NewDisconnectedContext(ctx)
+	q.stop = stop
+	workflow.Go(publishing, q.run)
+	return q
+}
+
+// publish queues an event.
+func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
+	if q == nil {
+		return
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		workflow.GetLogger(ctx).Error("event not encoded", "event", string(kind), "error", err)
+		return
+	}
+	q.number++
+	q.unsent = append(q.unsent, queuedEvent{data: data, record: contract.EventRecord{
+		ID: domain.EventID(q.deliberationID, q.runID, q.number, kind), Kind: kind,
+		DeliberationID: q.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(), Data: encoded,
+	}})
+}
+
+// start lets the queue publish what has gathered.
+func (q *eventQueue) start() {
+	if q != nil {
+		q.open = true
+	}
+}
+
+// run publishes one batch after the other; what comes meanwhile gathers for the next.
+func (q *eventQueue) run(ctx workflow.Context) {
+	for workflow.Await(ctx, func() bool { return q.open && !q.closing && len(q.unsent) > 0 }) == nil {
+		in := nextBatch(records(q.unsent), q.description)
+		title := "publish · " + domain.Count(len(in.Events), "event")
+		q.busy = true
+		_, err := PublishEvents.call(ctx, outboxFor, title, in).get(ctx)
+		q.busy = false
+		if err != nil {
+			if !temporal.IsCanceledError(err) {
+				workflow.GetLogger(ctx).Warn("events left to the outbox", "error", err)
+			}
+			return
+		}
+		q.stored(len(in.Events))
+	}
+}
+
+// close ends the publisher and returns the events that are left. While a batch is under way it waits for
+// that, but not for long: then everything is left to the outbox, whole and in order.
+func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
+	if q == nil {
+		return nil
+	}
+	q.closing = true
+	defer q.stop()
+	wait := workflow.AwaitOptions{Timeout: CloseTries, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
+	if idle, err := workflow.AwaitWithOptions(ctx, wait, func() bool { return !q.busy }); err != nil || !idle {
+		return nil
+	}
+	return q.remaining(true)
+}
+
+func (q *eventQueue) stored(n int) {
+	if q != nil {
+		q.unsent = q.unsent[min(n, len(q.unsent)):]
+	}
+}
+
+// leave gives what isn't stored to the outbox, a workflow of its own.
+func (q *eventQueue) leave(ctx workflow.Context) {
+	if q == nil {
+		return
+	}
+	left := contract.OutboxInput{Events: q.remaining(false)}
+	if len(left.Events) == 0 {
+		return
+	}
+	workflow.GetMetricsHandler(ctx).Counter(MetricDeferredEvents).Inc(int64(len(left.Events)))
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:        contract.OutboxID(q.deliberationID, q.recordedRun(ctx)),
+		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:     "events of " + q.deliberationID,
+	}), contract.DeliberationOutboxName, left)
+	// Awaited until started: an abandoned child that hasn't started when its parent closes never does.
+	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("outbox not started; events are lost", "error", err)
+	}
+}
+
+// recordedRun is the run id that history records: a reset replays it under another run id, and must
+// find the child that was started.
+func (q *eventQueue) recordedRun(ctx workflow.Context) string {
+	recorded := q.runID
+	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return q.runID }).Get(&recorded); err != nil {
+		workflow.GetLogger(ctx).Error("run id not recorded", "error", err)
+	}
+	return recorded
+}
+
+// remaining are the events that aren't stored, in order. If they are too large together, the last ones
+// give up their texts first: the result has them. Best-effort events are left out unless wanted.
+func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
+	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e queuedEvent) bool { return !bestEffort && e.record.Kind.BestEffort() })
+	size := 0
+	for _, event := range events {
+		size += event.record.Size()
+	}
+	for i := range slices.Backward(events) {
+		event := &events[i]
+		data, shortens := event.data.(shortened)
+		if size <= lastBytes || !shortens {
+			continue
+		}
+		if encoded, err := json.Marshal(data.Brief()); err == nil {
+			size += len(encoded) - len(event.record.Data)
+			event.record.Data = encoded
+		}
+	}
+	return records(events)
+}
+
+func records(queued []queuedEvent) []contract.EventRecord {
+	events := make([]contract.EventRecord, 0, len(queued))
+	for _, event := range queued {
+		events = append(events, event.record)
+	}
+	return events
+}
+
+func nextBatch(events []contract.EventRecord, description string) contract.PublishEventsInput {
+	size := 0
+	for n, event := range events {
+		size += event.Size()
+		if size > batchBytes && n > 0 {
+			events = events[:n]
+			break
+		}
+	}
+	in := contract.PublishEventsInput{Events: events}
+	if describe(events) {
+		in.TaskDescription = description
+	}
+	return in
+}
+
+// describe reports whether one of the events shows the task's description, which travels once for all.
+func describe(events []contract.EventRecord) bool {
+	return slices.ContainsFunc(events, func(e contract.EventRecord) bool { return e.Kind == domain.EventStreamStart })
+}

@@ -1,0 +1,155 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// runPhase puts the phase's turns to Ray together and pursues each until all are settled.
+func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
+	phase := assignments[0].Phase
+	pursuits := d.assign(assignments)
+	if end := d.submitTogether(ctx, phase, pursuits); end.early() {
+		return end
+	}
+	d.clock.start(ctx)
+	d.show(ctx, string(phase.Kind))
+	for _, p := range pursuits {
+		workflow.Go(ctx, func(ctx workflow.Context) { d.pursue(ctx, p) })
+	}
+
+	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late })
+	switch {
+	case d.council.Settled(phase):
+		return endDecided
+	case err != nil:
+		return endCancelled
+	}
+	return endDeadline
+}
+
+// assign enters the assignments into the council's ledger.
+func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
+	d.council = d.council.Assign(assignments)
+	pursuits := make([]*pursuit, 0, len(assignments))
+	for _, assignment := range assignments {
+		pursuits = append(pursuits, &pursuit{turn: d.council.Turn(assignment)})
+	}
+	d.work = append(d.work, pursuits...)
+	return pursuits
+}
+
+// submitTogether puts all turns of a phase to Ray in one request: a council lives on one runner.
+func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) endReason {
+	queue := d.queue(ctx)
+	accepted, err := d.submitFirst(ctx, queue, pursuits, d.opening.Request)
+	for err == nil && accepted.Elsewhere {
+		d.moveAll(ctx, pursuits)
+		accepted, err = d.submitFirst(ctx, queue, pursuits, nil)
+	}
+	switch {
+	case temporal.IsCanceledError(err):
+		return endCancelled
+	case err != nil && timedOut(err):
+		d.shown.refused(d.place.current, lastRefusal(err))
+		return queue.end
+	case err != nil:
+		d.giveUpAll(pursuits, failureOf(err))
+		return endDecided
+	case accepted.Refusal != "":
+		d.shown.refused(d.place.current, accepted.Refusal)
+		return queue.end
+	}
+	d.shown.accepted()
+	for _, p := range pursuits {
+		d.place.abandon(p)
+	}
+	d.announceStreams(ctx, phase)
+	return endDecided
+}
+
+// queue is how a phase waits for room on Ray.
+type queue struct {
+	step   Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]
+	giveUp time.Time
+	end    endReason // when there was no room by then
+}
+
+// queue is bounded by queue_timeout_seconds before the first acceptance, by the deadline afterwards.
+func (d *deliberation) queue(ctx workflow.Context) queue {
+	if d.clock.started() {
+		return queue{step: submitLater, giveUp: d.clock.deadline, end: endDeadline}
+	}
+	d.show(ctx, phaseQueued)
+	return queue{step: SubmitTurns, giveUp: workflow.Now(ctx).Add(d.request().Constraints().QueueTimeout()), end: endQueue}
+}
+
+func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit, request *contract.NormalisedRequest) (contract.SubmitTurnsResult, error) {
+	d.shown.waitingFor = d.place.current
+	patience := max(time.Second, q.giveUp.Sub(workflow.Now(ctx)))
+	return d.submit(ctx, q.step, pursuits, patience, request)
+}
+
+// moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the
+// cluster may have accepted them without being heard.
+func (d *deliberation) moveAll(ctx workflow.Context, pursuits []*pursuit) {
+	before := d.place.current
+	d.place.leave(ctx, before)
+	if d.place.current == before {
+		return
+	}
+	for _, p := range pursuits {
+		_, decision := d.council.Take(p.turn, domain.Outcome{Kind: domain.OutcomeUnreachable})
+		p.replace(decision.Next)
+	}
+	d.showCouncil(ctx)
+}
+
+// giveUpAll fails every assignment of the phase: its turns were never put to Ray.
+func (d *deliberation) giveUpAll(pursuits []*pursuit, failure domain.TurnFailure) {
+	for _, p := range pursuits {
+		d.council, _ = d.council.Take(p.turn, domain.GivenUp(failure))
+	}
+}
+
+// submit puts turns to Ray together and notes where they live.
+func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, request *contract.NormalisedRequest) (contract.SubmitTurnsResult, error) {
+	runFor := d.clock.remaining(ctx)
+	in := contract.SubmitTurnsInput{
+		DeliberationID: d.run.key.WorkflowID, OriginalRunID: d.run.key.OriginalRunID,
+		Cluster: d.place.current, RunSeconds: seconds(runFor + runMargin), KeepSeconds: seconds(runFor + keepFor),
+		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.place.grace(), Request: request,
+	}
+	for _, p := range pursuits {
+		in.Turns = append(in.Turns, contract.TurnRefOf(p.turn))
+		p.handle, p.refusal = contract.Handle{TurnID: p.turn.ID(), Cluster: d.place.current}, ""
+		d.council = d.council.Submitted(p.turn, domain.Handle{})
+	}
+	title := fmt.Sprintf("submit · %s", domain.Count(len(pursuits), "turn"))
+	if len(pursuits) == 1 {
+		title = summary("submit", pursuits[0].turn)
+	}
+	accepted, err := step.call(ctx, patience+safety, title, in).get(ctx)
+	for _, p := range pursuits {
+		p.accepted(accepted)
+		if p.handle.Runner != "" {
+			d.council = d.council.Submitted(p.turn, p.handle.Domain())
+		}
+	}
+	return accepted, err
+}
+
+func summary(verb string, turn domain.Turn) string {
+	const most = 350 // bytes; servers refuse summaries of over 400
+	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
+	return fmt.Sprintf("%s · %s · attempt %d", verb, who, turn.Attempt())
+}
+
+// seconds rounds up: a turn must not end on Ray before its deadline here.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
