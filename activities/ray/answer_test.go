@@ -429,10 +429,10 @@ func TestAClusterThatReplacesAnotherOne(t *testing.T) {
 	app.Answer(c.model, raytest.Hanging())
 	before := c.submit(t)[0]
 	app.Move()
-	require.Equal(t, domain.VerdictUnreachable, c.glance(t, before))
+	require.Equal(t, domain.OutcomeUnreachable, c.glance(t, before))
 	after := c.submit(t)[0]
 	require.NotEqual(t, before.Incarnation, after.Incarnation)
-	require.Equal(t, domain.VerdictRunning, c.glance(t, after))
+	require.Equal(t, domain.OutcomeRunning, c.glance(t, after))
 	c.MissForGood()
-	require.Equal(t, domain.VerdictLost, c.glance(t, before))
+	require.Equal(t, domain.OutcomeLost, c.glance(t, before))
 }

@@ -248,7 +248,7 @@ func anotherOwner(t *testing.T, w world) {
 	require.NoError(t, err)
 	require.Equal(t, domain.RayUnknown, stopped[0].State)
 	require.NoError(t, others.Forget(t.Context(), order))
-	require.Equal(t, domain.VerdictRunning, c.glance(t, handle))
+	require.Equal(t, domain.OutcomeRunning, c.glance(t, handle))
 	require.Equal(t, domain.RayCancelled, c.stop(t, handle)[0].State)
 }
 
@@ -288,12 +288,12 @@ func ofAnotherCluster(t *testing.T, w world) {
 	c.MissForGood()
 	seen, err = c.Await(t.Context(), handle, 0)
 	require.NoError(t, err)
-	require.Equal(t, domain.VerdictLost, domain.Judge(handle, seen).Kind, "it is gone")
+	require.Equal(t, domain.OutcomeLost, domain.Judge(handle, seen).Kind, "it is gone")
 	require.Equal(t, domain.RayUnknown, c.stop(t, handle)[0].State)
 	require.NoError(t, c.Forget(t.Context(), c.order(handle)))
 
 	handle.Incarnation = here
-	require.Equal(t, domain.VerdictRunning, c.glance(t, handle))
+	require.Equal(t, domain.OutcomeRunning, c.glance(t, handle))
 }
 
 func lists(t *testing.T, w world) {
