@@ -1,42 +1,89 @@
 package activities
 
 import (
-	"bytes"
 	"encoding/json"
-	"math"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/kaptinlin/jsonrepair"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// decodeAnswer decodes the JSON object that text starts with. A proposal that is an object or a list
-// stays as its JSON: the model answered, if not in the form that was asked for.
-func decodeAnswer(text string) (domain.AnswerFields, bool) {
-	var object map[string]json.RawMessage
-	if json.NewDecoder(strings.NewReader(text)).Decode(&object) != nil {
-		return domain.AnswerFields{}, false
+const (
+	// repairMost bounds what is given to the repair, whose time grows with the square of the mistakes.
+	repairMost = 32 << 10
+	// repairTries bounds how many objects of one answer are repaired.
+	repairTries = 4
+	// deepMost is how many levels of an answer's values are read. Deeper ones are kept as JSON.
+	deepMost = 4
+)
+
+// answerDecoder returns the decoder for one answer. It reads JSON first, and repairs what models make of it.
+func answerDecoder() domain.DecodeObject {
+	tries := repairTries
+	return func(text string) (domain.Decoded, bool) {
+		decoder := json.NewDecoder(strings.NewReader(text))
+		var fields map[string]json.RawMessage
+		if decoder.Decode(&fields) == nil && fields != nil {
+			return domain.Decoded{Object: objectOf(fields, deepMost), Size: int(decoder.InputOffset())}, true
+		}
+		size, written, whole := tolerantly(text)
+		if !whole {
+			return domain.Decoded{}, false
+		}
+		if json.Unmarshal([]byte(written), &fields) != nil {
+			if len(written) > repairMost || tries == 0 {
+				return domain.Decoded{}, false
+			}
+			tries--
+			valid, err := jsonrepair.Repair(written)
+			if err != nil || json.Unmarshal([]byte(valid), &fields) != nil {
+				return domain.Decoded{}, false
+			}
+		}
+		return domain.Decoded{Object: objectOf(fields, deepMost), Size: size, Repaired: true}, true
 	}
-	proposal, given := object["proposal"]
-	if !given {
-		return domain.AnswerFields{}, false
-	}
-	return domain.AnswerFields{
-		Proposal: textOf(proposal), Reasoning: textOf(object["reasoning"]), Score: numberOf(object["score"]),
-	}, true
 }
 
-func textOf(raw json.RawMessage) string {
-	text := ""
-	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, &text) == nil {
-		return text
+// objectOf reads the fields. Of names that differ in their case only, the lower-case one counts.
+func objectOf(fields map[string]json.RawMessage, levels int) domain.Object {
+	object := make(domain.Object, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		short := strings.ToLower(strings.TrimSpace(name))
+		if _, given := object[short]; !given || short == name {
+			object[short] = valueOf(fields[name], levels)
+		}
 	}
-	return string(raw)
+	return object
 }
 
-func numberOf(raw json.RawMessage) float64 {
-	number := math.NaN()
-	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, &number) != nil {
-		return math.NaN()
+func valueOf(raw json.RawMessage, levels int) domain.Value {
+	value := domain.Value{Text: string(raw)}
+	switch raw[0] {
+	case '"':
+		value.Kind = domain.ValueText
+		_ = json.Unmarshal(raw, &value.Text) // it is a text: it was decoded before
+	case '{':
+		value.Kind = domain.ValueObject
+		var fields map[string]json.RawMessage
+		if levels > 0 && json.Unmarshal(raw, &fields) == nil {
+			value.Fields = objectOf(fields, levels-1)
+		}
+	case '[':
+		value.Kind = domain.ValueList
+		var items []json.RawMessage
+		if levels > 0 && json.Unmarshal(raw, &items) == nil {
+			for _, item := range items {
+				value.Items = append(value.Items, valueOf(item, levels-1))
+			}
+		}
+	case 'n':
+		value.Text = ""
+	case 't', 'f':
+	default:
+		value.Kind = domain.ValueNumber
 	}
-	return number
+	return value
 }

@@ -2,96 +2,155 @@ package activities
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
 )
 
-func TestDecodeAnswer(t *testing.T) {
-	nan := math.NaN()
+// read is an answer as tests compare it.
+type read struct {
+	proposal, reasoning string
+	score               float64
+	parse               string
+}
+
+func readText(t *testing.T, text string) read {
+	t.Helper()
+	answer, failure, usable := domain.ReadAnswer(domain.Completion{Text: text, FinishReason: "stop"}, answerDecoder())
+	require.True(t, usable, failure.Message())
+	return read{answer.Proposal(), answer.Reasoning(), answer.Score(), answer.Parse()}
+}
+
+func TestAnswerDecoder_ReadsJSON(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		want domain.AnswerFields
+		want read
 	}{
-		"as it was asked for":               {`{"proposal":"p","reasoning":"r","score":0.5}`, domain.AnswerFields{Proposal: "p", Reasoning: "r", Score: 0.5}},
-		"with text behind it":               {`{"proposal":"p","score":1} and so on }`, domain.AnswerFields{Proposal: "p", Score: 1}},
-		"with a fence behind it":            {"{\"proposal\":\"p\",\"score\":1}\n```", domain.AnswerFields{Proposal: "p", Score: 1}},
-		"with another object behind it":     {`{"proposal":"p","score":1}{"proposal":"q"}`, domain.AnswerFields{Proposal: "p", Score: 1}},
-		"with fields that nobody asked for": {`{"x":{"proposal":"no"},"proposal":"p","score":0}`, domain.AnswerFields{Proposal: "p"}},
-		"without a score":                   {`{"proposal":"p"}`, domain.AnswerFields{Proposal: "p", Score: nan}},
-		"a score as text":                   {`{"proposal":"p","score":"0.9"}`, domain.AnswerFields{Proposal: "p", Score: nan}},
-		"a score of null":                   {`{"proposal":"p","score":null}`, domain.AnswerFields{Proposal: "p", Score: nan}},
-		"a score of true":                   {`{"proposal":"p","score":true}`, domain.AnswerFields{Proposal: "p", Score: nan}},
-		"a score beyond all numbers":        {`{"proposal":"p","score":1e400}`, domain.AnswerFields{Proposal: "p", Score: nan}},
-		"a score out of range":              {`{"proposal":"p","score":7}`, domain.AnswerFields{Proposal: "p", Score: 7}}, // the domain's to judge
-		"a proposal that is an object":      {`{"proposal":{"steps": [1]},"score":1}`, domain.AnswerFields{Proposal: `{"steps": [1]}`, Score: 1}},
-		"a proposal that is a list":         {`{"proposal":["a","b"],"score":1}`, domain.AnswerFields{Proposal: `["a","b"]`, Score: 1}},
-		"a proposal that is a number":       {`{"proposal":1e400,"score":1}`, domain.AnswerFields{Proposal: `1e400`, Score: 1}},
-		"a proposal of null":                {`{"proposal":null,"score":1}`, domain.AnswerFields{Score: 1}},
-		"an empty proposal":                 {`{"proposal":"","score":1}`, domain.AnswerFields{Score: 1}},
-		"reasoning that is an object":       {`{"proposal":"p","reasoning":{"a":1},"score":1}`, domain.AnswerFields{Proposal: "p", Reasoning: `{"a":1}`, Score: 1}},
-		"the same key twice":                {`{"proposal":"p","proposal":"q","score":1}`, domain.AnswerFields{Proposal: "q", Score: 1}},
-		"escapes":                           {`{"proposal":"\u00e9\n\ud83d","score":1}`, domain.AnswerFields{Proposal: "é\n\ufffd", Score: 1}},
-		"invalid UTF-8":                     {"{\"proposal\":\"a\xffb\",\"score\":1}", domain.AnswerFields{Proposal: "a\ufffdb", Score: 1}},
+		"as it was asked for":               {`{"proposal":"p","reasoning":"r","score":0.5}`, read{"p", "r", 0.5, ""}},
+		"with text after it":                {`{"proposal":"p","score":1} and so on }`, read{"p", "", 1, ""}},
+		"with a fence after it":             {"{\"proposal\":\"p\",\"score\":1}\n```", read{"p", "", 1, ""}},
+		"with another object after it":      {`{"proposal":"p","score":1}{"proposal":"q","score":1}`, read{"q", "", 1, ""}},
+		"with fields that nobody asked for": {`{"x":{"proposal":"no"},"proposal":"p","score":0}`, read{"p", "", 0, ""}},
+		"a score beyond all numbers":        {`{"proposal":"p","score":1e400}`, read{"p", "", 0, "score_invalid"}},
+		"a proposal that is an object":      {`{"proposal":{"steps": [1]},"score":1}`, read{`{"steps": [1]}`, "", 1, ""}},
+		"a proposal that is a list":         {`{"proposal":["a","b"],"score":1}`, read{`["a","b"]`, "", 1, ""}},
+		"a proposal that is a number":       {`{"proposal":1e400,"score":1}`, read{`1e400`, "", 1, ""}},
+		"reasoning that is an object":       {`{"proposal":"p","reasoning":{"a":1},"score":1}`, read{"p", `{"a":1}`, 1, ""}},
+		"the same name twice":               {`{"proposal":"p","proposal":"q","score":1}`, read{"q", "", 1, ""}},
+		"names in capitals":                 {`{"Proposal":"p"," REASONING ":"r","Score":1}`, read{"p", "r", 1, ""}},
+		"a name in two cases":               {`{"Proposal":"no","proposal":"p","PROPOSAL":"no","score":1}`, read{"p", "", 1, ""}},
+		"escapes":                           {`{"proposal":"\u00e9\n\ud83d","score":1}`, read{"é\n\ufffd", "", 1, ""}},
+		"invalid UTF-8":                     {"{\"proposal\":\"a\xffb\",\"score\":1}", read{"a\ufffdb", "", 1, ""}},
+		"an object deeper down":             {`So: {"answer":{"proposal":"p","score":0.5}}`, read{"p", "", 0.5, ""}},
+		"a list of one":                     {`[{"proposal":"p","score":0.5}]`, read{"p", "", 0.5, ""}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got, ok := decodeAnswer(c.text)
-
-			require.True(t, ok)
-			require.Equal(t, c.want.Proposal, got.Proposal)
-			require.Equal(t, c.want.Reasoning, got.Reasoning)
-			if math.IsNaN(c.want.Score) {
-				require.True(t, math.IsNaN(got.Score), "%v", got.Score)
-				return
-			}
-			require.InDelta(t, c.want.Score, got.Score, 0)
-		})
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, readText(t, c.text)) })
 	}
 }
 
-func TestDecodeAnswer_RefusesWhatIsNoAnswer(t *testing.T) {
+func TestAnswerDecoder_RepairsWhatModelsWrite(t *testing.T) {
+	code := "use a bucket\n\n```go\nfunc limit() {\n\treturn\n}\n```"
+	for name, c := range map[string]struct {
+		text string
+		want read
+	}{
+		"literal line ends and tabs": {`{"proposal": "` + code + `", "reasoning": "fair` + "\n" + `and cheap", "score": 0.8}`, read{code, "fair\nand cheap", 0.8, "repaired"}},
+		"a trailing comma":           {`{"proposal": "p", "score": 0.8,}`, read{"p", "", 0.8, "repaired"}},
+		"a comma too many in a list": {`{"proposal": "p", "x": [1, 2,], "score": 0.8}`, read{"p", "", 0.8, "repaired"}},
+		"no commas":                  {"{\"proposal\": \"p\"\n\"reasoning\": \"r\"\n\"score\": 0.8}", read{"p", "r", 0.8, "repaired"}},
+		"comments":                   {"{\"proposal\": \"p\", // it's the one\n\"reasoning\": \"r\", /* \"why\" */ \"score\": 0.8 # high\n}", read{"p", "r", 0.8, "repaired"}},
+		"a Python dict":              {`{'proposal': 'it\'s a bucket', 'ok': True, 'none': None, 'reasoning': "it's fair", 'score': 0.8}`, read{"it's a bucket", "it's fair", 0.8, "repaired"}},
+		"an apostrophe in it":        {`{'proposal': 'it's a bucket', 'score': 0.8}`, read{"it's a bucket", "", 0.8, "repaired"}},
+		"quotes within a text":       {`{"proposal": "use a "token bucket" per account", "reasoning": "fair", "score": 0.8}`, read{`use a "token bucket" per account`, "fair", 0.8, "repaired"}},
+		"quotes, commas and colons":  {`{"proposal": "say "hello", then "bye": ok", "reasoning": "fair", "score": 0.8}`, read{`say "hello", then "bye": ok`, "fair", 0.8, "repaired"}},
+		"a call within a text":       {`{"proposal": "print("a: b")", "score": 0.8}`, read{`print("a: b")`, "", 0.8, "repaired"}},
+		"JSON within a text":         {`{"proposal": "send {"a": 1, "b": 2} as body", "score": 0.8}`, read{`send {"a": 1, "b": 2} as body`, "", 0.8, "repaired"}},
+		"code within a text":         {`{"proposal": "if (a < b) { return "x"; }", "reasoning": "r", "score": 0.8}`, read{`if (a < b) { return "x"; }`, "r", 0.8, "repaired"}},
+		"typographic quotes":         {`{“proposal”: “use a bucket”, “reasoning”: “fair”, “score”: 0.8}`, read{"use a bucket", "fair", 0.8, "repaired"}},
+		"backticks":                  {"{\"proposal\": `use a bucket`, \"score\": 0.8}", read{"use a bucket", "", 0.8, "repaired"}},
+		"names without quotes":       {`{proposal: "use a bucket", reasoning: "fair", score: 0.8}`, read{"use a bucket", "fair", 0.8, "repaired"}},
+		"texts in pieces":            {`{"proposal": "use " + "a bucket", "score": 0.8}`, read{"use a bucket", "", 0.8, "repaired"}},
+		"backslashes of the text":    {`{"proposal": "\d+ in C:\path", "score": 0.8}`, read{`\d+ in C:\path`, "", 0.8, "repaired"}},
+		"a decimal comma":            {`{"proposal": "p", "reasoning": "r", "score": 0,8}`, read{"p", "r", 0.8, "repaired, score_comma"}},
+		"a percentage":               {`{"proposal": "p", "score": 85%, "reasoning": "r"}`, read{"p", "r", 0.85, "repaired, score_percent"}},
+		"a fraction":                 {`{"proposal": "p", "score": 8/10}`, read{"p", "", 0.8, "repaired, score_fraction"}},
+		"a score with words":         {"{\"proposal\": \"p\", \"score\": 0.8 (high)\n}", read{"p", "", 0.8, "repaired, score_text"}},
+		"a bare decimal":             {`{"proposal": "p", "score": .8}`, read{"p", "", 0.8, "repaired, score_text"}},
+		"not a number":               {`{"proposal": "p", "score": NaN}`, read{"p", "", 0, "repaired, score_invalid"}},
+		"prose and fences around it": {"So {this}:\n```json\n{'proposal': 'p', 'score': 0.8}\n```\nHope it {helps}!", read{"p", "", 0.8, "repaired"}},
+		"a draft that is JSON":       {`First {"proposal":"draft","score":0.99}, then {'proposal': 'p', 'score': 0.8}.`, read{"p", "", 0.8, "repaired"}},
+		"a draft that isn't":         {`First {'proposal': 'draft', 'score': 0.99}, then {"proposal":"p","score":0.8}.`, read{"p", "", 0.8, ""}},
+		"two that aren't":            {"{'proposal': 'draft', 'score': 0.99}\n{'proposal': 'p', 'score': 0.8}", read{"p", "", 0.8, "repaired"}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, readText(t, c.text)) })
+	}
+}
+
+func TestAnswerDecoder_RefusesWhatIsNoCompleteObject(t *testing.T) {
 	for name, text := range map[string]string{
-		"nothing":                     "",
-		"prose":                       "I propose a token bucket",
-		"a list":                      `[{"proposal":"p"}]`,
-		"null":                        "null",
-		"half an object":              `{"proposal":"p"`,
-		"half a string":               `{"proposal":"p`,
-		"an object of something else": `{"answer":"p"}`,
-		"a proposal deeper down":      `{"answer":{"proposal":"p"}}`,
-		"a template":                  `{{proposal}}`,
-		"nesting without end":         strings.Repeat(`{"a":`, 20_000),
+		"nothing":                 "",
+		"prose":                   "I propose a token bucket",
+		"a list":                  `[{"proposal":"p"}]`,
+		"null":                    "null",
+		"half an object":          `{"proposal":"p"`,
+		"half a string":           `{"proposal":"p`,
+		"half a string with code": `{"proposal":"code {x}`,
+		"half a Python dict":      `{'proposal': 'p', 'score': 0.8`,
+		"nesting without end":     strings.Repeat(`{"a":`, 20_000),
+		"a brace":                 "{",
+		"a brace and its end":     "}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, ok := decodeAnswer(text)
+			_, whole := answerDecoder()(text)
 
-			require.False(t, ok)
+			require.False(t, whole)
 		})
 	}
 }
 
-func TestDecodeAnswer_AnObjectDeeperDownIsFoundByTheDomain(t *testing.T) {
-	answer, usable := domain.ReadAnswer(`So: {"answer":{"proposal":"p","score":0.5}}`, decodeAnswer)
+func TestAnswerDecoder_ReadsAllValues(t *testing.T) {
+	decoded, whole := answerDecoder()(`{"Ranking":["b",{"id":"a","n":[[[[1]]]]}],"n":7,"none":null,"yes":true} tail`)
 
-	require.True(t, usable)
-	require.Equal(t, "p", answer.Proposal())
-	require.InDelta(t, 0.5, answer.Score(), 0)
+	require.True(t, whole)
+	require.Equal(t, len(`{"Ranking":["b",{"id":"a","n":[[[[1]]]]}],"n":7,"none":null,"yes":true}`), decoded.Size)
+	require.Equal(t, domain.Value{Kind: domain.ValueNumber, Text: "7"}, decoded.Object["n"])
+	require.Equal(t, domain.Value{}, decoded.Object["none"])
+	require.Equal(t, domain.Value{Text: "true"}, decoded.Object["yes"])
+	ranking := decoded.Object["ranking"]
+	require.Equal(t, domain.ValueList, ranking.Kind)
+	require.Equal(t, domain.Value{Kind: domain.ValueText, Text: "b"}, ranking.Items[0])
+	require.Equal(t, domain.Value{Kind: domain.ValueText, Text: "a"}, ranking.Items[1].Fields["id"])
+	require.Equal(t, "[[[[1]]]]", ranking.Items[1].Fields["n"].Text)
 }
 
-func FuzzDecodeAnswer(f *testing.F) {
+func TestAnswerDecoder_HostileAnswersTakeLittleTime(t *testing.T) {
+	for name, unit := range map[string]string{
+		"nested": `{'proposal':`, "mistakes": `{'proposal':1,},`, "quotes": `{"proposal":"a"b`, "names": `{proposal:'`, "commas": `{"proposal":"",`,
+		"comments": `{"proposal"://`, "values": `{"proposal":0,8`, "names without end": `{"proposal":"a", "b`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			domain.ReadAnswer(domain.Completion{Text: strings.Repeat(unit, 1<<20/len(unit))}, answerDecoder())
+			domain.ReadAnswer(domain.Completion{Text: "[" + strings.Repeat(unit, 30<<10/len(unit)) + strings.Repeat("}", 30<<10)}, answerDecoder())
+			require.Less(t, time.Since(began), 8*time.Second)
+		})
+	}
+}
+
+func FuzzAnswerDecoder(f *testing.F) {
 	for _, seed := range []string{
 		`{"proposal":"p","reasoning":"r","score":0.5}`, `{"proposal":{"a":[1,null]},"score":"1e400"}`, `{"score":1e400}`,
 		"{\"proposal\":\"\xff\xfe\",\"score\":-0}", `null`, `{"proposal":null}`, `{"proposal":"p","proposal":3}tail`, "",
-		`<think>{</think>{"proposal":" ","score":2}`,
+		`<think>{</think>{"proposal":" ","score":2}`, `{'proposal': 'it's', "score": 0,8,}`, "{proposal: `x`, // y\n}", `{"proposal":]}`, `{"proposal":"\`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		answer, usable := domain.ReadAnswer(text, decodeAnswer)
+		answer, _, usable := domain.ReadAnswer(domain.Completion{Text: text}, answerDecoder())
 		if !usable {
 			return
 		}

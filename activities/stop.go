@@ -109,7 +109,7 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, an
 			Kind: domain.KindDenied, Op: "stop " + string(handle.TurnID), Err: errors.New(observation.Denied),
 		}
 	}
-	outcome := domain.OutcomeOf(handle, observation, decodeAnswer, answerBytes)
+	outcome := domain.OutcomeOf(handle, observation, answerDecoder(), answerBytes)
 	if answered && outcome.Kind != domain.OutcomeRunning && outcome.Kind != domain.OutcomeUnreachable {
 		return outcome, nil
 	}

@@ -1,29 +1,15 @@
 package domain
 
 import (
-	"math"
+	"slices"
 	"strings"
 )
 
-// What `metadata.parse` says of an answer that isn't as asked for.
+// What `metadata.parse` says of an answer that isn't as asked for, beside what it says of the score.
 const (
-	ParsePlainText    = "plain_text"
-	ParseScoreInvalid = "score_invalid"
+	ParsePlainText = "plain_text" // no object: the text is the proposal
+	ParseRepaired  = "repaired"   // the object wasn't JSON
 )
-
-// maxObjects bounds where an object is looked for: each try may read the rest of the text.
-const maxObjects = 32
-
-// AnswerFields is a decoded answer object. Score is not a number unless the object has one.
-type AnswerFields struct {
-	Proposal  string
-	Reasoning string
-	Score     float64
-}
-
-// DecodeObject decodes the object that text starts with; false when there is none with a proposal,
-// which may be empty. The domain knows no JSON, so whoever reads an answer brings the decoder.
-type DecodeObject func(text string) (AnswerFields, bool)
 
 // Answer is a model's answer, read.
 type Answer struct {
@@ -31,60 +17,80 @@ type Answer struct {
 	reasoning string
 	score     float64
 	parse     string
+	given     string // a score that couldn't be read
 }
 
-// ReadAnswer reads leniently: fences and reasoning tags are stripped, the first object that decodes
-// counts, else the text itself is the proposal with score 0. An answer that was paid for isn't thrown
-// away. Scores are never clamped: one that is missing or out of range is 0. False when no proposal is
-// left, which is the failure [InvalidOutput].
-func ReadAnswer(text string, decode DecodeObject) (Answer, bool) {
-	text = stripReasoning(text)
-	at := strings.IndexByte(text, '{')
-	for range maxObjects {
-		if at < 0 {
-			break
-		}
-		if fields, ok := decode(text[at:]); ok {
-			return fromFields(fields)
-		}
-		next := strings.IndexByte(text[at+1:], '{')
-		if next < 0 {
-			break
-		}
-		at += 1 + next
+// ReadAnswer reads a proposal. The last complete object that has one counts, else the text is the proposal
+// and has score 0. False when no proposal is left: then the failure says why.
+func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool) {
+	var empty, unfilled bool
+	said := readReply(done, "proposal", decode, func(object Object) bool {
+		proposal, given := object["proposal"]
+		blank, form := given && blank(proposal.Text), isForm(proposal)
+		empty, unfilled = empty || blank, unfilled || form
+		return given && !blank && !form
+	})
+	switch text := stripFences(said.text); {
+	case said.found:
+		return answerOf(said.object), TurnFailure{}, true
+	case done.FinishReason == finishLength:
+		return Answer{}, NewTurnFailure(Truncated, whyCut(said.text), true), false
+	case done.FinishReason == "" && text != "":
+		return Answer{}, NewTurnFailure(ModelUnavailable, "the stream ended without a finish_reason, and the answer is not complete", true), false
+	case unfilled:
+		return noAnswer("the answer is the form that was asked for, not filled in")
+	case text != "" && !empty:
+		return Answer{proposal: text, parse: ParsePlainText}, TurnFailure{}, true
+	case said.text == "" && !blank(done.Text+done.ReasoningText):
+		return noAnswer("only the model's reasoning came, and no answer")
 	}
-	proposal := stripFences(text)
-	return Answer{proposal: proposal, parse: ParsePlainText}, proposal != ""
+	return noAnswer("the answer has an empty proposal")
 }
 
-func fromFields(fields AnswerFields) (Answer, bool) {
-	answer := Answer{
-		proposal:  strings.TrimSpace(fields.Proposal),
-		reasoning: strings.TrimSpace(fields.Reasoning),
-		score:     fields.Score,
-	}
-	if !validScore(fields.Score) {
-		answer.score, answer.parse = 0, ParseScoreInvalid
-	}
-	return answer, answer.proposal != ""
+func noAnswer(why string) (Answer, TurnFailure, bool) {
+	return Answer{}, NewTurnFailure(InvalidOutput, why, true), false
 }
 
-func validScore(score float64) bool {
-	return !math.IsNaN(score) && score >= 0 && score <= 1
+func whyCut(text string) string {
+	if text == "" {
+		return "all tokens were thoughts, and no answer came; raise protocol.max_tokens, " +
+			"or let the model think less through protocol.extra_body"
+	}
+	return "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens"
 }
 
-// stripReasoning drops a leading <think>…</think>, which servers without a reasoning parser leave in.
-// Where the chat template opens the tag, only its end is in the answer.
-func stripReasoning(text string) string {
-	const open, end = "<think>", "</think>"
-	text = strings.TrimSpace(text)
-	before, rest, closed := strings.Cut(text, end)
-	opened := strings.HasPrefix(text, open)
-	answered := strings.HasPrefix(text, "{") || strings.HasPrefix(text, "```") || strings.Contains(before, open)
-	if !closed || (!opened && answered) {
-		return text
+func answerOf(decoded Decoded) Answer {
+	score, how := readScore(decoded.Object["score"])
+	var parse []string
+	if decoded.Repaired {
+		parse = append(parse, ParseRepaired)
 	}
-	return strings.TrimSpace(rest)
+	if how != "" {
+		parse = append(parse, how)
+	}
+	given := ""
+	if how == ParseScoreInvalid {
+		given = decoded.Object["score"].Text
+	}
+	return Answer{
+		proposal:  strings.TrimSpace(decoded.Object["proposal"].Text),
+		reasoning: strings.TrimSpace(decoded.Object["reasoning"].Text),
+		score:     score, parse: strings.Join(parse, ", "), given: given,
+	}
+}
+
+// isForm reports whether a proposal is what the prompt or the schema has in its place.
+func isForm(proposal Value) bool {
+	switch proposal.Kind {
+	case ValueObject:
+		types := []string{"string", "object", "array", "number", "integer", "boolean"}
+		return proposal.Fields["type"].Kind == ValueText && slices.Contains(types, proposal.Fields["type"].Text)
+	case ValueText:
+		placeholders := []string{"your proposal", "proposal", "the proposal", "string", "text", "...", "…"}
+		return slices.Contains(placeholders, strings.ToLower(strings.Trim(proposal.Text, "<>[]{} \t\n")))
+	case ValueOther, ValueNumber, ValueList:
+	}
+	return false
 }
 
 func stripFences(text string) string {
@@ -111,7 +117,10 @@ func (a Answer) Reasoning() string { return a.reasoning }
 // Score is the agent's own, in [0,1].
 func (a Answer) Score() float64 { return a.score }
 
-// Parse says what was wrong with the answer's form; empty when nothing was.
+// ScoreGiven is a score that couldn't be read, as the model wrote it.
+func (a Answer) ScoreGiven() string { return a.given }
+
+// Parse says how the answer was read where it isn't as asked for.
 func (a Answer) Parse() string { return a.parse }
 
 // Fit cuts the answer to limit bytes of Go's JSON encoding, the reasoning first: the proposal is what

@@ -1,7 +1,6 @@
 package domain_test
 
 import (
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
+func said(text string) domain.Completion { return domain.Completion{Text: text, FinishReason: "stop"} }
+
 func TestReadAnswer(t *testing.T) {
 	type want struct {
 		proposal, reasoning string
@@ -19,7 +20,9 @@ func TestReadAnswer(t *testing.T) {
 		parse               string
 	}
 	good := want{"do it", "because", 0.8, ""}
+	plain := func(text string) want { return want{text, "", 0, "plain_text"} }
 	const object = `{"proposal":"do it","reasoning":"because","score":0.8}`
+	const draft = `{"proposal":"draft","score":1}`
 	for name, test := range map[string]struct {
 		text string
 		want want
@@ -28,71 +31,227 @@ func TestReadAnswer(t *testing.T) {
 		"an object in a fence":               {"```json\n" + object + "\n```", good},
 		"an object in a fence without a tag": {"```\n" + object + "\n```", good},
 		"text around the object":             {"Sure! Here it is:\n" + object + "\nHope that helps {:", good},
-		"reasoning before the object":        {"<think>\nmaybe {\"proposal\":\"draft\",\"score\":1}\n</think>\n" + object, good},
-		"reasoning whose start is missing":   {"maybe {\"proposal\":\"draft\",\"score\":1}\n</think>\n\n" + object, good},
+		"reasoning before the object":        {"<think>\nmaybe " + draft + "\n</think>\n" + object, good},
+		"reasoning whose start is missing":   {"maybe " + draft + "\n</think>\n\n" + object, good},
 		"reasoning that never ends":          {"<think>so " + object, good},
 		"an object that speaks of reasoning": {`{"proposal":"strip </think> tags","score":0.1}`, want{"strip </think> tags", "", 0.1, ""}},
+		"an object that opens reasoning":     {`{"proposal":"the tag <think>","score":0.1} Done.`, want{"the tag <think>", "", 0.1, ""}},
 		"an object within an object":         {`{"answer":` + object + `}`, good},
-		"an array":                           {"[" + object + `,{"proposal":"second","score":1}]`, good},
+		"an array":                           {"[" + draft + "," + object + "]", good},
 		"braces that are no object first":    {"a {set} of {{things}}: " + object, good},
+		"a brace that is never closed first": {"use { to open: " + object, good},
 		"braces within a string":             {`{"proposal":"if (x) { y }","reasoning":"}{","score":1}`, want{"if (x) { y }", "}{", 1, ""}},
 		"an object without a proposal first": {`{"note":1} ` + object, good},
-		"the first of two objects":           {object + `{"proposal":"second","score":1}`, good},
+		"an object without a proposal last":  {object + ` {"note":1}`, good},
+		"the last of two objects":            {draft + object, good},
+		"a draft and then the answer":        {"My first idea: " + draft + ". On reflection:\n```json\n" + object + "\n```", good},
+		"alternatives within the answer":     {`{"proposal":"do it","reasoning":"because","score":0.8,"others":[` + draft + `,` + draft + `]}`, good},
+		"an answer within a text of another": {`{"proposal":"return {\"proposal\":\"x\"}","score":1}`, want{`return {"proposal":"x"}`, "", 1, ""}},
 		"white space around the texts":       {`{"proposal":" do it\n","reasoning":"\tbecause ","score":0.8}`, good},
 		"unknown fields":                     {`{"x":[1,{"y":2}],"proposal":"do it","reasoning":"because","score":0.8}`, good},
+		"names in capitals":                  {`{"Proposal":"do it","REASONING":"because","Score":0.8}`, good},
 		"the lowest score":                   {`{"proposal":"p","score":0}`, want{"p", "", 0, ""}},
 		"the highest score":                  {`{"proposal":"p","score":1}`, want{"p", "", 1, ""}},
 		"no score":                           {`{"proposal":"p"}`, want{"p", "", 0, "score_invalid"}},
-		"a score of null":                    {`{"proposal":"p","score":null}`, want{"p", "", 0, "score_invalid"}},
-		"a score in words":                   {`{"proposal":"p","score":"0.9"}`, want{"p", "", 0, "score_invalid"}},
-		"a score that is too high":           {`{"proposal":"p","score":85}`, want{"p", "", 0, "score_invalid"}},
-		"a score that is negative":           {`{"proposal":"p","score":-0.1}`, want{"p", "", 0, "score_invalid"}},
-		"plain text":                         {" Use a token bucket. ", want{"Use a token bucket.", "", 0, "plain_text"}},
-		"plain text in a fence":              {"```markdown\nUse a token bucket.\n```", want{"Use a token bucket.", "", 0, "plain_text"}},
-		"plain text on a fenced line":        {"```Use it```", want{"Use it", "", 0, "plain_text"}},
-		"two fenced blocks stay as they are": {"```go\na\n```\nor\n```go\nb\n```", want{"```go\na\n```\nor\n```go\nb\n```", "", 0, "plain_text"}},
-		"plain text after reasoning":         {"<think>hm</think>Use it.", want{"Use it.", "", 0, "plain_text"}},
-		"an object that was cut":             {`{"proposal":"do`, want{`{"proposal":"do`, "", 0, "plain_text"}},
-		"an object without a proposal":       {`{"score":0.8}`, want{`{"score":0.8}`, "", 0, "plain_text"}},
-		"a proposal that is no text":         {`{"proposal":{"a":1}}`, want{`{"proposal":{"a":1}}`, "", 0, "plain_text"}},
+		"a proposal that is no text":         {`{"proposal":{"a":1},"score":1}`, want{`{"a":1}`, "", 1, ""}},
+		"an empty object before the answer":  {`{"proposal":"","score":1}` + object, good},
+		"an empty object after the answer":   {object + `{"proposal":" ","score":1}`, good},
+		"the form and then the answer":       {`{"proposal":"<your proposal>","score":0.5} ` + object, good},
+		"plain text":                         {" Use a token bucket. ", plain("Use a token bucket.")},
+		"plain text in a fence":              {"```markdown\nUse a token bucket.\n```", plain("Use a token bucket.")},
+		"plain text on a fenced line":        {"```Use it```", plain("Use it")},
+		"two fenced blocks stay as they are": {"```go\na\n```\nor\n```go\nb\n```", plain("```go\na\n```\nor\n```go\nb\n```")},
+		"plain text about a tag":             {"Drop what <think> begins.", plain("Drop what <think> begins.")},
+		"plain text with a type":             {"Return a List<Analysis> here.", plain("Return a List<Analysis> here.")},
+		"plain text with details":            {"<details>more</details> Use it.", plain("<details>more</details> Use it.")},
+		"a draft in thoughts, then prose":    {"<think>" + draft + "</think>Use it.", plain("Use it.")},
+		"an object that was cut":             {`{"proposal":"do`, plain(`{"proposal":"do`)},
+		"an object without a proposal":       {`{"score":0.8}`, plain(`{"score":0.8}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, ok := domain.ReadAnswer(test.text, decodeJSON)
-			require.True(t, ok)
+			answer, failure, ok := domain.ReadAnswer(said(test.text), decodeJSON)
+			require.True(t, ok, failure.Message())
 			require.Equal(t, test.want, want{answer.Proposal(), answer.Reasoning(), answer.Score(), answer.Parse()})
 		})
 	}
 }
 
-func TestAnAnswerWithoutAProposalIsNone(t *testing.T) {
-	for _, text := range []string{
-		"", " \n", "<think>only thoughts</think>", "only thoughts</think> ", "```json\n```", "``````",
-		`{"proposal":"","score":1}`, `{"proposal":"  \n","score":1}`, "```json\n{\"proposal\":\"\"}\n```",
+func TestThoughtsAreNotTheAnswerHoweverTheyAreMarked(t *testing.T) {
+	const object, draft = `{"proposal":"do it","score":0.8}`, `{"proposal":"draft","score":1}`
+	for _, marks := range [][2]string{
+		{"<think>", "</think>"},
+		{"<THINK>\n", "\n</THINK>\n"},
+		{"<thinking>", "</thinking>"},
+		{"<thought>", "</thought>"},
+		{"<thinking budget=\"5\">", "</thinking>"},
+		{"<reasoning>", "</reasoning>"},
+		{"<reflection>", "</reflection>"},
+		{"<inner_monologue>", "</inner_monologue>"},
+		{"<chain_of_thought>", "</chain_of_thought>"},
+		{"<scratchpad>", "</scratchpad>"},
+		{"<antThinking>", "</antThinking>"},
+		{"<seed:think>", "</seed:think>"},
+		{"<draft>", "</draft>"},
+		{"<|begin_of_thought|>", "<|end_of_thought|>"},
+		{"<|START_THINKING|>", "<|END_THINKING|>"},
+		{"<|thinking|>", "<|/thinking|>"},
+		{"[THINK]", "[/THINK]"},
+		{"[thinking]", "[/thinking]"},
+		{"◁think▷", "◁/think▷"},
+		{`<details type="reasoning" done="true">`, "</details>"},
+		{"<unused94>thought", "<unused95>"},
+		{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},
+		{"<|channel>thought\n", "<channel|>"},
+		{"analysisWe think: ", "assistantfinal"},
+		{"", "</think>"},
+		{"<think>a<think>b</think>", "</think>"},
+		{"<think>hm</think>\n", "</think>"},
 	} {
-		_, ok := domain.ReadAnswer(text, decodeJSON)
-		require.False(t, ok, text)
+		begin, end := marks[0], marks[1]
+		for text, want := range map[string]string{
+			begin + "maybe " + draft + end + object:               "do it",
+			begin + "maybe " + draft + end + "Use a bucket.":      "Use a bucket.",
+			begin + "maybe " + draft + end + "\n" + object + "\n": "do it",
+		} {
+			answer, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
+			require.True(t, ok, "%s: %s", text, failure.Message())
+			require.Equal(t, want, answer.Proposal(), text)
+		}
+		for _, text := range []string{begin + "only thoughts" + end, begin + "maybe " + draft + " or not" + end + " \n"} {
+			_, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
+			require.False(t, ok, text)
+			require.Equal(t, domain.InvalidOutput, failure.Kind())
+			require.Equal(t, "only the model's reasoning came, and no answer", failure.Message(), text)
+		}
 	}
 }
 
-func TestAScoreThatIsNoNumberIsNeverClamped(t *testing.T) {
-	for _, score := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, math.Nextafter(1, 2), -math.SmallestNonzeroFloat64} {
-		answer, ok := domain.ReadAnswer("{", func(string) (domain.AnswerFields, bool) {
-			return domain.AnswerFields{Proposal: "p", Score: score}, true
-		})
-		require.True(t, ok)
-		require.Zero(t, answer.Score())
-		require.Equal(t, domain.ParseScoreInvalid, answer.Parse())
+func TestThoughtsThatAreTheObjectCount(t *testing.T) {
+	const object = `{"proposal":"do it","score":0.8}`
+	for name, done := range map[string]domain.Completion{
+		"apart from the text":       {ReasoningText: object, FinishReason: "stop"},
+		"apart, in a fence":         {Text: " \n", ReasoningText: "```json\n" + object + "\n```\n", FinishReason: "stop"},
+		"in tags":                   said("<think>\n" + object + "\n</think>\n"),
+		"in tags that never end":    said("<think> I would say " + object),
+		"before a tag that ends it": said(object + "\n</think>"),
+	} {
+		answer, failure, ok := domain.ReadAnswer(done, decodeJSON)
+		require.True(t, ok, "%s: %s", name, failure.Message())
+		require.Equal(t, "do it", answer.Proposal(), name)
 	}
+	for name, done := range map[string]domain.Completion{
+		"a draft on the way":               {ReasoningText: "maybe " + object + ", or not", FinishReason: "stop"},
+		"prose apart from the text":        {ReasoningText: "hm", FinishReason: "stop"},
+		"a draft in tags on the way":       said("<think>maybe " + object + " hm</think>"),
+		"a draft before prose without end": said("<think>maybe " + object + " hm"),
+	} {
+		_, failure, ok := domain.ReadAnswer(done, decodeJSON)
+		require.False(t, ok, name)
+		require.Equal(t, "only the model's reasoning came, and no answer", failure.Message(), name)
+	}
+}
+
+func TestAnAnswerWithoutAProposalIsNone(t *testing.T) {
+	for text, why := range map[string]string{
+		"":                                  "the answer has an empty proposal",
+		" \n":                               "the answer has an empty proposal",
+		"<think>only thoughts</think>":      "only the model's reasoning came, and no answer",
+		"<think>only thoughts":              "only the model's reasoning came, and no answer",
+		"only thoughts</think> ":            "only the model's reasoning came, and no answer",
+		"```json\n```":                      "the answer has an empty proposal",
+		"``````":                            "the answer has an empty proposal",
+		`{"proposal":"","score":1}`:         "the answer has an empty proposal",
+		`{"proposal":"  \n","score":1}`:     "the answer has an empty proposal",
+		`{"proposal":null,"score":1}`:       "the answer has an empty proposal",
+		"```json\n{\"proposal\":\"\"}\n```": "the answer has an empty proposal",
+		`{"proposal":"<your proposal>","reasoning":"<why>","score":1}`: "the answer is the form that was asked for, not filled in",
+		`{"proposal": "...", "score": 0.5}`:                            "the answer is the form that was asked for, not filled in",
+		`{"type":"object","properties":{"proposal":{"type":"string","description":"your proposal"},"score":{"type":"number"}}}`: "the answer is the form that was asked for, not filled in",
+	} {
+		_, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
+		require.False(t, ok, text)
+		require.Equal(t, domain.InvalidOutput, failure.Kind(), text)
+		require.Equal(t, why, failure.Message(), text)
+		require.True(t, failure.Retryable())
+	}
+}
+
+func TestAnAnswerThatWasCutCountsIfItsObjectIsComplete(t *testing.T) {
+	const object, draft = `{"proposal":"do it","score":0.8}`, `{"proposal":"draft","score":1}`
+	cut := func(text string) domain.Completion { return domain.Completion{Text: text, FinishReason: "length"} }
+	for _, text := range []string{
+		object + strings.Repeat("\n", 400), object + " It is fair {and", "<think>" + draft + "</think>" + object + "This proposal",
+	} {
+		answer, failure, ok := domain.ReadAnswer(cut(text), decodeJSON)
+		require.True(t, ok, failure.Message())
+		require.Equal(t, "do it", answer.Proposal())
+	}
+	for text, why := range map[string]string{
+		`{"proposal":"do`: "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens",
+		"Use a tok":       "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens",
+		"First: " + draft + `. Then: {"proposal":"do`: "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens",
+		"<think>so " + draft + " hm": "all tokens were thoughts, and no answer came; raise protocol.max_tokens, " +
+			"or let the model think less through protocol.extra_body",
+	} {
+		_, failure, ok := domain.ReadAnswer(cut(text), decodeJSON)
+		require.False(t, ok, text)
+		require.Equal(t, domain.Truncated, failure.Kind(), text)
+		require.Equal(t, why, failure.Message(), text)
+	}
+}
+
+func TestScoresInUsualNotationsAreRead(t *testing.T) {
+	for written, want := range map[string]struct {
+		score float64
+		parse string
+	}{
+		`0.8`: {0.8, ""}, `8e-1`: {0.8, ""}, `1`: {1, ""}, `-0`: {0, ""},
+		`"0.8"`: {0.8, "score_text"}, `" .8 "`: {0.8, "score_text"}, `"1"`: {1, "score_text"}, `"+0.5"`: {0.5, "score_text"},
+		`"0.8 (high)"`: {0.8, "score_text"}, `"0.8 - quite good"`: {0.8, "score_text"}, `"Score: 0.8"`: {0.8, "score_text"},
+		`"~0.8"`: {0.8, "score_text"}, `"0.8."`: {0.8, "score_text"}, `"0.8, as it is simple"`: {0.8, "score_text"},
+		`"85%"`: {0.85, "score_percent"}, `"85 %"`: {0.85, "score_percent"}, `"85 percent"`: {0.85, "score_percent"},
+		`"100%"`: {1, "score_percent"}, `"0%"`: {0, "score_percent"}, `"85% (high)"`: {0.85, "score_percent"},
+		`"8/10"`: {0.8, "score_fraction"}, `"8 / 10"`: {0.8, "score_fraction"}, `"8 out of 10"`: {0.8, "score_fraction"},
+		`"4 of 5"`: {0.8, "score_fraction"}, `"80/100 (very good)"`: {0.8, "score_fraction"}, `"0.8/1.0"`: {0.8, "score_fraction"},
+		`"0,8"`: {0.8, "score_comma"}, `"0,825"`: {0.825, "score_comma"}, `"1,0"`: {1, "score_comma"},
+	} {
+		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
+		require.True(t, ok)
+		require.InDelta(t, want.score, answer.Score(), 1e-9, written)
+		require.Equal(t, want.parse, answer.Parse(), written)
+	}
+	for _, written := range []string{
+		`8`, `85`, `"8"`, `"85"`, `"8 (of many)"`, `-0.1`, `"-0.1"`, `1.01`, `"1,000"`, `"high"`, `"0.8-0.9"`, `"8/10/2025"`, `"11/10"`,
+		`"8/0"`, `"120%"`, `"0.5%"`, `"-5%"`, `null`, `true`, `""`, `[0.8]`, `{"value":0.8}`, `"NaN"`, `"Infinity"`, `"0.8 or 0.9"`,
+	} {
+		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
+		require.True(t, ok)
+		require.Zero(t, answer.Score(), written)
+		require.Equal(t, domain.ParseScoreInvalid, answer.Parse(), written)
+	}
+}
+
+func TestHowAnAnswerWasReadIsSaidWhole(t *testing.T) {
+	answer, _, ok := domain.ReadAnswer(said(`{"proposal"}`), func(string) (domain.Decoded, bool) {
+		return domain.Decoded{Repaired: true, Size: 1, Object: domain.Object{
+			"proposal": {Kind: domain.ValueText, Text: "p"}, "score": {Kind: domain.ValueText, Text: "85%"},
+		}}, true
+	})
+	require.True(t, ok)
+	require.Equal(t, "repaired, score_percent", answer.Parse())
 }
 
 func TestReadAnswerKeepsItsPromisesForAnyText(t *testing.T) {
 	token := rapid.OneOf(anyText(), rapid.SampledFrom([]string{
-		"{", "}", "[", "```", "```json\n", "\n```", "<think>", "</think>", `{"proposal":`, `"p"`, `,"score":`, "0.5", "1e400", "-1", `}`, " ",
+		"{", "}", "[", "```", "```json\n", "\n```", "<think>", "</think>", "[THINK]", "<|channel|>analysis", "<|end|>", "assistantfinal",
+		`{"proposal":`, `"p"`, `,"score":`, "0.5", "1e400", "-1", `}`, " ",
 	}))
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(token, 0, 16).Draw(t, "tokens"), "")
-		answer, ok := domain.ReadAnswer(text, decodeJSON)
+		reason := rapid.SampledFrom([]string{"stop", "length"}).Draw(t, "finish")
+		answer, failure, ok := domain.ReadAnswer(domain.Completion{Text: text, FinishReason: reason}, decodeJSON)
 		require.Equal(t, ok, strings.TrimSpace(answer.Proposal()) != "")
+		require.Equal(t, ok, failure.Kind() == "")
 		require.GreaterOrEqual(t, answer.Score(), 0.0)
 		require.LessOrEqual(t, answer.Score(), 1.0)
 	})
@@ -102,7 +261,7 @@ func TestAnObjectIsFoundWhateverStandsAroundIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := strings.ReplaceAll(withoutBraces().Draw(t, "before"), "<", "")
 		after := anyText().Draw(t, "after")
-		answer, ok := domain.ReadAnswer(before+`{"proposal":"p","score":0.5}`+after, decodeJSON)
+		answer, _, ok := domain.ReadAnswer(said(before+`{"proposal":"p","score":0.5}`+after), decodeJSON)
 		require.True(t, ok)
 		require.Equal(t, "p", answer.Proposal())
 		require.InDelta(t, 0.5, answer.Score(), 0)
@@ -111,17 +270,16 @@ func TestAnObjectIsFoundWhateverStandsAroundIt(t *testing.T) {
 
 func TestHostileAnswersAreReadInAFewTries(t *testing.T) {
 	for name, unit := range map[string]string{
-		"nested objects": `{"a":`, "opening braces": "{", "both braces": "{}", "arrays": `[{`, "objects": `{"a":1}`, "fences": "```{",
-		"thoughts": "<think>{", "ended thoughts": "{</think>",
+		"nested objects": `{"proposal":`, "opening braces": "{", "both braces": "{}", "arrays": `[{`, "objects": `{"a":1}`, "fences": "```{",
+		"thoughts": "<think>{", "ended thoughts": "{</think>", "answers": `{"proposal":"p"}</think>`, "names": `{"proposal`,
+		"channels": "<|channel|>analysis{a:proposal", "details": "<details reasoning",
 	} {
 		t.Run(name, func(t *testing.T) {
 			tries, began := 0, time.Now()
-			answer, ok := domain.ReadAnswer(strings.Repeat(unit, 1<<20/len(unit)), func(text string) (domain.AnswerFields, bool) {
+			domain.ReadAnswer(said(strings.Repeat(unit, 1<<20/len(unit))), func(text string) (domain.Decoded, bool) {
 				tries++
 				return decodeJSON(text)
 			})
-			require.True(t, ok)
-			require.Equal(t, domain.ParsePlainText, answer.Parse())
 			require.LessOrEqual(t, tries, 32)
 			require.Less(t, time.Since(began), 5*time.Second)
 		})

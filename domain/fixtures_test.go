@@ -3,7 +3,6 @@ package domain_test
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
@@ -78,19 +77,34 @@ func failed(kind domain.FailureKind, retryable bool, tokens int) domain.Outcome 
 	}
 }
 
-// decodeJSON reads as an adapter would: the first value, leniently, an object with a proposal.
-func decodeJSON(text string) (domain.AnswerFields, bool) {
-	var object map[string]any
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&object); err != nil {
-		return domain.AnswerFields{}, false
+// decodeJSON reads as an adapter would, but repairs nothing.
+func decodeJSON(text string) (domain.Decoded, bool) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	var fields map[string]any
+	if decoder.Decode(&fields) != nil {
+		return domain.Decoded{}, false
 	}
-	proposal, has := object["proposal"].(string)
-	reasoning, _ := object["reasoning"].(string)
-	score, isNumber := object["score"].(float64)
-	if !isNumber {
-		score = math.NaN()
+	return domain.Decoded{Object: objectOf(fields), Size: int(decoder.InputOffset())}, true
+}
+
+func objectOf(fields map[string]any) domain.Object {
+	object := domain.Object{}
+	for name, value := range fields {
+		text, _ := json.Marshal(value)
+		read := domain.Value{Text: string(text)}
+		switch value := value.(type) {
+		case string:
+			read.Kind, read.Text = domain.ValueText, value
+		case float64:
+			read.Kind = domain.ValueNumber
+		case map[string]any:
+			read.Kind, read.Fields = domain.ValueObject, objectOf(value)
+		case nil:
+			read.Text = ""
+		}
+		object[strings.ToLower(name)] = read
 	}
-	return domain.AnswerFields{Proposal: proposal, Reasoning: reasoning, Score: score}, has
+	return object
 }
 
 // anyText generates what breaks encoders: what JSON escapes, wide characters, and bytes that are no text.

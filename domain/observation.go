@@ -66,3 +66,9 @@ type Completion struct {
 	Duration       time.Duration
 	FirstToken     time.Duration
 }
+
+// finishLength is the finish reason of an answer that was cut at the token limit.
+const finishLength = "length"
+
+// partial reports whether more may have been to come: the answer was cut, or nothing ended it.
+func (c Completion) partial() bool { return c.FinishReason == finishLength || c.FinishReason == "" }

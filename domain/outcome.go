@@ -3,7 +3,6 @@ package domain
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -96,13 +95,19 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	if done.ResponseFormat != "" {
 		o.Metadata["response_format"] = label(done.ResponseFormat)
 	}
-	answer, failure := done.answer(decode)
-	if failure != (TurnFailure{}) {
+	if done.Model != "" {
+		o.Metadata["model"], _ = CutEncoded(done.Model, MaxName) // that answered: servers may choose another
+	}
+	answer, failure, usable := ReadAnswer(done, decode)
+	if !usable {
 		o.Kind, o.Failure = OutcomeFailed, failure
 		return o
 	}
 	if answer.Parse() != "" {
 		o.Metadata["parse"] = answer.Parse()
+	}
+	if answer.ScoreGiven() != "" {
+		o.Metadata["score_given"] = label(answer.ScoreGiven())
 	}
 	fitted, cut := answer.Fit(maxAnswer)
 	if cut {
@@ -110,33 +115,6 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	}
 	o.Kind, o.Answer = OutcomeCompleted, fitted
 	return o
-}
-
-// FinishLength is the finish reason of an answer that was cut at the token limit.
-const FinishLength = "length"
-
-// answer reads what the model said, or says why that is no answer. What was cut, or has no known end,
-// counts only if it has a whole object: the rest is then only rambling. Thoughts count only as an object.
-func (c Completion) answer(decode DecodeObject) (Answer, TurnFailure) {
-	text, thoughts := c.Text, strings.TrimSpace(c.Text) == "" && c.ReasoningText != ""
-	if thoughts {
-		text = c.ReasoningText
-	}
-	answer, usable := ReadAnswer(text, decode)
-	whole := usable && answer.Parse() != ParsePlainText
-	switch {
-	case whole:
-		return answer, TurnFailure{}
-	case c.FinishReason == FinishLength:
-		return Answer{}, NewTurnFailure(Truncated, "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens", true)
-	case thoughts:
-		return Answer{}, NewTurnFailure(InvalidOutput, "only the model's reasoning came, and no answer", true)
-	case c.FinishReason == "":
-		return Answer{}, NewTurnFailure(ModelUnavailable, "the stream ended without a finish_reason, and the answer is not complete", true)
-	case !usable:
-		return Answer{}, NewTurnFailure(InvalidOutput, "the answer has an empty proposal", true)
-	}
-	return answer, TurnFailure{}
 }
 
 // label bounds a word of the model server's: only the answer itself may be long.

@@ -48,7 +48,7 @@ func TestOutcomeOf(t *testing.T) {
 
 func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 	done := domain.Completion{
-		Text: `{"proposal":"do it","reasoning":"because","score":0.5}`, FinishReason: "stop", ResponseFormat: "json_object",
+		Text: `{"proposal":"do it","reasoning":"because","score":0.5}`, FinishReason: "stop", ResponseFormat: "json_object", Model: "qwen-served",
 		Usage: domain.Usage{CompletionTokens: 7, Calls: 2}, Duration: time.Second,
 	}
 	outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 1000)
@@ -57,15 +57,25 @@ func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 	require.Equal(t, done.Usage, outcome.Usage)
 	require.Equal(t, time.Second, outcome.Duration)
 	require.Equal(t, map[string]string{
-		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "response_format": "json_object",
+		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "response_format": "json_object", "model": "qwen-served",
 	}, outcome.Metadata)
 
-	done.Text, done.ResponseFormat = strings.Repeat("x", 11), ""
+	done.Text, done.ResponseFormat, done.Model = strings.Repeat("x", 11), "", ""
 	outcome = domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 10)
 	require.Equal(t, strings.Repeat("x", 10), outcome.Answer.Proposal())
 	require.Equal(t, map[string]string{
 		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "parse": "plain_text", "truncated": "true",
 	}, outcome.Metadata)
+}
+
+func TestAScoreThatCannotBeReadIsShownAsItWasGiven(t *testing.T) {
+	for score, shown := range map[string]string{`"8"`: "8", `85`: "85", `"` + strings.Repeat("x", 100) + `"`: strings.Repeat("x", 64)} {
+		done := domain.Completion{Text: `{"proposal":"p","score":` + score + `}`}
+		outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 1000)
+		require.Zero(t, outcome.Answer.Score())
+		require.Equal(t, "score_invalid", outcome.Metadata["parse"])
+		require.Equal(t, shown, outcome.Metadata["score_given"])
+	}
 }
 
 func TestAnEmptyProposalIsARetryableFailureThatWasPaid(t *testing.T) {

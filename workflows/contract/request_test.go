@@ -258,7 +258,7 @@ func TestRequest_PassesOnAnExtraBody(t *testing.T) {
 	parsed, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"protocol.extra_body": body})).Parse()
 	require.NoError(t, err)
 	require.JSONEq(t, body, encode(t, parsed.Normalised.Protocol.ExtraBody))
-	require.Equal(t, `{"b":[1,12345678901234567890],"enable_thinking":false}`, parsed.Domain.Protocol().ExtraBody()["chat_template_kwargs"])
+	require.Contains(t, parsed.Domain.Protocol().ExtraBody()["chat_template_kwargs"], "12345678901234567890", "large numbers stay as they are")
 
 	request := fakes.Council(2)
 	request.Protocol = &contract.Protocol{ExtraBody: map[string]any{"top_p": 0.9}}

@@ -1,0 +1,98 @@
+package domain
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// What `metadata.parse` says of a score that isn't a number from 0 to 1.
+const (
+	ParseScoreText     = "score_text"     // "0.8", "0.8 (high)"
+	ParseScorePercent  = "score_percent"  // 85%
+	ParseScoreFraction = "score_fraction" // 8/10
+	ParseScoreComma    = "score_comma"    // 0,8
+	ParseScoreInvalid  = "score_invalid"  // none, out of range, or ambiguous
+)
+
+const (
+	scoreNumber = `([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)`
+	scoreBefore = `^(?:score\s*[:=]\s*)?[~≈]?\s*`
+	scoreWords  = `(?:\s*[(\[:;,.!–—-][^\d]*|\s+[^\d\s%％/][^\d]*)?$` // words without another number
+)
+
+// scoreForms are the notations of a score.
+var scoreForms = []struct {
+	pattern *regexp.Regexp
+	parse   string
+	value   func(numbers []string) float64
+}{
+	{scoreForm(scoreNumber + `\s*(?:[%％]|per\s?cent)`), ParseScorePercent, percent},
+	{scoreForm(scoreNumber + `\s*(?:/|out\s+of|of)\s*` + scoreNumber), ParseScoreFraction, fraction},
+	{scoreForm(`([01]),(\d+)`), ParseScoreComma, decimalComma},
+	{scoreForm(scoreNumber), ParseScoreText, func(numbers []string) float64 { return float(numbers[0]) }},
+}
+
+func scoreForm(pattern string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)` + scoreBefore + pattern + scoreWords)
+}
+
+// readScore returns a score and how it was read, which is empty for a number from 0 to 1. A score is never
+// clamped or guessed: one that is out of range or ambiguous is 0.
+func readScore(value Value) (score float64, parse string) {
+	switch value.Kind {
+	case ValueNumber:
+		if score = float(value.Text); validScore(score) {
+			return score, ""
+		}
+	case ValueText:
+		for _, form := range scoreForms {
+			numbers := form.pattern.FindStringSubmatch(strings.TrimSpace(value.Text))
+			if numbers == nil {
+				continue
+			}
+			if score = form.value(numbers[1:]); validScore(score) {
+				return score, form.parse
+			}
+			break
+		}
+	case ValueOther, ValueList, ValueObject:
+	}
+	return 0, ParseScoreInvalid
+}
+
+// percent is no score below 1 %: such a number may be a share already.
+func percent(numbers []string) float64 {
+	if share := float(numbers[0]); share == 0 || share >= 1 {
+		return share / 100
+	}
+	return math.NaN()
+}
+
+func fraction(numbers []string) float64 {
+	if of := float(numbers[1]); of > 0 {
+		return float(numbers[0]) / of
+	}
+	return math.NaN()
+}
+
+// decimalComma leaves out 1,000, which is another number elsewhere.
+func decimalComma(numbers []string) float64 {
+	if numbers[0] != "0" && len(numbers[1]) > 2 {
+		return math.NaN()
+	}
+	return float(numbers[0] + "." + numbers[1])
+}
+
+func float(text string) float64 {
+	number, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return number
+}
+
+func validScore(score float64) bool {
+	return !math.IsNaN(score) && score >= 0 && score <= 1
+}
