@@ -6,80 +6,43 @@ import (
 	"time"
 )
 
-// JobInfo is a deliberation in the words of a job list.
+// JobInfo is a deliberation in the words of a job list. [JobInfo.Check] says whether it is one.
 type JobInfo struct {
-	jobID        string
-	name         string
-	status       string
-	submissionID string
-	role         string
-	taskID       string
-	start        time.Time
-	end          time.Time
+	DeliberationID string // the job's submission id
+	RunID          string
+	TaskID         string
+	Role           string
+	Status         string // in Ray's words
+	Start          time.Time
+	End            time.Time // zero while it runs
 }
 
-// JobSpec is what a [JobInfo] is made of. End is zero while it runs.
-type JobSpec struct {
-	JobID        string
-	Name         string
-	Status       string
-	SubmissionID string
-	Role         string
-	TaskID       string
-	Start        time.Time
-	End          time.Time
-}
-
-// NewJobInfo checks the spec; the error is [Faults].
-func NewJobInfo(spec JobSpec) (JobInfo, error) {
+// Check returns what is missing; the error is [Faults].
+func (j JobInfo) Check() error {
 	var faults Faults
-	if strings.TrimSpace(spec.JobID) == "" {
+	if strings.TrimSpace(j.RunID) == "" {
 		faults.Add("job_id", "cannot be empty")
 	}
-	if strings.TrimSpace(spec.SubmissionID) == "" {
+	if strings.TrimSpace(j.DeliberationID) == "" {
 		faults.Add("submission_id", "cannot be empty")
 	}
-	if spec.Start.Unix() < 0 {
-		faults.Add("start_time_seconds", "cannot be negative, got %d", spec.Start.Unix())
+	if j.Start.Unix() < 0 {
+		faults.Add("start_time_seconds", "cannot be negative, got %d", j.Start.Unix())
 	}
-	if err := faults.OrNil(); err != nil {
-		return JobInfo{}, err
-	}
-	return JobInfo{
-		jobID: spec.JobID, name: spec.Name, status: spec.Status, submissionID: spec.SubmissionID,
-		role: spec.Role, taskID: spec.TaskID, start: spec.Start.UTC(), end: spec.End.UTC(),
-	}, nil
+	return faults.OrNil()
 }
 
-// JobName is the name of a deliberation's job.
-func JobName(taskID, role string) string { return fmt.Sprintf("deliberation %s (%s)", taskID, role) }
+// ID returns `<workflow id>/<run id>`.
+func (j JobInfo) ID() string { return j.DeliberationID + "/" + j.RunID }
 
-// ID is `<workflow id>/<run id>`.
-func (j JobInfo) ID() string { return j.jobID }
+// Name returns a name for people.
+func (j JobInfo) Name() string { return fmt.Sprintf("deliberation %s (%s)", j.TaskID, j.Role) }
 
-// Name is for people.
-func (j JobInfo) Name() string { return j.name }
-
-// Status is in Ray's words.
-func (j JobInfo) Status() string { return j.status }
-
-// SubmissionID is the deliberation id.
-func (j JobInfo) SubmissionID() string { return j.submissionID }
-
-// Role is the council's.
-func (j JobInfo) Role() string { return j.role }
-
-// TaskID is the caller's.
-func (j JobInfo) TaskID() string { return j.taskID }
-
-// StartSeconds is when it started, in whole seconds of Unix time.
-func (j JobInfo) StartSeconds() int64 { return j.start.Unix() }
-
-// RuntimeAt is how long it has run at that time, or ran, in whole minutes and seconds: `5m 30s`.
+// RuntimeAt returns how long the job has run at that time, or ran, in whole minutes and seconds: `5m 30s`.
 func (j JobInfo) RuntimeAt(now time.Time) string {
-	if !j.end.Before(j.start) { // the zero time is before any start
-		now = j.end
+	if !j.End.Before(j.Start) { // the zero time is before any start
+		now = j.End
 	}
-	seconds := max(0, int64(now.Sub(j.start)/time.Second))
+	seconds := max(0, int64(now.Sub(j.Start)/time.Second))
 	return fmt.Sprintf("%dm %ds", seconds/60, seconds%60)
 }

@@ -34,16 +34,10 @@ func (d *deliberation) statusAt(now time.Time) contract.Status {
 }
 
 func (d *deliberation) jobAt(now time.Time) (contract.Job, error) {
-	id, request := d.run.key.WorkflowID, d.request()
-	job, err := domain.NewJobInfo(domain.JobSpec{
-		JobID: id + "/" + d.run.id, Name: domain.JobName(request.TaskID(), request.Role()),
-		Status: d.shown.status.JobStatus(d.shown.onRay), SubmissionID: id, Role: request.Role(), TaskID: request.TaskID(),
-		Start: d.run.started, End: d.shown.closed,
-	})
-	if err != nil {
-		return contract.Job{}, err
-	}
-	return contract.JobOf(job, now), nil
+	return contract.JobOf(domain.JobInfo{
+		DeliberationID: d.run.key.WorkflowID, RunID: d.run.id, TaskID: d.request().TaskID(), Role: d.request().Role(),
+		Status: d.shown.status.JobStatus(d.shown.onRay), Start: d.run.started, End: d.shown.closed,
+	}, now)
 }
 
 // wallClock is for query handlers only: their answers aren't part of the history, and the workflow's

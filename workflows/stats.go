@@ -124,15 +124,14 @@ func (k *statistics) statsAt(now time.Time) contract.Stats {
 func (k *statistics) jobsAt(now time.Time) (contract.ActiveJobs, error) {
 	active := contract.ActiveJobs{Jobs: []contract.Job{}, Total: k.state.Last.Stats.Active, AsOf: k.state.Last.AsOf}
 	for _, running := range k.state.Last.Jobs {
-		job, err := domain.NewJobInfo(domain.JobSpec{
-			JobID: running.WorkflowID + "/" + running.RunID, Name: domain.JobName(running.TaskID, running.Role),
-			Status: domain.StatusRunning.JobStatus(true), SubmissionID: running.WorkflowID,
-			Role: running.Role, TaskID: running.TaskID, Start: running.Start,
-		})
+		job, err := contract.JobOf(domain.JobInfo{
+			DeliberationID: running.WorkflowID, RunID: running.RunID, TaskID: running.TaskID, Role: running.Role,
+			Status: domain.StatusRunning.JobStatus(true), Start: running.Start,
+		}, now)
 		if err != nil {
 			return contract.ActiveJobs{}, err
 		}
-		active.Jobs = append(active.Jobs, contract.JobOf(job, now))
+		active.Jobs = append(active.Jobs, job)
 	}
 	return active, nil
 }

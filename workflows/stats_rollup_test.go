@@ -20,17 +20,17 @@ import (
 func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
 	s := newStage(t)
 	before := rolledUp(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	first, without := counted(1, 1), counted(2, 1)
-	without.Value.RollUp = contract.RollUp{} // an older worker counted
-	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{first, {Err: fakes.Fatal("Lost")}, without}
+	first, second := counted(1, 1), counted(2, 1)
+	second.Value.RollUp.Completed = 42
+	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{first, {Err: fakes.Fatal("Lost")}, second}
 
 	next := s.statistics(contract.StatsState{RollUp: before}, 40*time.Second)
 
 	require.Equal(t, before, s.Visibility.Asked[0].RollUp)
-	for _, asked := range s.Visibility.Asked[1:] {
+	for _, asked := range s.Visibility.Asked[1:3] {
 		require.Equal(t, first.Value.RollUp, asked.RollUp, "a result counts, and nothing else does")
 	}
-	require.Equal(t, first.Value.RollUp, next.RollUp)
+	require.Equal(t, second.Value.RollUp, next.RollUp)
 	require.Equal(t, int64(2), next.Last.Stats.Total)
 	require.Zero(t, next.Last.RollUp, "the state carries it once")
 }

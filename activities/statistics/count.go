@@ -128,10 +128,10 @@ func (r *rolling) result(open running, asOf time.Time) (contract.CountResult, er
 	if err != nil {
 		return contract.CountResult{}, fmt.Errorf("roll up: %w", err)
 	}
-	stats, err := domain.NewExecutionStats(domain.StatsSpec{
+	stats, err := domain.NewExecutionStats(domain.ExecutionCounts{
 		Active: int64(len(open.runs)), Completed: rolled.Completed, Failed: rolled.Failed, Cancelled: rolled.Cancelled,
-		TimedOut: rolled.TimedOut, Terminated: rolled.Terminated, Figures: r.figures(),
-	})
+		TimedOut: rolled.TimedOut, Terminated: rolled.Terminated,
+	}, r.executionTimes())
 	if err != nil {
 		return contract.CountResult{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -204,15 +205,20 @@ func forgetBeyond(state *contract.RollUp, most int) {
 	}
 }
 
-func (r *rolling) figures() *domain.ExecutionFigures {
-	figures := &domain.ExecutionFigures{PercentilesMS: map[float64]float64{}}
-	if r.sum.Completed > 0 {
-		figures.AverageMS = float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed)
-		count := r.times.TotalCount()
-		for _, share := range []float64{0.5, 0.95} {
-			rank := domain.NearestRank(share, int(count)) // the histogram may choose the rank below
-			figures.PercentilesMS[share] = float64(r.times.ValueAtPercentile(100 * float64(rank) / float64(count)))
-		}
+func (r *rolling) executionTimes() domain.ExecutionTimes {
+	if r.sum.Completed == 0 {
+		return domain.ExecutionTimes{}
 	}
-	return figures
+	return domain.ExecutionTimes{
+		AverageMS: float64(r.sum.ExecutionUS) / 1000 / float64(r.sum.Completed),
+		P50MS:     r.percentile(0.5), P95MS: r.percentile(0.95),
+	}
+}
+
+// percentile returns the time that a share of the completed runs stays within, by the nearest rank. The histogram's
+// own choice may be the rank below.
+func (r *rolling) percentile(share float64) float64 {
+	count := float64(r.times.TotalCount())
+	rank := max(1, math.Ceil(share*count-1e-7))
+	return float64(r.times.ValueAtPercentile(100 * rank / count))
 }

@@ -11,7 +11,7 @@ type CountInput struct {
 	RollUp RollUp `json:"roll_up,omitzero"`
 }
 
-// CountResult is what has ended so far and what runs at the moment.
+// CountResult counts what has ended so far and what runs at the moment.
 type CountResult struct {
 	Stats  Stats       `json:"stats"`
 	Jobs   []ActiveJob `json:"jobs"`
@@ -28,10 +28,10 @@ type ActiveJob struct {
 	Start      time.Time `json:"start"`
 }
 
-// RollUp is what all runs that have ended come to, and how far they were read. A count reads again what
-// ended since RereadFrom, for visibility learns of an end late, and skips what it has seen.
+// RollUp counts all runs that have ended, and says how far they were read. A count reads the runs again that ended
+// since RereadFrom, because visibility lists an end late, and skips those that it has seen.
 type RollUp struct {
-	Watermark   time.Time  `json:"watermark"`   // runs that ended before were read, but for late ones
+	Watermark   time.Time  `json:"watermark"`   // runs that ended before were read, except late ones
 	RereadFrom  time.Time  `json:"reread_from"` // zero: nothing was read yet
 	Completed   int64      `json:"completed"`
 	Failed      int64      `json:"failed"`
@@ -43,32 +43,25 @@ type RollUp struct {
 	Seen        []SeenRuns `json:"seen,omitempty"`
 }
 
-// IsZero tells that nothing was ever rolled up: older workers don't.
-func (r RollUp) IsZero() bool { return r.Watermark.IsZero() }
-
 // SeenRuns are the runs that ended within one [SeenWithin], by 64 bits of a hash each.
 type SeenRuns struct {
 	Since  time.Time `json:"since"`
 	Hashes []byte    `json:"hashes"`
 }
 
-// SeenWithin is how finely the runs that were seen are forgotten.
+// SeenWithin is the length of the periods by which seen runs are grouped and forgotten.
 const SeenWithin = 10 * time.Second
 
-// StatsState goes from one run of DeliberationStats to the next.
+// StatsState is passed from one run of DeliberationStats to the next.
 type StatsState struct {
 	Since  time.Time   `json:"since"` // of the chain's first run
 	Last   CountResult `json:"last"`  // without its roll-up
 	RollUp RollUp      `json:"roll_up,omitzero"`
 }
 
-// Take goes on from a count. What is rolled up is never given up for a result that has none: while
-// workers are replaced, an older one may count.
+// Take goes on from a count.
 func (s *StatsState) Take(counted CountResult) {
-	if !counted.RollUp.IsZero() {
-		s.RollUp = counted.RollUp
-	}
-	counted.RollUp = RollUp{}
+	s.RollUp, counted.RollUp = counted.RollUp, RollUp{}
 	s.Last = counted
 }
 
@@ -97,9 +90,10 @@ type ActiveJobs struct {
 
 // StatsOf maps the domain's statistics.
 func StatsOf(stats domain.ExecutionStats, asOf time.Time) Stats {
+	counts, times := stats.Counts(), stats.Times()
 	return Stats{
-		Total: stats.Total(), Active: stats.Active(), Completed: stats.Completed(), Failed: stats.Failed(),
-		AverageMS: stats.AverageExecutionTimeMS(), Cancelled: stats.Cancelled(), TimedOut: stats.TimedOut(),
-		Terminated: stats.Terminated(), P50MS: stats.PercentileMS(0.5), P95MS: stats.PercentileMS(0.95), AsOf: asOf,
+		Total: stats.Total(), Active: counts.Active, Completed: counts.Completed, Failed: stats.Failed(),
+		AverageMS: times.AverageMS, Cancelled: counts.Cancelled, TimedOut: counts.TimedOut,
+		Terminated: counts.Terminated, P50MS: times.P50MS, P95MS: times.P95MS, AsOf: asOf,
 	}
 }

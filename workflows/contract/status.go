@@ -57,10 +57,13 @@ type Job struct {
 	Runtime          string `json:"runtime"`
 }
 
-// JobOf maps the domain's job.
-func JobOf(job domain.JobInfo, now time.Time) Job {
-	return Job{
-		JobID: job.ID(), Name: job.Name(), Status: job.Status(), SubmissionID: job.SubmissionID(),
-		Role: job.Role(), TaskID: job.TaskID(), StartTimeSeconds: job.StartSeconds(), Runtime: job.RuntimeAt(now),
+// JobOf checks and maps a job as it is at that time.
+func JobOf(job domain.JobInfo, now time.Time) (Job, error) {
+	if err := job.Check(); err != nil {
+		return Job{}, err
 	}
+	return Job{
+		JobID: job.ID(), Name: job.Name(), Status: job.Status, SubmissionID: job.DeliberationID,
+		Role: job.Role, TaskID: job.TaskID, StartTimeSeconds: job.Start.Unix(), Runtime: job.RuntimeAt(now),
+	}, nil
 }
