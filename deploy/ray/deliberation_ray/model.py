@@ -17,7 +17,7 @@ from deliberation_ray.model_url import base_urls, chat_url, origin
 from deliberation_ray.progress import Progress
 from deliberation_ray.reply import ANSWER_BYTES, Answer, Reply
 from deliberation_ray.server_error import ServerError, error_in_body, error_in_data
-from deliberation_ray.sse import Done, Events, Lines, TooLarge
+from deliberation_ray.sse import Done, Events, Lines, TooLarge, check_parts
 from deliberation_ray.transport import Patience, Transport
 
 __all__ = ["Answer", "Model", "ModelCall", "Patiences", "Progress"]
@@ -274,6 +274,7 @@ class _Reading:
             body += block
             if len(body) > EVENT_BYTES:
                 raise TooLarge(f"the response is larger than {EVENT_BYTES} bytes")
+        check_parts(body)
         data = _completion_in(bytes(body))
         if data is not None:
             self._reply.take(data)

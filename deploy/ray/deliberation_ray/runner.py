@@ -52,7 +52,7 @@ class Runner:
         self._model = Model(settings.vllm_allow, ModelKeys(settings.keys_source), patiences)
         self._endpoints = Endpoints(settings.model_concurrency, settings.model_waiting)
         call = self._metrics.measured(self._model.answer)
-        self._turns = Turns(call, settings.runner_capacity, self._endpoints)
+        self._turns = Turns(call, settings.runner_capacity, self._endpoints, settings.runner_memory_bytes)
         self._turns.generation = generation
         peers = placement.runner_names(name.split("/")[1], settings.runners)
         self._turns.is_guest = lambda deliberation: placement.in_order(peers, deliberation)[0] != name

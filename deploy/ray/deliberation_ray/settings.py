@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     runners: int = Field(default=2, ge=1, le=256)
     runner_capacity: int = Field(default=5000, ge=1)
     runner_options: Annotated[RunnerOptions, NoDecode] = RunnerOptions()
+    runner_memory_bytes: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
     model_concurrency: int = Field(default=256, ge=1)
     model_waiting: int = Field(default=256, ge=0)
     model_silence_seconds: float = Field(default=60, gt=0, le=86_400)

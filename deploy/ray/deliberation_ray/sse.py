@@ -6,6 +6,8 @@ from typing import Any, Final
 _BOM = b"\xef\xbb\xbf"
 # An object that goes on over more data lines than this is not one that a model server writes.
 _MOST_DATA_LINES = 64
+# A string is quick to parse, however long. A million small objects would hold up the loop for half a second.
+_MOST_BRACKETS = 100_000
 
 
 class TooLarge(Exception):  # noqa: N818 — becomes the failure AnswerTooLarge
@@ -21,10 +23,14 @@ class Lines:
         self._unfinished: list[bytes] = []
         self._unfinished_bytes = 0
         self._first = True
+        self._ended_with_cr = False
 
     def of(self, block: bytes) -> list[bytes]:
-        """The lines that this block completes. CR LF across two blocks gives an empty line, which means nothing."""
+        """The lines that this block completes."""
         self._count(block)
+        if self._ended_with_cr:
+            block = block.removeprefix(b"\n")  # CR LF, in two blocks
+        self._ended_with_cr = block.endswith(b"\r")
         if self._first:
             self._first = False
             block = block.removeprefix(_BOM)
@@ -136,7 +142,14 @@ class Events:
             raise Malformed("an event of the stream is not JSON")
 
 
+def check_parts(data: bytes | bytearray) -> None:
+    """Raises TooLarge if the JSON would take long to parse."""
+    if data.count(b"{") + data.count(b"[") > _MOST_BRACKETS:
+        raise TooLarge("the response has more parts than any answer")
+
+
 def _parsed(data: bytes) -> Any:
+    check_parts(data)
     try:
         return json.loads(data.decode(errors="replace"))
     except (ValueError, RecursionError):

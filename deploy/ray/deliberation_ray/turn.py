@@ -35,6 +35,8 @@ class Turn:
         self.deliberation = submit.deliberation
         self.run_seconds = spec.run_seconds
         self.keep_seconds = spec.keep_seconds
+        self.prompt_bytes = spec.prompt_bytes
+        self.outcome_bytes = 0
         self.watchers: set[asyncio.Event] = set()
         self.state: State = "queued"
         self._agent_id = spec.agent_id
@@ -150,6 +152,7 @@ class Turn:
 
     def _complete(self, answer: Answer) -> None:
         self.state = "completed"
+        self.outcome_bytes = len(answer.text.encode()) + len(answer.reasoning_text.encode())
         self._result = {
             "text": answer.text,
             "reasoning_text": answer.reasoning_text,

@@ -12,6 +12,7 @@ from deliberation_ray.tombstones import GRACE_SECONDS, Tombstones
 from deliberation_ray.turn import Call, Turn
 from deliberation_ray.wire import State, Submit
 
+MEMORY_BYTES = 1024 * 1024 * 1024
 _ABORT_SECONDS = 0.9
 # Nobody waits for what was stopped, and its tombstone goes on saying so.
 _KEEP_CANCELLED_SECONDS = 60.0
@@ -20,8 +21,11 @@ _KEEP_CANCELLED_SECONDS = 60.0
 class Turns:
     """Knows nothing of Ray. All methods run in one event loop; the plain ones can't be interrupted."""
 
-    def __init__(self, call: Call, capacity: int, endpoints: Endpoints) -> None:
+    def __init__(self, call: Call, capacity: int, endpoints: Endpoints, memory_bytes: int = MEMORY_BYTES) -> None:
         self.capacity = capacity
+        # Prompts of turns that run, and outcomes of those that have ended.
+        self.held_bytes = 0
+        self._memory_bytes = memory_bytes
         self.endpoints = endpoints
         self.draining = False
         self.generation = 0.0
@@ -56,17 +60,24 @@ class Turns:
             raise runner_unavailable("this runner is draining")
         if fresh and self.held + len(fresh) > self.capacity:
             raise full(f"the runner holds {self.held} of {self.capacity} turns", "capacity")
+        self._admit_bytes(sum(spec.prompt_bytes for spec in fresh))
         # The time of a deliberation that has begun runs: kept waiting elsewhere, it would only lose it.
         if not self._parties[submit.owner, submit.deliberation]:
             self.endpoints.admit({key_of(spec.vllm_url, spec.model) for spec in fresh})
         for spec in fresh:
             turn = Turn(spec, submit, traceparent)
             self._turns[turn.submission_id] = turn
+            self.held_bytes += turn.prompt_bytes
             self._parties[turn.party] += 1
             self.guests += self.is_guest(turn.deliberation)
             # At once, not when the task begins: the next submission must see who waits.
             turn.start(self._call, self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party), self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
+
+    def _admit_bytes(self, fresh: int) -> None:
+        """An empty runner takes any submission: none would ever have room otherwise."""
+        if fresh and self.held_bytes and self.held_bytes + fresh > self._memory_bytes:
+            raise full(f"the runner holds {self.held_bytes} of {self._memory_bytes} bytes", "memory")
 
     def _status(self, submission_id: str, owner: str) -> str:
         if self._tombstones.has(submission_id, owner):
@@ -81,6 +92,7 @@ class Turns:
         return turn if turn is not None and owner in ("", turn.owner) else None
 
     def _keep(self, turn: Turn) -> None:
+        self.held_bytes += turn.outcome_bytes - turn.prompt_bytes
         seconds = turn.keep_seconds
         if turn.state == "cancelled":
             seconds = min(seconds, _KEEP_CANCELLED_SECONDS)
@@ -89,6 +101,7 @@ class Turns:
 
     def _drop(self, submission_id: str) -> None:
         turn = self._turns.pop(submission_id)
+        self.held_bytes -= turn.outcome_bytes
         self.guests -= self.is_guest(turn.deliberation)
         self._parties[turn.party] -= 1
         if not self._parties[turn.party]:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
+from deliberation_ray.extra_body import check_extra_body
 from deliberation_ray.model_url import check_model_url
 
 # A day and the caller's safety margins; what has no bound would be kept for ever.
@@ -11,6 +12,10 @@ LONGEST_SECONDS = 7 * 86_400.0
 LONGEST_WAIT_SECONDS = 30.0
 # For an id that the runner never saw: as long as the longest deliberation.
 UNSEEN_RUN_SECONDS = 86_400.0
+
+# Of what messages render to. The longest request of a worker stays far below both.
+PROMPT_BYTES = 4 * 1024 * 1024
+PROMPTS_BYTES = 256 * 1024 * 1024
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 SubmissionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
@@ -61,6 +66,7 @@ class Parameters(Body):
     top_p: float | None = None
     stop: str | list[str] | None = None
     response_format: ResponseFormat | None = None
+    extra_body: Annotated[dict[str, Any], AfterValidator(check_extra_body)] | None = None
 
 
 class TurnSpec(Body):
@@ -72,6 +78,16 @@ class TurnSpec(Body):
     parameters: Parameters = Parameters()
     run_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
     keep_seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
+    _prompt_bytes: int = PrivateAttr(0)
+
+    @property
+    def prompt_bytes(self) -> int:
+        """The size of the rendered prompt, in UTF-8."""
+        return self._prompt_bytes
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="replace"))
 
 
 class Submit(Body):
@@ -91,7 +107,22 @@ class Submit(Body):
                 unknown = [part.ref for part in message.parts if part.ref is not None and part.ref not in self.common]
                 if unknown:
                     raise ValueError(f"turns[{index}].messages: unknown ref {unknown[0][:100]!r}")
+        self._measure()
         return self
+
+    def _measure(self) -> None:
+        """Bounds what the prompts render to: a short body can name a long common text thousands of times."""
+        common = {name: _bytes(text) for name, text in self.common.items()}
+        for index, turn in enumerate(self.turns):
+            turn._prompt_bytes = sum(
+                common[part.ref] if part.ref is not None else _bytes(part.text or "")
+                for message in turn.messages
+                for part in message.parts
+            )
+            if turn._prompt_bytes > PROMPT_BYTES:
+                raise ValueError(f"turns[{index}].messages: render to more than {PROMPT_BYTES} bytes")
+        if sum(turn._prompt_bytes for turn in self.turns) > PROMPTS_BYTES:
+            raise ValueError(f"turns: their messages render to more than {PROMPTS_BYTES} bytes together")
 
 
 class Handle(Body):

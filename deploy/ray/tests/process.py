@@ -48,3 +48,8 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> Non
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
