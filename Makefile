@@ -50,18 +50,18 @@ integration: ## the Go tests against a whole stack
 	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e ./starter ./activities/ray ./worker'
+	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e ./e2e/chaos ./starter ./activities/ray ./worker'
 
 chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=… repeats a run
 	@rm -f .dev/chaos.md
 	$(STACK) run --home .dev/chaos --free-ports --with ray2,rayapp2 --without worker -- \
-	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e \
+	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e/chaos \
 	    -matrix -seed $(or $(SEED),0) -slower $(or $(SLOWER),1) -table $(CURDIR)/.dev/chaos.md; \
 	  status=$$?; cat .dev/chaos.md; exit $$status
 
 soak: ## 200 deliberations in flight for 10 minutes (FOR=…), with faults by chance; SEED=… repeats a run
 	$(STACK) run --home .dev/soak --free-ports --without worker -- \
-	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0) -slower 1
+	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e/chaos -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0) -slower 1
 
 rush: ## 10,000 deliberations at once (MANY=…), of one agent each, while the model answers none: half an hour
 	$(STACK) run --home .dev/rush --free-ports --without worker -- \

@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 const (
@@ -32,7 +34,7 @@ type browser struct {
 func openBrowser(t *testing.T) browser {
 	t.Helper()
 	program := chromium(t)
-	shots := filepath.Join(stack.Home, "screenshots")
+	shots := filepath.Join(stack.At.Home, "screenshots")
 	require.NoError(t, os.MkdirAll(shots, 0o755))
 	ctx, end := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1400, 1500),
@@ -59,7 +61,7 @@ func chromium(t *testing.T) string {
 // sees opens a page, waits until all of it is there, and keeps a screenshot.
 func (b browser) sees(t *testing.T, shot, url, text string, parts ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, stack.Patience)
 	defer cancel()
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
 	defer func() {
@@ -71,5 +73,5 @@ func (b browser) sees(t *testing.T, shot, url, text string, parts ...string) {
 		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](text))
 		require.NoError(c, err)
 		requireAll(c, shown, parts...)
-	}, patience, 250*time.Millisecond, url)
+	}, stack.Patience, 250*time.Millisecond, url)
 }

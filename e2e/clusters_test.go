@@ -9,71 +9,72 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 // Both names lead to the one Ray app of the stack, the first of them through a proxy.
 func TestAClusterThatIsGoneLosesItsTurnsToAnother(t *testing.T) {
-	queue := queueOf(t)
-	proxy, url := proxyToRay(t)
-	w := startWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
-	model := modelOf(t, "slow")
-	script(t, model, hangsFirst(2, answers("0.7"))...)
-	run := begin(t, queue, requestOf(t, agents(model, model)))
-	running(t, model, 2)
-	waitedFor(t, run, 2)
-	for _, agent := range status(t, run).Agents {
+	queue := stack.Queue(t)
+	proxy, url := stack.ProxyToRay(t)
+	w := stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.At.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
+	model := stack.Model(t, "slow")
+	stack.Script(t, model, stack.HangsFirst(2, stack.Answers("0.7"))...)
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model, model)))
+	stack.AwaitOpenCalls(t, model, 2)
+	stack.AwaitPolls(t, run, 2)
+	for _, agent := range stack.Status(t, run).Agents {
 		require.Equal(t, "first", agent.Cluster)
 	}
 
 	proxy.Stop()
 
-	got := result(t, run)
+	got := stack.Result(t, run)
 	require.Equal(t, 2, got.CompletedAgents)
 	require.Equal(t, "second", got.BestResult.Metadata["cluster"])
 	require.Equal(t, 2, got.BestResult.Attempts)
-	require.Len(t, calls(t, model), 4, "one more call for each turn that was left behind")
-	shown := starter(t, "clusters", "--worker", w.address)
-	requireAll(t, shown.stdout, "first", "second", "yes")
+	require.Len(t, stack.Calls(t, model), 4, "one more call for each turn that was left behind")
+	shown := stack.Starter(t, "clusters", "--worker", w.Address)
+	requireAll(t, shown.Stdout, "first", "second", "yes")
 }
 
 func TestAClusterThatComesBackIsRidOfWhatWasLeftThere(t *testing.T) {
-	queue := queueOf(t)
-	proxy, url := proxyToRay(t)
-	startWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
-	model := modelOf(t, "slow")
-	script(t, model, hangs())
-	run := begin(t, queue, requestOf(t, agents(model)))
-	running(t, model, 1)
-	waitedFor(t, run, 1)
+	queue := stack.Queue(t)
+	proxy, url := stack.ProxyToRay(t)
+	stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.At.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
+	model := stack.Model(t, "slow")
+	stack.Script(t, model, stack.Hangs())
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model)))
+	stack.AwaitOpenCalls(t, model, 1)
+	stack.AwaitPolls(t, run, 1)
 	proxy.Stop()
-	running(t, model, 2)
+	stack.AwaitOpenCalls(t, model, 2)
 
 	require.NoError(t, proxy.Start())
 
-	eventually(t, "the turn on the first cluster is stopped", func(c *assert.CollectT) {
-		require.Equal(c, 1, openCalls(c, model))
-		require.Len(c, calls(c, model), 2)
+	stack.Eventually(t, "the turn on the first cluster is stopped", func(c *assert.CollectT) {
+		require.Equal(c, 1, stack.OpenCalls(c, model))
+		require.Len(c, stack.Calls(c, model), 2)
 	})
-	require.Equal(t, domain.StatusRunning, status(t, run).Status)
-	require.Zero(t, starter(t, "cancel", run.GetID()).code)
-	eventually(t, "nothing runs on", func(c *assert.CollectT) { require.Zero(c, openCalls(c, model)) })
+	require.Equal(t, domain.StatusRunning, stack.Status(t, run).Status)
+	require.Zero(t, stack.Starter(t, "cancel", run.GetID()).Code)
+	stack.Eventually(t, "nothing runs on", func(c *assert.CollectT) { require.Zero(c, stack.OpenCalls(c, model)) })
 }
 
 func TestWithAllClustersAwayADeliberationIsQueued(t *testing.T) {
-	queue := queueOf(t)
-	first, firstURL := proxyToRay(t)
-	second, secondURL := proxyToRay(t)
+	queue := stack.Queue(t)
+	first, firstURL := stack.ProxyToRay(t)
+	second, secondURL := stack.ProxyToRay(t)
 	first.Stop()
 	second.Stop()
-	startWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+firstURL+",second="+secondURL, "DELIBERATION_RAY_GRACE=3s")
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
-	run := begin(t, queue, requestOf(t, agents(model)))
-	eventually(t, "it says that it is queued", func(c *assert.CollectT) { require.Equal(c, "queued", status(c, run).Phase) })
+	stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+firstURL+",second="+secondURL, "DELIBERATION_RAY_GRACE=3s")
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model)))
+	stack.Eventually(t, "it says that it is queued", func(c *assert.CollectT) { require.Equal(c, "queued", stack.Status(c, run).Phase) })
 
 	require.NoError(t, second.Start())
 
-	got := result(t, run)
+	got := stack.Result(t, run)
 	require.Equal(t, "second", got.BestResult.Metadata["cluster"], "where there is room, and not where it was placed at first")
-	require.Len(t, calls(t, model), 1)
+	require.Len(t, stack.Calls(t, model), 1)
 }

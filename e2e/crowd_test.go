@@ -20,6 +20,7 @@ import (
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -90,7 +91,7 @@ func (c *crowd) work(t *testing.T, cluster domain.RayCluster) {
 	t.Helper()
 	add := func(queue string) temporalworker.Worker {
 		return temporalworker.New(c.Client, queue, temporalworker.Options{
-			DisableRegistrationAliasing: true, DeadlockDetectionTimeout: patience,
+			DisableRegistrationAliasing: true, DeadlockDetectionTimeout: stack.Patience,
 			WorkflowTaskPollerBehavior: temporalworker.NewPollerBehaviorAutoscaling(temporalworker.PollerBehaviorAutoscalingOptions{}),
 			ActivityTaskPollerBehavior: temporalworker.NewPollerBehaviorAutoscaling(temporalworker.PollerBehaviorAutoscalingOptions{}),
 		})

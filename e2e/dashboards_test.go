@@ -19,43 +19,45 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	"go.yaml.in/yaml/v3"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 // TestDashboardsAndRulesAskForWhatIsExported drives deliberations so that the series exist, and then compares.
 func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
 	namespace := "TEMPORAL_NAMESPACE=" + inNamespace(t, "metrics")
-	queue, quiet := queueOf(t), queueOf(t)+"-quiet"
-	toTemporal, listen := proxyTo(t, stack.TemporalAddress)
-	workers := []*worker{
-		startWorker(t, queue, namespace), startWorker(t, quiet, namespace, "NATS_URL=nats://"+freeAddress(t)),
-		startWorker(t, queue+"-cut-off", namespace, "TEMPORAL_ADDRESS="+listen),
+	queue, quiet := stack.Queue(t), stack.Queue(t)+"-quiet"
+	toTemporal, listen := stack.ProxyTo(t, stack.At.TemporalAddress)
+	workers := []*stack.Worker{
+		stack.StartWorker(t, queue, namespace), stack.StartWorker(t, quiet, namespace, "NATS_URL=nats://"+stack.FreeAddress(t)),
+		stack.StartWorker(t, queue+"-cut-off", namespace, "TEMPORAL_ADDRESS="+listen),
 	}
 	toTemporal.Stop()
-	shaky, refused := modelOf(t, "shaky"), modelOf(t, "refused")
-	script(t, shaky, step{"status": 503}, answers("0.5"))
-	script(t, refused, step{"status": 404})
+	shaky, refused := stack.Model(t, "shaky"), stack.Model(t, "refused")
+	stack.Script(t, shaky, stack.Step{"status": 503}, stack.Answers("0.5"))
+	stack.Script(t, refused, stack.Step{"status": 404})
 
-	result(t, begin(t, queue, requestOf(t, agents(shaky))))
-	failure(t, begin(t, queue, requestOf(t, agents(refused))))
-	result(t, begin(t, quiet, requestOf(t, agents(shaky)))) // leaves its events to its outbox
+	stack.Result(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(shaky))))
+	failure(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(refused))))
+	stack.Result(t, stack.Begin(t, quiet, stack.Request(t, stack.Agents(shaky)))) // leaves its events to its outbox
 	beginUnknown(t, queue)
 	refusedByRay(t)
 	refusedByRunners(t, queue)
 
 	asked := questions(t)
-	eventually(t, "all of it is exported", func(c *assert.CollectT) {
+	stack.Eventually(t, "all of it is exported", func(c *assert.CollectT) {
 		have := exported{}
 		have.add(c, `up{job="deliberation-worker"} 1`) // by Prometheus itself
 		for _, w := range workers {
-			have.add(c, scrape(c, w.address))
+			have.add(c, stack.Scrape(c, w.Address))
 		}
-		have.add(c, scrape(c, fmt.Sprintf("127.0.0.1:%d", stack.Ports.RayMetrics)))
+		have.add(c, stack.Scrape(c, fmt.Sprintf("127.0.0.1:%d", stack.At.Ports.RayMetrics)))
 		var missing []string
 		for _, question := range asked {
 			missing = append(missing, have.lacks(question)...)
 		}
 		require.Empty(c, missing)
-		require.Contains(c, scrape(c, workers[2].address), `status_code="UNAVAILABLE"`, "as the rule has it")
+		require.Contains(c, stack.Scrape(c, workers[2].Address), `status_code="UNAVAILABLE"`, "as the rule has it")
 	})
 	require.NoError(t, toTemporal.Start())
 }
@@ -63,17 +65,17 @@ func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
 // beginUnknown starts a workflow that no worker can run: its tasks fail.
 func beginUnknown(t *testing.T, queue string) {
 	t.Helper()
-	run, err := temporalClient.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: queue}, "Unheard")
+	run, err := stack.Temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: queue}, "Unheard")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = temporalClient.TerminateWorkflow(context.Background(), run.GetID(), run.GetRunID(), "the test is over")
+		_ = stack.Temporal.TerminateWorkflow(context.Background(), run.GetID(), run.GetRunID(), "the test is over")
 	})
 }
 
 // refusedByRay asks without a token.
 func refusedByRay(t *testing.T) {
 	t.Helper()
-	response, err := asking.Get(stack.RayAppURL + "/v1/info")
+	response, err := stack.HTTP.Get(stack.At.RayAppURL + "/v1/info")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
@@ -82,16 +84,16 @@ func refusedByRay(t *testing.T) {
 // refusedByRunners submits to a model that wants no calls for some seconds.
 func refusedByRunners(t *testing.T, queue string) {
 	t.Helper()
-	busy := modelOf(t, "busy")
-	later := step{"status": 503, "headers": map[string]string{"Retry-After": "5"}}
-	script(t, busy, later, answers("0.5"))
-	runs := []client.WorkflowRun{begin(t, queue, requestOf(t, agents(busy)))}
-	eventually(t, "the model is called", func(c *assert.CollectT) { require.NotEmpty(c, calls(c, busy)) })
+	busy := stack.Model(t, "busy")
+	later := stack.Step{"status": 503, "headers": map[string]string{"Retry-After": "5"}}
+	stack.Script(t, busy, later, stack.Answers("0.5"))
+	runs := []client.WorkflowRun{stack.Begin(t, queue, stack.Request(t, stack.Agents(busy)))}
+	stack.Eventually(t, "the model is called", func(c *assert.CollectT) { require.NotEmpty(c, stack.Calls(c, busy)) })
 	for range 12 { // half of them on the same runner
-		runs = append(runs, begin(t, queue, requestOf(t, agents(busy))))
+		runs = append(runs, stack.Begin(t, queue, stack.Request(t, stack.Agents(busy))))
 	}
 	for _, run := range runs {
-		result(t, run)
+		stack.Result(t, run)
 	}
 }
 

@@ -18,6 +18,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/e2e/stack"
+	"deliberation.io/deliberation/internal/fakes"
 )
 
 // handOverWithin is how long a worker that is told to stop may take, however much it has in flight.
@@ -28,32 +31,32 @@ const handOverWithin = 2 * time.Second
 func TestAWorkerThatIsToldToStopHandsManyWaitsOver(t *testing.T) {
 	const councils, size, queued = 10, 30, 20
 	temporal, ray := useTemporalInMemory(t), startHoldingRay(t)
-	queue, settings := queueOf(t), []string{"TEMPORAL_ADDRESS=" + temporal, "NATS_URL=", "DELIBERATION_RAY_CLUSTERS=local=" + ray.url}
-	first := startWorker(t, queue, settings...)
+	queue, settings := stack.Queue(t), []string{"TEMPORAL_ADDRESS=" + temporal, "NATS_URL=", "DELIBERATION_RAY_CLUSTERS=local=" + ray.url}
+	first := stack.StartWorker(t, queue, settings...)
 	council := slices.Repeat([]string{"held"}, size)
 	var waiting []client.WorkflowRun
 	for range councils {
-		waiting = append(waiting, begin(t, queue, requestOf(t, agents(council...))))
+		waiting = append(waiting, stack.Begin(t, queue, stack.Request(t, stack.Agents(council...))))
 	}
-	ray.waitedFor(t, councils*size)
+	ray.awaitPolls(t, councils*size)
 	ray.full.Store(true)
 	runs := append(beginMany(t, queued, queue, "held"), waiting...)
-	eventually(t, "submits wait for room", func(c *assert.CollectT) {
+	stack.Eventually(t, "submits wait for room", func(c *assert.CollectT) {
 		require.GreaterOrEqual(c, ray.refused.Load(), int64(queued))
 	})
-	startWorker(t, queue, settings...)
+	stack.StartWorker(t, queue, settings...)
 
 	told := time.Now()
-	require.NoError(t, first.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, first.cmd.Wait())
+	first.Terminate(t)
+	require.NoError(t, first.Wait())
 	require.Less(t, time.Since(told), handOverWithin)
 	ray.full.Store(false)
-	ray.waitedFor(t, councils*size+queued)
+	ray.awaitPolls(t, councils*size+queued)
 	t.Logf("stopped, and all is taken over after %s", time.Since(told))
 	close(ray.released)
 
 	for _, run := range runs {
-		got := result(t, run)
+		got := stack.Result(t, run)
 		require.Equal(t, got.TotalAgents, got.CompletedAgents)
 	}
 	for _, run := range waiting {
@@ -65,23 +68,18 @@ func TestAWorkerThatIsToldToStopHandsManyWaitsOver(t *testing.T) {
 // useTemporalInMemory makes the test use a Temporal of its own.
 func useTemporalInMemory(t *testing.T) (address string) {
 	t.Helper()
-	address = freeAddress(t)
+	address = stack.FreeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
-	server := exec.Command("../bin/temporal", "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--log-level", "error")
+	server := exec.Command(stack.Path("bin/temporal"), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--log-level", "error")
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Signal(syscall.SIGTERM)
 		_ = server.Wait()
 	})
-	everywhere := temporalClient
-	eventually(t, "Temporal answers", func(c *assert.CollectT) {
-		ours, err := client.Dial(client.Options{HostPort: address, Logger: quiet{}})
+	stack.Eventually(t, "Temporal answers", func(c *assert.CollectT) {
+		own, err := client.Dial(client.Options{HostPort: address, Logger: fakes.SilentLogger()})
 		require.NoError(c, err)
-		temporalClient = ours
-	})
-	t.Cleanup(func() {
-		temporalClient.Close()
-		temporalClient = everywhere
+		stack.UseTemporal(t, own)
 	})
 	return address
 }
@@ -149,7 +147,7 @@ func (h *holdingRay) await(w http.ResponseWriter, r *http.Request) {
 	case <-time.After(time.Duration(in.Wait * float64(time.Second))):
 	case <-h.released:
 		turn["state"] = "completed"
-		turn["result"] = map[string]any{"text": answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
+		turn["result"] = map[string]any{"text": stack.Answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
 	}
 	tell(w, http.StatusOK, map[string]any{"turns": []any{turn}})
 }
@@ -160,10 +158,10 @@ func tell(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// waitedFor waits until so many turns are waited for at the same time.
-func (h *holdingRay) waitedFor(t *testing.T, turns int) {
+// awaitPolls waits until exactly so many turns are polled at the same time.
+func (h *holdingRay) awaitPolls(t *testing.T, turns int) {
 	t.Helper()
-	eventually(t, "the turns are waited for", func(c *assert.CollectT) { require.Equal(c, int64(turns), h.open.Load()) })
+	stack.Eventually(t, "the turns are polled", func(c *assert.CollectT) { require.Equal(c, int64(turns), h.open.Load()) })
 }
 
 // requireOneSubmitEach checks that no turn was put to Ray twice, which is what calls the model.

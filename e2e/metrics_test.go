@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,20 +10,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 func TestMetricsAndLogsCarryNoTextOfAPrompt(t *testing.T) {
 	const canary = "xyzzy-canary-4711"
-	queue := queueOf(t)
-	w := startWorker(t, queue)
-	model := modelOf(t, "good")
-	script(t, model, step{"status": 503}, step{"text": `{"proposal":"` + canary + `","reasoning":"` + canary + `","score":0.5}`})
-	request := requestOf(t, agents(model))
+	queue := stack.Queue(t)
+	w := stack.StartWorker(t, queue)
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Step{"status": 503}, stack.Step{"text": `{"proposal":"` + canary + `","reasoning":"` + canary + `","score":0.5}`})
+	request := stack.Request(t, stack.Agents(model))
 	request.TaskDescription, request.Agents[0].PromptTemplate = canary, canary
 
-	require.Equal(t, canary, result(t, begin(t, queue, request)).BestResult.Proposal)
+	require.Equal(t, canary, stack.Result(t, stack.Begin(t, queue, request)).BestResult.Proposal)
 
-	metrics := w.metrics(t)
+	metrics := w.Metrics(t)
 	for _, series := range []string{
 		`deliberations\{.*outcome="completed"`, `deliberation_turns\{.*outcome="ModelUnavailable"`, `deliberation_turns\{.*outcome="completed"`,
 		`deliberation_tokens\{.*kind="completion"`, `deliberation_ray_request_latency_seconds_count\{.*operation="submit",.*result="ok"`,
@@ -33,9 +34,7 @@ func TestMetricsAndLogsCarryNoTextOfAPrompt(t *testing.T) {
 		require.Regexp(t, series, metrics)
 	}
 	require.NotContains(t, metrics, canary)
-	text, err := os.ReadFile(w.log)
-	require.NoError(t, err)
-	require.NotContains(t, string(text), canary)
+	require.NotContains(t, w.Log(t), canary)
 	for _, file := range logsOfTheStack(t) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -43,24 +42,10 @@ func TestMetricsAndLogsCarryNoTextOfAPrompt(t *testing.T) {
 	}
 }
 
-func (w *worker) metrics(t *testing.T) string {
-	t.Helper()
-	return scrape(t, w.address)
-}
-
-func scrape(t require.TestingT, address string) string {
-	response, err := asking.Get("http://" + address + "/metrics")
-	require.NoError(t, err)
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return string(text)
-}
-
 func logsOfTheStack(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	require.NoError(t, filepath.WalkDir(stack.Home, func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(stack.At.Home, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() && strings.Contains(path, "log") {
 			files = append(files, path)
 		}

@@ -24,22 +24,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/internal/freeport"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestWithoutNATSNothingWaits(t *testing.T) {
-	queue := queueOf(t)
-	w := startWorker(t, queue, "NATS_URL=")
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
+	queue := stack.Queue(t)
+	w := stack.StartWorker(t, queue, "NATS_URL=")
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
 
-	run := begin(t, queue, requestOf(t, agents(model)))
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model)))
 
-	require.Equal(t, 1, result(t, run).CompletedAgents)
-	require.Zero(t, scheduled(t, run, workflows.PublishEvents.Name()))
-	for _, event := range history(t, run) {
+	require.Equal(t, 1, stack.Result(t, run).CompletedAgents)
+	require.Zero(t, stack.Scheduled(t, run, workflows.PublishEvents.Name()))
+	for _, event := range stack.History(t, run) {
 		require.NotEqual(t, enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event.GetEventType(), "there is no outbox")
 	}
 	require.NotContains(t, details(t, w), "nats")
@@ -54,22 +55,20 @@ func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
 	require.NoError(t, err)
 	srv.Start()
 	t.Cleanup(srv.Shutdown)
-	require.True(t, srv.ReadyForConnections(patience))
+	require.True(t, srv.ReadyForConnections(stack.Patience))
 	url := strings.Replace(srv.ClientURL(), "nats://", "nats://worker:wrong@", 1)
-	queue := queueOf(t)
-	w := startWorker(t, queue, "NATS_URL="+url)
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
+	queue := stack.Queue(t)
+	w := stack.StartWorker(t, queue, "NATS_URL="+url)
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
 
 	const refused = "the server refuses the user of NATS_URL"
 	require.Contains(t, details(t, w)["nats"], refused)
-	text, err := os.ReadFile(w.log)
-	require.NoError(t, err)
-	require.Contains(t, string(text), refused)
-	run := begin(t, queue, requestOf(t, agents(model)))
-	got := result(t, run)
+	require.Contains(t, w.Log(t), refused)
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model)))
+	got := stack.Result(t, run)
 	require.Equal(t, 1, got.CompletedAgents)
-	late := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED).Sub(got.CompletedAt)
+	late := stack.TimeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED).Sub(got.CompletedAt)
 	t.Logf("ended %s after the outcome was decided", late)
 	require.Less(t, late, 10*time.Second, "two seconds for NATS, and the start of the outbox")
 
@@ -77,7 +76,7 @@ func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
 	right.Users = []*server.User{{Username: "worker", Password: "wrong"}}
 	require.NoError(t, srv.ReloadOptions(right))
 	require.NoError(t, outboxOf(t, run).Get(t.Context(), nil))
-	require.Equal(t, []string{"started", "agent_completed", "completed"}, kinds(allEvents(t, url)))
+	require.Equal(t, []string{"started", "agent_completed", "completed"}, stack.Kinds(allEvents(t, url)))
 	require.Equal(t, "ok", details(t, w)["nats"])
 }
 
@@ -85,25 +84,25 @@ func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
 func TestManyOutboxesLoseNothingAndHoldUpNoStop(t *testing.T) {
 	const deliberations, each = 100, 6
 	news := startNATS(t)
-	queue := queueOf(t)
-	startWorker(t, queue, "NATS_URL="+news.url)
-	model := modelOf(t, "hangs")
-	script(t, model, hangs())
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue, "NATS_URL="+news.url)
+	model := stack.Model(t, "hangs")
+	stack.Script(t, model, stack.Hangs())
 	require.NoError(t, news.process.Signal(syscall.SIGSTOP))
 
 	outboxes := startOutboxes(t, queue, deliberations, each)
-	run := begin(t, queue, requestOf(t, agents(model)))
-	running(t, model, 1)
-	require.NoError(t, temporalClient.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model)))
+	stack.AwaitOpenCalls(t, model, 1)
+	require.NoError(t, stack.Temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
 	require.Error(t, run.Get(t.Context(), nil))
-	stopped := timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED).Sub(timeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED))
+	stopped := stack.TimeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED).Sub(stack.TimeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED))
 	t.Logf("stopped and ended %s after it was told, beside %d outboxes", stopped, deliberations)
 	require.Less(t, stopped, 15*time.Second)
-	require.Zero(t, openCalls(t, model))
+	require.Zero(t, stack.OpenCalls(t, model))
 
 	require.NoError(t, news.process.Signal(syscall.SIGCONT))
-	eventually(t, "some of it is stored", func(c *assert.CollectT) {
-		stream, err := jetstreamAt(t, news.url).Stream(t.Context(), "DELIBERATION_EVENTS")
+	stack.Eventually(t, "some of it is stored", func(c *assert.CollectT) {
+		stream, err := stack.JetStream(t, news.url).Stream(t.Context(), "DELIBERATION_EVENTS")
 		require.NoError(c, err)
 		require.Greater(c, stream.CachedInfo().State.Msgs, uint64(deliberations))
 	})
@@ -131,7 +130,7 @@ func TestManyOutboxesLoseNothingAndHoldUpNoStop(t *testing.T) {
 // startOutboxes starts those of so many deliberations that ended without NATS.
 func startOutboxes(t *testing.T, queue string, deliberations, each int) []client.WorkflowRun {
 	t.Helper()
-	task, at := taskOf(t), time.Now().UTC()
+	task, at := stack.Task(t), time.Now().UTC()
 	started := make([]client.WorkflowRun, deliberations)
 	var starting errgroup.Group
 	starting.SetLimit(8)
@@ -146,14 +145,14 @@ func startOutboxes(t *testing.T, queue string, deliberations, each int) []client
 		}
 		starting.Go(func() (err error) {
 			options := client.StartWorkflowOptions{ID: id + "/outbox/run", TaskQueue: queue}
-			started[i], err = temporalClient.ExecuteWorkflow(t.Context(), options, contract.DeliberationOutboxName, in)
+			started[i], err = stack.Temporal.ExecuteWorkflow(t.Context(), options, contract.DeliberationOutboxName, in)
 			return err
 		})
 	}
 	t.Cleanup(func() {
 		for i := range deliberations {
 			if t.Failed() {
-				_ = temporalClient.TerminateWorkflow(context.Background(), fmt.Sprintf("%s-%d/outbox/run", task, i), "", "the test is over")
+				_ = stack.Temporal.TerminateWorkflow(context.Background(), fmt.Sprintf("%s-%d/outbox/run", task, i), "", "the test is over")
 			}
 		}
 	})
@@ -163,7 +162,7 @@ func startOutboxes(t *testing.T, queue string, deliberations, each int) []client
 
 func outboxOf(t *testing.T, run client.WorkflowRun) client.WorkflowRun {
 	t.Helper()
-	return temporalClient.GetWorkflow(t.Context(), run.GetID()+"/outbox/"+run.GetRunID(), "")
+	return stack.Temporal.GetWorkflow(t.Context(), run.GetID()+"/outbox/"+run.GetRunID(), "")
 }
 
 // natsProcess is a server that can be killed; its store outlives it.
@@ -183,10 +182,10 @@ func startNATS(t *testing.T) *natsProcess {
 
 func (n *natsProcess) start(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command("../bin/nats-server", "-js", "-sd", n.store, "-a", "127.0.0.1", "-p", n.port)
+	cmd := exec.Command(stack.Path("bin/nats-server"), "-js", "-sd", n.store, "-a", "127.0.0.1", "-p", n.port)
 	require.NoError(t, cmd.Start())
 	n.process = cmd.Process
-	eventually(t, "NATS answers", func(c *assert.CollectT) {
+	stack.Eventually(t, "NATS answers", func(c *assert.CollectT) {
 		connection, err := natsgo.Connect(n.url)
 		require.NoError(c, err)
 		connection.Close()
@@ -200,28 +199,18 @@ func (n *natsProcess) kill(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func jetstreamAt(t *testing.T, url string) jetstream.JetStream {
-	t.Helper()
-	connection, err := natsgo.Connect(url, natsgo.Timeout(patience))
-	require.NoError(t, err)
-	t.Cleanup(connection.Close)
-	js, err := jetstream.New(connection)
-	require.NoError(t, err)
-	return js
-}
-
 // allEvents are those that a server has stored, in its order.
-func allEvents(t *testing.T, url string) []event {
+func allEvents(t *testing.T, url string) []stack.Event {
 	t.Helper()
-	consumer, err := jetstreamAt(t, url).OrderedConsumer(t.Context(), "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{})
+	consumer, err := stack.JetStream(t, url).OrderedConsumer(t.Context(), "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
 	info, err := consumer.Info(t.Context())
 	require.NoError(t, err)
 	batch, err := consumer.Fetch(int(info.NumPending))
 	require.NoError(t, err)
-	var stored []event
+	var stored []stack.Event
 	for message := range batch.Messages() {
-		var e event
+		var e stack.Event
 		require.NoError(t, json.Unmarshal(message.Data(), &e))
 		stored = append(stored, e)
 	}
@@ -231,9 +220,9 @@ func allEvents(t *testing.T, url string) []event {
 }
 
 // details are those of the worker's readiness: how it stands with each system.
-func details(t *testing.T, w *worker) map[string]string {
+func details(t *testing.T, w *stack.Worker) map[string]string {
 	t.Helper()
-	response, err := asking.Get("http://" + w.address + "/readyz")
+	response, err := stack.HTTP.Get("http://" + w.Address + "/readyz")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusOK, response.StatusCode)

@@ -9,41 +9,42 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 // TestARedeployUnderLoadLosesAndRepeatsNothing upgrades as docs/upgrade.md tells to: the Ray app, then the
 // worker, while deliberations run and others are started.
 func TestARedeployUnderLoadLosesAndRepeatsNothing(t *testing.T) {
-	queue, held, quick := queueOf(t), modelOf(t, "held"), modelOf(t, "quick")
-	script(t, held, holds())
-	script(t, quick, answers("0.5"))
+	queue, held, quick := stack.Queue(t), stack.Model(t, "held"), stack.Model(t, "quick")
+	stack.Script(t, held, stack.Holds())
+	stack.Script(t, quick, stack.Answers("0.5"))
 	before := buildOnRay(t)
 	t.Cleanup(func() { // the other tests run on the build of the stack
 		require.NoError(t, deployRayApp())
 		require.Equal(t, before, buildOnRay(t))
 	})
-	old := startWorker(t, queue)
+	old := stack.StartWorker(t, queue)
 	inFlight := beginMany(t, 25, queue, held)
-	running(t, held, 25)
+	stack.AwaitOpenCalls(t, held, 25)
 
 	deployed := make(chan error, 1)
 	go func() { deployed <- deployRayApp("DELIBERATION_RUNNER_CAPACITY=4999") }()
 	meanwhile := startUntil(t, deployed, queue, quick)
 	require.NotEqual(t, before, buildOnRay(t))
-	startWorker(t, queue)
-	require.NoError(t, old.cmd.Process.Signal(syscall.SIGTERM))
+	stack.StartWorker(t, queue)
+	old.Terminate(t)
 	meanwhile = append(meanwhile, beginMany(t, 5, queue, quick)...)
-	require.NoError(t, old.cmd.Wait())
-	release(t, held)
+	require.NoError(t, old.Wait())
+	stack.Release(t, held)
 
 	for _, run := range slices.Concat(inFlight, meanwhile) {
-		got := result(t, run)
+		got := stack.Result(t, run)
 		require.Equal(t, 1, got.CompletedAgents)
 		require.Equal(t, 1, got.BestResult.Attempts)
 	}
@@ -62,23 +63,23 @@ func startUntil(t *testing.T, ended <-chan error, queue, model string) []client.
 			require.NoError(t, err)
 			return runs
 		case <-time.After(every):
-			runs = append(runs, begin(t, queue, requestOf(t, agents(model))))
+			runs = append(runs, stack.Begin(t, queue, stack.Request(t, stack.Agents(model))))
 		}
 	}
 }
 
 // deployRayApp puts the Ray app onto the stack's Ray; a setting that is changed makes another build.
 func deployRayApp(settings ...string) error {
-	app, err := url.Parse(stack.RayAppURL)
+	app, err := url.Parse(stack.At.RayAppURL)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), stack.Patience)
 	defer cancel()
-	deploy := exec.CommandContext(ctx, "../.dev/venv/bin/python", "-m", "deliberation_ray.deploy",
-		"--address", stack.RayAddress, "--http-host", app.Hostname(), "--http-port", app.Port())
+	deploy := exec.CommandContext(ctx, stack.Path(".dev/venv/bin/python"), "-m", "deliberation_ray.deploy",
+		"--address", stack.At.RayAddress, "--http-host", app.Hostname(), "--http-port", app.Port())
 	deploy.Env = slices.Concat(os.Environ(), []string{ // as the stack deploys it, see deploy/dev/stack/programs.py
-		"RAY_AUTH_MODE=disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "DELIBERATION_RAY_TOKEN=" + stack.RayToken,
+		"RAY_AUTH_MODE=disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "DELIBERATION_RAY_TOKEN=" + stack.At.RayToken,
 	}, settings)
 	if out, err := deploy.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -90,7 +91,7 @@ func buildOnRay(t require.TestingT) string {
 	var answer struct {
 		Build string `json:"build"`
 	}
-	askRay(t, "/v1/info", &answer)
+	stack.AskRay(t, "/v1/info", &answer)
 	require.NotEmpty(t, answer.Build)
 	return answer.Build
 }

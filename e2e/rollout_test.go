@@ -4,45 +4,45 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 // TestARolloutLeavesDeliberationsOnTheirBuild replaces a versioned worker as docs/upgrade.md says.
 func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
-	queue, deployment, model := queueOf(t), taskOf(t), modelOf(t, "held")
-	script(t, model, holds())
+	queue, deployment, model := stack.Queue(t), stack.Task(t), stack.Model(t, "held")
+	stack.Script(t, model, stack.Holds())
 	old := startBuild(t, queue, deployment, "a")
 	early := beginMany(t, 20, queue, model)
 	for _, waiting := range early {
 		require.Empty(t, workersOf(t, waiting), "no build is current: nobody works")
 	}
-	old.becomeCurrent(t)
-	running(t, model, 20)
+	becomeCurrent(t, old)
+	stack.AwaitOpenCalls(t, model, 20)
 
 	sameBuild, next := startBuild(t, queue, deployment, "a"), startBuild(t, queue, deployment, "b")
-	next.becomeCurrent(t)
+	becomeCurrent(t, next)
 	late := beginMany(t, 5, queue, model)
-	running(t, model, 25)
+	stack.AwaitOpenCalls(t, model, 25)
 	requireListed(t, 20, deployment+":a")
-	require.NoError(t, old.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, old.cmd.Wait())
-	release(t, model)
+	old.Terminate(t)
+	require.NoError(t, old.Wait())
+	stack.Release(t, model)
 
 	for _, run := range early {
-		require.Equal(t, 1, result(t, run).CompletedAgents)
-		require.Equal(t, []string{old.identity(), sameBuild.identity()}, workersOf(t, run), "it stays on its build")
+		require.Equal(t, 1, stack.Result(t, run).CompletedAgents)
+		require.Equal(t, []string{identity(old), identity(sameBuild)}, workersOf(t, run), "it stays on its build")
 	}
 	for _, run := range late {
-		require.Equal(t, 1, result(t, run).CompletedAgents)
-		require.Equal(t, []string{next.identity()}, workersOf(t, run))
+		require.Equal(t, 1, stack.Result(t, run).CompletedAgents)
+		require.Equal(t, []string{identity(next)}, workersOf(t, run))
 	}
 	requireCalledOnce(t, model, 25)
 }
@@ -50,41 +50,39 @@ func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 // requireListed finds what runs on a build as the runbook does.
 func requireListed(t *testing.T, count int, version string) {
 	t.Helper()
-	eventually(t, "the build's runs are counted", func(c *assert.CollectT) {
-		counted := temporalCLI(c, "workflow", "count", "--query",
+	stack.Eventually(t, "the build's runs are counted", func(c *assert.CollectT) {
+		counted := stack.TemporalCLI(c, "workflow", "count", "--query",
 			fmt.Sprintf("TemporalWorkerDeploymentVersion='%s' AND ExecutionStatus='Running'", version))
-		require.Equal(c, fmt.Sprintf("Total: %d\n", count), counted.stdout, counted.stderr)
+		require.Equal(c, fmt.Sprintf("Total: %d\n", count), counted.Stdout, counted.Stderr)
 	})
 }
 
-func startBuild(t *testing.T, queue, deployment, build string) *worker {
+func startBuild(t *testing.T, queue, deployment, build string) *stack.Worker {
 	t.Helper()
-	return startWorker(t, queue, "TEMPORAL_DEPLOYMENT_NAME="+deployment, "TEMPORAL_WORKER_BUILD_ID="+build)
+	return stack.StartWorker(t, queue, "TEMPORAL_DEPLOYMENT_NAME="+deployment, "TEMPORAL_WORKER_BUILD_ID="+build)
 }
 
 var setCurrent = regexp.MustCompile(`temporal (worker deployment set-current-version [^"]+)`)
 
-// becomeCurrent runs the command from the worker's log. Temporal refuses it until the worker polls all its queues.
-func (w *worker) becomeCurrent(t *testing.T) {
+// becomeCurrent makes a worker's build the current one: it runs the command from the worker's log. Temporal refuses it until the worker polls all its queues.
+func becomeCurrent(t *testing.T, w *stack.Worker) {
 	t.Helper()
-	log, err := os.ReadFile(w.log)
-	require.NoError(t, err)
-	logged := setCurrent.FindStringSubmatch(string(log))
+	logged := setCurrent.FindStringSubmatch(w.Log(t))
 	require.NotEmpty(t, logged)
-	eventually(t, "the build is the current one", func(c *assert.CollectT) {
-		ran := temporalCLI(c, append(strings.Fields(logged[1]), "--yes")...)
-		require.Zero(c, ran.code, ran.stderr)
+	stack.Eventually(t, "the build is the current one", func(c *assert.CollectT) {
+		ran := stack.TemporalCLI(c, append(strings.Fields(logged[1]), "--yes")...)
+		require.Zero(c, ran.Code, ran.Stderr)
 	})
 }
 
-// identity is how Temporal knows the worker.
-func (w *worker) identity() string { return fmt.Sprint(w.cmd.Process.Pid) }
+// identity is the name by which Temporal knows a worker.
+func identity(w *stack.Worker) string { return fmt.Sprint(w.PID()) }
 
 // workersOf are the workers that ran a run's workflow tasks and activities.
 func workersOf(t require.TestingT, run client.WorkflowRun) []string {
 	seen := map[string]bool{}
 	var workers []string
-	for _, event := range history(t, run) {
+	for _, event := range stack.History(t, run) {
 		who := event.GetWorkflowTaskStartedEventAttributes().GetIdentity() + event.GetActivityTaskStartedEventAttributes().GetIdentity()
 		process, _, _ := strings.Cut(who, "@")
 		if who != "" && !seen[process] {
@@ -100,7 +98,7 @@ func beginMany(t *testing.T, count int, queue, model string) []client.WorkflowRu
 	t.Helper()
 	var runs []client.WorkflowRun
 	for range count {
-		runs = append(runs, begin(t, queue, requestOf(t, agents(model))))
+		runs = append(runs, stack.Begin(t, queue, stack.Request(t, stack.Agents(model))))
 	}
 	return runs
 }
@@ -109,7 +107,7 @@ func beginMany(t *testing.T, count int, queue, model string) []client.WorkflowRu
 func requireCalledOnce(t *testing.T, model string, turns int) {
 	t.Helper()
 	times := map[string]int{}
-	for _, call := range calls(t, model) {
+	for _, call := range stack.Calls(t, model) {
 		times[call.RequestID]++
 	}
 	require.Len(t, times, turns, "no turn is lost, and none begun anew")

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -34,36 +35,36 @@ func TestRush(t *testing.T) {
 	if *rushMany == 0 {
 		t.Skip("it takes its time: make rush")
 	}
-	queue, model := taskOf(t), modelOf(t, "held")
-	script(t, model, holds())
-	w := startWorker(t, queue, "NATS_URL=") // events would take as many of Temporal's writes as all the rest
+	queue, model := stack.Task(t), stack.Model(t, "held")
+	stack.Script(t, model, stack.Holds())
+	w := stack.StartWorker(t, queue, "NATS_URL=") // events would take as many of Temporal's writes as all the rest
 	began := time.Now()
 	startRush(t, queue, model)
 	started := time.Since(began)
 
 	held := 0
-	eventually(t, "Ray takes no more", func(c *assert.CollectT) {
+	stack.Eventually(t, "Ray takes no more", func(c *assert.CollectT) {
 		before := held
-		held = len(turnsOf(c, stack.RayAppURL))
+		held = len(stack.TurnsOn(c, stack.At.RayAppURL))
 		require.Equal(c, before, held)
 		require.Positive(c, held)
 		time.Sleep(12 * time.Second) // longer than a submission waits before it is tried again
 	})
-	t.Logf("%d started in %s; %d turns on Ray, the others wait in Temporal; worker %.0f MiB", *rushMany, started, held, residentMiB(w.cmd.Process.Pid))
+	t.Logf("%d started in %s; %d turns on Ray, the others wait in Temporal; worker %.0f MiB", *rushMany, started, held, stack.ResidentMiB(w.PID()))
 	require.LessOrEqual(t, held, rushInRay)
 
-	release(t, model)
+	stack.Release(t, model)
 	released := time.Now()
 	most := 0
 	for until := time.Now().Add(rushWithin); countOf(t, queue, "Running") > 0 && time.Now().Before(until); time.Sleep(5 * time.Second) {
-		var turns []turn
-		eventually(t, "Ray lists its turns", func(c *assert.CollectT) { turns = turnsOf(c, stack.RayAppURL) }) // it is busy
-		most = max(most, len(slices.DeleteFunc(turns, func(each turn) bool { return !each.unfinished() })))
+		var turns []stack.Turn
+		stack.Eventually(t, "Ray lists its turns", func(c *assert.CollectT) { turns = stack.TurnsOn(c, stack.At.RayAppURL) }) // it is busy
+		most = max(most, len(slices.DeleteFunc(turns, func(each stack.Turn) bool { return !each.Unfinished() })))
 	}
-	t.Logf("the last one ended %s later; at most %d turns worked on Ray; worker %.0f MiB", time.Since(released), most, residentMiB(w.cmd.Process.Pid))
+	t.Logf("the last one ended %s later; at most %d turns worked on Ray; worker %.0f MiB", time.Since(released), most, stack.ResidentMiB(w.PID()))
 	require.Equal(t, *rushMany, countOf(t, queue, "Completed"), "of all that were started")
 	require.LessOrEqual(t, most, rushInRay)
-	require.Len(t, calls(t, model), *rushMany, "one call each")
+	require.Len(t, stack.Calls(t, model), *rushMany, "one call each")
 }
 
 func startRush(t *testing.T, queue, model string) {
@@ -71,11 +72,11 @@ func startRush(t *testing.T, queue, model string) {
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(32)
 	for n := range *rushMany {
-		request := requestOf(t, agents(model))
+		request := stack.Request(t, stack.Agents(model))
 		request.TaskID = fmt.Sprintf("%s-%d", queue, n)
 		request.Constraints.TimeoutSeconds = new(3600) // those that Ray takes first wait for the last one's start
 		group.Go(func() error {
-			_, err := temporalClient.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+			_, err := stack.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 				ID: request.TaskID, TaskQueue: queue,
 			}, contract.DeliberationName, request)
 			return err
@@ -88,8 +89,8 @@ func startRush(t *testing.T, queue, model string) {
 func countOf(t *testing.T, queue, status string) (count int) {
 	t.Helper()
 	var before int64 = -1
-	eventually(t, "visibility has caught up", func(c *assert.CollectT) {
-		counted, err := temporalClient.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+	stack.Eventually(t, "visibility has caught up", func(c *assert.CollectT) {
+		counted, err := stack.Temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 			Query: fmt.Sprintf("TaskQueue='%s' AND WorkflowType='%s' AND ExecutionStatus='%s'", queue, contract.DeliberationName, status),
 		})
 		require.NoError(c, err)

@@ -16,6 +16,7 @@ import (
 
 	"deliberation.io/deliberation/activities/ray/raytest"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -31,7 +32,7 @@ func newSpace(t *testing.T, name string) space {
 	s := space{name: fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano())} // the database outlives the tests
 	newNamespace(t, s.name)
 	var err error
-	s.Client, err = client.Dial(client.Options{HostPort: stack.TemporalAddress, Namespace: s.name, Logger: quiet{}})
+	s.Client, err = stack.Dial(s.name)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -66,7 +67,7 @@ func requestFor(task, model string) contract.Request {
 	return contract.Request{
 		TaskID: task, TaskDescription: "Add rate limiting to the login API", Role: "DEV",
 		Constraints: contract.Constraints{StoryID: "S-7", PlanID: "P-3"},
-		Agents:      agents(model), VLLMURL: "http://model:8000", VLLMModel: "canned",
+		Agents:      stack.Agents(model), VLLMURL: "http://model:8000", VLLMModel: "canned",
 	}
 }
 
@@ -91,9 +92,9 @@ func (s space) refresh(t *testing.T) (stats contract.Stats) {
 
 // stats are those that the starter shows.
 func (s space) stats(t require.TestingT, flags ...string) (stats contract.Stats) {
-	shown := commandWith(t, []string{"TEMPORAL_NAMESPACE=" + s.name}, built+"/starter", append([]string{"stats", "--json"}, flags...)...)
-	require.Zero(t, shown.code, shown.stderr)
-	require.NoError(t, json.Unmarshal([]byte(shown.stdout), &stats))
+	shown := stack.StarterWith(t, []string{"TEMPORAL_NAMESPACE=" + s.name}, append([]string{"stats", "--json"}, flags...)...)
+	require.Zero(t, shown.Code, shown.Stderr)
+	require.NoError(t, json.Unmarshal([]byte(shown.Stdout), &stats))
 	return stats
 }
 

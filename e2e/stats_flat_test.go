@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
@@ -65,7 +66,7 @@ type ledger struct {
 func newLedger(t *testing.T) *ledger {
 	t.Helper()
 	l := &ledger{space: newSpace(t, "flat"), queue: "flat"}
-	counting := temporalworker.New(l.Client, l.queue, temporalworker.Options{DisableRegistrationAliasing: true, DeadlockDetectionTimeout: patience})
+	counting := temporalworker.New(l.Client, l.queue, temporalworker.Options{DisableRegistrationAliasing: true, DeadlockDetectionTimeout: stack.Patience})
 	workflows.Register(counting, nil)
 	activities.Register(activities.Workers{Main: counting, Submit: counting, Wait: counting}, activities.Dependencies{Temporal: l})
 	require.NoError(t, counting.Start())

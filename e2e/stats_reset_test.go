@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/activities"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -36,7 +37,7 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 	}
 	reset, terminated := starts("reset"), starts("terminated")
 	for _, run := range []client.WorkflowRun{reset, terminated} {
-		eventually(t, "it waits", func(c2 *assert.CollectT) {
+		stack.Eventually(t, "it waits", func(c2 *assert.CollectT) {
 			described, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
 			require.NoError(c2, err)
 			require.Greater(c2, described.GetWorkflowExecutionInfo().GetHistoryLength(), int64(3))
@@ -51,14 +52,14 @@ func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
 	c.count(t, queue, contract.StatsState{})
 
 	visible := func(c2 require.TestingT) int64 { return c.visible(c2, " AND ExecutionStatus='Terminated'") }
-	eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
+	stack.Eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
 	for pass := range 3 { // the second count reads the same again, the third what retention has left
 		if pass == 2 {
 			_, err := c.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
 				Namespace: c.name, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "terminated"},
 			})
 			require.NoError(t, err)
-			eventually(t, "it is deleted", func(c2 *assert.CollectT) { require.Equal(c2, int64(1), visible(c2)) })
+			stack.Eventually(t, "it is deleted", func(c2 *assert.CollectT) { require.Equal(c2, int64(1), visible(c2)) })
 		}
 		stats := c.refresh(t)
 		require.Equal(t, []int64{2, 1, 1, 1}, []int64{stats.Total, stats.Active, stats.Failed, stats.Terminated})

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestStatisticsAreTheSameAfterTheirWorkerWasKilled(t *testing.T) {
 	s := newSpace(t, "restart")
-	queue, cluster := queueOf(t), standInForRay(t)
-	first := startWorker(t, queue, s.worker(cluster)...)
+	queue, cluster := stack.Queue(t), standInForRay(t)
+	first := stack.StartWorker(t, queue, s.worker(cluster)...)
 	require.NoError(t, s.begin(t, queue, "good").Get(t.Context(), nil))
 	require.Error(t, s.begin(t, queue, "rejects").Get(t.Context(), nil))
 	s.begin(t, queue, "hangs")
@@ -23,12 +24,12 @@ func TestStatisticsAreTheSameAfterTheirWorkerWasKilled(t *testing.T) {
 	before := s.stats(t, "--refresh")
 	require.Equal(t, []int64{3, 1, 1, 1}, []int64{before.Total, before.Active, before.Completed, before.Failed})
 
-	first.kill(t)
-	startWorker(t, queue, s.worker(cluster)...)
+	first.Kill(t)
+	stack.StartWorker(t, queue, s.worker(cluster)...)
 
 	for _, flags := range [][]string{nil, {"--refresh"}} {
 		var after contract.Stats
-		eventually(t, "the other worker answers", func(c *assert.CollectT) { after = s.stats(c, flags...) })
+		stack.Eventually(t, "the other worker answers", func(c *assert.CollectT) { after = s.stats(c, flags...) })
 		require.GreaterOrEqual(t, after.UptimeSeconds, before.UptimeSeconds)
 		require.False(t, after.AsOf.Before(before.AsOf))
 		after.UptimeSeconds, after.AsOf = before.UptimeSeconds, before.AsOf

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 // collector takes spans as an OpenTelemetry collector does.
@@ -59,19 +61,19 @@ func TestOneTraceGoesFromTheStartToTheModelsTurn(t *testing.T) {
 	server := httptest.NewServer(spans)
 	defer server.Close()
 	otlp := "OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL
-	queue := queueOf(t)
-	startWorker(t, queue, otlp, "OTEL_BSP_SCHEDULE_DELAY=200")
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
-	request := requestOf(t, agents(model))
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue, otlp, "OTEL_BSP_SCHEDULE_DELAY=200")
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
+	request := stack.Request(t, stack.Agents(model))
 	request.TaskDescription = canary
 
 	file := filepath.Join(t.TempDir(), "request.json")
 	require.NoError(t, os.WriteFile(file, []byte(asJSON(t, request)), 0o600))
-	ran := commandWith(t, []string{otlp}, filepath.Join(built, "starter"), "run", "-f", file, "--task-queue", queue, "--json")
-	require.Equal(t, 0, ran.code, ran.stderr)
+	ran := stack.StarterWith(t, []string{otlp}, "run", "-f", file, "--task-queue", queue, "--json")
+	require.Equal(t, 0, ran.Code, ran.Stderr)
 
-	eventually(t, "all spans are of one trace", func(c *assert.CollectT) {
+	stack.Eventually(t, "all spans are of one trace", func(c *assert.CollectT) {
 		spans.mu.Lock()
 		defer spans.mu.Unlock()
 		started := spans.spans["StartWorkflow:Deliberation"]
@@ -83,5 +85,5 @@ func TestOneTraceGoesFromTheStartToTheModelsTurn(t *testing.T) {
 		}
 	})
 	require.NotContains(t, spans.text.String(), canary)
-	require.Equal(t, hex.EncodeToString([]byte(spans.spans["RunActivity:SubmitTurns"])), strings.Split(calls(t, model)[0].Traceparent, "-")[1])
+	require.Equal(t, hex.EncodeToString([]byte(spans.spans["RunActivity:SubmitTurns"])), strings.Split(stack.Calls(t, model)[0].Traceparent, "-")[1])
 }

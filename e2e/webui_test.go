@@ -10,30 +10,31 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TestTheWebUIShowsDeliberations looks at what a person sees who has nothing but Temporal's Web UI.
 func TestTheWebUIShowsDeliberations(t *testing.T) {
 	b := openBrowser(t)
-	queue := queueOf(t)
-	startWorker(t, queue)
-	good, shaky, away, endless := modelOf(t, "good"), modelOf(t, "shaky"), modelOf(t, "away"), modelOf(t, "hangs")
-	script(t, good, answers("0.9"))
-	script(t, shaky, step{"status": 503}, answers("0.4"))
-	script(t, away, step{"status": 404})
-	script(t, endless, hangs())
-	council := agents(good, shaky, away)
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue)
+	good, shaky, away, endless := stack.Model(t, "good"), stack.Model(t, "shaky"), stack.Model(t, "away"), stack.Model(t, "hangs")
+	stack.Script(t, good, stack.Answers("0.9"))
+	stack.Script(t, shaky, stack.Step{"status": 503}, stack.Answers("0.4"))
+	stack.Script(t, away, stack.Step{"status": 404})
+	stack.Script(t, endless, stack.Hangs())
+	council := stack.Agents(good, shaky, away)
 	council[0].AgentID, council[1].AgentID, council[2].AgentID = "agent-dev-001", "agent-qa-001", "agent-sec-001"
 	council[1].Role = "QA"
-	plan := taskOf(t)
+	plan := stack.Task(t)
 
 	ended := startAs(t, queue, plan, "ended", council)
-	result(t, ended)
-	open := startAs(t, queue, plan, "open", agents(endless))
-	running(t, endless, 1)
+	stack.Result(t, ended)
+	open := startAs(t, queue, plan, "open", stack.Agents(endless))
+	stack.AwaitOpenCalls(t, endless, 1)
 
-	workflowsAt := stack.TemporalUI + "/namespaces/default/workflows"
+	workflowsAt := stack.At.TemporalUI + "/namespaces/default/workflows"
 	page := func(id, run, tab string) string {
 		return workflowsAt + "/" + url.PathEscape(id) + "/" + run + "/" + tab
 	}
@@ -52,13 +53,13 @@ func TestTheWebUIShowsDeliberations(t *testing.T) {
 // startAs starts a deliberation as our clients do, which give it its summary.
 func startAs(t *testing.T, queue, plan, name string, council []contract.Agent) client.WorkflowRun {
 	t.Helper()
-	request := requestOf(t, council)
+	request := stack.Request(t, council)
 	request.TaskID, request.Constraints.PlanID = plan+"-"+name, plan
 	request.Constraints.TimeoutSeconds = new(900) // one of them lasts until all is looked at
-	started, err := contract.Start(t.Context(), temporalClient, request, contract.StartOptions{TaskQueue: queue})
+	started, err := contract.Start(t.Context(), stack.Temporal, request, contract.StartOptions{TaskQueue: queue})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = temporalClient.TerminateWorkflow(context.Background(), started.Run.GetID(), started.Run.GetRunID(), "the test is over")
+		_ = stack.Temporal.TerminateWorkflow(context.Background(), started.Run.GetID(), started.Run.GetRunID(), "the test is over")
 	})
 	return started.Run
 }

@@ -1,6 +1,6 @@
 //go:build integration
 
-package e2e
+package chaos
 
 import (
 	"fmt"
@@ -9,14 +9,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"deliberation.io/deliberation/e2e/stack"
 )
 
 const (
-	grownBy    = 1.2 // the last third's median over the middle third's
-	grownFloor = 8.0 // MiB: what a garbage collector may be late by
+	grownBy    = 1.2 // times the median of the middle third is what the last third's median may be,
+	grownFloor = 8.0 // and so many MiB, since a garbage collector may be late
 )
 
-// memory is what processes hold, in MiB, once a second.
+// memory is what processes hold, in MiB, measured once a second.
 type memory struct {
 	pids   map[string]int
 	series map[string][]float64
@@ -24,13 +26,13 @@ type memory struct {
 	done   chan struct{}
 }
 
-// watchMemory watches a worker, the gateway and the last runner.
-func watchMemory(t *testing.T, w *worker) *memory {
+// watchMemory watches a worker, the gateway, and the last runner.
+func watchMemory(t *testing.T, w *stack.Worker) *memory {
 	t.Helper()
-	all := runners(t)
+	all := stack.Runners(t)
 	m := &memory{
 		pids: map[string]int{
-			"worker": w.cmd.Process.Pid, "gateway": rayProcess(t, "ray::ServeReplica:deliberation:"), "runner": all[len(all)-1].PID,
+			"worker": w.PID(), "gateway": stack.RayProcess(t, "ray::ServeReplica:deliberation:"), "runner": all[len(all)-1].PID,
 		},
 		series: map[string][]float64{}, ended: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -44,7 +46,7 @@ func (m *memory) sample() {
 	defer tick.Stop()
 	for {
 		for name, pid := range m.pids {
-			m.series[name] = append(m.series[name], residentMiB(pid))
+			m.series[name] = append(m.series[name], stack.ResidentMiB(pid))
 		}
 		select {
 		case <-tick.C:
@@ -59,7 +61,7 @@ func (m *memory) stop() {
 	<-m.done
 }
 
-// thirds are the medians of the middle and the last third: the first one is for warming up.
+// thirds are the medians of the middle and of the last third. The first third is for warming up.
 func thirds(series []float64) (middle, last float64) {
 	n := len(series)
 	return median(series[n/3 : 2*n/3]), median(series[2*n/3:])
@@ -73,7 +75,7 @@ func median(series []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// grown are the processes whose memory isn't flat.
+// grown lists the processes whose memory is not flat.
 func (m *memory) grown() []string {
 	var grown []string
 	for _, name := range slices.Sorted(maps.Keys(m.series)) {
@@ -103,6 +105,6 @@ func TestMemoryThatGrowsIsSeen(t *testing.T) {
 	flat := slices.Repeat([]float64{150, 155}, 45)
 	m := &memory{series: map[string][]float64{"growing": growing, "flat": flat, "gone": make([]float64, 90)}}
 	if grown := m.grown(); len(grown) != 2 {
-		t.Errorf("want the growing one and the one that is gone, got %v", grown)
+		t.Errorf("want the one that grows and the one that is gone, got %v", grown)
 	}
 }

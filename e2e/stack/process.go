@@ -1,6 +1,6 @@
 //go:build integration
 
-package e2e
+package stack
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rayProcess finds the process of the stack's first Ray whose title begins so.
-func rayProcess(t *testing.T, title string) int {
+// RayProcess finds the process of the stack's first Ray whose title has the prefix.
+func RayProcess(t *testing.T, title string) int {
 	t.Helper()
 	ray := pidsOfTheStack(t)["ray"]
 	require.NotZero(t, ray, "the stack's Ray has no pid")
@@ -52,8 +52,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// residentMiB is the memory that a process holds; 0 when it is gone.
-func residentMiB(pid int) float64 {
+// ResidentMiB returns the memory that a process holds, or 0 when the process is gone.
+func ResidentMiB(pid int) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0
@@ -62,10 +62,10 @@ func residentMiB(pid int) float64 {
 	return float64(pages*os.Getpagesize()) / (1 << 20)
 }
 
-// pidsOfTheStack are the programs' processes as the stack last noted them.
+// pidsOfTheStack returns the process ids of the stack's programs, as the stack last noted them.
 func pidsOfTheStack(t *testing.T) map[string]int {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(stack.Home, "stack.json"))
+	text, err := os.ReadFile(filepath.Join(At.Home, "stack.json"))
 	require.NoError(t, err)
 	var known struct {
 		PIDs map[string]int `json:"pids"`
