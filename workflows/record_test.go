@@ -136,10 +136,9 @@ func (w *world) awaiting(turns int) func() bool {
 
 // onRay looks at what the fake notes.
 func (w *world) onRay(holds func() bool) func() bool {
-	return func() bool {
-		w.Ray.Lock()
-		defer w.Ray.Unlock()
-		return holds()
+	return func() (held bool) {
+		w.Ray.Look(func() { held = holds() })
+		return held
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 )
 
 // Ray stands in for the activities that work with Ray. It keeps the turns that it was given, ends them by
-// script, and notes what it was asked. Lock it to look at the notes while activities run.
+// script, and notes what it was asked.
 type Ray struct {
-	sync.Mutex
 	clock
+	mu sync.Mutex
 
 	Agents        map[string]Script                   // by agent id
 	SubmitReplies []Reply[contract.SubmitTurnsResult] // to the first submits, in order; every later one is accepted
@@ -51,6 +51,13 @@ func newRay(c clock) *Ray {
 	}
 }
 
+// Look runs a function while no activity changes the notes.
+func (f *Ray) Look(function func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	function()
+}
+
 // Accepted is the answer to a submit that there is room for.
 func Accepted(in contract.SubmitTurnsInput) contract.SubmitTurnsResult {
 	result := contract.SubmitTurnsResult{}
@@ -68,8 +75,8 @@ func (f *Ray) SubmitTurns(ctx context.Context, in contract.SubmitTurnsInput) (co
 }
 
 func (f *Ray) submit(in contract.SubmitTurnsInput) Reply[contract.SubmitTurnsResult] {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.Submitted = append(f.Submitted, in)
 	said := f.submitReply(in)
 	if said.Err != nil || said.Value.Refusal != "" {
@@ -105,17 +112,17 @@ func (f *Ray) submitReply(in contract.SubmitTurnsInput) Reply[contract.SubmitTur
 
 // AwaitTurn ends a turn by its agent's script.
 func (f *Ray) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
-	f.Lock()
+	f.mu.Lock()
 	f.Awaited = append(f.Awaited, in)
 	said := f.attempt(in.Handle.TurnID).Reply
-	f.Unlock()
+	f.mu.Unlock()
 	if said.Value.Metadata == nil && said.Value.Kind == domain.OutcomeCompleted {
 		said.Value.Metadata = map[string]string{"submission_id": string(in.Handle.TurnID), "cluster": in.Handle.Cluster}
 	}
 	return give(ctx, f.clock, said, func() {
 		if said.Err == nil && said.Value.Kind != domain.OutcomeUnreachable {
-			f.Lock()
-			defer f.Unlock()
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			f.ended[in.Handle.TurnID] = true
 		}
 	})
@@ -137,8 +144,8 @@ func (f *Ray) StopTurns(ctx context.Context, in contract.StopTurnsInput) (contra
 }
 
 func (f *Ray) stop(in contract.StopTurnsInput) Reply[contract.StopTurnsResult] {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.Away(in.Turns[0].Cluster) {
 		return Reply[contract.StopTurnsResult]{Err: errors.New("connection refused")}
 	}
@@ -162,15 +169,15 @@ func (f *Ray) stop(in contract.StopTurnsInput) Reply[contract.StopTurnsResult] {
 }
 
 func (f *Ray) forget(handles []contract.Handle) {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.Forgotten = append(f.Forgotten, handles...)
 }
 
 // Live returns the turns that nobody has seen to end.
 func (f *Ray) Live() []domain.TurnID {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var live []domain.TurnID
 	for id := range f.turns {
 		if !f.ended[id] {

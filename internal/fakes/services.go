@@ -61,8 +61,8 @@ func (s Services) CloseDeliberation(ctx context.Context, in contract.CloseDelibe
 
 // NATS keeps each event once, by its id, as JetStream does within its duplicate window.
 type NATS struct {
-	sync.Mutex
 	clock
+	mu sync.Mutex
 
 	ReplyTo func(call int) Reply[contract.PublishEventsResult] // nil: events are stored immediately
 
@@ -78,8 +78,8 @@ func (f *NATS) PublishEvents(ctx context.Context, in contract.PublishEventsInput
 }
 
 func (f *NATS) publish(in contract.PublishEventsInput) Reply[contract.PublishEventsResult] {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.Inputs = append(f.Inputs, in)
 	said := Reply[contract.PublishEventsResult]{Value: contract.PublishEventsResult{Stored: len(in.Events)}}
 	if f.ReplyTo != nil {
@@ -98,8 +98,8 @@ func (f *NATS) publish(in contract.PublishEventsInput) Reply[contract.PublishEve
 
 // Kinds are the kinds of the stored events, in their order.
 func (f *NATS) Kinds() []domain.EventKind {
-	f.Lock()
-	defer f.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return KindsOf(f.Stored)
 }
 
@@ -114,8 +114,8 @@ func KindsOf(events []contract.EventRecord) []domain.EventKind {
 
 // Visibility answers counts.
 type Visibility struct {
-	sync.Mutex
 	clock
+	mu sync.Mutex
 
 	Replies []Reply[contract.CountResult] // in order; the last one repeats
 
@@ -124,9 +124,9 @@ type Visibility struct {
 
 // CountDeliberations gives the next reply.
 func (f *Visibility) CountDeliberations(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
-	f.Lock()
+	f.mu.Lock()
 	f.Asked = append(f.Asked, in)
 	said := f.Replies[min(len(f.Asked), len(f.Replies))-1]
-	f.Unlock()
+	f.mu.Unlock()
 	return give(ctx, f.clock, said, nothing)
 }
