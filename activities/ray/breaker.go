@@ -16,10 +16,10 @@ import (
 const (
 	// tripAfter is how many calls in a row must stay unanswered before the cluster isn't asked any more.
 	tripAfter = 5
-	// tripBehind is how long before them the last answer must be: what one lost gateway costs at once is no
-	// sign that the cluster is away.
-	tripBehind = 2 * time.Second
-	// openFor is how long it isn't asked: about what a gateway takes to come back.
+	// tripQuiet is how long ago the last answer must be then: one lost gateway costs many calls at once, and is
+	// no sign that the cluster is away.
+	tripQuiet = 2 * time.Second
+	// openFor is how long the cluster isn't asked: about what a gateway takes to come back.
 	openFor = 3 * time.Second
 )
 
@@ -35,25 +35,25 @@ const (
 
 func (s BreakerState) String() string { return gobreaker.State(s).String() }
 
-// use is how a call meets the breaker.
-type use int
+// policy is what a call does while the cluster doesn't answer.
+type policy int
 
 const (
-	// waiting calls aren't made while the cluster is away: hundreds of them would ask in vain, and one that
-	// found it back would keep everybody else out for as long as its turn takes.
-	waiting use = iota
-	// asking calls find out whether it is back, one at a time.
-	asking
-	// unguarded calls are made whatever was heard: a stop is worth a try.
-	unguarded
+	// skipWhenOpen calls aren't made: hundreds of waits would ask in vain, and one that found the cluster back
+	// would keep all others out for as long as its turn takes.
+	skipWhenOpen policy = iota
+	// probeWhenOpen calls find out whether the cluster is back, one at a time.
+	probeWhenOpen
+	// always calls are made: a stop is sent even while the breaker is open.
+	always
 )
 
 // breaker keeps calls from a cluster that doesn't answer. Only silence counts against it: whatever the app
 // says, also that it is full, is an answer. A submit or [Client.Info] closes it again.
 type breaker struct {
-	steps *gobreaker.TwoStepCircuitBreaker[struct{}]
-	last  atomic.Pointer[string] // why a call wasn't answered
-	heard atomic.Int64           // when one was, in Unix nanoseconds
+	steps      *gobreaker.TwoStepCircuitBreaker[struct{}]
+	reason     atomic.Pointer[string] // why the last unanswered call wasn't answered
+	answeredAt atomic.Int64           // when the last answer came, in Unix nanoseconds
 }
 
 func newBreaker(name string, changed func(from, to BreakerState, why string)) *breaker {
@@ -62,7 +62,7 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 		Name:    name,
 		Timeout: openFor,
 		ReadyToTrip: func(counts gobreaker.Counts) bool {
-			return counts.ConsecutiveFailures >= tripAfter && time.Since(time.Unix(0, b.heard.Load())) >= tripBehind
+			return counts.ConsecutiveFailures >= tripAfter && time.Since(time.Unix(0, b.answeredAt.Load())) >= tripQuiet
 		},
 		IsSuccessful: func(err error) bool { return !unanswered(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
@@ -85,39 +85,39 @@ func unanswered(err error) bool {
 	return is && ours.Kind == domain.KindUnreachable || errors.Is(err, context.DeadlineExceeded)
 }
 
-// admit is asked before a call, and told its error after it. The error is why the call isn't made.
-func (b *breaker) admit(as use) (done func(error), refused error) {
-	if as == unguarded {
+// admit is called before a call, and done with the call's error after it. The error is why the call isn't made.
+func (b *breaker) admit(as policy) (done func(error), refused error) {
+	if as == always {
 		return func(error) {}, nil
 	}
-	if as == waiting && b.steps.State() != gobreaker.StateClosed {
+	if as == skipWhenOpen && b.steps.State() != gobreaker.StateClosed {
 		return nil, b.refusal()
 	}
-	told, err := b.steps.Allow()
+	report, err := b.steps.Allow()
 	if err != nil {
 		return nil, b.refusal()
 	}
 	return func(err error) {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			b.because("no answer in time")
+			b.noteReason("no answer in time")
 		case unanswered(err):
-			b.because(errors.Unwrap(err).Error())
+			b.noteReason(errors.Unwrap(err).Error())
 		case !errors.Is(err, context.Canceled):
-			b.heard.Store(time.Now().UnixNano())
+			b.answeredAt.Store(time.Now().UnixNano())
 		}
-		told(err)
+		report(err)
 	}, nil
 }
 
-func (b *breaker) because(why string) { b.last.Store(&why) }
+func (b *breaker) noteReason(why string) { b.reason.Store(&why) }
 
 func (b *breaker) refusal() error {
 	return fmt.Errorf("not asked for a moment, since it did not answer: %s", b.why())
 }
 
 func (b *breaker) why() string {
-	if last := b.last.Load(); last != nil {
+	if last := b.reason.Load(); last != nil {
 		return *last
 	}
 	return "no reason known"

@@ -20,7 +20,7 @@ func silent(why string) error {
 func (b *breaker) ends(t *testing.T, calls int, err error) {
 	t.Helper()
 	for range calls {
-		done, refused := b.admit(waiting)
+		done, refused := b.admit(skipWhenOpen)
 		require.NoError(t, refused)
 		done(err)
 	}
@@ -34,27 +34,27 @@ func TestBreaker_KeepsCallsFromAClusterThatIsAway(t *testing.T) {
 		})
 		b.ends(t, tripAfter, silent("connection refused"))
 
-		_, refused := b.admit(waiting)
+		_, refused := b.admit(skipWhenOpen)
 		require.ErrorContains(t, refused, "connection refused", "people still read why")
-		_, refused = b.admit(asking)
+		_, refused = b.admit(probeWhenOpen)
 		require.Error(t, refused, "not even whether it is back")
-		done, refused := b.admit(unguarded)
+		done, refused := b.admit(always)
 		require.NoError(t, refused, "a stop is tried in any case")
 		done(nil)
 
 		time.Sleep(openFor + time.Millisecond)
-		_, refused = b.admit(waiting)
+		_, refused = b.admit(skipWhenOpen)
 		require.Error(t, refused, "a probe goes first")
-		probe, refused := b.admit(asking)
+		probe, refused := b.admit(probeWhenOpen)
 		require.NoError(t, refused)
-		_, refused = b.admit(asking)
+		_, refused = b.admit(probeWhenOpen)
 		require.Error(t, refused, "one at a time")
 		probe(silent("no answer within 5s"))
-		_, refused = b.admit(waiting)
+		_, refused = b.admit(skipWhenOpen)
 		require.ErrorContains(t, refused, "no answer within 5s")
 
 		time.Sleep(openFor + time.Millisecond)
-		probe, refused = b.admit(asking)
+		probe, refused = b.admit(probeWhenOpen)
 		require.NoError(t, refused)
 		probe(nil)
 		b.ends(t, 1, nil)
@@ -97,7 +97,7 @@ func TestBreaker_ABurstBehindAnAnswerIsNoSign(t *testing.T) {
 		b.ends(t, 100, silent("reset")) // a gateway dies with a hundred waits
 		require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
 
-		time.Sleep(tripBehind)
+		time.Sleep(tripQuiet)
 		b.ends(t, 1, silent("reset"))
 		require.Equal(t, BreakerOpen, BreakerState(b.steps.State()))
 	})
@@ -106,6 +106,6 @@ func TestBreaker_ABurstBehindAnAnswerIsNoSign(t *testing.T) {
 func TestBreaker_ACallersOwnTimeCounts(t *testing.T) {
 	b := newBreaker("a", nil)
 	b.ends(t, tripAfter, context.DeadlineExceeded)
-	_, refused := b.admit(waiting)
+	_, refused := b.admit(skipWhenOpen)
 	require.ErrorContains(t, refused, "no answer in time")
 }

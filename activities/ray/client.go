@@ -25,7 +25,7 @@ type Config struct {
 	// stop must never queue behind waits.
 	MaxIdleConnections int
 
-	// Changed, if set, is told when the cluster is asked no more, or again, and why calls stayed unanswered.
+	// Changed, if set, is called when the breaker changes, with the reason why calls stayed unanswered.
 	Changed func(from, to BreakerState, why string)
 
 	// Wrap, if set, is put around the transport: that is where traces are injected.
@@ -117,7 +117,7 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{
 		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",
-		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer, as: asking,
+		body: submitBodyOf(submission), within: c.within.submit, limit: shortAnswer, as: probeWhenOpen,
 	}
 	var answer acceptanceAnswer
 	if err := c.persistence.judge(submission, c.ask(ctx, ask, &answer), c.within.refused); err != nil {

@@ -4,6 +4,8 @@
 // that holds what was asked for. Everything else (Serve's own 404 and plain-text 500, a proxy's page, a
 // cut or silent connection) means that nobody answered, and is never a verdict on a turn.
 //
-// The package keeps no state but connections, and decides nothing about retries: every call may be
-// repeated, because a turn's id stands for the same work.
+// Every call may be repeated, because a turn's id stands for the same work. The package doesn't retry by
+// itself, but for a wait that a server before the app has cut. It keeps connections, and what it has
+// learned of the cluster: whether it answers, how long its waits may be, how long a submit has been
+// refused, and whether another Ray cluster answers in its place.
 package ray

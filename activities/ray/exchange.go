@@ -59,7 +59,7 @@ type call struct {
 	body   any
 	within time.Duration
 	limit  int64
-	as     use
+	as     policy
 }
 
 // unreadable is the error of a 200 that doesn't hold what was asked for.
@@ -117,8 +117,8 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A key without a value isn't sent. It tells the transport that a POST may be repeated when the
-	// server has closed a kept connection: turn ids make every call of ours idempotent.
+	// A key without a value isn't sent. It lets the transport repeat a POST when the server has closed a
+	// kept connection: turn ids make every call of ours idempotent.
 	request.Header["Idempotency-Key"] = []string{}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	request.Header.Set("Accept", "application/json")

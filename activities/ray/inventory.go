@@ -31,7 +31,7 @@ type Runner struct {
 	Draining    bool   `json:"draining"`
 }
 
-// Inventory is what the runners hold that answer. Unheard are the others, which may hold more.
+// Inventory is what the runners that answered hold. Unheard are the other runners, which may hold more.
 type Inventory struct {
 	Turns   []HeldTurn
 	Unheard []string
@@ -55,7 +55,7 @@ type HeldTurn struct {
 
 // Info asks the app about itself. The error is the context's or a [*domain.Error].
 func (c *Client) Info(ctx context.Context) (Info, error) {
-	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.probe, limit: shortAnswer, as: asking}
+	ask := call{op: "ask " + c.name, method: http.MethodGet, path: "/v1/info", within: c.within.probe, limit: shortAnswer, as: probeWhenOpen}
 	var info Info
 	if err := c.ask(ctx, ask, &info); err != nil {
 		return Info{}, err
@@ -70,7 +70,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 func (c *Client) Turns(ctx context.Context, owner string) (Inventory, error) {
 	ask := call{
 		op: "list turns on " + c.name, method: http.MethodGet, path: "/v1/turns",
-		query: url.Values{"owner": {owner}}.Encode(), within: c.within.control, limit: longAnswer, as: unguarded,
+		query: url.Values{"owner": {owner}}.Encode(), within: c.within.control, limit: longAnswer, as: always,
 	}
 	var answer struct {
 		Turns   *[]HeldTurn `json:"turns"`

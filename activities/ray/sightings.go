@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// awayFor is how long a Ray cluster must not be heard from, while another one answers at its address,
-	// before its turns count as lost. An upgrade of a RayService leaves the older cluster there for a minute.
+	// awayFor is how long nothing but another Ray cluster must answer at a cluster's address before the cluster's
+	// turns count as lost. An upgrade of a RayService leaves the older cluster there for a minute.
 	awayFor = 2 * time.Minute
 	// missedPause is the longest pause between two answers of another cluster that count as one absence: turns
 	// in flight are asked for more often.
@@ -26,7 +26,7 @@ type otherCluster struct{ said string }
 
 func (o otherCluster) Error() string { return o.said }
 
-// sightings is which Ray clusters behind the address are missed.
+// sightings records which Ray clusters another one has answered for.
 type sightings struct {
 	mu     sync.Mutex
 	missed map[string]missing

@@ -79,7 +79,7 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
 	return c.observe(ctx, call{
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
-		body: endBodyOf(order, handles), within: time.Until(until), limit: longAnswer, as: unguarded,
+		body: endBodyOf(order, handles), within: time.Until(until), limit: longAnswer, as: always,
 	}, handles)
 }
 
@@ -115,7 +115,7 @@ func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
 	for handles := range slices.Chunk(order.Handles, perStop) {
 		ask := call{
 			op: "forget on " + c.name, method: http.MethodPost, path: "/v1/turns/forget",
-			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer, as: unguarded,
+			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer, as: always,
 		}
 		var answer statesAnswer
 		switch err := c.ask(ctx, ask, &answer); {

@@ -76,7 +76,7 @@ func (a *App) KillRunner() {
 	clear(a.buried)
 }
 
-// Move puts another Ray cluster behind the app's address, as an upgrade of a RayService does. It has no turns.
+// Move replaces the Ray cluster at the app's address, as an upgrade of a RayService does. The new one has no turns.
 func (a *App) Move() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

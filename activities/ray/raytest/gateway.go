@@ -117,7 +117,7 @@ func (a *App) loses(path string) bool {
 // vanish ends the connection without an answer.
 func vanish(w http.ResponseWriter) { hijack(w, "") }
 
-// cutShort ends the connection behind the beginning of an answer: an HTTP client that repeats a request
+// cutShort ends the connection after the beginning of an answer: an HTTP client that repeats a request
 // by itself doesn't do so once an answer has begun.
 func cutShort(w http.ResponseWriter) {
 	hijack(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"runner\":")
