@@ -29,6 +29,8 @@ _log = logging.getLogger("deliberation_ray.app")
     max_ongoing_requests=ONGOING_REQUESTS,
     # A redeploy cuts requests with a plain 500 when this is over: let the longest wait end first.
     graceful_shutdown_timeout_s=LONGEST_WAIT_SECONDS + 5,
+    # A secret that can't be read doesn't become readable by many tries.
+    max_constructor_retry_count=3,
     logging_config={"enable_access_log": False},
 )
 @serve.ingress()

@@ -15,6 +15,10 @@ _TIMEOUT_SECONDS = 5.0
 _EVERY_INTERFACE = ("", "0.0.0.0", "::")
 
 
+class DeployError(Exception):
+    """The application was deployed and doesn't start."""
+
+
 class Cluster:
     """Asks the application through Ray, which needs no token and no HTTP port."""
 
@@ -54,8 +58,17 @@ class Cluster:
             print(f"{self.url} already runs this build", flush=True)
             return
         serve.start(http_options={"host": self._http_host, "port": self._http_port})
-        serve.run(application(self._settings), name=NAME, route_prefix=ROUTE_PREFIX)
+        try:
+            serve.run(application(self._settings), name=NAME, route_prefix=ROUTE_PREFIX)
+        except RuntimeError as error:
+            raise DeployError(self._failure() or str(error)) from error
         print(f"{self.url} is up", flush=True)
+
+    def _failure(self) -> str:
+        """The last line of what Serve says about each deployment that doesn't start: the error itself."""
+        known = serve.status().applications.get(NAME)
+        messages = [each.message.strip() for each in known.deployments.values()] if known else []
+        return "\n".join(message.splitlines()[-1] for message in messages if message)
 
     def status(self) -> str:
         """Serve's word for the application; empty when it has none."""

@@ -1,10 +1,10 @@
-"""`python -m deliberation_ray.deploy`: puts the application onto a running Ray, beside whatever else runs there."""
+"""`python -m deliberation_ray.deploy`: puts the application onto a running Ray, next to all else that runs there."""
 
 import argparse
 import sys
 
 from deliberation_ray import watch
-from deliberation_ray.cluster import Cluster
+from deliberation_ray.cluster import Cluster, DeployError
 from deliberation_ray.settings import Settings, SettingsError
 
 OPEN = "warning: DELIBERATION_RAY_OPEN: whoever reaches {host} may use the application, and the models behind it"
@@ -32,7 +32,11 @@ def main() -> int:
     if arguments.watch:
         return watch.run(cluster)
     cluster.connect()
-    cluster.deploy()
+    try:
+        cluster.deploy()
+    except DeployError as error:
+        print(f"the application does not start: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -74,6 +74,21 @@ def test_the_address_is_serves_own(
     assert capsys.readouterr().out == f"{url} is up\n"
 
 
+def test_a_deploy_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Serve):
+        def run(self, application: Any, name: str, route_prefix: str) -> None:
+            raise RuntimeError("Deploying application deliberation failed")
+
+        def status(self) -> Any:
+            why = "Traceback:\n  File\nSettingsError: DELIBERATION_RAY_TOKEN_FILE: the file is empty\n"
+            deployments = {"gateway": SimpleNamespace(message=why)}
+            state = SimpleNamespace(status=SimpleNamespace(value="DEPLOY_FAILED"), deployments=deployments)
+            return SimpleNamespace(applications={"deliberation": state})
+
+    with pytest.raises(cluster.DeployError, match=r"^SettingsError: DELIBERATION_RAY_TOKEN_FILE: the file is empty$"):
+        deployed_over(monkeypatch, Failing(""))
+
+
 def test_health_is_asked_through_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "serve", Serve("some"))
     assert Cluster("auto", "127.0.0.1", 8000, SETTINGS).answers()
