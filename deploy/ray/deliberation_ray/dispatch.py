@@ -46,7 +46,8 @@ class Dispatch:
         A runner that doesn't answer may have them: an older one, which other gateways know, or one that this gateway
         has sent them to.
         """
-        others = self._pool.possible_holders(submit.deliberation)
+        place = self._pool.place(submit.deliberation)
+        others = self._pool.possible_holders(submit.deliberation, place)
         holders = await self._pool.holders(others, ids, submit.owner)
         if holders.by_id:
             if holders.silent and not set(ids) <= set(holders.by_id):
@@ -54,7 +55,7 @@ class Dispatch:
             return next(iter(holders.by_id.values()))
         if holders.silent and any(self._may_have(name, ids) for name in holders.refusals):
             raise holders.silent
-        return self._pool.place(submit.deliberation)
+        return place
 
     def _may_have(self, name: str, ids: list[str]) -> bool:
         return name not in self._pool.current or self._sent.may_be_at(name, ids)
@@ -124,11 +125,11 @@ class Dispatch:
         # Each answer is waited for, whatever the others say.
         answers = await asyncio.gather(*(self._end(name, method, ends, body, left) for name, ends in groups.items()))
         by_runner = dict(zip(groups, answers, strict=True))
-        endings = {
-            handle.submission_id: _ending(handle, routes[handle.submission_id], by_runner, holders) for handle in ours
-        }
+        endings: dict[str, Plain | Refusal] = {}
         for handle in body.turns:
-            endings.setdefault(handle.submission_id, of_another_cluster(self._mark))
+            route = routes.get(handle.submission_id)
+            ending = _ending(handle, route, by_runner, holders) if route else of_another_cluster(self._mark)
+            endings[handle.submission_id] = ending
         refusals = [ending for ending in endings.values() if isinstance(ending, Refusal)]
         # A forget is to be repeated until every runner has answered; a stop answers what there is.
         if refusals and (method == "forget" or len(refusals) == len(endings)):
@@ -138,13 +139,14 @@ class Dispatch:
     async def _routes(self, body: End, handles: list[Handle]) -> tuple[dict[str, list[str]], Holders]:
         """The runners to ask about each id, and what was found out about turns whose runner isn't known."""
         lost = [handle.submission_id for handle in handles if not handle.runner]
+        # Where a late submit would go: now, and while no runner is passed over.
+        place = self._pool.place(body.deliberation) if body.deliberation else ""
         home = self._pool.home(body.deliberation) if body.deliberation else ""
+        heirs = list(dict.fromkeys([place, home])) if home else []
         holders = Holders({})
         if lost:
-            names = self._pool.possible_holders(body.deliberation)
+            names = self._pool.possible_holders(body.deliberation, place)
             holders = await self._pool.holders(names, lost, body.owner, seconds=CONTROL_SECONDS / 2)
-        # Where a late submit would go: to the home, or for now to another runner.
-        heirs = list(dict.fromkeys([self._pool.place(body.deliberation), home])) if home else []
         routes = {}
         for handle in handles:
             named = handle.runner or holders.by_id.get(handle.submission_id)

@@ -24,6 +24,8 @@ from deliberation_ray.settings import Settings
 from deliberation_ray.wire import Await, End, Probe, Submit, describe
 
 API_VERSION = 1
+# Python reads no number that is much longer.
+_LENGTH_DIGITS = 20
 _NAMES = {404: "not_found", 405: "method_not_allowed"}
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -100,7 +102,7 @@ class Gateway:
         length = request.headers.get("content-length") or "0"
         if not (length.isascii() and length.isdigit()):
             raise invalid_request("Content-Length: must be a whole number")
-        if int(length) > limit:
+        if len(length) > _LENGTH_DIGITS or int(length) > limit:
             raise Refusal(413, "too_large", f"the body is larger than {limit} bytes")
         async for block in request.stream():
             body += block

@@ -69,11 +69,11 @@ class Pool:
                     return name
         raise AssertionError("a pool has runners")
 
-    def possible_holders(self, deliberation: str) -> list[str]:
-        """The runners that may have turns of the deliberation, besides the one where it is placed now."""
+    def possible_holders(self, deliberation: str, place: str) -> list[str]:
+        """The runners that may have turns of the deliberation, besides the one where it is placed."""
         recently = time.monotonic() - self._passed_over < _GUESTS_UNSEEN_SECONDS
         hosts = self.current if recently else [name for name in self.current if name in self.hosts]
-        names = {self.home(deliberation), *hosts} - {self.place(deliberation)}
+        names = {self.home(deliberation), *hosts} - {place}
         return [*self.others, *sorted(names)]
 
     async def create(self, name: str, generation: float) -> None:

@@ -341,9 +341,9 @@ async def test_a_turn_of_another_cluster_hides_no_other(dispatch: Dispatch, runn
     assert first == {"submission_id": "t1", "left": True}
     assert second["state"] == "completed"
     runners.has[name] = ["t2"]
-    states = await dispatch.end("stop", End.model_validate({"owner": "o", "turns": body}))
-    by_id = {state["submission_id"]: (state["state"], state["incarnation"]) for state in states}
-    assert by_id == {"t1": ("running", ""), "t2": ("cancelled", name)}
+    first, second = await dispatch.end("stop", End.model_validate({"owner": "o", "turns": body}))
+    assert (first["submission_id"], first["state"], first["incarnation"]) == ("t1", "running", "")
+    assert (second["submission_id"], second["state"], second["incarnation"]) == ("t2", "cancelled", name)
     with pytest.raises(Refusal):
         await dispatch.end("forget", End.model_validate({"owner": "o", "turns": body}))
     assert (name, "forget") in runners.asked

@@ -118,6 +118,8 @@ async def test_a_body_too_large(client: httpx2.AsyncClient) -> None:
 
     assert refused(await client.post("/v1/turns", content=b" " * 20_001)) == (413, "too_large")
     assert refused(await client.post("/v1/turns", content=endless())) == (413, "too_large")
+    claimed = await client.post("/v1/turns", content=b"{}", headers={"Content-Length": "9" * 5000})
+    assert refused(claimed) == (413, "too_large")
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "1e3", "²"])
