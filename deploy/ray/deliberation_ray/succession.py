@@ -67,8 +67,7 @@ class Succession:
         nodes = await self._draining_nodes()
         answered = {name: info for name, info in infos.items() if isinstance(info, dict)}
         self._pool.leaving = {name for name, info in answered.items() if info["node_id"] in nodes}
-        known = {name for name in self._pool.hosts if name not in answered}
-        self._pool.hosts = known | {name for name, info in answered.items() if info["guests"]}
+        self._note_hosts(answered)
         if not self.superseded:
             await asyncio.gather(*(self._keep_current(name, info) for name, info in infos.items()))
 
@@ -81,9 +80,17 @@ class Succession:
 
     async def _next_generation(self) -> float:
         """Later than all that runners have heard from, even on machines whose clocks are ahead."""
-        infos = await asyncio.gather(*map(self._look, [*self._pool.current, *self._pool.others]))
-        known = [float(info["generation"]) for info in infos if isinstance(info, dict)]
+        names = [*self._pool.current, *self._pool.others]
+        infos = dict(zip(names, await asyncio.gather(*map(self._look, names)), strict=True))
+        answered = {name: info for name, info in infos.items() if isinstance(info, dict)}
+        self._note_hosts({name: info for name, info in answered.items() if name in self._pool.current})
+        known = [float(info["generation"]) for info in answered.values()]
         return max(time.time(), max(known, default=0.0) + _STEP_SECONDS)
+
+    def _note_hosts(self, answered: dict[str, Info]) -> None:
+        """A runner that doesn't answer is what it was when it did."""
+        before = {name for name in self._pool.hosts if name not in answered}
+        self._pool.hosts = before | {name for name, info in answered.items() if info["guests"]}
 
     async def _ask(self, name: str) -> Info:
         return dict(await self._pool.call(name, "info", seconds=None))

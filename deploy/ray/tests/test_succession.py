@@ -297,3 +297,6 @@ async def test_a_runner_with_turns_of_others_is_asked_about_them(cluster: Cluste
     cluster.runners[A].guests = 0
     await gateway.look_after()
     assert gateway._pool.hosts == {A}, "as long as it hasn't said otherwise"
+    cluster.silent.clear()
+    cluster.runners[A].guests = 1
+    assert (await begun(cluster, "aa"))._pool.hosts == {A}, "for its successor, too"
