@@ -27,7 +27,7 @@ type Probe struct {
 func (c *Client) Probe(ctx context.Context, vllmURL, model string) (Probe, error) {
 	ask := call{
 		op: "probe a model on " + c.name, method: http.MethodPost, path: "/v1/probe",
-		body: map[string]string{"vllm_url": vllmURL, "model": model}, within: probeWithin, limit: shortAnswer, as: unguarded,
+		body: map[string]string{"vllm_url": vllmURL, "model": model}, within: probeWithin, limit: shortAnswer, as: always,
 	}
 	var seen Probe
 	if err := c.ask(ctx, ask, &seen); err != nil {
