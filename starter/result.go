@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -119,11 +120,31 @@ func (c *cli) printResult(result contract.Result) {
 		})
 	}
 	c.printf("%s\n", t.Render())
+	c.printOddAnswers(result.Results)
 	c.printFailures(result.Failures)
 	if result.BestResult != nil {
 		c.printBest(*result.BestResult)
 	}
 	c.printUsage(result.Usage, attempts(result.Results, result.Failures))
+}
+
+// oddAnswers explain the values of metadata.parse, above all why a score is 0.
+var oddAnswers = map[string]string{
+	domain.ParsePlainText:    "the answer is not the JSON object that was asked for, so it has no score",
+	domain.ParseScoreInvalid: "the answer has no score from 0 to 1, so its score is 0",
+}
+
+// printOddAnswers says how answers were read that weren't as asked for.
+func (c *cli) printOddAnswers(results []contract.AgentResult) {
+	title := "\n" + c.paint(text.Bold, "Answers that were not as asked for") + "\n"
+	for _, result := range results {
+		parse := result.Metadata["parse"]
+		if parse == "" {
+			continue
+		}
+		c.printf("%s  %s: %s\n", title, terminal.Inline(result.AgentID), cmp.Or(oddAnswers[parse], "read as "+terminal.Inline(parse)))
+		title = ""
+	}
 }
 
 func (c *cli) printFailures(failures []contract.AgentFailure) {

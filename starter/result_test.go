@@ -29,6 +29,27 @@ func TestLostAttemptsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAScoreOfNothingIsExplained(t *testing.T) {
+	var out bytes.Buffer
+	c := &cli{stdout: &out}
+	read := func(agent, parse string) contract.AgentResult {
+		return contract.AgentResult{AgentID: agent, Metadata: map[string]string{"parse": parse}}
+	}
+	c.printResult(contract.Result{Results: []contract.AgentResult{
+		read("a", domain.ParsePlainText), {AgentID: "b", Score: 0.7}, read("c", domain.ParseScoreInvalid), read("d", "score\x1b[2Jpercent"),
+	}})
+	require.Contains(t, out.String(), `
+Answers that were not as asked for
+  a: the answer is not the JSON object that was asked for, so it has no score
+  c: the answer has no score from 0 to 1, so its score is 0
+  d: read as score�[2Jpercent
+`)
+
+	out.Reset()
+	c.printResult(contract.Result{Results: []contract.AgentResult{{AgentID: "b", Score: 0.7}}})
+	require.NotContains(t, out.String(), "asked for")
+}
+
 func TestARequestThatTheWorkflowRefusedIsBadUsage(t *testing.T) {
 	require.Equal(t, exitUsage, exitCodeOf(runs.Ending{ErrorType: string(domain.InvalidRequest)}))
 	require.Equal(t, exitFailed, exitCodeOf(runs.Ending{ErrorType: string(domain.DeliberationFailed)}))
