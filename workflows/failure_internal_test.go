@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // An activity's error as the server records it can't be made by the test environment, which knows no
@@ -54,11 +55,11 @@ func TestTimedOut_TellsAnActivityWhoseTimeWasOver(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.over, timedOut(test.err))
+			require.Equal(t, test.over, contract.TimedOut(test.err))
 			require.Equal(t, test.refusal, lastRefusal(test.err))
-			require.Equal(t, test.kind, failureOf(test.err).Kind())
+			require.Equal(t, test.kind, contract.FailureOf(test.err).Kind())
 		})
 	}
-	require.False(t, timedOut(errors.New("other")))
-	require.Equal(t, domain.DeliberationFailed, failureOf(errors.New("other")).Kind())
+	require.False(t, contract.TimedOut(errors.New("other")))
+	require.Equal(t, domain.DeliberationFailed, contract.FailureOf(errors.New("other")).Kind())
 }

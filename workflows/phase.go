@@ -56,11 +56,11 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	switch {
 	case temporal.IsCanceledError(err):
 		return endCancelled
-	case err != nil && timedOut(err):
+	case err != nil && contract.TimedOut(err):
 		d.shown.refused(d.place.current, lastRefusal(err))
 		return queue.end
 	case err != nil:
-		d.giveUpAll(pursuits, failureOf(err))
+		d.giveUpAll(pursuits, contract.FailureOf(err))
 		return endDecided
 	case accepted.Refusal != "":
 		d.shown.refused(d.place.current, accepted.Refusal)

@@ -96,7 +96,7 @@ func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.O
 	if temporal.IsCanceledError(err) || ctx.Err() != nil || d.clock.late {
 		return domain.Outcome{}, false
 	}
-	return domain.GivenUp(failureOf(err)), true
+	return domain.GivenUp(contract.FailureOf(err)), true
 }
 
 // take enters what a turn resulted in into the council's ledger.

@@ -6,7 +6,9 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
@@ -24,7 +26,8 @@ type Timeline struct {
 	started   time.Time
 	taken     bool // by a worker
 	phase     string
-	cancelled string // the reason, if somebody asked for a cancellation
+	ending    bool   // the turns are being stopped, or somebody asked for a cancellation
+	cancelled string // the reason for the cancellation
 	closing   *historypb.HistoryEvent
 }
 
@@ -72,7 +75,14 @@ func (t *Timeline) Take(event *historypb.HistoryEvent) {
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 		completed := event.GetActivityTaskCompletedEventAttributes()
 		t.complete(t.planned[completed.GetScheduledEventId()], completed.GetResult())
+	case enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+		failed := event.GetActivityTaskFailedEventAttributes()
+		t.giveUp(t.planned[failed.GetScheduledEventId()], failed.GetFailure(), failed.GetRetryState())
+	case enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+		late := event.GetActivityTaskTimedOutEventAttributes()
+		t.giveUp(t.planned[late.GetScheduledEventId()], late.GetFailure(), late.GetRetryState())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+		t.ending = true
 		t.cancelled = event.GetWorkflowExecutionCancelRequestedEventAttributes().GetCause()
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
@@ -98,12 +108,14 @@ func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 		var in contract.AwaitTurnInput
 		if decoded(activity.GetInput(), &in) {
 			t.polled[activity.GetActivityId()] = in.Handle.TurnID
-			t.phase = string(domain.Propose)
+			if turn, known := t.turns[in.Handle.TurnID]; known {
+				t.phase = string(turn.Phase().Kind)
+			}
 		}
 	case contract.ActivityStopTurns:
 		var in contract.StopTurnsInput
 		if decoded(activity.GetInput(), &in) && !in.AllowPartial {
-			t.phase = "stopping"
+			t.phase, t.ending = "stopping", true
 		}
 	}
 }
@@ -157,6 +169,36 @@ func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttribu
 		}
 		t.take(turn, outcome.Domain())
 	}
+}
+
+// giveUp folds the error of an activity, as the workflow does. While the run ends, the stop says what its turns
+// resulted in.
+func (t *Timeline) giveUp(activity *historypb.ActivityTaskScheduledEventAttributes, cause *failurepb.Failure, state enumspb.RetryState) {
+	if t.ending {
+		return
+	}
+	err := temporal.GetDefaultFailureConverter().FailureToError(&failurepb.Failure{
+		Cause: cause, FailureInfo: &failurepb.Failure_ActivityFailureInfo{ActivityFailureInfo: &failurepb.ActivityFailureInfo{RetryState: state}},
+	})
+	for _, turn := range t.turnsOf(activity) {
+		t.council, _ = t.council.Take(turn, domain.GivenUp(contract.FailureOf(err)))
+	}
+}
+
+// turnsOf are the turns that an activity submits or waits for.
+func (t *Timeline) turnsOf(activity *historypb.ActivityTaskScheduledEventAttributes) []domain.Turn {
+	switch activity.GetActivityType().GetName() {
+	case contract.ActivitySubmitTurns:
+		var in contract.SubmitTurnsInput
+		if decoded(activity.GetInput(), &in) {
+			return in.TurnsOf(t.request)
+		}
+	case contract.ActivityAwaitTurn:
+		if turn, known := t.turns[t.polled[activity.GetActivityId()]]; known {
+			return []domain.Turn{turn}
+		}
+	}
+	return nil
 }
 
 // take folds what a turn resulted in into the council's ledger, by the council's own rules.

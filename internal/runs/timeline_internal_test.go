@@ -1,0 +1,71 @@
+package runs
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// A run's result is the workflow's own account of its council. Its history must give the same account.
+func TestAHistoryGivesTheSameAccountAsTheResult(t *testing.T) {
+	files, err := filepath.Glob("../../workflows/testdata/histories/*" + fakes.HistorySuffix)
+	require.NoError(t, err)
+	read := 0
+	for _, file := range files {
+		timeline := NewTimeline()
+		for _, event := range fakes.ReadHistory(t, file).GetEvents() {
+			timeline.Take(event)
+		}
+		if timeline.closing == nil {
+			continue
+		}
+		end, err := timeline.Ending("id")
+		if err != nil || (end.Status != domain.StatusCompleted && end.Details.DeliberationID == "") {
+			continue // another workflow, or a run without a council
+		}
+		read++
+		name := strings.TrimSuffix(filepath.Base(file), fakes.HistorySuffix)
+		t.Run(name, func(t *testing.T) {
+			requireSameAgents(t, end, timeline.council)
+			// After a refused submit, a run doesn't count the tokens that its stop hears of.
+			if name != "submit_denied" {
+				requireSameUsage(t, end, timeline.council)
+			}
+		})
+	}
+	require.Greater(t, read, 10)
+}
+
+func requireSameUsage(t *testing.T, end Ending, council domain.Council) {
+	t.Helper()
+	paid := end.Result.Usage
+	if end.Status == domain.StatusFailed {
+		paid = end.Details.Usage
+	}
+	require.Equal(t, paid, contract.TotalUsageOf(council))
+}
+
+func requireSameAgents(t *testing.T, end Ending, council domain.Council) {
+	t.Helper()
+	for _, result := range end.Result.Results {
+		seat, _ := council.Seat(result.AgentID)
+		require.Equal(t, domain.AgentCompleted, seat.State(), result.AgentID)
+		require.Equal(t, result.Attempts, seat.Result().Attempts(), result.AgentID)
+	}
+	for _, failure := range append(end.Result.Failures, end.Details.Failures...) {
+		seat, _ := council.Seat(failure.AgentID)
+		require.NotEqual(t, domain.AgentCompleted, seat.State(), failure.AgentID)
+		if failure.ErrorType == domain.StillRunning || failure.ErrorType == domain.DeadlineExceeded {
+			continue // the end itself gave it up
+		}
+		require.Equal(t, domain.AgentFailed, seat.State(), failure.AgentID)
+		require.Equal(t, failure.ErrorType, seat.Failure().Kind(), failure.AgentID)
+		require.Equal(t, failure.Attempts, seat.Failure().Attempts(), failure.AgentID)
+	}
+}
