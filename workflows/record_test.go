@@ -172,9 +172,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			given: func(w *world) { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Unreachable()) },
 			during: func(w *world, _ client.WorkflowRun) {
 				w.eventually(w.awaiting(4))
-				w.Ray.Lock()
-				defer w.Ray.Unlock()
-				w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("again", 0.7))
+				w.Ray.Look(func() { w.Ray.Agents["agent-1"] = fakes.Replies(fakes.Answer("again", 0.7)) })
 			},
 		},
 		"placed_elsewhere": {
