@@ -3,6 +3,7 @@ package domain
 import (
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -73,14 +74,14 @@ func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 // reserved reports whether a name of the model call is the deliberation's own: what it sends, how many
 // answers it pays for, and how they are streamed. Some servers read names without regard to case.
 func reserved(name string) bool {
-	name = strings.ToLower(name)
-	switch name {
-	case "model", "messages", "temperature", "response_format", "n", "best_of",
-		"max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "num_predict":
-		return true
-	}
-	return strings.HasPrefix(name, "stream")
+	return reservedName.MatchString(strings.TrimSpace(name))
 }
+
+// The runner has the same rule (deliberation_ray/extra_body.py), and both read deploy/ray/tests/extra_body_keys.json.
+var reservedName = regexp.MustCompile(`(?i)^(model|messages|temperature|response_format|extra_body` +
+	`|n|best_of|num_return_sequences|candidate_count` +
+	`|stream\w*` +
+	`|max_?\w*(tokens?|length|len)|n(um)?_predict)$`)
 
 func (s ProtocolSpec) protocol() Protocol {
 	return Protocol{

@@ -67,7 +67,7 @@ func repairOf(seen ray.Probe) string {
 		return "give the Ray app its key, DELIBERATION_VLLM_KEYS, and deploy the app again"
 	case seen.Call.Type == string(domain.ModelRejected) && !seen.Lists && len(seen.Listed) > 0:
 		return "set --model or DELIBERATION_VLLM_MODEL to one of: " + strings.Join(seen.Listed, ", ")
-	case seen.Call.Type == string(domain.ModelTimeout):
+	case seen.Call.Type == string(domain.ModelTimeout) || seen.Call.Type == string(domain.ModelOverloaded):
 		return "look at the model server: it is overloaded, or still loads the model"
 	}
 	return "start it, or set --vllm-url or DELIBERATION_VLLM_URL to an address that the Ray cluster reaches"

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 MOST_BYTES = 16 * 1024
-# What the runner sends or the caller gives by another field, and what would multiply the cost of a call.
+# What the call sets itself, and what would multiply its cost. The worker has the same rule (domain/protocol.go), and both
+# read tests/extra_body_keys.json.
 _RESERVED = re.compile(
-    r"model|messages|temperature|top_p|seed|stop|response_format|extra_body"
+    r"model|messages|temperature|response_format|extra_body"
     r"|n|best_of|num_return_sequences|candidate_count"
     r"|stream\w*"
     r"|max_?\w*(tokens?|length|len)|n(um)?_predict",

@@ -22,6 +22,7 @@ EXPORTED = {
     'ray_deliberation_turns_waiting{reason="pause"}',
     'ray_deliberation_model_calls_total{outcome="completed"}',
     'ray_deliberation_model_calls_total{outcome="ModelUnavailable"}',
+    'ray_deliberation_model_calls_total{outcome="ModelOverloaded"}',
     'ray_deliberation_model_calls_total{outcome="aborted"}',
     'ray_deliberation_model_call_seconds_bucket{outcome="completed"}',
     'ray_deliberation_model_call_seconds_sum{outcome="completed"}',
@@ -44,11 +45,13 @@ def test_the_metrics_are_exported(app: App, stand_in: StandIn, name: str) -> Non
         if "hang" not in step:
             app.wait(*handles(answer))
     app.stop(*handles(answer))
-    # The pause is of the runner that made the call; another deliberation may go to another one, which then pauses too.
-    bodies = (
-        submit(turn(url=stand_in.url, model=f"{name}-2"), deliberation=f"{name}-{number}") for number in range(20)
+    # Each runner takes new deliberations of a server that puts calls off until many turns wait for it.
+    crowds = (
+        submit(*(turn(url=stand_in.url, model=f"{name}-2") for _ in range(256)), deliberation=f"{name}-{number}")
+        for number in range(8)
     )
-    assert 429 in (app.post("/v1/turns", body).status_code for body in bodies)
+    assert 429 in (app.post("/v1/turns", crowd).status_code for crowd in crowds)
+    app.clear()
     app.post("/v1/turns/stop", {})
     process.until(lambda: _exported(app) >= EXPORTED, f"all are exported; missing: {EXPORTED - _exported(app)}")
 
@@ -60,5 +63,5 @@ def _exported(app: App) -> set[str]:
 
 
 def _series(name: str, labels: dict[str, str]) -> str:
-    told = {key: labels[key] for key in ("state", "reason", "outcome", "route", "type") if key in labels}
-    return name + "{" + ",".join(f'{key}="{value}"' for key, value in told.items()) + "}"
+    shown = {key: labels[key] for key in ("state", "reason", "outcome", "route", "type") if key in labels}
+    return name + "{" + ",".join(f'{key}="{value}"' for key, value in shown.items()) + "}"
