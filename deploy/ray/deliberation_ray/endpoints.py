@@ -85,7 +85,7 @@ class Place:
         self._endpoint.put_off(self, answer)
 
     def answered(self) -> None:
-        """The server took the call, or failed it: in any case it no longer puts calls off."""
+        """The server took the call, or failed it. In any case it no longer puts calls off."""
         self._endpoint.answered(self)
 
     def leave(self) -> None:

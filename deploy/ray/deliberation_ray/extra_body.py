@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 MOST_BYTES = 16 * 1024
-# What the call sets itself, and what would multiply its cost. The worker has the same rule (domain/protocol.go), and both
-# read tests/extra_body_keys.json.
+# What the call sets itself, and what would multiply its cost. The worker has the same rule (domain/protocol.go), and
+# both read tests/extra_body_keys.json.
 _RESERVED = re.compile(
     r"model|messages|temperature|response_format|extra_body"
     r"|n|best_of|num_return_sequences|candidate_count"

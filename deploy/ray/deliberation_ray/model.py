@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,8 +156,8 @@ class Model:
                 patience,
                 self._transport.request("POST", url, headers, body.encode(errors="replace")) as response,
             ):
-                progress.on_taken()
-                await _Reading(response, reply, patience, later, url).read(limit or _MOST_TOKENS)
+                reading = _Reading(response, reply, patience, later, url, progress.on_first_token)
+                await reading.read(limit or _MOST_TOKENS)
         except (Exception, asyncio.CancelledError):
             # After the finish reason the answer is whole and paid for: only its usage can still get lost.
             if not (reply.finished_once and reply.begun):
@@ -196,13 +196,20 @@ class _Reading:
     """Reads one response to its end, in whatever way the server sends it."""
 
     def __init__(
-        self, response: aiohttp.ClientResponse, reply: Reply, patience: Patience, later: float, url: str
+        self,
+        response: aiohttp.ClientResponse,
+        reply: Reply,
+        patience: Patience,
+        later: float,
+        url: str,
+        on_first_token: Callable[[], None],
     ) -> None:
         self._response = response
         self._reply = reply
         self._patience = patience
         self._later = later
         self._url = url
+        self._on_first_token = on_first_token
         self._events = Events()
         self._begun = False
         self._finished = False
@@ -252,6 +259,7 @@ class _Reading:
         if reply.begun and not self._begun:
             self._begun = True
             self._patience.allow(self._later)
+            self._on_first_token()
         finished = reply.finished_once and reply.begun
         if finished and not self._finished:
             self._patience.end_within(USAGE_SECONDS)

@@ -14,7 +14,7 @@ class Progress:
     completion_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
     first_token_ms: int = 0
-    on_taken: Callable[[], None] = lambda: None  # called when the server takes a call
+    on_first_token: Callable[[], None] = lambda: None  # of each call
 
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)

@@ -27,7 +27,7 @@ def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
 
 
 class Turn:
-    """queued → running → completed | failed | cancelled, never back. Watchers are woken at every change."""
+    """queued → running → completed | failed | cancelled, never back. Watchers are woken at each change."""
 
     def __init__(self, spec: TurnSpec, submit: Submit, traceparent: str) -> None:
         self.submission_id = spec.submission_id
@@ -64,7 +64,7 @@ class Turn:
         return self.owner, self.deliberation
 
     def start(self, call: Call, place: Place, ended: Callable[["Turn"], None]) -> None:
-        """From here on the turn runs by itself, whoever asked for it may go."""
+        """Starts the turn. It then runs by itself: whoever asked for it may disconnect."""
         self._place = place
         self._task = asyncio.create_task(self._run(call, place), name=self.submission_id)
 
@@ -102,24 +102,30 @@ class Turn:
 
     async def _run(self, call: Call, place: Place) -> Answer:
         assert self._prepare is not None
-        self._progress.on_taken = place.answered
+        # Not when the server accepts the call: it may still put it off in its first event.
+        self._progress.on_first_token = place.answered
         while True:
             await place.taken()
             self._begin()
             try:
-                return await call(replace(self._prepare(), seconds=self._seconds_left()), self._progress)
-            except Overloaded as answer:
-                place.put_off(answer)
-                if answer.seconds is not None and answer.seconds > self._seconds_left():
-                    raise Failure(
-                        answer.kind, f"{answer.message}; it wants no call for {answer.seconds:.0f} s"
-                    ) from None
+                answer = await call(replace(self._prepare(), seconds=self._seconds_left()), self._progress)
+                place.answered()
+                return answer
+            except Overloaded as overloaded:
+                place.put_off(overloaded)
+                self._check_wait(overloaded)
             except Failure:
                 place.answered()
                 raise
 
+    def _check_wait(self, overloaded: Overloaded) -> None:
+        """Raises if the server wants no call before the turn's time is over."""
+        seconds = overloaded.seconds
+        if seconds is not None and seconds > self._seconds_left():
+            raise Failure(overloaded.kind, f"{overloaded.message}; it wants no call for {seconds:.0f} s")
+
     def _begin(self) -> None:
-        """Once: a turn that waits to call again is still running."""
+        """Marks the turn as running; it stays so while it waits to call again."""
         if self.state == "queued":
             self.state, self._started_at = "running", rfc3339()
             self._progress.started = time.monotonic()
@@ -146,7 +152,7 @@ class Turn:
             self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
         # The prompt is no longer needed, and an error in the task holds the frames that know it.
         self._prepare = self._task = self._place = None
-        self._progress.on_taken = lambda: None
+        self._progress.on_first_token = lambda: None
         if self._deadline is not None:
             self._deadline.cancel()
 

@@ -363,7 +363,7 @@ class PuttingOff:
             self.left -= 1
             raise Overloaded("503: the model is being loaded", 503, self.seconds)
         progress.calls += 1
-        progress.on_taken()
+        progress.on_first_token()
         return Answer("text", "stop", call.model, "text")
 
 
