@@ -19,7 +19,7 @@ type tolerant struct {
 	bare   bool   // names have no quotes
 }
 
-// tolerantly returns the size of the object, and the object with its strings as JSON. False when it has no end.
+// tolerantly returns the size of the object, the object with its strings as JSON, and whether it has an end.
 func tolerantly(text string) (size int, written string, whole bool) {
 	t := tolerant{text: text}
 	if !strings.HasPrefix(text, "{") {

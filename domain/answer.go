@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What `metadata.parse` says of an answer that isn't as asked for, beside what it says of the score.
+// What `metadata.parse` says of an answer that isn't as asked for. It also says how the score was read.
 const (
 	ParsePlainText = "plain_text" // no object: the text is the proposal
 	ParseRepaired  = "repaired"   // the object wasn't JSON
@@ -20,8 +20,8 @@ type Answer struct {
 	given     string // a score that couldn't be read
 }
 
-// ReadAnswer reads a proposal. The last complete object that has one counts, else the text is the proposal
-// and has score 0. False when no proposal is left: then the failure says why.
+// ReadAnswer reads a proposal, and reports whether there is one; if not, the failure says why. The last
+// complete object that has a proposal counts. Without such an object the text is the proposal, with score 0.
 func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool) {
 	var empty, unfilled bool
 	said := readReply(done, "proposal", decode, func(object Object) bool {
@@ -120,11 +120,11 @@ func (a Answer) Score() float64 { return a.score }
 // ScoreGiven is a score that couldn't be read, as the model wrote it.
 func (a Answer) ScoreGiven() string { return a.given }
 
-// Parse says how the answer was read where it isn't as asked for.
+// Parse says how an answer was read that isn't as asked for.
 func (a Answer) Parse() string { return a.parse }
 
-// Fit cuts the answer to limit bytes of Go's JSON encoding, the reasoning first: the proposal is what
-// was asked for. True when something was cut.
+// Fit cuts the answer to limit bytes of Go's JSON encoding, and reports whether something was cut. It cuts the
+// reasoning first: the proposal is what was asked for.
 func (a Answer) Fit(limit int) (Answer, bool) {
 	proposal, whole := CutEncoded(a.proposal, limit)
 	reasoning, all := CutEncoded(a.reasoning, limit-EncodedSize(proposal))

@@ -18,6 +18,7 @@ var proposing = purpose{
 	hints: map[FailureKind]string{
 		Truncated: "Your last answer was cut off before its end. Answer again, much shorter: " +
 			"the whole JSON object must fit.",
+		InvalidOutput: "Your last answer had no proposal. Answer with the JSON object itself, filled in, and nothing else.",
 	},
 }
 

@@ -105,5 +105,5 @@ func (p Protocol) Temperature() float64 { return p.temperature }
 // MaxTokens bounds an answer.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
 
-// ExtraBody is what every model call carries besides: the JSON of each value by its name.
+// ExtraBody has the further fields of every model call: the JSON of each value by its name.
 func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

@@ -2,8 +2,8 @@ package contract
 
 import "go.temporal.io/sdk/temporal"
 
-// Search attributes: what lists are filtered by. The namespace may lack them; what it lacks isn't
-// upserted, because an unknown one would hang the workflow.
+// Search attributes filter lists. The namespace may lack some; these aren't upserted, because an unknown one
+// would hang the workflow.
 var (
 	AttributeRole    = temporal.NewSearchAttributeKeyKeyword("DeliberationRole")
 	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")

@@ -6,12 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// OutboxInput is the events that a deliberation ended without.
+// OutboxInput has the events that weren't stored when a deliberation ended.
 type OutboxInput struct {
 	Events []EventRecord `json:"events"`
 }
 
-// OutboxID is text whatever it cuts. What is cut leaves a hash, so that no two are alike.
+// OutboxID is the workflow id of a run's outbox. It shortens long ids at a character boundary and appends a
+// hash, so that different deliberations never share an id.
 func OutboxID(deliberationID, runID string) string {
 	const idMost = 255 // what SQL databases of servers have room for, however long an id their server takes
 	suffix := "/outbox/" + runID

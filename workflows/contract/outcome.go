@@ -6,8 +6,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// TurnOutcome is what a turn came to. A failed turn is a value, not an error: what follows from it is
-// the workflow's to decide.
+// TurnOutcome is the outcome of a turn. A failed turn is a value, not an error: the workflow decides what
+// follows from it.
 type TurnOutcome struct {
 	Kind       domain.OutcomeKind `json:"kind"`
 	Proposal   string             `json:"proposal,omitempty"`

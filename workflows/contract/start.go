@@ -15,16 +15,16 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// StartOptions change how [Start] starts; the zero value is right for most.
+// StartOptions change how [Start] starts. The zero value is right for most.
 type StartOptions struct {
 	TaskQueue string // DefaultTaskQueue when empty
-	Rerun     bool   // start a closed deliberation anew, also a completed one
+	Rerun     bool   // start a closed deliberation again, also a completed one
 }
 
-// Started is a deliberation that was started, or that was there already.
+// Started is a deliberation that was started or attached to.
 type Started struct {
 	Run      client.WorkflowRun
-	Attached bool // the task was there already: running, or completed
+	Attached bool // it was running or had completed before
 }
 
 // DifferentRequestError says that another request was started under this task id.
@@ -84,7 +84,7 @@ func (p Parsed) attach(ctx context.Context, c client.Client, id, runID string) (
 	return Started{Run: c.GetWorkflow(ctx, id, runID), Attached: true}, nil
 }
 
-// OneLine makes a title a static summary, which is one line of at most 200 bytes.
+// OneLine turns a title into a static summary: one line of at most 200 bytes.
 func OneLine(title string) string {
 	line := strings.Join(strings.Fields(title), " ")
 	cut, _ := domain.CutEncoded(line, domain.MaxName)
