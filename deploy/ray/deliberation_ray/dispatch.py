@@ -89,8 +89,15 @@ class Dispatch:
         return ours
 
     async def _wait_for_each(self, groups: dict[str, list[Handle]], body: Await, seconds: float) -> dict[str, Plain]:
-        answers = await asyncio.gather(*(self._wait(name, body, group, seconds) for name, group in groups.items()))
-        return {state["submission_id"]: state for answer in answers for state in answer}
+        """The states by id, without those of a runner that doesn't answer; a refusal when none does."""
+        waits = [self._wait(name, body, group, seconds) for name, group in groups.items()]
+        answers = await asyncio.gather(*waits, return_exceptions=True)
+        states = [answer for answer in answers if not isinstance(answer, BaseException)]
+        refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+        defects = [answer for answer in answers if isinstance(answer, BaseException) and answer not in refusals]
+        if defects or not states:
+            raise [*defects, *refusals][0]
+        return {state["submission_id"]: state for answer in states for state in answer}
 
     async def _first_change(self, groups: dict[str, list[Handle]], body: Await, seconds: float) -> None:
         waits = [asyncio.create_task(self._wait(name, body, group, seconds)) for name, group in groups.items()]
@@ -190,7 +197,7 @@ def _by_runner(handles: Iterable[Handle]) -> dict[str, list[Handle]]:
 
 
 def _in_order(states: dict[str, Plain], handles: Iterable[Handle]) -> list[Plain]:
-    """A turn of another Ray cluster is left out: it is asked for again."""
+    """A turn that nobody could be asked about is left out, so that the caller asks again."""
     return [
         states.get(handle.submission_id, {"submission_id": handle.submission_id, "left": True}) for handle in handles
     ]

@@ -152,6 +152,21 @@ async def test_the_first_of_several_runners_ends_the_wait(dispatch: Dispatch, ru
     assert [state["state"] for state in await waiting] == ["running", "completed"]
 
 
+async def test_a_runner_that_does_not_answer_hides_no_turn_of_another(dispatch: Dispatch, runners: Runners) -> None:
+    first, second = runners.current
+    runners.broken[first] = runner_unavailable("restarting")
+    runners.ended.add("t2")
+    silent, completed = await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
+    assert silent == {"submission_id": "t1", "left": True}
+    assert completed["state"] == "completed"
+    runners.broken[second] = runner_unavailable("restarting")
+    with pytest.raises(Refusal):
+        await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
+    runners.broken[second] = RuntimeError("a defect")
+    with pytest.raises(RuntimeError):
+        await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
+
+
 async def test_an_end_goes_where_its_handle_says(dispatch: Dispatch, runners: Runners) -> None:
     name = runners.current[0]
     runners.has[name] = ["t1"]

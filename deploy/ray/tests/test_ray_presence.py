@@ -43,7 +43,7 @@ class Paused:
 def running(app: App, stand_in: StandIn, name: str) -> dict[str, Any]:
     """A turn in flight."""
     stand_in.script(name, {"hang": True})
-    answer = app.submit(turn(url=stand_in.url, model=name))
+    answer = app.submit(turn(url=stand_in.url, model=name, run_seconds=3600))
     stand_in.until_called(name)
     return answer
 
