@@ -95,13 +95,13 @@ func nextGroup(events []domain.Event) []domain.Event {
 func eventsOf(records []contract.EventRecord, description string) ([]domain.Event, error) {
 	events := make([]domain.Event, 0, len(records))
 	for _, record := range records {
-		data, err := eventData(record, description)
-		if err != nil {
+		var err error
+		if record.Data, err = eventData(record, description); err != nil {
 			return nil, err
 		}
 		events = append(events, domain.Event{
 			ID: record.ID, Kind: record.Kind, DeliberationID: record.DeliberationID,
-			AgentID: record.AgentID, At: record.At, Data: data,
+			AgentID: record.AgentID, At: record.At, Data: record.Data, Brief: record.Brief().Data,
 		})
 	}
 	return events, nil

@@ -3,6 +3,7 @@ package activities_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,11 +46,28 @@ func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *t
 	require.Len(t, events.stored, 2)
 	started, stream := events.stored[0], events.stored[1]
 	require.Equal(t, domain.Event{
-		ID: "d/r/1-started", Kind: domain.EventStarted, DeliberationID: "d", At: in.Events[0].At, Data: in.Events[0].Data,
+		ID: "d/r/1-started", Kind: domain.EventStarted, DeliberationID: "d", At: in.Events[0].At,
+		Data: in.Events[0].Data, Brief: in.Events[0].Data,
 	}, started)
 	require.Equal(t, "dev-1", stream.AgentID)
 	require.JSONEq(t, `{"task_description":"Add <rate> limiting","role":"DEV","status":"streaming","model":"m",
 		"deliberation_id":"d","agent_id":"dev-1"}`, string(stream.Data))
+}
+
+func TestPublishEvents_HasABriefFormForReceiversThatTakeNoMore(t *testing.T) {
+	w := newWorld(t)
+	events := &fakeEvents{}
+	w.with.Publisher = events
+	in := twoEvents()
+	in.TaskDescription = strings.Repeat("long ", 1000)
+
+	_, err := tryPublish(w, in)
+
+	require.NoError(t, err)
+	stream := events.stored[1]
+	require.Contains(t, string(stream.Data), in.TaskDescription)
+	require.JSONEq(t, `{"role":"DEV","status":"streaming","model":"m","deliberation_id":"d","agent_id":"dev-1",
+		"omitted":["task_description"],"result_ref":{"workflow_id":"d","run_id":"r"}}`, string(stream.Brief))
 }
 
 func manyEvents(stored, offered int) contract.PublishEventsInput {

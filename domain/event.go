@@ -30,6 +30,7 @@ type Event struct {
 	AgentID        string // of stream_start, whose subject names the agent
 	At             time.Time
 	Data           []byte // encoded; the domain doesn't look inside
+	Brief          []byte // the same without long texts, for a receiver that takes no more; it may equal Data
 }
 
 // EventID is `<deliberation id>/<run id>/<number>-<event>`, the key of an event for its consumers.

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -10,9 +9,6 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
-
-// maxEvent is what an event carries at most; NATS takes 1 MiB by default.
-const maxEvent = 512 << 10
 
 func (d *deliberation) announceStarted(ctx workflow.Context) {
 	agents := make([]contract.EventAgent, 0, len(d.request().Agents()))
@@ -59,7 +55,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 // announceEnd is the last event of a run.
 func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result, err error) {
 	if err == nil {
-		d.events.publish(ctx, domain.EventCompleted, "", d.completedEvent(result))
+		d.events.publish(ctx, domain.EventCompleted, "", result)
 		return
 	}
 	kind, errorType := domain.EventFailed, domain.DeliberationFailed
@@ -75,12 +71,4 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result,
 		Message: d.shown.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
 		ExecutionTimeMS: d.shown.closed.Sub(d.run.started).Milliseconds(),
 	})
-}
-
-func (d *deliberation) completedEvent(result contract.Result) any {
-	whole := contract.CompletedEvent{Result: result, RunID: d.run.id}
-	if encoded, err := json.Marshal(whole); err == nil && len(encoded) <= maxEvent {
-		return whole
-	}
-	return whole.Brief()
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -19,21 +18,12 @@ type eventQueue struct {
 	runID          string
 	description    string
 	number         int
-	unsent         []queuedEvent
+	unsent         []contract.EventRecord
 	open           bool // the council is on Ray: until then its first event gathers
 	busy           bool // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
 }
-
-// queuedEvent is an event that isn't stored yet.
-type queuedEvent struct {
-	record contract.EventRecord
-	data   any
-}
-
-// shortened is data that has a shorter form, for when everything together is too large.
-type shortened interface{ Brief() any }
 
 const (
 	// batchBytes bounds the events of one activity input, well under the limit of a payload.
@@ -59,16 +49,16 @@ func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentI
 	if q == nil {
 		return
 	}
-	encoded, err := json.Marshal(data)
+	event, err := contract.EventRecord{
+		ID: domain.EventID(q.deliberationID, q.runID, q.number+1, kind), Kind: kind,
+		DeliberationID: q.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(),
+	}.WithData(data)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("event not encoded", "event", string(kind), "error", err)
 		return
 	}
 	q.number++
-	q.unsent = append(q.unsent, queuedEvent{data: data, record: contract.EventRecord{
-		ID: domain.EventID(q.deliberationID, q.runID, q.number, kind), Kind: kind,
-		DeliberationID: q.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(), Data: encoded,
-	}})
+	q.unsent = append(q.unsent, event)
 }
 
 // start lets the queue publish what has gathered.
@@ -81,7 +71,7 @@ func (q *eventQueue) start() {
 // run publishes one batch after the other; what comes meanwhile gathers for the next.
 func (q *eventQueue) run(ctx workflow.Context) {
 	for workflow.Await(ctx, func() bool { return q.open && !q.closing && len(q.unsent) > 0 }) == nil {
-		in := nextBatch(records(q.unsent), q.description)
+		in := nextBatch(q.unsent, q.description)
 		title := "publish · " + domain.Count(len(in.Events), "event")
 		q.busy = true
 		_, err := PublishEvents.call(ctx, outboxFor, title, in).get(ctx)
@@ -151,29 +141,17 @@ func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 // remaining are the events that aren't stored, in order. If they are too large together, the last ones
 // give up their texts first: the result has them. Best-effort events are left out unless wanted.
 func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
-	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e queuedEvent) bool { return !bestEffort && e.record.Kind.BestEffort() })
+	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e contract.EventRecord) bool { return !bestEffort && e.Kind.BestEffort() })
 	size := 0
 	for _, event := range events {
-		size += event.record.Size()
+		size += event.Size()
 	}
-	for i := range slices.Backward(events) {
-		event := &events[i]
-		data, shortens := event.data.(shortened)
-		if size <= lastBytes || !shortens {
-			continue
+	for i, event := range slices.Backward(events) {
+		if size <= lastBytes {
+			break
 		}
-		if encoded, err := json.Marshal(data.Brief()); err == nil {
-			size += len(encoded) - len(event.record.Data)
-			event.record.Data = encoded
-		}
-	}
-	return records(events)
-}
-
-func records(queued []queuedEvent) []contract.EventRecord {
-	events := make([]contract.EventRecord, 0, len(queued))
-	for _, event := range queued {
-		events = append(events, event.record)
+		events[i] = event.Brief()
+		size += events[i].Size() - event.Size()
 	}
 	return events
 }

@@ -4,20 +4,19 @@
 // # Subjects
 //
 //	<prefix>.events.<deliberation>.<event>   stored in order; a publication that isn't stored is an error
-//	<prefix>.tokens.<deliberation>.<agent>   best effort: dropped when nobody stores it
+//	<prefix>.tokens.<deliberation>.<agent>   best effort: dropped if no stream stores it
 //
-// Ids are percent-encoded where a token of a NATS subject forbids a byte. A message is a CloudEvent in
-// structured JSON, and its Nats-Msg-Id is the event's id: a repetition within the stream's duplicate
-// window is stored once.
+// Bytes of ids that a token of a NATS subject forbids are percent-encoded. A message is a CloudEvent in structured JSON,
+// and its Nats-Msg-Id is the event's id: a repetition within the stream's duplicate window is stored once.
 //
 // # Streams
 //
-// Any stream that takes the subject will do, whoever made it and whatever its settings; then publishing
-// is the only permission needed. Where no stream answers, ours is created.
+// Any stream that takes the subject will do, whoever made it and whatever its settings. Then no permission is needed
+// except publishing. If no stream answers, ours is created.
 //
 // # Events that don't fit
 //
-// An event beyond what the server or the stream takes is stored without its largest members, which
-// `omitted` names. What still doesn't fit is logged as an error and skipped: nothing could ever
-// store it, and waiting would hold back every event behind it.
+// An event that is larger than the server or the stream takes is stored in its brief form. If that doesn't fit either,
+// the event is logged as an error and skipped: nothing could ever store it, and waiting would hold back all events after
+// it.
 package nats

@@ -69,9 +69,13 @@ func (p payload) event(t *testing.T, number int) domain.Event {
 	t.Helper()
 	data, err := json.Marshal(p.data)
 	require.NoError(t, err)
-	return domain.Event{
+	record := contract.EventRecord{
 		ID: domain.EventID("plan-7", runID, number, p.kind), Kind: p.kind, DeliberationID: "plan-7",
 		AgentID: "qa-1", At: clock.Add(time.Duration(number) * time.Second), Data: data,
+	}
+	return domain.Event{
+		ID: record.ID, Kind: record.Kind, DeliberationID: record.DeliberationID, AgentID: record.AgentID, At: record.At,
+		Data: record.Data, Brief: record.Brief().Data,
 	}
 }
 

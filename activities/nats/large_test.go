@@ -2,7 +2,6 @@ package nats_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -30,7 +29,7 @@ func large(t *testing.T) []domain.Event {
 	return []domain.Event{news(1, domain.EventStarted), middle, news(3, domain.EventCompleted)}
 }
 
-func TestPublish_LeavesOutWhatIsTooLarge(t *testing.T) {
+func TestPublish_ShortensWhatIsTooLarge(t *testing.T) {
 	for name, test := range map[string]struct {
 		server func(*server.Options)
 		stream jetstream.StreamConfig
@@ -85,27 +84,4 @@ func TestPublish_SkipsWhatNothingCanStore(t *testing.T) {
 			require.NotContains(t, log.String(), "confidential")
 		})
 	}
-}
-
-func TestReduced_StillDecodesAsTheEventItIs(t *testing.T) {
-	srv := serve(t, options(t, func(o *server.Options) { o.MaxPayload = 8 << 10 }))
-	publisher, js := connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
-	result := result()
-	result.BestResult.Proposal = strings.Repeat("x", 8<<10)
-	result.Results[0].Proposal = result.BestResult.Proposal
-	event := payload{kind: domain.EventCompleted, data: result}.event(t, 1)
-	require.NoError(t, publish(t.Context(), publisher, []domain.Event{event}))
-
-	var got struct {
-		Data struct {
-			contract.Result
-			Omitted   []string           `json:"omitted"`
-			ResultRef contract.ResultRef `json:"result_ref"`
-		} `json:"data"`
-	}
-	require.NoError(t, json.Unmarshal(stored(t, js, "DELIBERATION_EVENTS")[0].Data, &got))
-	require.Equal(t, []string{"best_result", "results"}, got.Data.Omitted)
-	require.Equal(t, contract.ResultRef{WorkflowID: "plan-7", RunID: runID}, got.Data.ResultRef)
-	result.BestResult, result.Results = nil, nil
-	require.Equal(t, result, got.Data.Result)
 }

@@ -15,19 +15,19 @@ import (
 const (
 	// ackWithin leaves room for a stream's creation and a second try within an attempt of PublishEvents.
 	ackWithin = 3 * time.Second
-	// offerWithin is how far into a batch best-effort events are tried, and so what they may cost it.
+	// offerWithin bounds the time that best-effort events may cost a batch.
 	offerWithin = time.Second
 )
 
 var (
-	// errNoAck stands for our own time limit. It isn't the context's error, which would read as the caller's.
+	// errNoAck means that our own time limit is over. The context's error would look like the caller's.
 	errNoAck     = errors.New("no answer from JetStream")
 	errMalformed = errors.New("data is not JSON")
 	errAway      = errors.New("not connected")
 )
 
-// Publish stores events one after the other, each acknowledged before the next. After an error those
-// before it are stored, and the one that failed may be: the caller publishes all of them again.
+// Publish stores events one after the other, each acknowledged before the next. After an error the events before it are
+// stored, and the one that failed may be stored too: the caller publishes all of them again.
 func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
 	var came domain.Publication
 	offers, cancel := context.WithTimeout(ctx, offerWithin)
@@ -46,7 +46,7 @@ func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.
 		}
 		offered, err := p.store(offers, event)
 		if err != nil {
-			cancel() // who refuses one takes none of its siblings, and each would cost its time
+			cancel() // if one is refused, skip the rest: they would time out one by one
 			p.log.Debug("event dropped", "event_id", event.ID, "event", string(event.Kind), "error", err)
 			offered.Dropped = 1
 		}
@@ -55,22 +55,20 @@ func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.
 	return came, nil
 }
 
-// store publishes an event, reduced if it doesn't fit, and skips what nothing can ever store.
+// store publishes an event, in its brief form if the whole doesn't fit, and skips what nothing can ever store: tried
+// again, it would block the events after it for ever.
 func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publication, error) {
+	whole := len(event.Data)
 	came, err := p.publish(ctx, event)
-	if !unfit(err) {
-		return came, err
+	if unfit(err) && len(event.Brief) > 0 && len(event.Brief) < whole {
+		event.Data = event.Brief
+		if came, err = p.publish(ctx, event); err == nil {
+			p.log.Warn("event shortened to fit", "event_id", event.ID, "bytes", whole)
+		}
 	}
-	smaller, cut := reduced(event)
-	if cut == nil {
-		came, err = p.publish(ctx, smaller)
-	}
-	if cut != nil || unfit(err) {
-		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", len(event.Data), "error", err)
-		return domain.Publication{Dropped: 1}, nil //nolint:nilerr // tried again it would block the events behind it, for ever
-	}
-	if err == nil {
-		p.log.Warn("event reduced to fit", "event_id", event.ID, "bytes", len(event.Data))
+	if unfit(err) {
+		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", whole, "error", err)
+		return domain.Publication{Dropped: 1}, nil
 	}
 	return came, err
 }
@@ -80,9 +78,9 @@ func unfit(err error) bool {
 		errors.Is(err, errMalformed)
 }
 
-// publish tries to store first and creates the stream only where nobody answers, so that it needs no
-// other permission and costs nothing. Silence counts as nobody: a plain subscriber of the subject hides
-// from the server that no stream takes it.
+// publish first tries to store and creates the stream only if no stream answers, so that it usually needs no other
+// permission and no further request. No answer at all counts too: with a plain subscriber of the subject the server
+// doesn't report that no stream takes it.
 func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Publication, error) {
 	var none domain.Publication
 	data, err := cloudEvent(event)
@@ -97,7 +95,7 @@ func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Pub
 		return came, err
 	}
 	created := p.createStream(ctx, event.Kind)
-	// Whatever became of that: somebody else may just have made a stream, or one has found its leader.
+	// Even if that failed: somebody else may just have created a stream, or a stream has found its leader.
 	came, err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
 	if err != nil && created != nil {
 		return none, fmt.Errorf("%w; no stream created: %w", err, created)
@@ -122,8 +120,8 @@ func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...je
 	return domain.Publication{Stored: 1}, nil
 }
 
-// explained turns our own time limit into an error that says so. The server answers nothing to what we
-// may not do, and tells the connection instead.
+// explained turns our own time limit into an error that says so. To a request that we may not make the server sends no
+// answer: it reports the violation to the connection.
 func (p *Publisher) explained(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -139,7 +137,7 @@ func (p *Publisher) failed(ctx context.Context, event domain.Event, err error) e
 		return gone
 	}
 	failure := &domain.Error{Kind: domain.KindPublish, Op: "publish " + p.subject(event), Err: err}
-	if !errors.Is(err, errAway) { // that is known, and why; noted again it would grow with every event
+	if !errors.Is(err, errAway) { // the health has that already; recorded again the text would grow with each event
 		p.health.ill(failure)
 	}
 	return failure

@@ -6,7 +6,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// subject is where an event goes: best-effort news to the tokens of its agent, all else to the events.
+// subject returns where an event goes: best-effort events to the tokens of their agent, all others to the events.
 func (p *Publisher) subject(event domain.Event) string {
 	if event.Kind.BestEffort() {
 		return p.prefix + ".tokens." + token(event.DeliberationID) + "." + token(event.AgentID)
@@ -17,8 +17,8 @@ func (p *Publisher) subject(event domain.Event) string {
 // emptyToken stands for the empty text, which no token may be. No encoded text is a lone percent sign.
 const emptyToken = "%"
 
-// token percent-encodes an id, so that it is one token of a subject and different ids stay different.
-// Beyond what NATS forbids it encodes what clients and shells are known to spoil: all but visible ASCII.
+// token percent-encodes an id, so that it is one token of a subject and different ids stay different. It encodes
+// everything but visible ASCII: NATS would take more, but clients and shells spoil it.
 func token(id string) string {
 	if id == "" {
 		return emptyToken

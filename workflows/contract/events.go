@@ -2,7 +2,6 @@ package contract
 
 import (
 	"encoding/json"
-	"maps"
 	"time"
 
 	"deliberation.io/deliberation/domain"
@@ -92,17 +91,6 @@ func AgentCompletedEventOf(deliberationID, taskID string, result domain.Delibera
 	}
 }
 
-// Brief is the event without its texts.
-func (e AgentCompletedEvent) Brief() any {
-	e.Proposal, e.Reasoning = "", ""
-	e.Metadata = maps.Clone(e.Metadata)
-	if e.Metadata == nil {
-		e.Metadata = map[string]string{}
-	}
-	e.Metadata["omitted"] = "proposal, reasoning"
-	return e
-}
-
 // AgentFailedEvent is the data of `agent_failed`.
 type AgentFailedEvent struct {
 	DeliberationID string             `json:"deliberation_id"`
@@ -114,7 +102,8 @@ type AgentFailedEvent struct {
 	Attempts       int                `json:"attempts"`
 }
 
-// ScoreboardEvent is the data of `completed` when the texts would be too large: the result is in Temporal.
+// ScoreboardEvent is the brief data of `completed`: the texts are in the result, which Temporal has. The whole data is
+// [Result].
 type ScoreboardEvent struct {
 	DeliberationID  string                    `json:"deliberation_id"`
 	TaskID          string                    `json:"task_id"`
@@ -128,28 +117,6 @@ type ScoreboardEvent struct {
 	AverageScore    float64                   `json:"average_score"`
 	ExecutionTimeMS int64                     `json:"execution_time_ms"`
 	ResultRef       ResultRef                 `json:"result_ref"`
-}
-
-// CompletedEvent is the data of `completed`: the whole result.
-type CompletedEvent struct {
-	Result
-
-	RunID string `json:"-"`
-}
-
-// Brief is the scoreboard, without texts.
-func (e CompletedEvent) Brief() any {
-	scores := make([]EventScore, 0, len(e.Results))
-	for _, r := range e.Results {
-		scores = append(scores, EventScore{Rank: r.Rank, AgentID: r.AgentID, Score: r.Score})
-	}
-	return ScoreboardEvent{
-		DeliberationID: e.DeliberationID, TaskID: e.TaskID, Status: e.Status,
-		RankingBasis: e.RankingBasis, Degraded: e.Degraded, Scores: scores,
-		TotalAgents: e.TotalAgents, CompletedAgents: e.CompletedAgents, FailedAgents: e.FailedAgents,
-		AverageScore: e.AverageScore, ExecutionTimeMS: e.ExecutionTimeMS,
-		ResultRef: ResultRef{WorkflowID: e.DeliberationID, RunID: e.RunID},
-	}
 }
 
 // EventScore is a place in the ranking.

@@ -1,0 +1,86 @@
+package contract
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"deliberation.io/deliberation/domain"
+)
+
+const (
+	// MaxEvent is the most that an event's data carries, in bytes. NATS takes messages of 1 MiB by default.
+	MaxEvent = 512 << 10
+	// briefMember is the most that one member of brief data has.
+	briefMember = 1 << 10
+)
+
+// WithData returns the record with encoded data: brief data if the whole is longer than [MaxEvent].
+func (e EventRecord) WithData(data any) (EventRecord, error) {
+	var err error
+	if e.Data, err = json.Marshal(data); err != nil {
+		return e, err
+	}
+	if len(e.Data) > MaxEvent {
+		return e.Brief(), nil
+	}
+	return e, nil
+}
+
+// Brief returns the record without its long texts, and with a `result_ref` to the run that has them. It is the same
+// event, with the same id. Data of `completed` becomes a [ScoreboardEvent]; of every other event the long members are
+// left out and named in `omitted`, so that consumers find a score where they look for it.
+func (e EventRecord) Brief() EventRecord {
+	var members map[string]json.RawMessage
+	if len(e.Data) <= briefMember || json.Unmarshal(e.Data, &members) != nil || members["result_ref"] != nil {
+		return e // there is nothing to leave out
+	}
+	brief, err := e.briefData(members)
+	if err != nil {
+		return e
+	}
+	e.Data = brief
+	return e
+}
+
+func (e EventRecord) briefData(members map[string]json.RawMessage) (json.RawMessage, error) {
+	run, _, _ := strings.Cut(strings.TrimPrefix(e.ID, e.DeliberationID+"/"), "/") // see domain.EventID
+	ref := ResultRef{WorkflowID: e.DeliberationID, RunID: run}
+	if e.Kind == domain.EventCompleted {
+		var result Result
+		if err := json.Unmarshal(e.Data, &result); err != nil {
+			return nil, err
+		}
+		return json.Marshal(result.scoreboard(ref))
+	}
+	omitted := []string{}
+	//workflowcheck:ignore // sorted below
+	for name, member := range members {
+		if len(member) > briefMember {
+			omitted = append(omitted, name)
+			delete(members, name)
+		}
+	}
+	slices.Sort(omitted)
+	var err error
+	if members["omitted"], err = json.Marshal(omitted); err != nil {
+		return nil, err
+	}
+	if members["result_ref"], err = json.Marshal(ref); err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
+}
+
+func (r Result) scoreboard(ref ResultRef) ScoreboardEvent {
+	scores := make([]EventScore, 0, len(r.Results))
+	for _, result := range r.Results {
+		scores = append(scores, EventScore{Rank: result.Rank, AgentID: result.AgentID, Score: result.Score})
+	}
+	return ScoreboardEvent{
+		DeliberationID: r.DeliberationID, TaskID: r.TaskID, Status: r.Status,
+		RankingBasis: r.RankingBasis, Degraded: r.Degraded, Scores: scores,
+		TotalAgents: r.TotalAgents, CompletedAgents: r.CompletedAgents, FailedAgents: r.FailedAgents,
+		AverageScore: r.AverageScore, ExecutionTimeMS: r.ExecutionTimeMS, ResultRef: ref,
+	}
+}
