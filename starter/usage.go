@@ -101,45 +101,28 @@ func (c *cli) usage(ctx context.Context, since time.Time, by string) error {
 	return c.show(answer, func() { c.printAccounts(answer) })
 }
 
-// ledger is accounts that several readers add to.
-type ledger struct {
-	mu     sync.Mutex
-	groups map[string]*account
-	answer accounts
-}
-
-func (l *ledger) add(group string, usage contract.TotalUsage) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.groups[group] == nil {
-		l.groups[group] = &account{Name: group}
+// add adds a run to its group and to the total.
+func (a *accounts) add(group string, usage contract.TotalUsage) {
+	i := slices.IndexFunc(a.Groups, func(known account) bool { return known.Name == group })
+	if i < 0 {
+		i = len(a.Groups)
+		a.Groups = append(a.Groups, account{Name: group})
 	}
-	l.groups[group].add(usage)
-	l.answer.Total.add(usage)
+	a.Groups[i].add(usage)
+	a.Total.add(usage)
 }
 
-func (l *ledger) miss() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.answer.Unread++
-}
-
-// accounts are the groups, the one with the most tokens first.
-func (l *ledger) accounts() accounts {
-	for _, group := range l.groups {
-		l.answer.Groups = append(l.answer.Groups, *group)
-	}
-	slices.SortFunc(l.answer.Groups, func(a, b account) int {
+// sort puts the group with the most tokens first.
+func (a *accounts) sort() {
+	slices.SortFunc(a.Groups, func(a, b account) int {
 		return cmp.Or(cmp.Compare(b.PromptTokens+b.CompletionTokens, a.PromptTokens+a.CompletionTokens), cmp.Compare(a.Name, b.Name))
 	})
-	return l.answer
 }
 
 // accounts reads the runs' results, some at a time.
 func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string) (accounts, error) {
-	kept := ledger{groups: map[string]*account{}, answer: accounts{
-		Since: since, By: by, Groups: []account{}, Total: account{Name: "total"},
-	}}
+	answer := accounts{Since: since, By: by, Groups: []account{}, Total: account{Name: "total"}}
+	var adding sync.Mutex
 	var read atomic.Int64
 	counter := terminal.NewCounter(c.stderr, true, func() string { return "read " + domain.Count(int(read.Load()), "deliberation") })
 	defer counter.Stop()
@@ -153,31 +136,27 @@ func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string
 			break
 		}
 		readers.Go(func() error {
-			defer read.Add(1)
-			return s.account(reading, run, by, &kept)
+			group, usage, err := s.spent(reading, run, by)
+			read.Add(1)
+			adding.Lock()
+			defer adding.Unlock()
+			var gone *serviceerror.NotFound
+			switch {
+			case errors.As(err, &gone): // its retention ended in the meantime
+				answer.Unread++
+			case err == nil:
+				answer.add(group, usage)
+			case !errors.Is(err, errNoCouncil):
+				return err
+			}
+			return nil
 		})
 	}
 	if err := readers.Wait(); err != nil { // the same error ended the list
 		return accounts{}, err
 	}
-	return kept.accounts(), unlisted
-}
-
-// account adds a run to the accounts.
-func (s server) account(ctx context.Context, run runs.Run, by string, kept *ledger) error {
-	group, usage, err := s.spent(ctx, run, by)
-	var gone *serviceerror.NotFound
-	switch {
-	case errors.Is(err, errNoCouncil):
-		return nil
-	case errors.As(err, &gone): // its retention ended in the meantime
-		kept.miss()
-		return nil
-	case err != nil:
-		return err
-	}
-	kept.add(group, usage)
-	return nil
+	answer.sort()
+	return answer, unlisted
 }
 
 // errNoCouncil says that a run never had a council: its request broke a rule, or couldn't be read.
@@ -200,10 +179,7 @@ func (s server) spent(ctx context.Context, run runs.Run, by string) (string, con
 		}
 		group = groupOf(request, by)
 	}
-	if end.Status == domain.StatusFailed {
-		return group, end.Details.Usage, nil
-	}
-	return group, end.Result.Usage, nil
+	return group, end.Usage(), nil
 }
 
 // groupOf is the group that a request belongs to; empty if it names none.

@@ -19,14 +19,14 @@ func TestACouncilOfSeveralModelsIsAGroupOfItsOwn(t *testing.T) {
 }
 
 func TestAccountsAddUpAndBeginWithTheMostTokens(t *testing.T) {
-	kept := ledger{groups: map[string]*account{}}
+	var kept accounts
 	kept.add("b", contract.TotalUsage{PromptTokens: 1, LLMCalls: 1})
 	kept.add("a", contract.TotalUsage{CompletionTokens: 5, WastedTokens: 2})
 	kept.add("b", contract.TotalUsage{PromptTokens: 2, LLMCalls: 3})
-	answer := kept.accounts()
+	kept.sort()
 	require.Equal(t, []account{
 		{"a", 1, contract.TotalUsage{CompletionTokens: 5, WastedTokens: 2}},
 		{"b", 2, contract.TotalUsage{PromptTokens: 3, LLMCalls: 4}},
-	}, answer.Groups)
-	require.Equal(t, 3, answer.Total.Deliberations)
+	}, kept.Groups)
+	require.Equal(t, 3, kept.Total.Deliberations)
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -28,14 +26,7 @@ const (
 type watcher struct {
 	server
 
-	mu        sync.Mutex
-	timelines map[string]readTimeline // by run id
-}
-
-// readTimeline is a timeline, and how long the history was that it was made of.
-type readTimeline struct {
-	timeline *runs.Timeline
-	length   int64
+	last map[string]watched // what the last look saw, by run id
 }
 
 // snapshot is one look.
@@ -50,6 +41,9 @@ type watched struct {
 	Role           string `json:"role"`
 	RuntimeSeconds int64  `json:"runtime_seconds"`
 	runs.View
+
+	timeline *runs.Timeline
+	length   int64 // of the history that the timeline was made of
 }
 
 // watch shows what runs, until Ctrl-C, which is no failure.
@@ -58,7 +52,7 @@ func (c *cli) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &watcher{server: s, timelines: map[string]readTimeline{}}
+	w := &watcher{server: s}
 	live, away := terminal.NewLive(c.stdout), false
 	for {
 		seen, err := w.look(ctx)
@@ -164,12 +158,13 @@ func (w *watcher) look(ctx context.Context) (snapshot, error) {
 		}
 	}
 	err = readers.Wait()
+	w.last = map[string]watched{}
 	for _, job := range jobs {
 		if job != nil {
 			seen.Jobs = append(seen.Jobs, *job)
+			w.last[job.RunID] = *job
 		}
 	}
-	w.forget(seen)
 	return seen, err
 }
 
@@ -183,41 +178,15 @@ func (w *watcher) job(ctx context.Context, listed runs.Run) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := w.timeline(ctx, run)
-	if err != nil {
-		return nil, err
+	seen := watched{
+		RunID: run.RunID, Role: run.Role(), RuntimeSeconds: int64(time.Since(run.Info.GetStartTime().AsTime()).Seconds()),
+		timeline: w.last[run.RunID].timeline, length: run.Info.GetHistoryLength(),
 	}
-	return &watched{
-		RunID: run.RunID, Role: run.Role(), View: runs.OpenView(run, t),
-		RuntimeSeconds: int64(time.Since(run.Info.GetStartTime().AsTime()).Seconds()),
-	}, nil
-}
-
-func (w *watcher) timeline(ctx context.Context, run runs.Run) (*runs.Timeline, error) {
-	w.mu.Lock()
-	known := w.timelines[run.RunID]
-	w.mu.Unlock()
-	length := run.Info.GetHistoryLength()
-	if known.timeline != nil && known.length == length {
-		return known.timeline, nil
-	}
-	t, err := w.Timeline(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.timelines[run.RunID] = readTimeline{t, length}
-	return t, nil
-}
-
-// forget drops the timelines of runs that aren't shown any more.
-func (w *watcher) forget(seen snapshot) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for run := range w.timelines {
-		if !slices.ContainsFunc(seen.Jobs, func(job watched) bool { return job.RunID == run }) {
-			delete(w.timelines, run)
+	if seen.timeline == nil || seen.length != w.last[run.RunID].length {
+		if seen.timeline, err = w.Timeline(ctx, run); err != nil {
+			return nil, err
 		}
 	}
+	seen.View = runs.OpenView(run, seen.timeline)
+	return &seen, nil
 }

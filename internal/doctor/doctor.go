@@ -63,13 +63,16 @@ func failed(name, repair, seen string, args ...any) Finding {
 
 // Examine checks one thing after the other, until the context ends.
 func Examine(ctx context.Context, s Settings) iter.Seq[Finding] {
-	apps, unusable := s.rayApps()
 	return func(yield func(Finding) bool) {
+		var answered []rayApp // by these a model can be called
 		for _, check := range []func() []Finding{
 			func() []Finding { return s.checkTemporal(ctx) },
-			func() []Finding { return append(unusable, checkRay(ctx, apps)...) },
+			func() (findings []Finding) {
+				findings, answered = s.checkRay(ctx)
+				return findings
+			},
 			func() []Finding { return s.checkNATS(ctx) },
-			func() []Finding { return s.checkModel(ctx, apps) },
+			func() []Finding { return s.checkModel(ctx, answered) },
 		} {
 			for _, finding := range check() {
 				if ctx.Err() != nil || !yield(finding) {

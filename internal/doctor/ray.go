@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"deliberation.io/deliberation/activities/ray"
@@ -22,10 +21,8 @@ const deployRay = "deploy the app, with its own variables: python -m deliberatio
 type rayApp struct {
 	*ray.Client
 
-	at         rayclusters.Cluster
-	shown      string // the address without a password
-	withToken  bool
-	withoutOne *ray.Client
+	at        rayclusters.Cluster
+	withToken bool
 }
 
 // rayApps are the apps that the settings name, and the findings about those that can't be asked.
@@ -47,43 +44,32 @@ func (s Settings) rayApps() (apps []rayApp, unusable []Finding) {
 			unusable = append(unusable, failed("ray", "worker --check-config", "%s must be name=url", rayclusters.Variable))
 			continue
 		}
-		app, err := newRayApp(at, token)
+		client, err := ray.New(ray.Config{Name: at.Name, URL: at.URL, Token: token})
 		if err != nil {
 			unusable = append(unusable, failed("ray "+at.Name, "worker --check-config", "%s", err))
 			continue
 		}
-		apps = append(apps, app)
+		apps = append(apps, rayApp{client, at, token != ""})
 	}
 	return apps, unusable
 }
 
-func newRayApp(at rayclusters.Cluster, token string) (rayApp, error) {
-	client, err := ray.New(ray.Config{Name: at.Name, URL: at.URL, Token: token})
-	if err != nil {
-		return rayApp{}, err
-	}
-	withoutOne, err := ray.New(ray.Config{Name: at.Name, URL: at.URL})
-	if err != nil {
-		return rayApp{}, err
-	}
-	shown := at.URL
-	if parsed, err := url.Parse(at.URL); err == nil {
-		shown = parsed.Redacted()
-	}
-	return rayApp{Client: client, at: at, shown: shown, withToken: token != "", withoutOne: withoutOne}, nil
-}
-
-func checkRay(ctx context.Context, apps []rayApp) []Finding {
-	findings := make([]Finding, 0, len(apps))
+// checkRay looks at the apps. It also returns those that answered: nobody else may be asked with the token.
+func (s Settings) checkRay(ctx context.Context) (findings []Finding, answered []rayApp) {
+	apps, findings := s.rayApps()
 	for _, app := range apps {
-		findings = append(findings, app.check(ctx))
+		finding := app.checkHealth(ctx)
+		if finding.Result == OK {
+			finding = app.checkInfo(ctx)
+			answered = append(answered, app)
+		}
+		findings = append(findings, finding)
 	}
-	return findings
+	return findings, answered
 }
 
-// check first asks for the app's health, which needs no token, so that no stranger gets the token.
-func (a rayApp) check(ctx context.Context) Finding {
-	name := "ray " + a.at.Name
+// checkHealth asks without a token.
+func (a rayApp) checkHealth(ctx context.Context) Finding {
 	var health struct {
 		Status string `json:"status"`
 	}
@@ -92,25 +78,38 @@ func (a rayApp) check(ctx context.Context) Finding {
 		err = errors.New("not the app's answer")
 	}
 	if err != nil {
-		return failed(name, deployRay, "%s/healthz: %s", a.shown, err)
+		return failed("ray "+a.at.Name, deployRay, "%s/healthz: %s", a.at.URL, err)
 	}
+	return ok("ray "+a.at.Name, "%s answers", a.at.URL)
+}
+
+func (a rayApp) checkInfo(ctx context.Context) Finding {
+	name := "ray " + a.at.Name
 	info, err := a.Info(ctx)
 	const setToken = "set " + rayclusters.TokenVariable + " or " + rayclusters.TokenFileVariable + " to the app's"
 	switch refused, is := errors.AsType[*domain.Error](err); {
 	case is && refused.Kind == domain.KindDenied && a.withToken:
-		return failed(name, setToken, "%s refuses the token", a.shown)
+		return failed(name, setToken, "%s refuses the token", a.at.URL)
 	case is && refused.Kind == domain.KindDenied:
-		return failed(name, setToken, "%s asks for a token", a.shown)
+		return failed(name, setToken, "%s asks for a token", a.at.URL)
 	case err != nil:
-		return failed(name, deployRay, "%s/v1/info: %s", a.shown, cause(err))
+		return failed(name, deployRay, "%s/v1/info: %s", a.at.URL, cause(err))
 	case info.APIVersion != rayAPI:
-		return failed(name, "deploy the app of this version: "+deployRay, "%s speaks API version %d, workers %d", a.shown, info.APIVersion, rayAPI)
+		return failed(name, "deploy the app of this version: "+deployRay, "%s speaks API version %d, workers %d", a.at.URL, info.APIVersion, rayAPI)
 	}
-	_, err = a.withoutOne.Info(ctx)
-	return a.judge(name, info, err == nil)
+	return a.judge(name, info, a.open(ctx))
 }
 
-// judge looks at the runners; open is whether the app answers without a token.
+// open reports whether the app answers without a token.
+func (a rayApp) open(ctx context.Context) bool {
+	stranger, err := ray.New(ray.Config{Name: a.at.Name, URL: a.at.URL})
+	if err == nil {
+		_, err = stranger.Info(ctx)
+	}
+	return err == nil
+}
+
+// judge looks at the runners. An app that is open answers without a token.
 func (a rayApp) judge(name string, info ray.Info, open bool) Finding {
 	up, draining := 0, 0
 	var silent []string
@@ -127,15 +126,15 @@ func (a rayApp) judge(name string, info ray.Info, open bool) Finding {
 	const look = "look at Ray's dashboard, or: ray list actors --filter class_name=Runner"
 	switch {
 	case up == 0:
-		return failed(name, look, "%s: no runner takes turns, of %d", a.shown, len(info.Runners))
+		return failed(name, look, "%s: no runner takes turns, of %d", a.at.URL, len(info.Runners))
 	case len(silent) > 0:
-		return failed(name, look, "%s: no answer from %s", a.shown, strings.Join(silent, ", "))
+		return failed(name, look, "%s: no answer from %s", a.at.URL, strings.Join(silent, ", "))
 	}
 	token := "token accepted"
 	if open {
 		token = "open to whoever reaches it (no " + rayclusters.TokenVariable + ")"
 	}
-	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, %s, %s, %d of %d turns", a.shown, info.APIVersion, info.Build, info.RayVersion,
+	seen := fmt.Sprintf("%s: API %d, build %s, Ray %s, %s, %s, %d of %d turns", a.at.URL, info.APIVersion, info.Build, info.RayVersion,
 		token, domain.Count(up, "runner"), info.InFlight, info.Capacity)
 	if draining > 0 {
 		seen += fmt.Sprintf(", %d draining", draining)

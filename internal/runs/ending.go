@@ -97,6 +97,14 @@ func (e Ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) 
 	return e
 }
 
+// Usage is what the run cost.
+func (e Ending) Usage() contract.TotalUsage {
+	if e.Status == domain.StatusCompleted {
+		return e.Result.Usage
+	}
+	return e.Details.Usage
+}
+
 // Words say how the run ended.
 func (e Ending) Words() string {
 	switch e.ErrorType {

@@ -35,20 +35,11 @@ func TestAHistoryGivesTheSameAccountAsTheResult(t *testing.T) {
 			requireSameAgents(t, end, timeline.council)
 			// After a refused submit, a run doesn't count the tokens that its stop hears of.
 			if name != "submit_denied" {
-				requireSameUsage(t, end, timeline.council)
+				require.Equal(t, end.Usage(), contract.TotalUsageOf(timeline.council))
 			}
 		})
 	}
 	require.Greater(t, read, 10)
-}
-
-func requireSameUsage(t *testing.T, end Ending, council domain.Council) {
-	t.Helper()
-	paid := end.Result.Usage
-	if end.Status == domain.StatusFailed {
-		paid = end.Details.Usage
-	}
-	require.Equal(t, paid, contract.TotalUsageOf(council))
 }
 
 func requireSameAgents(t *testing.T, end Ending, council domain.Council) {
