@@ -152,21 +152,28 @@ func TestThoughtsThatAreTheObjectCount(t *testing.T) {
 }
 
 func TestAnAnswerWithoutAProposalIsNone(t *testing.T) {
+	const (
+		empty    = "the answer has an empty proposal"
+		thoughts = "only the model's reasoning came, and no answer"
+		form     = "the answer is the form that was asked for, not filled in"
+		schema   = `{"type":"object","properties":{"proposal":{"type":"string","description":"your proposal"},"score":{"type":"number"}}}`
+		filled   = `{"proposal":"<your proposal>","reasoning":"<why>","score":1}`
+	)
 	for text, why := range map[string]string{
-		"":                                  "the answer has an empty proposal",
-		" \n":                               "the answer has an empty proposal",
-		"<think>only thoughts</think>":      "only the model's reasoning came, and no answer",
-		"<think>only thoughts":              "only the model's reasoning came, and no answer",
-		"only thoughts</think> ":            "only the model's reasoning came, and no answer",
-		"```json\n```":                      "the answer has an empty proposal",
-		"``````":                            "the answer has an empty proposal",
-		`{"proposal":"","score":1}`:         "the answer has an empty proposal",
-		`{"proposal":"  \n","score":1}`:     "the answer has an empty proposal",
-		`{"proposal":null,"score":1}`:       "the answer has an empty proposal",
-		"```json\n{\"proposal\":\"\"}\n```": "the answer has an empty proposal",
-		`{"proposal":"<your proposal>","reasoning":"<why>","score":1}`: "the answer is the form that was asked for, not filled in",
-		`{"proposal": "...", "score": 0.5}`:                            "the answer is the form that was asked for, not filled in",
-		`{"type":"object","properties":{"proposal":{"type":"string","description":"your proposal"},"score":{"type":"number"}}}`: "the answer is the form that was asked for, not filled in",
+		"":                                  empty,
+		" \n":                               empty,
+		"<think>only thoughts</think>":      thoughts,
+		"<think>only thoughts":              thoughts,
+		"only thoughts</think> ":            thoughts,
+		"```json\n```":                      empty,
+		"``````":                            empty,
+		`{"proposal":"","score":1}`:         empty,
+		`{"proposal":"  \n","score":1}`:     empty,
+		`{"proposal":null,"score":1}`:       empty,
+		"```json\n{\"proposal\":\"\"}\n```": empty,
+		filled:                              form,
+		`{"proposal": "...", "score": 0.5}`: form,
+		schema:                              form,
 	} {
 		_, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
 		require.False(t, ok, text)

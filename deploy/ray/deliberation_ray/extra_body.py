@@ -21,7 +21,7 @@ def check_extra_body(extra: dict[str, Any]) -> dict[str, Any]:
     for key in extra:
         if _RESERVED.fullmatch(key.strip()):
             raise ValueError(f"must not have the key {key[:100]!r}, which the call sets by itself")
-    size = len(json.dumps(extra, ensure_ascii=False).encode(errors="replace"))
+    size = len(json.dumps(extra, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     if size > MOST_BYTES:
         raise ValueError(f"must be at most {MOST_BYTES} bytes in JSON, got {size}")
     return extra
