@@ -33,6 +33,7 @@ class Succession:
         self._presence = Presence(self._ask)
         self._generation = 0.0
         self._older: set[str] = set()
+        self._knows_nodes = True
 
     async def begin(self) -> None:
         """Before the first submit: every runner of another build is older, and must take nothing new any more."""
@@ -59,24 +60,32 @@ class Succession:
         if not self.superseded:
             await self._retire_older()
         runners = [*self._pool.current, *self._pool.others]
-        self._pool.silent = {name for name in runners if self._presence.is_silent(name)}
+        silent = {name for name in runners if self._presence.is_silent(name)}
+        _log_changes(self._pool.silent, silent, "has not answered for a while")
+        self._pool.silent = silent
 
     async def _look_at_current(self) -> None:
         names = self._pool.current
         infos = dict(zip(names, await asyncio.gather(*map(self._look, names)), strict=True))
         nodes = await self._draining_nodes()
         answered = {name: info for name, info in infos.items() if isinstance(info, dict)}
-        self._pool.leaving = {name for name, info in answered.items() if info["node_id"] in nodes}
+        leaving = {name for name, info in answered.items() if info["node_id"] in nodes}
+        _log_changes(self._pool.leaving, leaving, "is on a node that is to leave the cluster")
+        self._pool.leaving = leaving
         self._note_hosts(answered)
         if not self.superseded:
             await asyncio.gather(*(self._keep_current(name, info) for name, info in infos.items()))
 
     async def _draining_nodes(self) -> set[str]:
         try:
-            return await self._pool.draining_nodes()
+            nodes = await self._pool.draining_nodes()
         except Exception as error:
-            _log.info("cannot ask which nodes are to leave: %s", type(error).__name__)
+            if self._knows_nodes:
+                _log.warning("cannot ask which nodes are to leave: %s", type(error).__name__)
+            self._knows_nodes = False
             return set()
+        self._knows_nodes = True
+        return nodes
 
     async def _next_generation(self) -> float:
         """Later than all that runners have heard from, even on machines whose clocks are ahead."""
@@ -183,6 +192,13 @@ class Succession:
     def _home_of(self, stone: dict[str, object]) -> str:
         """Where a late submit of the buried turn would go; empty when it might go to any runner."""
         return self._pool.home(str(stone["deliberation"])) if stone["deliberation"] else ""
+
+
+def _log_changes(before: set[str], now: set[str], what: str) -> None:
+    for name in sorted(now - before):
+        _log.warning("%s %s: new deliberations pass over it", name, what)
+    for name in sorted(before - now):
+        _log.warning("%s takes new deliberations again", name)
 
 
 def _build(name: str) -> str:

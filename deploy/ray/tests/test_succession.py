@@ -288,6 +288,21 @@ async def test_a_runner_whose_node_is_to_leave_takes_no_new_deliberation(cluster
     assert gateway._pool.leaving == set()
 
 
+async def test_nodes_that_cannot_be_asked_about_are_taken_to_stay(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = await begun(cluster, "aa")
+
+    async def fails() -> set[str]:
+        raise TimeoutError
+
+    monkeypatch.setattr(gateway._pool, "draining_nodes", fails)
+    for _ in range(3):
+        await gateway.look_after()
+    assert gateway._pool.leaving == set()
+    assert caplog.text.count("cannot ask which nodes are to leave") == 1
+
+
 async def test_a_runner_with_turns_of_others_is_asked_about_them(cluster: Cluster) -> None:
     gateway = await begun(cluster, "aa")
     cluster.runners[A].guests = 1
