@@ -22,17 +22,17 @@ var contract = []struct {
 	{"the same id attaches and is paid once", attaches},
 	{"a wait ends soon after the turn", endsWithTheTurn},
 	{"a wait ends when its time is over", endsWithItsTime},
-	{"a failed call says how it failed", tellsFailures},
+	{"a failed call says how it failed", saysHowItFailed},
 	{"a turn ends by itself after its time", timesOut},
 	{"a model server that puts calls off is waited for", waitsForModel},
 	{"a stop of a turn that was put off brings the server's words", stopBringsWords},
 	{"an outcome is kept for its time", keepsForItsTime},
-	{"a stop aborts and tells what was paid", stops},
+	{"a stop aborts and says what was paid", stops},
 	{"a stop of a turn that had completed brings its result", stopBringsResult},
 	{"a stop finds a turn without its runner", stopsWithoutRunner},
 	{"a submit after its stop starts nothing", lateAfterStop},
 	{"a submit after it was forgotten starts nothing", lateAfterForget},
-	{"a live runner tells what it doesn't know", unknownTurn},
+	{"a live runner says what it doesn't know", unknownTurn},
 	{"a runner that was restarted has lost its turns", restarted},
 	{"turns of another Ray cluster are not lost while it may live", ofAnotherCluster},
 	{"a full runner refuses the whole submission", full},
@@ -127,7 +127,7 @@ func endsWithItsTime(t *testing.T, w world) {
 	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 }
 
-func tellsFailures(t *testing.T, w world) {
+func saysHowItFailed(t *testing.T, w world) {
 	t.Helper()
 	retryable := map[domain.FailureKind]bool{
 		domain.ModelUnavailable: true, domain.Truncated: true,
@@ -269,7 +269,7 @@ func restarted(t *testing.T, w world) {
 	require.Equal(t, seen.Incarnation, again.Incarnation)
 }
 
-// ofAnotherCluster: two Ray clusters may stand behind one address while one replaces the other.
+// ofAnotherCluster: two Ray clusters may have one address while one replaces the other.
 func ofAnotherCluster(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 1)

@@ -22,7 +22,7 @@ var faults = []struct {
 	toxic string
 	says  string
 }{
-	{"reset behind the work", `{"type": "reset_peer", "stream": "downstream", "attributes": {"timeout": 0}}`, "connection reset"},
+	{"reset after the work", `{"type": "reset_peer", "stream": "downstream", "attributes": {"timeout": 0}}`, "connection reset"},
 	{"answer cut in its body", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 210}}`, "in the middle of an answer"},
 	{"answer cut in its head", `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 20}}`, "connection"},
 	{"answer swallowed", `{"type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`, swallowed},

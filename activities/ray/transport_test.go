@@ -153,7 +153,7 @@ func TestAStaleConnectionIsNoFault(t *testing.T) {
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-// relay passes bytes on, and closes a connection at its next request when told so.
+// relay passes bytes on, and closes a connection at its next request when cutNext is set.
 type relay struct {
 	address     string
 	connections atomic.Int32

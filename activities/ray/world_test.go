@@ -18,7 +18,7 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 2 * time.Minute
 
-// world is a Ray app with a scripted model behind it: the stand-in of raytest, or a real one.
+// world is a Ray app with a scripted model: the stand-in of raytest, or a real one.
 type world interface {
 	config() ray.Config
 	modelURL() string
@@ -29,7 +29,7 @@ type world interface {
 	calls(t require.TestingT, id domain.TurnID) int
 	// fill makes the council's runner refuse new deliberations for the council's model.
 	fill(t *testing.T, c council)
-	// restart kills the runner behind the handle, which comes back as another incarnation.
+	// restart kills the runner that the handle names, which comes back as another incarnation.
 	restart(t *testing.T, handle domain.Handle)
 }
 

@@ -1,6 +1,6 @@
 """Which Ray cluster an incarnation is of, so that one cluster doesn't call the turns of another one lost.
 
-Two clusters may stand behind one address: while a RayService is upgraded, or behind a proxy. An incarnation therefore
+Two clusters may have one address, while a RayService is upgraded or through a proxy. An incarnation therefore
 begins with the cluster's id and place. A control service that is started again without its stored state has another id
 at the same place, and then the cluster before it is gone.
 """

@@ -172,7 +172,7 @@ class Pool:
         return await asyncio.to_thread(ray_internals.actor_is_alive, await self._find(name))
 
     async def kill(self, name: str, restart: bool) -> None:
-        """Ends the runner's process with all that it holds; Ray starts it again as another incarnation, if told to."""
+        """Ends the runner's process with all that it holds. With `restart`, Ray starts it as another incarnation."""
         await asyncio.to_thread(ray.kill, await self._find(name), no_restart=not restart)
 
     async def drop(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What Ray is told about a runner, and how runners stay off nodes with accelerators."""
+"""The options of a runner for Ray, and how runners stay off nodes with accelerators."""
 
 import logging
 from collections.abc import Iterable

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
             raise ValueError(f"not JSON: {error}") from None
 
     @model_validator(mode="after")
-    def _closed_unless_told(self) -> Self:
+    def _closed_unless_open(self) -> Self:
         if self.ray_open:
             return self
         if "vllm_allow" in self.model_fields_set and not self.vllm_allow:

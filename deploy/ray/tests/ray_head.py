@@ -24,7 +24,7 @@ _WORKERS = 40
 
 
 class Head:
-    """`address` is where it listens, `metrics` what it tells Prometheus."""
+    """`address` is where it listens, `metrics` where Prometheus reads."""
 
     def __init__(self) -> None:
         # Ray puts sockets below it, and their paths are limited to about 100 characters.

@@ -69,7 +69,7 @@ def test_another_build_is_deployed_over(monkeypatch: pytest.MonkeyPatch, build: 
 def test_the_address_is_serves_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, url: str
 ) -> None:
-    """Serve listens where it was told to when it was started, whatever this deploy would like."""
+    """Serve listens where it did when it was started, not where this deploy asks for."""
     deployed_over(monkeypatch, Serve("another", host))
     assert capsys.readouterr().out == f"{url} is up\n"
 

@@ -18,7 +18,7 @@ HANDLE = {"submission_id": "t1", "runner": "runner/ab/0", "incarnation": "i"}
 
 
 class Asked(Dispatch):
-    """Answers as told, in place of runners."""
+    """Answers as the test says, in place of runners."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -193,7 +193,7 @@ async def test_refusals_say_when_to_come_back(client: httpx2.AsyncClient, asked:
         assert int(response.headers["retry-after"]) > 0
 
 
-async def test_a_defect_is_told_without_its_words(
+async def test_a_defect_is_reported_without_its_words(
     client: httpx2.AsyncClient, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked.error = RuntimeError("SECRET PROMPT")

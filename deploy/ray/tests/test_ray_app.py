@@ -37,7 +37,7 @@ def test_a_turn_from_submit_to_forget(app: App, stand_in: StandIn, name: str) ->
     assert call["request_id"] == spec["submission_id"]
 
 
-def test_info_tells_the_runners(app: App) -> None:
+def test_info_lists_the_runners(app: App) -> None:
     info = app.get("/v1/info")
     assert info["api_version"] == 1
     assert [runner["name"] for runner in info["runners"]] == [f"runner/{info['build']}/{index}" for index in (0, 1)]

@@ -1,4 +1,4 @@
-"""A runner that dies: what it held is lost, and nobody is told otherwise."""
+"""A runner that dies: what it held is lost, and every answer says so."""
 
 import os
 import signal
@@ -47,13 +47,13 @@ def test_a_killed_runner_answers_as_another_incarnation(app: App, stand_in: Stan
     assert states(app.stop(*handles(again))) == ["cancelled"]
 
 
-def test_a_runner_that_is_dead_for_good_is_created_anew(app: App, stand_in: StandIn, name: str) -> None:
+def test_a_runner_that_is_dead_for_good_is_created_again(app: App, stand_in: StandIn, name: str) -> None:
     stand_in.script(name, {"hang": True})
     spec = turn(url=stand_in.url, model=name)
     answer = app.submit(spec)
     app.in_ray(f"ray.kill(ray.get_actor({answer['runner']!r}, 'deliberation'), no_restart=True)")
     process.until(lambda: bool(honest(app, answer)), "its end is known")
-    process.until(app.ready, "it is created anew")
+    process.until(app.ready, "it is created again")
     stand_in.script(name, {"text": "done"})
     again = app.submit(spec)
     assert again["runner"] == answer["runner"]

@@ -52,7 +52,7 @@ def test_another_build_takes_over(app: App, stand_in: StandIn, other: str, runni
     assert app.get("/v1/info")["build"] not in running.answer["runner"]
 
     def drains() -> bool:
-        # Asked beside many others, a runner may be told as one that does not answer.
+        # Asked among many others, a runner may be shown as one that does not answer.
         runners = app.get("/v1/info")["runners"]
         (old,) = [runner for runner in runners if runner["name"] == running.answer["runner"]]
         return (old["draining"], old["in_flight"]) == (True, 1)

@@ -37,7 +37,7 @@ def test_it_brings_the_application_back_and_leaves_it(app: App, said: Callable[[
         process.end(watch)
 
 
-def test_it_waits_for_ray_and_leaves_when_told(app: App, said: Callable[[str], bool]) -> None:
+def test_it_waits_for_ray_and_leaves_at_sigterm(app: App, said: Callable[[str], bool]) -> None:
     (port,) = process.free_ports(1)
     watch = app.deployer("--watch", "--address", f"127.0.0.1:{port}")
     try:

@@ -163,7 +163,7 @@ async def test_a_build_may_become_current_again(cluster: Cluster) -> None:
     assert (second.superseded, third.superseded) == (True, False)
 
 
-async def test_a_runner_that_died_is_created_anew(cluster: Cluster) -> None:
+async def test_a_runner_that_died_is_created_again(cluster: Cluster) -> None:
     await begun(cluster, "aa")
     current = await begun(cluster, "bb")
     # A younger gateway of the same build has drained the older runner, which says nothing about this build.
@@ -185,9 +185,7 @@ async def test_a_silent_older_runner_hinders_no_new_one(cluster: Cluster) -> Non
     assert B in cluster.runners
 
 
-async def test_a_clock_that_is_behind_makes_no_older_generation(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_clock_makes_no_older_generation(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     await begun(cluster, "aa")
     monkeypatch.setattr("deliberation_ray.succession.time.time", lambda: 1000.0)
     await begun(cluster, "bb")
