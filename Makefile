@@ -85,4 +85,4 @@ fmt: ## format Go and Python
 
 histories: ## record the workflow histories that `make unit` replays
 	$(STACK) run --home .dev/histories --free-ports --without ray,rayapp,model,nats,worker -- \
-	  go test -tags=integration -count=1 -timeout 20m -parallel 24 -run '^TestRecord' ./workflows -update
+	  go test -tags=integration -count=1 -timeout 20m -parallel 24 -run '^Test(Record|Shape)' ./workflows -update
