@@ -15,59 +15,60 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/e2e/stack"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestADeliberationStartedByThePythonClient(t *testing.T) {
-	queue := queueOf(t)
-	startWorker(t, queue)
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue)
 	for _, form := range []string{"dataclass", "bytes"} {
-		model := modelOf(t, form)
-		script(t, model, answers("0.5"))
+		model := stack.Model(t, form)
+		stack.Script(t, model, stack.Answers("0.5"))
 
-		ended := command(t, "../.dev/venv/bin/python", "testdata/client.py", stack.TemporalAddress, queue, taskOf(t), stack.ModelURL, model, form)
+		ended := stack.Command(t, stack.Path(".dev/venv/bin/python"), "testdata/client.py", stack.At.TemporalAddress, queue, stack.Task(t), stack.At.ModelURL, model, form)
 
-		require.Zero(t, ended.code, ended.stderr)
+		require.Zero(t, ended.Code, ended.Stderr)
 		var result contract.Result
-		require.NoError(t, json.Unmarshal([]byte(ended.stdout), &result))
+		require.NoError(t, json.Unmarshal([]byte(ended.Stdout), &result))
 		require.Equal(t, 1, result.CompletedAgents, form)
 		require.Equal(t, model, result.BestResult.Model, "null is as if absent")
 	}
 }
 
 func TestADeliberationStartedByASchedule(t *testing.T) {
-	queue := queueOf(t)
-	startWorker(t, queue)
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
-	schedule, err := temporalClient.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
-		ID: taskOf(t), TriggerImmediately: true,
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue)
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
+	schedule, err := stack.Temporal.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+		ID: stack.Task(t), TriggerImmediately: true,
 		Action: &client.ScheduleWorkflowAction{
-			ID: "nightly", Workflow: contract.DeliberationName, TaskQueue: queue, Args: []any{requestOf(t, agents(model))},
+			ID: "nightly", Workflow: contract.DeliberationName, TaskQueue: queue, Args: []any{stack.Request(t, stack.Agents(model))},
 		},
 	})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, schedule.Delete(t.Context())) }()
 
 	var started *client.ScheduleWorkflowExecution
-	eventually(t, "the schedule has started a run", func(c *assert.CollectT) {
+	stack.Eventually(t, "the schedule has started a run", func(c *assert.CollectT) {
 		described, err := schedule.Describe(t.Context())
 		require.NoError(c, err)
 		require.NotEmpty(c, described.Info.RecentActions)
 		started = described.Info.RecentActions[0].StartWorkflowResult
 	})
 
-	run := temporalClient.GetWorkflow(t.Context(), started.WorkflowID, started.FirstExecutionRunID)
-	require.Equal(t, 1, result(t, run).CompletedAgents)
-	require.Equal(t, domain.StatusCompleted, status(t, run).Status)
+	run := stack.Temporal.GetWorkflow(t.Context(), started.WorkflowID, started.FirstExecutionRunID)
+	require.Equal(t, 1, stack.Result(t, run).CompletedAgents)
+	require.Equal(t, domain.StatusCompleted, stack.Status(t, run).Status)
 }
 
 func TestADeliberationStartedAsAChildWorkflow(t *testing.T) {
-	queue := queueOf(t)
-	startWorker(t, queue)
-	model := modelOf(t, "good")
-	script(t, model, answers("0.5"))
-	parents := sdkworker.New(temporalClient, queue+"-parents", sdkworker.Options{})
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue)
+	model := stack.Model(t, "good")
+	stack.Script(t, model, stack.Answers("0.5"))
+	parents := sdkworker.New(stack.Temporal, queue+"-parents", sdkworker.Options{})
 	parents.RegisterWorkflowWithOptions(func(ctx workflow.Context, id string, request contract.Request) (result contract.Result, err error) {
 		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: id, TaskQueue: queue})
 		err = workflow.ExecuteChildWorkflow(ctx, contract.DeliberationName, request).Get(ctx, &result)
@@ -76,20 +77,20 @@ func TestADeliberationStartedAsAChildWorkflow(t *testing.T) {
 	require.NoError(t, parents.Start())
 	defer parents.Stop()
 
-	child := taskOf(t)
-	run, err := temporalClient.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: child + "-parent", TaskQueue: queue + "-parents"},
-		"Parent", child, requestOf(t, agents(model)))
+	child := stack.Task(t)
+	run, err := stack.Temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: child + "-parent", TaskQueue: queue + "-parents"},
+		"Parent", child, stack.Request(t, stack.Agents(model)))
 
 	require.NoError(t, err)
-	require.Equal(t, 1, result(t, run).CompletedAgents)
-	require.Equal(t, domain.StatusCompleted, status(t, temporalClient.GetWorkflow(t.Context(), child, "")).Status)
+	require.Equal(t, 1, stack.Result(t, run).CompletedAgents)
+	require.Equal(t, domain.StatusCompleted, stack.Status(t, stack.Temporal.GetWorkflow(t.Context(), child, "")).Status)
 }
 
 func TestAnInputInAnotherEncodingIsRefused(t *testing.T) {
-	queue := queueOf(t)
-	startWorker(t, queue)
+	queue := stack.Queue(t)
+	stack.StartWorker(t, queue)
 
-	run := begin(t, queue, converter.NewRawValue(&commonpb.Payload{
+	run := stack.Begin(t, queue, converter.NewRawValue(&commonpb.Payload{
 		Metadata: map[string][]byte{converter.MetadataEncoding: []byte("binary/encrypted")}, Data: []byte("secret"),
 	}))
 

@@ -41,6 +41,11 @@ func StarterWith(t require.TestingT, variables []string, args ...string) Output 
 	return run(t, variables, filepath.Join(built, "starter"), args...)
 }
 
+// Command runs a program.
+func Command(t require.TestingT, program string, args ...string) Output {
+	return run(t, nil, program, args...)
+}
+
 // TemporalCLI runs the temporal command.
 func TemporalCLI(t require.TestingT, args ...string) Output {
 	return run(t, nil, Path("bin/temporal"), append(args, "--address", At.TemporalAddress)...)
