@@ -57,6 +57,7 @@ func rayAndModel(ts *testscript.TestScript, _ bool, _ []string) {
 		})
 	}
 	mux.HandleFunc("GET /page/healthz", say("<html>"))
+	mux.HandleFunc("POST /page/v1/probe", say(probes["well"]))
 	mux.HandleFunc("GET /away/healthz", http.RedirectHandler("/app/healthz", http.StatusFound).ServeHTTP)
 	mux.HandleFunc("GET /v1/models", say(`{"data":[{"id":"canned"}]}`))
 	mux.HandleFunc("GET /locked/v1/models", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
