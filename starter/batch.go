@@ -82,7 +82,7 @@ func (c *cli) batch(cmd *cobra.Command, o batchOptions) error {
 	return c.endBatch(ctx, b, err)
 }
 
-// endBatch shows what the batch came to, and is the command's exit.
+// endBatch shows the summary, and is the command's exit.
 func (c *cli) endBatch(ctx context.Context, b *batch, err error) error {
 	closed := b.out.close(err == nil)
 	switch {

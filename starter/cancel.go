@@ -79,7 +79,7 @@ func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {
 	return c.showCancelled(run, end, false)
 }
 
-// requestCancel is the client's CancelWorkflow with a reason, which that doesn't take.
+// requestCancel cancels with a reason, which the client's own CancelWorkflow doesn't take.
 func (s server) requestCancel(ctx context.Context, run runs.Run, reason string) error {
 	_, err := s.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
 		Namespace: s.Namespace, Identity: "starter", Reason: reason,

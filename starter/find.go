@@ -19,7 +19,7 @@ type notFound struct {
 	ErrorMessage   string                    `json:"error_message"`
 }
 
-// withRun is a command about the deliberation that its argument names.
+// withRun makes a command of what it does with the run that its argument names.
 func (c *cli) withRun(do func(ctx context.Context, run runs.Run) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		run, err := c.find(cmd.Context(), args[0])

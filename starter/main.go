@@ -4,9 +4,9 @@
 //
 // # Where to look
 //
-// This package holds the commands, each in a file of its name; root.go is their tree. words.go makes a
-// request of words and flags, follow.go waits for a run. What is read of runs is in internal/runs, what a
-// terminal gets in internal/terminal, what doctor checks in internal/doctor.
+// This package holds the commands, each in a file of its name; root.go is their tree. source.go reads a
+// request and words.go makes one of words and flags; follow.go waits for a run. internal/runs reads runs,
+// internal/terminal shows them, internal/doctor checks what deliberations need.
 package main
 
 import (

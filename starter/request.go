@@ -1,145 +1,32 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
-	"os"
-	"slices"
-	"strings"
+	"context"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-const (
-	// sentMost is the largest input of a workflow that Temporal takes, less some room for its metadata.
-	sentMost = 2<<20 - 4<<10
-	// readMost bounds how much of a file is read; a longer one can't be a request.
-	readMost = 16 << 20
-)
+func (c *cli) requestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "request ID",
+		Short: "Print the request that a deliberation was started with",
+		Long: `Print the request that a deliberation was started with, as one JSON object. run -f takes it, to start the
+task again or another one like it.
 
-// source is where a request comes from: a file, stdin, or words.
-type source struct {
-	file string
-	words
-}
-
-// request reads or makes the request. It neither changes nor completes one that is read.
-func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (contract.Request, error) {
-	file := s.file
-	if file == "" && len(args) == 1 && args[0] == "-" {
-		file, args = "-", nil
+ID is a deliberation id or a task id. No worker is needed. Exit code 3: not found.`,
+		Example: `  starter request T-42
+  starter request T-42 > T-42.json && starter run -f T-42.json --rerun`,
+		Args:              oneID,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
+			request, err := contract.Recorded(ctx, c.server, run.ID, run.RunID)
+			if err != nil {
+				return err
+			}
+			return c.printJSON(request)
+		}),
 	}
-	switch {
-	case file != "" && len(args) > 0:
-		return contract.Request{}, misused("", "give -f or words, not both; got -f %q and %q", file, strings.Join(args, " "))
-	case file != "":
-		if err := s.unchanged(flags); err != nil {
-			return contract.Request{}, err
-		}
-		return readRequest(file, stdin)
-	case strings.TrimSpace(strings.Join(args, " ")) == "":
-		return contract.Request{}, misused(`for example: starter run "Add rate limiting to the login API" --role DEV --agents 3`,
-			"run takes -f request.json, -f - or words")
-	}
-	return s.words.request(strings.Join(args, " "), flags)
-}
-
-// unchanged refuses flags that would change a request which is read as it is.
-func (s *source) unchanged(flags *pflag.FlagSet) error {
-	for _, name := range wordFlags {
-		if flags.Changed(name) {
-			return misused("write it in the file, or give words", "-f takes the request as it is; leave out %q", "--"+name)
-		}
-	}
-	return nil
-}
-
-func readRequest(file string, stdin io.Reader) (contract.Request, error) {
-	from, name := stdin, "stdin"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return contract.Request{}, misused("", "-f: %w", err)
-		}
-		defer opened.Close()
-		from, name = opened, file
-	}
-	text, err := io.ReadAll(io.LimitReader(from, readMost+1))
-	switch {
-	case err != nil:
-		return contract.Request{}, misused("", "-f: read %q: %w", name, err)
-	case len(text) > readMost:
-		return contract.Request{}, faults("request", "must be at most %d bytes in JSON, got more than %d", domain.MaxRequest, readMost)
-	case len(bytes.TrimSpace(text)) == 0:
-		return contract.Request{}, faults("request", "no input was given; it takes one JSON object")
-	}
-	return contract.RequestText(text), nil
-}
-
-func faults(path, rule string, args ...any) error {
-	var broken domain.Faults
-	broken.Add(path, rule, args...)
-	return broken
-}
-
-// check reads a request and finds what is wrong with it before anything is started, by the workflow's rules and
-// in its words. One more rule is Temporal's: the whole request, with what it carries beside its fields, must fit
-// a message.
-func check(request contract.Request) (contract.Parsed, error) {
-	parsed, err := request.Parse()
-	if err != nil || 6*len(parsed.Text) <= sentMost { // no byte becomes more than six
-		return parsed, err
-	}
-	sent, err := json.Marshal(json.RawMessage(parsed.Text))
-	if err == nil && len(sent) > sentMost {
-		err = faults("request", "must be at most %d bytes as it is sent, got %d", sentMost, len(sent))
-	}
-	return parsed, err
-}
-
-// flagOf is the flag that sets a field of a request made of words.
-var flagOf = map[string]string{
-	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
-	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
-	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
-}
-
-// localStack is how a shell gets the variables of `make up`, which names a model server.
-const localStack = "the local stack's: set -a; . .dev/stack/env; set +a"
-
-// refusal is the exit for a request that breaks rules. If the request was made of words, it names the flags.
-func refusal(broken domain.Faults, fromWords bool) *exit {
-	hint := ""
-	if fromWords {
-		broken = slices.Clone(broken)
-		hint = inFlags(broken)
-	}
-	return &exit{code: exitUsage, err: errors.New("the request breaks " + domain.Count(len(broken), "rule") +
-		"\n  " + strings.Join(broken.Lines(), "\n  ")), hint: hint}
-}
-
-// inFlags names flags instead of fields, and says which flags to set.
-func inFlags(faults domain.Faults) string {
-	var flags []string
-	more := ""
-	for i, fault := range faults {
-		flag, there := flagOf[fault.Path]
-		if !there {
-			continue
-		}
-		flags = append(flags, flag)
-		faults[i].Path, _, _ = strings.Cut(flag, " ")
-		if fault.Path == "vllm_url" || fault.Path == "vllm_model" {
-			more = "\n  " + localStack
-		}
-	}
-	if len(flags) == 0 {
-		return ""
-	}
-	return "set " + strings.Join(flags, ", ") + more
 }

@@ -21,7 +21,7 @@ func sinceFlag(cmd *cobra.Command, since *model.Duration, help string) {
 	complete(cmd, "since", "1h", "24h", "7d", "30d")
 }
 
-// startOf is when the time began that ends now; the zero time if no time was given.
+// startOf is the moment that --since names; the zero time if the flag wasn't given.
 func startOf(cmd *cobra.Command, since model.Duration) (time.Time, error) {
 	switch {
 	case since != 0:

@@ -92,7 +92,8 @@ func (s server) refresh(ctx context.Context, into any) error {
 	return nil
 }
 
-// unanswered explains that no worker answered in time. Temporal itself did: it has just described the workflow.
+// unanswered explains that no worker answered in time. It isn't Temporal that is silent: that has just described
+// the workflow.
 func unanswered(err error) error {
 	if !runs.MayAnswerLater(err) {
 		return err

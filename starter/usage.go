@@ -185,7 +185,7 @@ func (s server) spent(ctx context.Context, run runs.Run, by string) (string, con
 // groupOf is the group that a request belongs to; empty if it names none.
 func groupOf(request contract.Request, by string) string {
 	parsed, err := request.Parse()
-	if err != nil { // it was legal once, or it wouldn't have completed
+	if err != nil { // the rules have become stricter since it ran
 		return ""
 	}
 	asked := parsed.Domain

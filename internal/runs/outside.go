@@ -14,10 +14,10 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// resetter is who terminates a run when it is reset. A server's own code knows it by that.
+// resetter is the identity with which a Temporal server terminates a run that it resets.
 const resetter = "history-resetter"
 
-// OutsideEnd is the end of a run that others brought about, so that it could tell nobody.
+// OutsideEnd is the end of a run that was terminated or timed out, so that the run itself could announce nothing.
 type OutsideEnd struct {
 	Kind    domain.FailureKind // Terminated or TimedOut
 	Message string
@@ -25,7 +25,7 @@ type OutsideEnd struct {
 	Reset   bool // the deliberation goes on in another run
 }
 
-// EndFromOutside reads a run's last event; false for a run that ended by itself.
+// EndFromOutside reads a run's last event. It returns false if the run ended by itself.
 func EndFromOutside(closing *historypb.HistoryEvent) (OutsideEnd, bool) {
 	end := OutsideEnd{At: closing.GetEventTime().AsTime()}
 	terminated := closing.GetWorkflowExecutionTerminatedEventAttributes()
@@ -70,13 +70,13 @@ type OutsideRun struct {
 	End     OutsideEnd
 }
 
-// Starter starts workflows; a Temporal client does.
+// Starter starts workflows, as a Temporal client does.
 type Starter interface {
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, name any, args ...any) (client.WorkflowRun, error)
 }
 
-// AnnounceOutside gives the event `failed` of a run to an outbox of its own, which publishes it as soon as
-// NATS takes it. Once the outbox was started, a repetition does nothing: it is found by its id.
+// AnnounceOutside starts an outbox for the run's event `failed`, which publishes the event as soon as NATS takes
+// it. The outbox has a derived id, so that calling this again does nothing.
 func AnnounceOutside(ctx context.Context, c Starter, taskQueue string, run OutsideRun) error {
 	event, err := run.event()
 	if err != nil {
@@ -90,11 +90,11 @@ func AnnounceOutside(ctx context.Context, c Starter, taskQueue string, run Outsi
 	return err
 }
 
-// event has nothing in it that depends on who tells it, or when.
+// event depends on the run only, and not on who announces it or when.
 func (r OutsideRun) event() (contract.EventRecord, error) {
 	data, err := json.Marshal(contract.EndedEvent{
 		DeliberationID: r.ID, TaskID: r.TaskID, Status: domain.StatusFailed, ErrorType: r.End.Kind,
-		Message: r.End.Message, Failures: []contract.AgentFailure{}, // what came of each agent is in history
+		Message: r.End.Message, Failures: []contract.AgentFailure{}, // those of the agents are in history
 		ExecutionTimeMS: r.End.At.Sub(r.Started).Milliseconds(),
 	})
 	return contract.EventRecord{

@@ -11,14 +11,15 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// OriginalRun is the id of the run that a run is a reset of, else its own: what a turn's id is derived from.
+// OriginalRun is the id of the run that was reset into this one, or this run's own id. The ids of turns are derived
+// from it.
 func OriginalRun(ctx context.Context, from contract.History, id, runID string) (string, error) {
 	started, err := contract.ReadStart(ctx, from, id, runID)
 	return cmp.Or(started.GetOriginalExecutionRunId(), runID), err
 }
 
-// FirstSubmitted is the checked request that a run put to Ray: from the input of its first SubmitTurns,
-// read as the workflow's workers write it.
+// FirstSubmitted is the checked request of a run, from the input of its first SubmitTurns. The converter is the one
+// that the run's workers write with.
 func FirstSubmitted(ctx context.Context, from contract.History, read converter.DataConverter, run workflow.Execution) (contract.NormalisedRequest, error) {
 	for event, err := range events(ctx, from, run, allEvents) {
 		if err != nil {
@@ -39,7 +40,7 @@ func FirstSubmitted(ctx context.Context, from contract.History, read converter.D
 	return contract.NormalisedRequest{}, fmt.Errorf("the history of %s has no %s with a request", run.ID, contract.ActivitySubmitTurns)
 }
 
-// LastStats is what a run of DeliberationStats had come to: from its history, so it needs no worker.
+// LastStats is the last state of a run of DeliberationStats, read from its history. It needs no worker.
 func LastStats(ctx context.Context, from contract.History, run workflow.Execution) (contract.StatsState, error) {
 	read := converter.GetDefaultDataConverter()
 	var state contract.StatsState
@@ -52,7 +53,7 @@ func LastStats(ctx context.Context, from contract.History, run workflow.Executio
 				return contract.StatsState{}, err
 			}
 		}
-		if state.Since.IsZero() { // the first event's time; what follows has it
+		if state.Since.IsZero() { // the time of the first event
 			state.Since = event.GetEventTime().AsTime()
 		}
 		// It runs one activity only.
