@@ -33,5 +33,5 @@ def answer(views: Iterable[Plain]) -> Plain:
 
 
 def _size(view: Plain) -> int:
-    result = view.get("result")
-    return len(result["text"].encode(errors="replace")) if result else 0
+    result = view.get("result") or {}
+    return sum(len(result.get(name, "").encode(errors="replace")) for name in ("text", "reasoning_text"))

@@ -32,6 +32,13 @@ def test_bytes_count_not_characters() -> None:
     assert answers.answer(views)["left"] == ["t2", "t3"]
 
 
+def test_thoughts_count_too() -> None:
+    views = [completed(f"t{number}", "") for number in range(3)]
+    for view in views:
+        view["result"]["reasoning_text"] = "x" * 5_000_000
+    assert answers.answer(views)["left"] == ["t1", "t2"]
+
+
 def test_one_answer_always_fits() -> None:
     long = completed("t1", "x" * (answers.MOST_BYTES + 1))
     assert answers.answer([long]) == {"turns": [long], "left": []}
