@@ -1,23 +1,52 @@
-// Package domain holds what a deliberation is and every decision about it that needs no I/O.
+// Package domain holds what a deliberation is, and every decision about it that needs no I/O.
 //
-// It imports nothing but the standard library, knows no JSON, and reads no clock, random source or
-// environment: the same values give the same decisions, in a workflow, in its replay and in a test.
-// Values are immutable: constructors check every rule and report all faults at once, slices and maps
-// are cloned on the way in and out, and a method that changes something returns the changed copy.
+// It imports only the standard library, knows no JSON, and reads no clock, random source or environment:
+// the same values give the same decisions, in a workflow, in its replay and in a test. Values are
+// immutable: constructors check every rule and report all faults at once, slices and maps are cloned on
+// the way in and out, and a method that changes something returns the changed copy.
 //
-// # Vocabulary
+// # Glossary
 //
-// A [DeliberationRequest] puts a task to a [Council] of agents ([AgentConfig]). A [Turn] is one model
-// call of one agent for one purpose, the unit of work on Ray; its [TurnID] is derived from what it
-// does, so the same id is the same work. An [Observation] is what Ray was seen to say about a turn,
-// and [Judge] turns it into a [Verdict]. An [Outcome] is what a turn came to.
+//   - deliberation: one task put to one council, and one run of the workflow. Its deliberation id is the
+//     workflow id. [DeliberationRequest] is what is asked, [CouncilResult] what came out.
+//   - council: the agents of one deliberation, and the ledger of what was asked of each ([Council]).
+//   - agent: one member of a council: an id, a role, a model, perhaps a persona ([AgentConfig]).
+//   - phase: one step of a deliberation, in which all turns have the same purpose ([Phase]).
+//   - assignment: what a phase asks of one agent ([Assignment]). It is open until it is settled: completed
+//     or given up.
+//   - turn: one model call of one agent for one assignment, the unit of work on Ray ([Turn]). Its id is
+//     derived from what it does: the same [TurnID] is the same work.
+//   - attempt: one try of an assignment, counted from 1. Each attempt is a turn of its own.
+//   - handle: where a turn lives on Ray: cluster, runner, and the runner's incarnation ([Handle]).
+//   - observation: what one look at a turn on Ray showed ([Observation]).
+//   - outcome: what a turn resulted in ([Outcome]). [Judge] gives the verdict on an observation, which is
+//     an outcome whose answer isn't read yet.
+//   - decision: what the council wants done after an outcome ([Decision]).
+//   - cluster: one Ray cluster, by name ([ClusterState]).
+//   - event: news about a deliberation, on NATS ([Event]).
 //
-// # Life of a turn
+// Three words for what goes wrong:
 //
-//	          submit            model call begins          answer
-//	(derived) ------> accepted ------------------> running ------> succeeded
-//	    |                                             |
-//	    | no room, Ray away                           +----> failed       again, up to max_retries
-//	    +--> queued, asks again                       +----> lost         again, up to 3 times
-//	                                                  +----> unreachable  asked again, never failed
+//   - [Error]: an operation of a port didn't succeed. Its kind says whether the caller tries again.
+//   - Failure ([TurnFailure], [AgentFailure]): why a turn, an agent or a deliberation has no result. It is
+//     a value, which travels in histories and results.
+//   - [Fault]: one broken rule at one place of a request. All [Faults] of a request are reported together.
+//
+// # Life of an assignment
+//
+//	         submit             the model call begins
+//	waiting ---------> queued ----------------------> running ---> completed
+//	  |                                                  |
+//	  | no room, or Ray away                             +-------> failed       next attempt, up to max_retries
+//	  +---> submitted again                              +-------> lost         next attempt, up to 3 times
+//	                                                     +-------> unreachable  asked again; never a failure
+//
+// # Find your way
+//
+//   - phase.go plans what the council does next; take.go decides what follows from an outcome; rank.go
+//     orders the proposals.
+//   - Each kind of phase has a file of its own, such as propose.go: its prompt, and the form of its answer.
+//     ask.go puts together what a turn asks.
+//   - answer.go reads what a model answered. outcome.go judges what Ray says of a turn.
+//   - placement.go chooses among clusters. ports.go lists what the domain needs of the outside world.
 package domain
