@@ -1,0 +1,106 @@
+"""Checks what people read in tracked Go, Python and Markdown: links, names of files and tests, and words.
+
+Run it from anywhere in the checkout; `make check` does. Each fault is one line with its place.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What reads badly, and what to write instead. A line that has to say it anyway carries the mark KEPT.
+HABITS = {
+    r"\banew\b": "again",
+    r"\btells? (that|whether|an?|the)\b": "reports whether; says that",
+    r"\bwhat became of\b": "what happened to",
+    r"\b(came|comes|come) to nothing\b": "failed; has no result",
+    r"\bwhat \w+ (came|comes) to\b": "what it resulted in",
+    r"\bbehind (that|it|this|them|the (start|end|last|first|deadline|delay|grace|retry))\b": "after",
+    r"\bso (many|long)[,.;:]": "this many; for this long",
+    r"\b[Bb]eside (that|it|this)\b": "in addition; next to",
+}
+KEPT = "prose: kept"
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE = re.compile(r"\b(?:domain|workflows|activities|worker|starter|deploy|docs|e2e|internal)/[\w./-]+\.(?:go|py|md|json|yaml)\b")
+TEST = re.compile(r"`(Test[A-Z]\w+)`")
+NEIGHBOUR = re.compile(r"(?<![\w./])([a-z]\w*\.go)\b")
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def slugs(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def broken_links(name: str, number: int, line: str) -> Iterator[str]:
+    for target in LINK.findall(line):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        if not page.exists():
+            yield f"{name}:{number}: no such file: {target}"
+        elif anchor and anchor not in slugs(page.read_text()):
+            yield f"{name}:{number}: no such heading: {target}"
+
+
+def unknown_names(name: str, number: int, line: str, files: set[str], tests: set[str]) -> Iterator[str]:
+    for path in FILE.findall(line):
+        if not any(known == path or known.endswith("/" + path) for known in files):
+            yield f"{name}:{number}: no such file: {path}"
+    for test in TEST.findall(line):
+        if test not in tests:
+            yield f"{name}:{number}: no such test: {test}"
+
+
+def unknown_neighbours(name: str, number: int, line: str) -> Iterator[str]:
+    """A package's doc.go names files of its own folder."""
+    for path in NEIGHBOUR.findall(line):
+        if not ((ROOT / name).parent / path).exists():
+            yield f"{name}:{number}: no such file: {path}"
+
+
+def bad_words(name: str, number: int, line: str) -> Iterator[str]:
+    for habit, better in HABITS.items():
+        for found in re.finditer(habit, line):
+            yield f"{name}:{number}: {found.group(0)!r}: write {better!r}"
+
+
+def faults(files: list[str]) -> Iterator[str]:
+    known = set(files)
+    tests: set[str] = set()
+    for name in files:
+        if name.endswith("_test.go"):
+            tests.update(re.findall(r"^func (Test\w+)\(", (ROOT / name).read_text(), re.MULTILINE))
+    for name in files:
+        if not name.endswith((".go", ".py", ".md")) or ROOT / name == Path(__file__).resolve():
+            continue
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+            if KEPT not in line:
+                yield from bad_words(name, number, line)
+            if name.endswith(".md"):
+                yield from broken_links(name, number, line)
+                yield from unknown_names(name, number, line, known, tests)
+            elif name.endswith("/doc.go"):
+                yield from unknown_neighbours(name, number, line)
+
+
+def main() -> int:
+    found = list(faults(tracked()))
+    print("\n".join(found), file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
