@@ -4,23 +4,30 @@ import (
 	"context"
 	"errors"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
 )
 
-// internal is the type of an error that no port told the kind of.
-const internal = "Internal"
+const (
+	internal = "Internal" // the type of an error that has no kind
+	paused   = "Paused"   // the type of an attempt that somebody paused, or reset
+)
 
-// toTemporal is the one place where an error becomes Temporal's. What it returns is the outermost error:
-// wrapped again, a non-retryable error would be retried for ever.
+// toTemporal is the one place where an error becomes Temporal's. Its result must stay the outermost error: Temporal
+// retries a non-retryable error that is wrapped again for ever.
 func toTemporal(ctx context.Context, err error) error {
 	var ours *domain.Error
 	var application *temporal.ApplicationError
 	switch {
 	case err == nil:
 		return nil
-	// Only while the activity itself is over: a port's error may hold the end of a context of its own.
+	case errors.Is(context.Cause(ctx), activity.ErrActivityPaused) || errors.Is(context.Cause(ctx), activity.ErrActivityReset):
+		// The work on Ray goes on: the next attempt finds it by its turn ids.
+		return temporal.NewApplicationErrorWithOptions(context.Cause(ctx).Error(), paused,
+			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
+	// Only if the activity's own context has ended: a port's error may hold the end of another context.
 	case ctx.Err() != nil && (endedContext(err) || temporal.IsCanceledError(err)):
 		return err
 	case errors.As(err, &application):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
@@ -46,6 +47,21 @@ func TestToTemporal_EachKindIsAtTheTopLevel(t *testing.T) {
 				require.Nil(t, failure.GetCause())
 			})
 		}
+	}
+}
+
+func TestToTemporal_AnAttemptThatIsPausedOrResetIsTriedAgain(t *testing.T) {
+	for _, cause := range []error{activity.ErrActivityPaused, activity.ErrActivityReset} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+
+		failure := temporal.GetDefaultFailureConverter().ErrorToFailure(toTemporal(ctx, fmt.Errorf("await: %w", ctx.Err())))
+
+		info := failure.GetApplicationFailureInfo()
+		require.Equal(t, "Paused", info.GetType())
+		require.Equal(t, cause.Error(), failure.GetMessage())
+		require.False(t, info.GetNonRetryable())
+		require.Equal(t, enumspb.APPLICATION_ERROR_CATEGORY_BENIGN, info.GetCategory())
 	}
 }
 
