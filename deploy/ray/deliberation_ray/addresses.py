@@ -1,4 +1,4 @@
-"""Which hosts a model call may reach, by the name in its URL and by the address behind the name."""
+"""Which hosts a model call may reach: by the name in its URL, and by the address that the name resolves to."""
 
 import ipaddress
 from fnmatch import fnmatchcase
@@ -78,7 +78,7 @@ def has_key(pattern: str, scheme: str, host: str, port: int) -> bool:
 
 
 def check_url(url: str, allow: tuple[str, ...]) -> None:
-    """What can be said before resolving: the allow-list, and addresses written as literals."""
+    """Checks what needs no resolving: the allow-list, and addresses that stand in the URL."""
     _, host, port = origin(url)
     if allow and not any(matches(pattern, host, port) for pattern in allow):
         raise AddressRefused(f"{host}:{port} is not in DELIBERATION_VLLM_ALLOW")

@@ -1,4 +1,4 @@
-"""What a server was seen to refuse of a request, and what it is asked instead."""
+"""Which parts of a request a server refused, and how it is asked without them."""
 
 import re
 import time
@@ -13,7 +13,7 @@ FORMATS = ("json_schema", "json_object", "text")
 
 _REMEMBER_SECONDS = 600.0
 _REMEMBER_ENDPOINTS = 1024
-# With these a server says that it does not take a request as it stands. Others are about something else.
+# A server uses these for a request that it doesn't understand. Other statuses have other reasons.
 _REFUSING_STATUS = frozenset({400, 404, 415, 422, 500, 501})
 _WRONG_PATH_STATUS = frozenset({404, 405})
 _FORMAT_WORDS = re.compile(
@@ -21,7 +21,7 @@ _FORMAT_WORDS = re.compile(
     r"|(constrained|controlled)[_ ](decoding|generation|output)|xgrammar|outlines|\bschemas?\b|output format",
     re.IGNORECASE,
 )
-# Words that name nothing at all: the format is the most likely reason.
+# Words that name no reason. The format is then the most likely one.
 _GENERIC_WORDS = re.compile(
     r"(bad request|invalid[_ ](request|argument)([_ ]error)?|unprocessable (entity|content)|not implemented|error"
     r"|[\s.:;])*",
@@ -39,7 +39,7 @@ _ONLY_DEFAULT = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a server is asked. The defaults are the usual way; each step leaves it in one respect."""
+    """How a server is asked. The defaults are the usual protocol."""
 
     richest_format: int = 0  # an index of FORMATS
     max_completion_tokens: bool = False
@@ -70,7 +70,7 @@ class Dialect:
         return body
 
     def without(self, refusal: ServerError, parameters: dict[str, Any]) -> "Dialect | None":
-        """How to ask again, without what the server refused; None if that is nothing that can be left out."""
+        """How to ask again without what the server refused, or None if it refused nothing that can be left out."""
         words = refusal.own_words()
         if (
             refusal.status in _WRONG_PATH_STATUS
@@ -114,7 +114,7 @@ def _refuses_format(refusal: ServerError, words: str) -> bool:
 
 
 class DialectMemory:
-    """Per endpoint what worked; forgotten after a while, since servers are upgraded."""
+    """Remembers per endpoint what worked, for a while: servers are upgraded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -125,7 +125,7 @@ class DialectMemory:
         return dialect if until > self._clock() else Dialect()
 
     def worked(self, endpoint: tuple[str, str], dialect: Dialect) -> None:
-        """Call it once the server has answered that way: a refusal alone may have had another reason."""
+        """Call it only once the server has answered: a refusal alone may have had another reason."""
         if dialect == self.of(endpoint):
             return
         self._known[endpoint] = (dialect, self._clock() + _REMEMBER_SECONDS)

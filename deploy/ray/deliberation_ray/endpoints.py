@@ -89,7 +89,7 @@ class Place:
         self._endpoint.answered(self)
 
     def leave(self) -> None:
-        """Called when the turn has ended, in whatever way. Repeated, it changes nothing."""
+        """Called when the turn has ended. Calling it again changes nothing."""
         if not self._left:
             self._left = True
             self._endpoint.leave(self)

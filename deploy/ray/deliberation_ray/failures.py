@@ -50,14 +50,15 @@ _BAD_SAMPLE = "json_validate_failed"
 
 
 class Failure(Exception):  # noqa: N818 — an outcome of a turn, not a defect
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, *, hopeless: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
+        self.hopeless = hopeless  # the same call would fail in the same way
         self.message = untrusted.text(message, _MESSAGE_CHARACTERS)
 
     @property
     def retryable(self) -> bool:
-        return self.kind in RETRYABLE
+        return self.kind in RETRYABLE and not self.hopeless
 
 
 class Overloaded(Failure):
@@ -70,7 +71,7 @@ class Overloaded(Failure):
 
 
 def failure_of(error: Exception, url: str) -> Failure:
-    """The failure of whatever a model call raised. It names the URL that was called, for people to compare."""
+    """Turns an exception of a model call into its failure. The message names the URL that was called."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, ServerError):

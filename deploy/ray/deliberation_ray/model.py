@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,28 +15,15 @@ from deliberation_ray.dialect import Dialect, DialectMemory
 from deliberation_ray.failures import Failure, Overloaded, failure_of
 from deliberation_ray.model_url import base_urls, chat_url, origin
 from deliberation_ray.progress import Progress
-from deliberation_ray.reply import ANSWER_BYTES, Answer, Reply
-from deliberation_ray.server_error import ServerError, error_in_body, error_in_data
-from deliberation_ray.sse import Done, Events, Lines, TooLarge, check_parts
-from deliberation_ray.transport import Patience, Transport
+from deliberation_ray.reachable import Reachable
+from deliberation_ray.reading import Reading
+from deliberation_ray.reply import Answer, Reply
+from deliberation_ray.server_error import ServerError
+from deliberation_ray.transport import Patience, Transport, read_up_to
 
 __all__ = ["Answer", "Model", "ModelCall", "Patiences", "Progress"]
 
-# The longest answer permitted, with all of its characters escaped, and what is around it.
-EVENT_BYTES = 3 * ANSWER_BYTES + 64 * 1024
-# A token costs some 300 bytes and 3 lines of framing; the rest is for what keeps connections open.
-RAW_BYTES = 8 * 1024 * 1024
-_RAW_BYTES_PER_TOKEN = 1024
-_LINES = 20_000
-_LINES_PER_TOKEN = 16
-_MOST_TOKENS = 32_768
-# So many lines are read at a stretch; then other turns have the loop.
-_LINES_AT_A_STRETCH = 32
-# The usage comes right after the finish reason, or never.
-USAGE_SECONDS = 2.0
-# So long a server may take to end a stream after [DONE], so that its connection can be kept.
-_END_SECONDS = 0.25
-# Callers give a turn more time than they wait themselves: a safety net of this length.
+# Callers give a turn this much more time than they wait for it, as a safety net.
 _CALLER_MARGIN_SECONDS = 60.0
 _LISTED_BYTES = 4 * 1024 * 1024
 _TRACEPARENT = re.compile(r"[0-9a-f-]{1,100}")
@@ -85,6 +72,7 @@ class Model:
         self._patiences = patiences or Patiences()
         self._transport = transport or Transport()
         self._dialects = DialectMemory()
+        self._reachable = Reachable()
 
     async def close(self) -> None:
         await self._transport.close()
@@ -119,7 +107,7 @@ class Model:
         for base in base_urls(vllm_url):
             try:
                 async with self._transport.request("GET", f"{base}/models", self._headers(vllm_url)) as response:
-                    body = await response.content.read(_LISTED_BYTES)
+                    body = await read_up_to(response, _LISTED_BYTES)
             except ServerError as error:
                 if error.status != 404:
                     raise
@@ -151,15 +139,20 @@ class Model:
         reply = Reply(call.model, dialect.format_of(call.parameters), progress, limit)
         patience = Patience(self._patiences.before_first_token(call.seconds))
         later = self._patiences.after_first_token(call.seconds)
+        server = origin(call.vllm_url)
         try:
             async with (
                 patience,
                 self._transport.request("POST", url, headers, body.encode(errors="replace")) as response,
             ):
-                reading = _Reading(response, reply, patience, later, url, progress.on_first_token)
-                await reading.read(limit or _MOST_TOKENS)
+                self._reachable.answered(server)
+                reading = Reading(response, reply, patience, later, url, progress.on_first_token)
+                await reading.read(limit)
+        except aiohttp.ClientConnectorError as error:
+            self._reachable.check_restart(server, error, url)
+            raise
         except (Exception, asyncio.CancelledError):
-            # After the finish reason the answer is whole and paid for: only its usage can still get lost.
+            # After the finish reason the answer is whole and paid for. Only its usage can still get lost.
             if not (reply.finished_once and reply.begun):
                 if patience.over:
                     raise Failure("ModelTimeout", _silence(url, reply.begun, patience.seconds)) from None
@@ -181,7 +174,7 @@ def _final(
             return Failure("ModelUnavailable", failure.message)
         progress.calls -= 1
         return failure
-    # Both forms of the base failed: the one that was meant is the one to compare with the server's documentation.
+    # Both forms of the base failed. People compare the one that they meant with the server's documentation.
     if first_refusal and dialect.other_base and failure.kind == "ModelRejected" and failure.message.startswith("404"):
         return first_refusal
     return failure
@@ -190,140 +183,3 @@ def _final(
 def _silence(url: str, begun: bool, seconds: float) -> str:
     what = "fell silent" if begun else "has not begun to answer"
     return f"the server {what}: nothing came from {url} for {seconds:.0f} s"
-
-
-class _Reading:
-    """Reads one response to its end, in whatever way the server sends it."""
-
-    def __init__(
-        self,
-        response: aiohttp.ClientResponse,
-        reply: Reply,
-        patience: Patience,
-        later: float,
-        url: str,
-        on_first_token: Callable[[], None],
-    ) -> None:
-        self._response = response
-        self._reply = reply
-        self._patience = patience
-        self._later = later
-        self._url = url
-        self._on_first_token = on_first_token
-        self._events = Events()
-        self._begun = False
-        self._finished = False
-        self._done = False
-
-    async def read(self, most_tokens: int) -> None:
-        lines = Lines(RAW_BYTES + most_tokens * _RAW_BYTES_PER_TOKEN, EVENT_BYTES)
-        left = _LINES + most_tokens * _LINES_PER_TOKEN
-        blocks = self._blocks()
-        first = await _first_text(blocks)
-        if first.lstrip()[:1] in (b"{", b"[", b"<"):
-            await self._read_whole(first, blocks)
-            return
-        async for block in _prepended(first, blocks):
-            for line in [b"", *lines.of(block)]:  # a block counts as a line: it costs as much
-                left -= 1
-                if not left % _LINES_AT_A_STRETCH:
-                    await asyncio.sleep(0)
-                self._take(self._events.of(line))
-            if left < 0:
-                raise TooLarge(f"the stream has more lines than an answer of {most_tokens} tokens needs")
-        for line in lines.rest():
-            self._take(self._events.of(line))
-        self._end()
-
-    async def _blocks(self) -> AsyncIterator[bytes]:
-        async for block in self._response.content.iter_any():
-            self._patience.heard()
-            yield block
-
-    def _take(self, event: dict[str, Any] | Done | None) -> None:
-        if event is None or self._done:
-            return
-        if isinstance(event, Done):
-            self._done = True
-            self._patience.end_within(_END_SECONDS)
-            return
-        if event.get("error") or event.get("object") == "error" or _is_bare_error(event):
-            if not self._reply.finished_once:
-                raise error_in_data(None, event)
-            return
-        self._reply.take(event)
-        self._adjust_patience()
-
-    def _adjust_patience(self) -> None:
-        reply = self._reply
-        if reply.begun and not self._begun:
-            self._begun = True
-            self._patience.allow(self._later)
-            self._on_first_token()
-        finished = reply.finished_once and reply.begun
-        if finished and not self._finished:
-            self._patience.end_within(USAGE_SECONDS)
-        elif self._finished and not finished:  # it was not the end after all
-            self._patience.allow(self._later)
-        self._finished = finished
-
-    def _end(self) -> None:
-        """Raises unless the stream had an end of its own."""
-        if self._done or self._reply.finish_reason:
-            return
-        self._events.end()
-        said = f": {self._events.words}" if self._events.words else ""
-        raise Failure("ModelUnavailable", f"the stream ended early, without a finish_reason{said}")
-
-    async def _read_whole(self, first: bytes, blocks: AsyncIterator[bytes]) -> None:
-        """The server didn't stream, or this is a page or an error with status 200."""
-        body = bytearray(first)
-        async for block in blocks:
-            body += block
-            if len(body) > EVENT_BYTES:
-                raise TooLarge(f"the response is larger than {EVENT_BYTES} bytes")
-        check_parts(body)
-        data = _completion_in(bytes(body))
-        if data is not None:
-            self._reply.take(data)
-            return
-        error = error_in_body(None, bytes(body), {})
-        if not error.words or (error.status is None and error.data is None):
-            kind = self._response.content_type
-            raise Failure("ModelRejected", f"{self._url} answered {kind}, not the OpenAI protocol: {error.words}")
-        raise error
-
-
-def _is_bare_error(event: dict[str, Any]) -> bool:
-    """Errors without an `error` around them, as some servers send them."""
-    if "choices" in event or "usage" in event:
-        return False
-    return any(isinstance(event.get(key), str) and event[key] for key in ("message", "detail")) and bool(
-        event.keys() & {"code", "detail", "status", "status_code"}
-    )
-
-
-def _completion_in(body: bytes) -> dict[str, Any] | None:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(data, dict) and isinstance(data.get("choices"), list) and data["choices"] and not data.get("error"):
-        return data
-    return None
-
-
-async def _first_text(blocks: AsyncIterator[bytes]) -> bytes:
-    """The beginning of the body, up to the first character that isn't white space."""
-    first = b""
-    async for block in blocks:
-        first += block
-        if first.strip(b" \t\r\n\xef\xbb\xbf") or len(first) > 4096:
-            break
-    return first
-
-
-async def _prepended(first: bytes, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for block in blocks:
-        yield block

@@ -1,4 +1,4 @@
-"""A look at a model endpoint as the turns see it: does it list the model, and does a call work?"""
+"""A check of a model endpoint from where the turns run: does it list the model, and does a call work?"""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from deliberation_ray.endpoints import Endpoints, key_of
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Model, ModelCall, Progress
 
-# Both looks go on at once; the gateway's patience ends a little later.
+# For both requests, which run together. The gateway waits a little longer.
 PROBE_SECONDS = 8.0
 _LISTED = 5
 _NAME_CHARACTERS = 200
@@ -28,7 +28,7 @@ async def probe(model: Model, endpoints: Endpoints, vllm_url: str, name: str) ->
 async def _list(model: Model, vllm_url: str) -> list[str]:
     try:
         return await asyncio.wait_for(model.listed(vllm_url), PROBE_SECONDS)
-    except Exception:  # why, the call says: it goes to the same server
+    except Exception:  # the call goes to the same server, and says why
         return []
 
 

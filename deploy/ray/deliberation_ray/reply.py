@@ -17,7 +17,7 @@ _REFUSAL_CHARACTERS = 500
 _THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
 
-# How an answer ended, by parts of the words that servers use. The first that fits counts.
+# How an answer ended, by parts of the words that servers use. The first match counts.
 _ENDINGS = {
     "filtered": r"filter|safety|block|prohibited|refus|recitation|spii|moderat|guardrail|sensitive|toxic",
     "called a tool": r"tool|function",
@@ -28,7 +28,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """`reasoning_text` is there when it is all that came."""
+    """`reasoning_text` has the model's thoughts if no text came."""
 
     text: str
     finish_reason: str
@@ -38,7 +38,7 @@ class Answer:
 
 
 def ending_of(finish_reason: str) -> str:
-    """`whole`, or how the answer isn't."""
+    """`whole`, or in what way the answer is not."""
     for ending, words in _ENDINGS.items():
         if re.search(words, finish_reason, re.IGNORECASE):
             return ending
@@ -83,7 +83,7 @@ class Reply:
                 self._take_choice(choice)
 
     def _take_usage(self, usage: Any) -> None:
-        """The last word of a call counts: some servers report in each event what was used so far."""
+        """Takes the last usage of a call: some servers report in each event what was used so far."""
         if not isinstance(usage, dict):
             return
         prompt, completion = self._spent_before
@@ -104,7 +104,7 @@ class Reply:
         elif isinstance(choice.get("text"), str):
             self._add(choice["text"], "")
         reason = choice.get("finish_reason")
-        # Last: an answer that can't be taken has not finished.
+        # Only after the delta was taken: an answer that is too large has not finished.
         if reason and isinstance(reason, str) and reason.lower() not in ("null", "none"):
             self._finishes += 1
             self.finished_once = self._finishes == 1
@@ -158,7 +158,7 @@ class Reply:
         if ending == "broken":
             raise Failure("ModelUnavailable", f"the stream ended early: {self.finish_reason}")
         if ending == "cut" and not text.strip():
-            raise Failure("Truncated", self._only_thoughts(thoughts))
+            raise self._without_text(bool(thoughts))
         return Answer(
             text=untrusted.text(text, ANSWER_BYTES),
             finish_reason="length" if ending == "cut" else self.finish_reason,
@@ -167,18 +167,20 @@ class Reply:
             reasoning_text="" if text.strip() else untrusted.text(thoughts, ANSWER_BYTES),
         )
 
-    def _only_thoughts(self, thoughts: str) -> str:
+    def _without_text(self, thoughts: bool) -> Failure:
+        """Not retryable after thoughts only: the model would think beyond the limit again, and be paid again."""
         limit = f"max_tokens ({self._limit})" if self._limit else "the token limit"
         if not thoughts and not self._reasoning_tokens:
-            return f"no text came before {limit} was reached; raise protocol.max_tokens"
-        return (
+            return Failure("Truncated", f"no text came before {limit} was reached; raise protocol.max_tokens")
+        message = (
             f"all tokens up to {limit} were thoughts, and no answer came; raise protocol.max_tokens,"
             " or let the model think less through protocol.extra_body"
         )
+        return Failure("Truncated", message, hopeless=True)
 
 
 def _joined(parts: list[Any]) -> tuple[str, str]:
-    """The text and the thoughts of content that is a list of typed parts."""
+    """Splits content that is a list of typed parts into text and thoughts."""
     texts: list[str] = []
     thoughts: list[str] = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""A model server's error: its status and its own words, whatever shape they come in."""
+"""A model server's error: its status and its own words, read from any shape of body."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def _messages(data: Any, depth: int) -> Iterator[str]:
                 break
         metadata = data.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):
-            yield metadata["raw"].strip()  # OpenRouter: the words of the server behind it
+            yield metadata["raw"].strip()  # OpenRouter: the words of the provider
 
 
 def _place(fault: dict[str, Any]) -> str:

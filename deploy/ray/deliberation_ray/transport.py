@@ -25,7 +25,7 @@ _KEEP_CONNECTION_SECONDS = 3.0
 
 
 class CheckedResolver(AbstractResolver):
-    """Checks each address that a name has. The connector uses these very addresses, so none can change in between.
+    """Checks each address that a name resolves to. The connector uses these results, so none can change in between.
 
     It must not use threads: a few names that hang would delay every other lookup.
     """
@@ -49,7 +49,7 @@ class CheckedResolver(AbstractResolver):
 
 
 class Patience:
-    """Raises TimeoutError in its block once nothing has been heard for `seconds`."""
+    """Raises TimeoutError in its block once no byte has come for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -62,7 +62,7 @@ class Patience:
 
     async def __aenter__(self) -> "Patience":
         self._loop = asyncio.get_running_loop()
-        self._heard = self._loop.time()
+        self._last_byte = self._loop.time()
         await self._timeout.__aenter__()
         self._look()
         return self
@@ -73,24 +73,24 @@ class Patience:
         self._stop()
         await self._timeout.__aexit__(kind, error, trace)
 
-    def heard(self) -> None:
-        self._heard = self._loop.time()
+    def byte_came(self) -> None:
+        self._last_byte = self._loop.time()
 
     def allow(self, seconds: float) -> None:
-        """Another limit, from now on."""
+        """Sets another limit, and starts it now."""
         self.seconds = seconds
-        self._heard = self._loop.time()
+        self._last_byte = self._loop.time()
         self._stop()
         self._look()
 
     def end_within(self, seconds: float) -> None:
-        """From here on the block has this long, whatever is heard."""
+        """Ends the block after this time, even if bytes come."""
         self._stop()
         self._timeout.reschedule(self._loop.time() + seconds)
 
     def _look(self) -> None:
-        """A timer per block of data would cost more than the block; this one looks when the earliest limit is over."""
-        due = self._heard + self.seconds
+        """Checks the limit when it could be over. A timer for each block of data would cost more than the block."""
+        due = self._last_byte + self.seconds
         if due <= self._loop.time():
             self._timeout.reschedule(self._loop.time())
         else:
@@ -116,7 +116,7 @@ class Transport:
     async def request(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response, if its status says success; else raises ServerError. Leaving early closes the connection."""
+        """Yields a successful response, or raises ServerError. Leaving before its end closes the connection."""
         response = await self._send(method, url, headers, body)
         try:
             if not 200 <= response.status < 300:
@@ -141,7 +141,7 @@ class Transport:
                     trace_request_ctx=used,
                 )
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                # The server had closed it meanwhile, or closes it just now, and has not read the request.
+                # The server was closing this connection and has not read the request.
                 if not used.kept:
                     raise
 
@@ -156,7 +156,7 @@ class Transport:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # A small body that is compressed can be huge. No server is asked for one.
+            # No server is asked to compress, and a small compressed body can be huge.
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "deliberation-ray"},
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
@@ -179,15 +179,20 @@ def _noting_kept_connections() -> aiohttp.TraceConfig:
     return trace
 
 
-async def _error_of(response: aiohttp.ClientResponse) -> ServerError:
-    """The status counts, however much the server writes and however its words break off."""
+async def read_up_to(response: aiohttp.ClientResponse, most: int) -> bytes:
     body = b""
+    async for block in response.content.iter_any():
+        body += block[: most - len(body)]
+        if len(body) >= most:
+            break
+    return body
+
+
+async def _error_of(response: aiohttp.ClientResponse) -> ServerError:
+    """Reads no more than the first words: the status counts, even if the body breaks off."""
     try:
-        async for block in response.content.iter_any():
-            body += block[: ERROR_BYTES - len(body)]
-            if len(body) >= ERROR_BYTES:
-                break
+        body = await read_up_to(response, ERROR_BYTES)
     except aiohttp.ClientError:
-        pass
+        body = b""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return error_in_body(response.status, body, headers, response.reason or "")

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from stand_in import StandIn
 from submission import SCHEMA, new_id, submit, turn
 
-from deliberation_ray import model as calls
+from deliberation_ray import reading
 from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, Model, ModelCall, Progress
@@ -112,8 +112,8 @@ async def test_nobody_listens(calling: Calling) -> None:
 async def test_an_endless_response_is_cut(
     stand_in: StandIn, calling: Calling, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "RAW_BYTES", 10_000)
-    monkeypatch.setattr(calls, "_RAW_BYTES_PER_TOKEN", 0)
+    monkeypatch.setattr(reading, "RAW_BYTES", 10_000)
+    monkeypatch.setattr(reading, "_RAW_BYTES_PER_TOKEN", 0)
     stand_in.script(name, {"repeat_bytes": 500_000})
     assert (await calling.failure()).kind == "AnswerTooLarge"
 

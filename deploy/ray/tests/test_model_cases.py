@@ -239,6 +239,29 @@ async def test_a_refusal_that_quotes_the_request_does_not_blame_the_format(serve
     assert (await asked(model, server.url, "ok"))[0].response_format == "json_schema"
 
 
+async def test_a_model_that_only_thinks_is_not_paid_again(server: Server, model: Model) -> None:
+    with pytest.raises(Failure) as failure:
+        await asked(model, server.url, "case-length-thinking")
+    assert not failure.value.retryable
+
+
+async def test_a_server_that_is_restarted_is_waited_for(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "PAUSES_SECONDS", (0.05,))
+    monkeypatch.setattr(endpoints, "SHORTEST_PAUSE_SECONDS", 0.01)
+    before = Server(speed=SPEED).start()
+    assert (await asked(model, before.url, "ok"))[1].calls == 1
+    before.end()
+    turns = Turns(model.answer, 5, Endpoints(5, 5))
+    turns.submit(Submit.model_validate(submit(turn("t1", url=before.url, model="ok"))))
+    (view,) = await turns.wait(["t1"], {}, 0.2)
+    assert view["waiting"]["status"] == 0
+    assert "refuses connections" in view["waiting"]["reason"]
+    after = Server(before.server_address[1], speed=SPEED).start()
+    (view,) = await turns.wait(["t1"], {}, 10)
+    after.end()
+    assert (view["state"], view["result"]["calls"]) == ("completed", 1)
+
+
 async def test_a_server_that_stalled_is_asked_again(server: Server) -> None:
     model = Model((), {}, QUICK)
     with pytest.raises(Failure) as failure:

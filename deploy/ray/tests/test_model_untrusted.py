@@ -132,7 +132,7 @@ class Finished(RawModel):
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deliberation_ray.model.USAGE_SECONDS", 60)
+    monkeypatch.setattr("deliberation_ray.reading.USAGE_SECONDS", 60)
 
 
 @pytest.mark.usefixtures("patient")

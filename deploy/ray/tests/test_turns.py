@@ -17,7 +17,7 @@ from deliberation_ray.wire import Submit
 
 
 class Model:
-    """Answers when told to; counts what it is asked."""
+    """Answers once `release` is set; keeps the calls."""
 
     def __init__(self) -> None:
         self.calls: list[ModelCall] = []
