@@ -17,8 +17,10 @@ _REMEMBER_ENDPOINTS = 1024
 _REFUSING_STATUS = frozenset({400, 404, 415, 422, 500, 501})
 _WRONG_PATH_STATUS = frozenset({404, 405})
 _FORMAT_WORDS = re.compile(
-    r"response[_. ]?(format|mime|schema)|json[_ -]?(schema|object|mode|output)|structured[_ -]?outputs?|guided|grammar"
-    r"|(constrained|controlled)[_ ](decoding|generation|output)|xgrammar|outlines|\bschemas?\b|output format",
+    r"response[_. ]?(format|mime|schema)|json[_ -]?(schema|object|mode|output)|output format|\bschemas?\b"
+    r"|grammar|guided"
+    r"|(structured|constrained|controlled)[_ -]?(outputs?|decoding|generation|response)|additionalProperties"
+    r"|outlines|guidance|format[- ]enforcer|logits processor|support[^.]{0,30}\bjson\b|\bjson\b[^.]{0,30}(not|n't)\b",
     re.IGNORECASE,
 )
 # Words that name no reason. The format is then the most likely one.
@@ -33,7 +35,9 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 _ONLY_DEFAULT = re.compile(
-    r"default|(must|has to|can only|should) be 1\b(?!\.\d)|only (the value )?1\b(?!\.\d)", re.IGNORECASE
+    r"default|(must|has to|can only|should) be 1\b(?!\.\d)"
+    r"|only (the value )?[\d.]+ (is|are) |only (the value )?1\b(?!\.\d)",
+    re.IGNORECASE,
 )
 
 

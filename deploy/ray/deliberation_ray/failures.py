@@ -1,6 +1,8 @@
 """Why a turn failed: the closed set of types that callers decide by."""
 
+import os
 import re
+import ssl
 
 import aiohttp
 
@@ -17,25 +19,29 @@ _LATER_STATUS = frozenset({429, 503, 529})
 _BROKEN_STATUS = frozenset({408, 409, 425})
 _CONTEXT_STATUS = frozenset({None, 400, 413, 422, 500})
 _CONTEXT = re.compile(
-    r"context[ _-]?(length|window|size|limit)|maximum context|max_model_len|\bn_ctx\b|string_above_max_length"
-    r"|max_new_tokens`?'?\"? must be|reduce (the|your) (length|prompt|input)"
-    r"|(prompt|input|inputs|message|messages)\b[^.]{0,40}\b(too (long|many tokens)|longer than|exceeds?)\b"
-    r"|too many (input |prompt )?tokens"
-    r"|token count[^.]{0,40}exceeds?",
+    r"context[ _-]?(length|window|size|limit)|maximum (context|prompt|sequence) |(model_)?max_(model|seq|sequence)_?len"
+    r"|\bn_ctx\b|string_above_max_length|reduce (the|your) (length|prompt|input)|too many (input |prompt )?tokens"
+    r"|max_new_tokens`?'?\"? must be|must have (less|fewer) than \d+ tokens"
+    r"|(at most|limit of|maximum of) \d+ (input|prompt) "
+    r"|(prompt|inputs?|messages?)\b[^.]{0,40}\b(too (long|many tokens)|longer than|exceed(s|ed|ing)?)\b"
+    r"|(token count|tokens)[^.]{0,40}\b(cannot )?exceed(s|ed|ing)?\b[^.]{0,60}(maximum|limit|context|\d)",
     re.IGNORECASE,
 )
 _QUOTA = re.compile(
-    r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ]hard[_ ]limit|credit balance is too low"
-    r"|no credits? left|payment required",
+    r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ](hard[_ ]limit|not[_ ]active)|payment required"
+    r"|credit balance is too low|no credits? left|out of credits?"
+    r"|credits? (are |is |were )?(exhausted|depleted|used up)"
+    r"|account[^.]{0,20}(deactivated|suspended|in arrears)|spend(ing)?[ _]limit",
     re.IGNORECASE,
 )
 # Google says this of limits per minute too, and then names a time.
 _PERHAPS_QUOTA = re.compile(
     r"check your plan and billing|quota[_ ]exceeded|exceeded your (current )?quota", re.IGNORECASE
 )
+_LOADING_STATUS = frozenset({None, 404, 409, 423, 425, 500, 502, 504})
 _LOADING = re.compile(
-    r"being (loaded|started|pulled|downloaded|deployed|initiali[sz]ed|warmed up)"
-    r"|\b(loading|starting up|warming up|initiali[sz]ing|downloading|cold start)",
+    r"being (loaded|started|pulled|downloaded|deployed|initiali[sz]ed|warmed up)|not (yet )?ready"
+    r"|\b(loading|starting up|warming up|initiali[sz]ing|downloading|pulling|cold start)",
     re.IGNORECASE,
 )
 _LOADING_FAILED = re.compile(r"\b(error|fail(ed|ure)?|unable|cannot|could not|couldn't)\b", re.IGNORECASE)
@@ -81,7 +87,7 @@ def failure_of(error: Exception, url: str) -> Failure:
     if isinstance(error, TooLarge):
         return Failure("AnswerTooLarge", str(error))
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Failure("ModelUnavailable", f"cannot reach {url}: {error.os_error.strerror or error.os_error}")
+        return Failure("ModelUnavailable", f"cannot reach {url}: {_reason(error.os_error)}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return Failure("ModelUnavailable", f"the stream from {url} broke off")
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -94,12 +100,19 @@ def failure_of(error: Exception, url: str) -> Failure:
     return Failure("ModelUnavailable", f"the answer is not the OpenAI protocol: {type(error).__name__}")
 
 
+def _reason(error: OSError) -> str:
+    """The system's words for an error number, instead of asyncio's, which name only the address."""
+    if error.errno and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
+
+
 def _refusal(error: ServerError, url: str) -> Failure:
     words, status = error.own_words(), error.status
     message = f"{status or 'error in the stream'}: {error.words or 'without a word'}"
     if status is not None:
         message = f"{untrusted.text(message, _MESSAGE_CHARACTERS - len(url) - 20)} (called {url})"
-    seconds = named_seconds(error.headers, error.data)
+    seconds = named_seconds(error.headers, error.data, error.words)
     if _says_later(error, words, seconds):
         return Overloaded(message, status, seconds)
     if status in _CONTEXT_STATUS and _CONTEXT.search(words):
@@ -112,12 +125,14 @@ def _refusal(error: ServerError, url: str) -> Failure:
 
 
 def _says_later(error: ServerError, words: str, seconds: float | None) -> bool:
-    if error.status in (401, 402, 403) or _QUOTA.search(words):
+    if _QUOTA.search(words):
         return False
     if error.status in _LATER_STATUS:
         return seconds is not None or not _PERHAPS_QUOTA.search(words)
     if error.status is None and _LATER_CODE.search(error.code):
         return True
+    if error.status not in _LOADING_STATUS:
+        return False
     return _LOADING.search(words) is not None and _LOADING_FAILED.search(words) is None
 
 

@@ -10,6 +10,11 @@ from typing import Any
 
 # `6m0s`, `1.5s`, `250ms`, as Go prints a duration.
 _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_WORDS = re.compile(
+    r"(?:try again|retry)(?: your request)? (?:in|after) (?:about )?"
+    r"((?:\d+(?:\.\d+)?(?:ms|[dhms])?)+)(?:\s+(seconds?|minutes?))?",
+    re.IGNORECASE,
+)
 _UNITS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _DELAY_KEYS = ("retryDelay", "retry_delay", "estimated_time", "retry_after")
 # A number beyond this is a moment, in seconds or milliseconds since 1970, and not a time to wait.
@@ -25,15 +30,31 @@ _RESET_HEADERS = (
 )
 
 
-def named_seconds(headers: Mapping[str, str], data: Any) -> float | None:
+def named_seconds(headers: Mapping[str, str], data: Any, words: str = "") -> float | None:
     """Seconds until the server wants a call again; None when it names no time."""
-    if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
-        return max(0.0, milliseconds / 1000)
-    if (seconds := _seconds(headers.get("retry-after", ""))) is not None:
-        return seconds
+    for header in ("retry-after-ms", "x-ms-retry-after-ms"):
+        if (milliseconds := _number(headers.get(header, ""))) is not None:
+            return max(0.0, milliseconds / 1000)
+    for header in ("retry-after", "x-retry-after"):
+        if (seconds := _seconds(headers.get(header, ""))) is not None:
+            return seconds
     if (seconds := _delay_in(data)) is not None:
         return seconds
+    if (seconds := _delay_in_words(words)) is not None:
+        return seconds
     return _reset(headers)
+
+
+def _delay_in_words(words: str) -> float | None:
+    """Of "Please try again in 7m59.56s" or "retry after 20 seconds"."""
+    found = _WORDS.search(words)
+    if found is None:
+        return None
+    duration, unit = found.groups()
+    seconds = _seconds(duration)
+    if seconds is None or unit is None:
+        return seconds
+    return seconds * (60 if unit.lower().startswith("min") else 1)
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
