@@ -77,7 +77,7 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 		"turns": [{
 			"submission_id": "`+string(submission.Asks[0].TurnID)+`", "agent_id": "agent-1", "model": "m",
 			"vllm_url": "http://model:8000/v1", "run_seconds": 91, "keep_seconds": 3600,
-			"parameters": {"temperature": 0.7, "max_tokens": 256, "response_format": {
+			"parameters": {"temperature": 0.7, "max_tokens": 256, "extra_body": {"chat_template_kwargs": {"enable_thinking": false}}, "response_format": {
 				"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": {
 					"type": "object", "required": ["proposal", "reasoning", "score"], "additionalProperties": false,
 					"properties": {"proposal": {"type": "string"}, "reasoning": {"type": "string"}, "score": {"type": "number"}}

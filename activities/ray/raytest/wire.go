@@ -73,7 +73,7 @@ const (
 var (
 	validID         = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 	validRunner     = regexp.MustCompile(`^(runner/[0-9a-f]{1,64}/[0-9]{1,4})?$`)
-	validParameters = []string{"temperature", "max_tokens", "seed", "top_p", "stop", "response_format"}
+	validParameters = []string{"temperature", "max_tokens", "seed", "top_p", "stop", "response_format", "extra_body"}
 )
 
 func (r submitRequest) check() error {
