@@ -2,13 +2,10 @@ package ray_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,88 +162,6 @@ func TestRefusalsOfTheApp(t *testing.T) {
 
 const refusesToken = "the Ray app refuses the token: set DELIBERATION_RAY_TOKEN or DELIBERATION_RAY_TOKEN_FILE to one of the app's"
 
-// TestASubmitFailsOnceARefusalHasLasted: a token that is being replaced, or a proxy that is being repaired, ends
-// no deliberation.
-func TestASubmitFailsOnceARefusalHasLasted(t *testing.T) {
-	for name, test := range map[string]struct {
-		status int
-		body   string
-		at     domain.ErrorKind // at first
-		after  domain.ErrorKind // after a minute
-	}{
-		"token":       {401, `{"error":{"type":"unauthorized","message":"m"}}`, domain.KindUnavailable, domain.KindDenied},
-		"size":        {413, "<html></html>", domain.KindUnreachable, domain.KindRejected},
-		"proxy's 403": {403, "<html></html>", domain.KindUnreachable, domain.KindUnreachable},
-		"full":        {429, `{"error":{"type":"full","message":"m"}}`, domain.KindFull, domain.KindFull},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client := answering(t, test.status, test.body)
-			require.Equal(t, test.at, submitted(t, client).Kind)
-			client.TireOfRefusals()
-			require.Equal(t, test.after, submitted(t, client).Kind)
-		})
-	}
-}
-
-func TestARefusalThatPassedIsForgotten(t *testing.T) {
-	var asked atomic.Int32
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) == 2 { // another answer of the app
-			w.WriteHeader(http.StatusTooManyRequests)
-			_, _ = io.WriteString(w, `{"error":{"type":"full","message":"m"}}`)
-			return
-		}
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, `{"error":{"type":"unauthorized","message":"m"}}`)
-	})
-	require.Equal(t, domain.KindUnavailable, submitted(t, client).Kind)
-	require.Equal(t, 1, client.Refusals())
-	require.Equal(t, domain.KindFull, submitted(t, client).Kind)
-	require.Zero(t, client.Refusals())
-	require.Equal(t, domain.KindUnavailable, submitted(t, client).Kind)
-}
-
-// TestAWaitThatIsCutIsAskedAgainForLess: request_timeout_s of Serve ends every request with a 408.
-func TestAWaitThatIsCutIsAskedAgainForLess(t *testing.T) {
-	const limit = 1500 * time.Millisecond
-	var longest, cut atomic.Int32
-	client := clientOf(t, func(w http.ResponseWriter, request *http.Request) {
-		var body struct {
-			Seconds float64 `json:"wait_seconds"`
-		}
-		assertDecodes(t, request.Body, &body)
-		wait := time.Duration(body.Seconds * float64(time.Second))
-		longest.Store(max(longest.Load(), int32(wait.Milliseconds())))
-		time.Sleep(min(wait, limit))
-		if wait > limit {
-			cut.Add(1)
-			w.Header().Set("Content-Type", "text/plain")
-			w.WriteHeader(http.StatusRequestTimeout)
-			return
-		}
-		_, _ = io.WriteString(w, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
-	})
-	for range 2 {
-		seen, err := client.Await(t.Context(), handle, 3*time.Second)
-		require.NoError(t, err)
-		require.Empty(t, seen.Unreachable)
-		require.Equal(t, domain.RayRunning, seen.State)
-	}
-	require.EqualValues(t, 1, cut.Load(), "the second wait is short at once")
-	require.Equal(t, ray.BreakerClosed, client.Breaker())
-}
-
-// TestAWaitThatIsAlwaysCutNamesTheOption: where even a look is cut, a person must act.
-func TestAWaitThatIsAlwaysCutNamesTheOption(t *testing.T) {
-	client := answering(t, http.StatusRequestTimeout, "Request timed out", asText...)
-	for range 10 {
-		seen, err := client.Await(t.Context(), handle, time.Second)
-		require.NoError(t, err)
-		require.Contains(t, seen.Unreachable, "request_timeout_s")
-	}
-	require.Equal(t, ray.BreakerClosed, client.Breaker(), "somebody is there")
-}
-
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
@@ -296,96 +211,6 @@ func TestTheLargestAnswerFits(t *testing.T) {
 	require.Len(t, seen.Completion.Text, megabyte)
 }
 
-func TestStopAsksAgainWhileATurnIsEnding(t *testing.T) {
-	var asked atomic.Int32
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		state := `"state":"running"`
-		if asked.Add(1) == 3 {
-			state = `"state":"cancelled","error":{"type":"Cancelled","message":"deadline"}`
-		}
-		_, _ = fmt.Fprintf(w, `{"turns":[{"submission_id":"t1","incarnation":"i1",%s}]}`, state)
-	})
-	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
-	require.NoError(t, err)
-	require.Equal(t, domain.RayCancelled, seen[0].State)
-	require.EqualValues(t, 3, asked.Load())
-}
-
-// TestAStopReadsWhatWasLeftOut: an answer that would be too long names the turns that it leaves out.
-func TestAStopReadsWhatWasLeftOut(t *testing.T) {
-	var asked [][]domain.TurnID
-	client := clientOf(t, func(w http.ResponseWriter, request *http.Request) {
-		var body struct {
-			Turns []struct {
-				ID domain.TurnID `json:"submission_id"`
-			} `json:"turns"`
-		}
-		assertDecodes(t, request.Body, &body)
-		var ids []domain.TurnID
-		for _, turn := range body.Turns {
-			ids = append(ids, turn.ID)
-		}
-		asked = append(asked, ids)
-		left, err := json.Marshal(append([]domain.TurnID{}, ids[1:]...))
-		if err != nil {
-			t.Error(err)
-		}
-		_, _ = fmt.Fprintf(w, `{"turns":[{"submission_id":%q,"state":"completed","incarnation":"i1","result":{"text":%q}}],"left":%s}`,
-			ids[0], "answer of "+string(ids[0]), left)
-	})
-	handles := []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}, {TurnID: "t3"}}
-	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: handles})
-	require.NoError(t, err)
-	for i, handle := range handles {
-		require.Equal(t, handle.TurnID, seen[i].TurnID)
-		require.Equal(t, "answer of "+string(handle.TurnID), seen[i].Completion.Text)
-	}
-	require.Equal(t, [][]domain.TurnID{{"t1", "t2", "t3"}, {"t2", "t3"}, {"t3"}}, asked)
-}
-
-// TestWhatCouldNotBeReadInTimeIsUnreachable, never stopped.
-func TestWhatCouldNotBeReadInTimeIsUnreachable(t *testing.T) {
-	asked := 0
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		asked++
-		if asked > 1 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, `{"turns":[{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"good"}}],"left":["t2"]}`)
-	})
-	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}}})
-	require.NoError(t, err)
-	require.Equal(t, "good", seen[0].Completion.Text)
-	require.Equal(t, "local: its answer could not be read in time", seen[1].Unreachable)
-}
-
-func TestStopNeverCallsRunningStopped(t *testing.T) {
-	client := answering(t, 200, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
-	client.Hurry(3 * time.Second)
-	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{handle}})
-	require.NoError(t, err)
-	require.Equal(t, domain.RayRunning, seen[0].State)
-}
-
-func TestAStopThatIsHeldUpTellsWhatItKnows(t *testing.T) {
-	asked := 0
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		asked++
-		if asked > 1 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, `{"turns":[
-			{"submission_id":"t1","state":"running","incarnation":""},
-			{"submission_id":"t2","state":"completed","incarnation":"i1","result":{"text":"good"}}]}`)
-	})
-	seen, err := client.Stop(t.Context(), domain.StopOrder{Handles: []domain.Handle{{TurnID: "t1"}, {TurnID: "t2"}}})
-	require.NoError(t, err)
-	require.Equal(t, 2, asked)
-	require.Equal(t, "good", seen[1].Completion.Text)
-}
-
 func TestATurnThatDoesNotReadHidesNoOther(t *testing.T) {
 	client := answering(t, 200, `{"turns":[
 		{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"{}","usage":{"prompt_tokens":1e25}}},
@@ -394,22 +219,6 @@ func TestATurnThatDoesNotReadHidesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, seen[0].Unreachable, "prompt_tokens")
 	require.Equal(t, "good", seen[1].Completion.Text)
-}
-
-func TestManyTurnsAreEndedInSeveralRequests(t *testing.T) {
-	c := newCouncil(t, openStandIn(t), 1)
-	handles := make([]domain.Handle, 0, 1500)
-	for n := range cap(handles) {
-		handles = append(handles, domain.Handle{TurnID: c.attempt(n + 1).Asks[0].TurnID})
-	}
-	require.NoError(t, c.Forget(t.Context(), c.order(handles...)))
-	for i, seen := range c.stop(t, handles...) {
-		require.Equal(t, handles[i].TurnID, seen.TurnID)
-		require.Equal(t, domain.RayCancelled, seen.State)
-	}
-	seen, err := c.Stop(t.Context(), c.order())
-	require.NoError(t, err)
-	require.Empty(t, seen)
 }
 
 func TestACancelledCallIsTheCallersOwnError(t *testing.T) {
