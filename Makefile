@@ -2,77 +2,91 @@ MAKEFLAGS += --no-print-directory
 STACK   := python3 deploy/dev/stack.py
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 VENV    := $(CURDIR)/.dev/venv/bin
-# The race detector needs a C compiler; without one the tests run all the same.
+# The race detector needs a C compiler; without one the tests run without it.
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
-.PHONY: help build demo up down clean status logs test unit integration pytest chaos soak rush statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush statistics check fmt histories
 
-help: ## what there is
+help: ## the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-build: ## bin/worker and bin/starter
+build: ## build bin/worker and bin/starter
 	go build -ldflags "-X main.version=$(VERSION)" -o bin/ ./worker ./starter
 
-demo: up ## one deliberation, then one that survives two kills; VLLM_URL=… for a model server of yours
+demo: up ## show one deliberation, and one that survives two kills; VLLM_URL=… uses your model server
 	@$(VENV)/python deploy/dev/demo.py
 
 up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model (or VLLM_URL=…) and the worker
 	@$(STACK) up
 
-down: ## end all of it; history and events stay for the next up
+down: ## stop it all; history and events stay for the next up
 	@$(STACK) down
 
-clean: ## end all of it and remove its data; tools stay
+clean: ## stop it all and remove its data; tools stay
 	@$(STACK) clean
 
-status: ## what runs
+status: ## show what runs
 	@$(STACK) status
 
 logs: ## follow the logs; P=worker for one program
 	@$(STACK) logs $(P)
 
-unit: ## all that needs nothing running, in a minute
+unit: ## run all tests that need nothing running, in two minutes
 	@$(STACK) prepare venv
 	go test $(RACE) -shuffle=on ./...
 	cd deploy/ray && $(VENV)/pytest -q -m "not ray"
 	cd deploy/dev && $(VENV)/python -m pytest -q -p no:asyncio tests
 
-test: unit pytest integration ## everything, with a real Ray, Temporal and NATS on free ports of their own
+test: unit ## run every test; those of a whole system start Ray, Temporal and NATS of their own, on free ports
+	@echo "pytest, system and live run side by side, for five minutes; the output of each comes when it ends"
+	@$(MAKE) -j3 -Otarget pytest system live
 
-pytest: ## the Python tests that start a Ray of their own
+pytest: ## run the Python tests that need a Ray; they start one of their own
 	@$(STACK) prepare venv
 	cd deploy/ray && $(VENV)/pytest -q -m ray
 
-integration: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
-integration: ## the Go tests against a whole stack
-	$(STACK) run --home .dev/test --free-ports --without worker -- sh -c '\
+integration: ## run the Go tests that need a whole stack, on two of them
+	@$(MAKE) -j2 -Otarget system live
+
+# Most of these tests wait, so two stacks side by side take half the time of one. This decides which test of e2e
+# runs where.
+ASIDE := ^TestStatistics
+
+system:
+	$(STACK) run --home .dev/test --free-ports --without worker -- \
+	  go test -tags=integration -count=1 -timeout 35m -skip '$(ASIDE)' ./e2e
+
+live: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
+live:
+	$(STACK) run --home .dev/live --free-ports --without worker -- sh -c '\
+	  go test -tags=integration -count=1 -timeout 35m -run "$(ASIDE)" ./e2e; statistics=$$?; \
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e ./e2e/chaos ./starter ./activities/ray ./worker'
+	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e/chaos ./starter ./activities/ray ./worker && \
+	  exit $$statistics'
 
-chaos: ## every fault on a stack of its own, with two Rays, in 20 minutes; SEED=… repeats a run
+chaos: ## try every fault, on a stack with two Rays, in 20 minutes; SEED=… repeats a run
 	@rm -f .dev/chaos.md
 	$(STACK) run --home .dev/chaos --free-ports --with ray2,rayapp2 --without worker -- \
 	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e/chaos \
 	    -matrix -seed $(or $(SEED),0) -slower $(or $(SLOWER),1) -table $(CURDIR)/.dev/chaos.md; \
 	  status=$$?; cat .dev/chaos.md; exit $$status
 
-soak: ## 200 deliberations in flight for 10 minutes (FOR=…), with faults by chance; SEED=… repeats a run
+soak: ## keep 200 deliberations in flight for 10 minutes (FOR=…), with random faults; SEED=… repeats a run
 	$(STACK) run --home .dev/soak --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -run '^TestSoak' ./e2e/chaos -v -soak $(or $(FOR),10m) -seed $(or $(SEED),0) -slower 1
 
-rush: ## 10,000 deliberations at once (MANY=…), of one agent each, while the model answers none: half an hour
+rush: ## start 10,000 deliberations at once (MANY=…), while the model answers none; half an hour
 	$(STACK) run --home .dev/rush --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 90m -run '^TestRush' ./e2e -v -rush $(or $(MANY),10000)
 
-statistics: ## 2,000 deliberations counted by hand, and the statistics' time with 10,000: minutes
+statistics: ## compare the statistics of 2,000 deliberations with a count by hand, and time them with 10,000
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -v -run '^TestStatistics(AgreeWith|TakeNoLonger)' ./e2e \
 	    -deliberations 2000 -executions 10000
 
-check: ## linters, replay safety, module hygiene, Python types, alert rules
+check: ## run the linters and check replay safety, modules, Python types and alert rules
 	@$(STACK) prepare venv lint promtool
 	bin/tools/golangci-lint run && bin/tools/workflowcheck -test=false -config .workflowcheck.yml ./... && go vet -tags=integration ./... && go mod tidy -diff
 	$(VENV)/ruff check deploy && $(VENV)/ruff format --check deploy && cd deploy/ray && $(VENV)/mypy
