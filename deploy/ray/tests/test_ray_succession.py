@@ -30,7 +30,8 @@ class Running:
         app.clear()
         self.model = new_id()
         stand_in.script(self.model, {"hang": True})
-        self.spec, self.stopped = (turn(url=stand_in.url, model=self.model) for _ in range(2))
+        # The redeploys that the turn must outlive take more than its usual minute on a busy machine.
+        self.spec, self.stopped = (turn(url=stand_in.url, model=self.model, run_seconds=600) for _ in range(2))
         self.answer = app.submit(self.spec)
         stand_in.until_called(self.model)
         app.stop({"submission_id": self.stopped["submission_id"], "runner": self.answer["runner"]})
