@@ -97,6 +97,7 @@ fmt: ## format Go and Python
 	bin/tools/golangci-lint fmt
 	$(VENV)/ruff format deploy && $(VENV)/ruff check --fix deploy
 
-histories: ## record the workflow histories that `make unit` replays
-	$(STACK) run --home .dev/histories --free-ports --without ray,rayapp,model,nats,worker -- \
-	  go test -tags=integration -count=1 -timeout 20m -parallel 24 -run '^Test(Record|Shape)' ./workflows -update
+histories: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
+histories: ## record the workflow histories that `make unit` replays, and their shapes
+	@$(STACK) prepare temporal
+	go test -tags=integration -count=1 -timeout 20m -parallel 24 -run '^Test(Record|Shape)' ./workflows -update

@@ -38,7 +38,7 @@ func TestLive(t *testing.T) {
 	}
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
 		ClientOptions: &client.Options{Logger: fakes.SilentLogger()},
-		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard, ExtraArgs: attributes(),
+		ExistingPath:  temporal, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard, ExtraArgs: fakes.SearchAttributeFlags(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() }) // the process ends with the test anyway
@@ -59,15 +59,6 @@ func TestLive(t *testing.T) {
 			},
 		})
 	})
-}
-
-// attributes are flags that give the namespace its search attributes.
-func attributes() []string {
-	var flags []string
-	for _, key := range contract.Attributes() {
-		flags = append(flags, "--search-attribute", key.GetName()+"="+key.GetValueType().String())
-	}
-	return flags
 }
 
 // stage is what a script plays on: its own task queue, with its own worker, behind its own wire.

@@ -5,6 +5,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,10 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/operatorservice/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
 	"deliberation.io/deliberation/domain"
@@ -38,19 +38,22 @@ type world struct {
 	stopWork    func()
 }
 
+// newWorld starts workers for one history, on a server that all histories share.
 func newWorld(t *testing.T, name string) *world {
 	t.Helper()
-	address := os.Getenv("TEMPORAL_ADDRESS")
-	if address == "" {
-		t.Skip("TEMPORAL_ADDRESS isn't set")
+	server, err := sharedServer()
+	require.NoError(t, err)
+	return newWorldOn(t, name, server)
+}
+
+func newWorldOn(t *testing.T, name string, server *testsuite.DevServer) *world {
+	t.Helper()
+	if server == nil {
+		t.Skip("DELIBERATION_TEST_TEMPORAL is not set; it names a temporal binary: make histories")
 	}
 	worker.SetStickyWorkflowCacheSize(0) // each task replays the run so far; and no queue is named after the machine
-	c, err := client.Dial(client.Options{HostPort: address, Identity: "recorder", Logger: fakes.SilentLogger()})
-	require.NoError(t, err)
-	t.Cleanup(c.Close)
-	registered.Do(func() { register(t, c) })
 	w := &world{
-		T: t, Services: fakes.NewServices(nil), client: c, queue: name,
+		T: t, Services: fakes.NewServices(nil), client: server.Client(), queue: name,
 		environment: &fakes.Environment{Current: domain.Settings{
 			Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: fakes.AttributeNames(),
 		}},
@@ -58,6 +61,36 @@ func newWorld(t *testing.T, name string) *world {
 	w.work()
 	t.Cleanup(func() { w.stopWork() })
 	return w
+}
+
+var (
+	shared       *testsuite.DevServer
+	sharedServer = sync.OnceValues(func() (server *testsuite.DevServer, err error) {
+		shared, err = startServer()
+		return shared, err
+	})
+)
+
+// startServer starts Temporal with our search attributes: an upsert before a server knows them would be
+// recorded as a failed task. It returns nil without DELIBERATION_TEST_TEMPORAL.
+func startServer(flags ...string) (*testsuite.DevServer, error) {
+	program := os.Getenv("DELIBERATION_TEST_TEMPORAL")
+	if program == "" {
+		return nil, nil //nolint:nilnil // the caller skips its test
+	}
+	return testsuite.StartDevServer(context.Background(), testsuite.DevServerOptions{
+		ClientOptions: &client.Options{Identity: "recorder", Logger: fakes.SilentLogger()},
+		ExistingPath:  program, LogLevel: "error", Stdout: io.Discard, Stderr: io.Discard,
+		ExtraArgs: append(fakes.SearchAttributeFlags(), flags...),
+	})
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		_ = shared.Stop()
+	}
+	os.Exit(code)
 }
 
 // work starts the workers of the three queues.
@@ -78,24 +111,6 @@ func (w *world) work() {
 	}
 }
 
-var registered sync.Once
-
-// register gives the namespace the search attributes. Nothing tells when each part of the server knows
-// them, and an upsert before that is recorded as a failed task.
-func register(t *testing.T, c client.Client) {
-	t.Helper()
-	types := map[string]enumspb.IndexedValueType{}
-	for _, key := range contract.Attributes() {
-		types[key.GetName()] = key.GetValueType()
-	}
-	request := &operatorservice.AddSearchAttributesRequest{Namespace: client.DefaultNamespace, SearchAttributes: types}
-	_, err := c.OperatorService().AddSearchAttributes(t.Context(), request)
-	if _, there := errors.AsType[*serviceerror.AlreadyExists](err); !there {
-		require.NoError(t, err)
-		time.Sleep(15 * time.Second)
-	}
-}
-
 func (w *world) start(name string, input ...any) client.WorkflowRun {
 	w.Helper()
 	id := "recorded-" + w.queue + "-" + time.Now().UTC().Format("150405.000")
@@ -108,15 +123,21 @@ func (w *world) start(name string, input ...any) client.WorkflowRun {
 // a release; from then on a recorded history stands for runs in the world and stays.
 func (w *world) keep(name, id, runID string) *historypb.History {
 	w.Helper()
+	history := w.history(id, runID)
+	if *update {
+		fakes.WriteHistory(w, historyFile(name), history)
+	}
+	return history
+}
+
+func (w *world) history(id, runID string) *historypb.History {
+	w.Helper()
 	history := &historypb.History{}
-	events := w.client.GetWorkflowHistory(w.Context(), id, runID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := w.client.GetWorkflowHistory(w.Context(), id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		require.NoError(w, err)
 		history.Events = append(history.Events, event)
-	}
-	if *update {
-		fakes.WriteHistory(w, historyFile(name), history)
 	}
 	return history
 }
@@ -128,6 +149,20 @@ func historyFile(name string) string {
 func (w *world) eventually(what func() bool) {
 	w.Helper()
 	require.Eventually(w, what, 30*time.Second, 20*time.Millisecond)
+}
+
+// awaitTimeouts waits until so many activities of a run have timed out, which takes their whole minute.
+func (w *world) awaitTimeouts(run client.WorkflowRun, count int) {
+	w.Helper()
+	require.Eventually(w, func() bool {
+		timedOut := 0
+		for _, event := range w.history(run.GetID(), run.GetRunID()).GetEvents() {
+			if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT {
+				timedOut++
+			}
+		}
+		return timedOut >= count
+	}, 2*time.Minute, time.Second)
 }
 
 func (w *world) awaiting(turns int) func() bool {
@@ -254,10 +289,10 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		},
 		"no_worker_beyond_the_deadline": {
 			request: timeout(fakes.Council(2), 1), given: func(w *world) { both(w, fakes.Script{fakes.Never()}) },
-			during: func(w *world, _ client.WorkflowRun) {
+			during: func(w *world, run client.WorkflowRun) {
 				w.eventually(w.awaiting(2))
 				w.stopWork()
-				time.Sleep(65 * time.Second) // until after the timeouts of the waits
+				w.awaitTimeouts(run, 2)
 				w.work()
 			},
 			ends: "by the deadline of 1 s",
@@ -355,13 +390,13 @@ func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 	w.keep("outbox", outbox, "")
 }
 
-// TestRecord_StatisticsContinuedAsNew needs a server that suggests it early:
-// --dynamic-config-value limit.historyCount.suggestContinueAsNew=40.
 func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
-	if _, err := os.Stat(historyFile("stats_continued")); err == nil {
-		t.Skip("it is recorded, and takes a server of its own")
+	server, err := startServer("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40")
+	require.NoError(t, err)
+	if server != nil {
+		t.Cleanup(func() { _ = server.Stop() })
 	}
-	w := newWorld(t, "stats_continued")
+	w := newWorldOn(t, "stats_continued", server)
 	w.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, 1)}
 	run := w.start(contract.DeliberationStatsName, contract.StatsState{})
 	for range 12 {

@@ -32,6 +32,15 @@ func AttributeNames() []string {
 	return names
 }
 
+// SearchAttributeFlags make a dev server know our search attributes from its start.
+func SearchAttributeFlags() []string {
+	var flags []string
+	for _, key := range contract.Attributes() {
+		flags = append(flags, "--search-attribute", key.GetName()+"="+key.GetValueType().String())
+	}
+	return flags
+}
+
 // SilentLogger drops what Temporal's SDK logs: the tests say themselves what went wrong.
 func SilentLogger() log.Logger {
 	return log.NewStructuredLogger(slog.New(slog.DiscardHandler))
