@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _RESOLVE_SECONDS = 5.0
 _REMEMBER_ADDRESSES_SECONDS = 10
 # Servers close idle connections: uvicorn, under vLLM, after 5 s. A request must not meet one that is being closed.
 _KEEP_CONNECTION_SECONDS = 3.0
+_CLOSING_SECONDS = 1.0
 
 
 class CheckedResolver(AbstractResolver):
@@ -130,7 +132,7 @@ class Transport:
     async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> aiohttp.ClientResponse:
         self._session = self._session or self._open()
         while True:
-            used = _Connection()
+            used, began = _Connection(), time.monotonic()
             try:
                 return await self._session.request(
                     method,
@@ -141,8 +143,8 @@ class Transport:
                     trace_request_ctx=used,
                 )
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                # The server was closing this connection and has not read the request.
-                if not used.kept:
+                # The server was closing this connection and has not read the request. Later it may have begun to work.
+                if not used.kept or time.monotonic() - began > _CLOSING_SECONDS:
                     raise
 
     def _open(self) -> aiohttp.ClientSession:

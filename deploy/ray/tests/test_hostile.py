@@ -270,3 +270,42 @@ def test_what_a_caller_adds_is_bounded() -> None:
 def test_numbers_that_json_does_not_have_are_refused(number: float) -> None:
     with pytest.raises(ValidationError, match="finite number"):
         Submit.model_validate(submit(turn(parameters={"temperature": number})))
+
+
+class ClosesAfterOne:
+    """A server that answers one call of each connection, then takes another and closes the connection after a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.calls = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for call in range(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(length)
+            self.calls += 1
+            if call:
+                await asyncio.sleep(self._seconds)
+                break
+            body = json.dumps({"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.0, 3), (1.5, 2)])
+async def test_a_kept_connection_that_is_being_closed_is_no_failed_call(
+    open_model: Open, seconds: float, calls: int
+) -> None:
+    closing = ClosesAfterOne(seconds)
+    server = await asyncio.start_server(closing.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    model = open_model()
+    assert (await model.answer(ModelCall("t1", url, "m", [], {}), Progress())).text == "yes"
+    if seconds:  # the server may have worked on it: that is for the caller to repeat
+        with pytest.raises(Failure, match="without an answer"):
+            await model.answer(ModelCall("t1", url, "m", [], {}), Progress())
+    else:
+        assert (await model.answer(ModelCall("t1", url, "m", [], {}), Progress())).text == "yes"
+    assert closing.calls == calls
+    server.close()
