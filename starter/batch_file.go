@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,19 +22,16 @@ type batchLine struct {
 	request contract.Parsed
 }
 
-// readBatch reads and checks all requests; the error names each bad line.
+// readBatch reads and checks all requests. The error names every fault of every bad line.
 func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
-	from, name := stdin, "stdin"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, misused("", "-f: %w", err)
-		}
-		defer opened.Close()
-		from, name = opened, file
+	from, name, err := openInput(file, stdin)
+	if err != nil {
+		return nil, err
 	}
+	defer from.Close()
 	var lines []batchLine
-	bad := badLines{byTask: map[string]int{}}
+	var broken domain.Faults
+	bad, lineOf := 0, map[string]int{} // by task id
 	scanner := bufio.NewScanner(from)
 	scanner.Buffer(nil, readMost)
 	for number := 1; scanner.Scan(); number++ {
@@ -43,7 +41,12 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 		}
 		parsed, err := check(contract.RequestText(bytes.Clone(text)))
 		line := batchLine{number: number, taskID: strings.TrimSpace(parsed.Normalised.TaskID), request: parsed}
-		bad.note(line, err)
+		if found := line.faults(err, lineOf[line.taskID]); len(found) > 0 {
+			broken, bad = append(broken, found...), bad+1
+		}
+		if line.taskID != "" {
+			lineOf[line.taskID] = cmp.Or(lineOf[line.taskID], number)
+		}
 		lines = append(lines, line)
 	}
 	switch err := scanner.Err(); {
@@ -51,53 +54,27 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 		return nil, misused("", "-f: %q has a line of more than %d bytes", name, readMost)
 	case err != nil:
 		return nil, misused("", "-f: read %q: %w", name, err)
-	case len(bad.faults) > 0:
-		return nil, bad.refusal()
+	case len(broken) > 0:
+		return nil, misused("", "%s can't be run; nothing was started\n  %s", domain.Count(bad, "line"), strings.Join(broken.Lines(), "\n  "))
 	case len(lines) == 0:
 		return nil, misused("", "-f: %q has no requests", name)
 	}
 	return lines, nil
 }
 
-// badLines collects what is wrong, in the workflow's words.
-type badLines struct {
-	byTask map[string]int
-	faults []string
-	lines  int
-}
-
-func (b *badLines) note(line batchLine, err error) {
-	found := len(b.faults)
-	var broken domain.Faults
-	switch {
-	case errors.As(err, &broken):
-		for _, fault := range broken {
-			b.add(line.number, fault.String())
-		}
-	case err != nil:
-		b.add(line.number, err.Error())
+// faults are what is wrong with the line: what its check found, and that an earlier line has its task.
+func (l batchLine) faults(err error, earlier int) domain.Faults {
+	var found, placed domain.Faults
+	if !errors.As(err, &found) && err != nil {
+		found.Add("request", "%s", err)
 	}
-	if before, there := b.byTask[line.taskID]; there && line.taskID != "" {
-		b.add(line.number, fmt.Sprintf("task_id: duplicate of line %d", before))
-	} else {
-		b.byTask[line.taskID] = line.number
+	if earlier > 0 {
+		found.Add("task_id", "duplicate of line %d", earlier)
 	}
-	if len(b.faults) > found {
-		b.lines++
+	for _, fault := range found {
+		placed.Add(fmt.Sprintf("line %d: %s", l.number, fault.Path), "%s", fault.Rule)
 	}
-}
-
-func (b *badLines) add(line int, fault string) {
-	b.faults = append(b.faults, fmt.Sprintf("line %d: %s", line, fault))
-}
-
-func (b *badLines) refusal() error {
-	shown := b.faults[:min(len(b.faults), domain.MaxFaults)]
-	message := domain.Count(b.lines, "line") + " can't be run; nothing was started\n  " + strings.Join(shown, "\n  ")
-	if hidden := len(b.faults) - len(shown); hidden > 0 {
-		message += fmt.Sprintf("\n  and %d more", hidden)
-	}
-	return &exit{code: exitUsage, err: errors.New(message)}
+	return placed
 }
 
 // results is where they are written: stdout, or a file that gets its final name once all results are there.

@@ -59,16 +59,24 @@ func (s *source) unchanged(flags *pflag.FlagSet) error {
 	return nil
 }
 
-func readRequest(file string, stdin io.Reader) (contract.Request, error) {
-	from, name := stdin, "stdin"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return contract.Request{}, misused("", "-f: %w", err)
-		}
-		defer opened.Close()
-		from, name = opened, file
+// openInput opens the file of -f; - is stdin.
+func openInput(file string, stdin io.Reader) (from io.ReadCloser, name string, err error) {
+	if file == "-" {
+		return io.NopCloser(stdin), "stdin", nil
 	}
+	from, err = os.Open(file)
+	if err != nil {
+		return nil, "", misused("", "-f: %w", err)
+	}
+	return from, file, nil
+}
+
+func readRequest(file string, stdin io.Reader) (contract.Request, error) {
+	from, name, err := openInput(file, stdin)
+	if err != nil {
+		return contract.Request{}, err
+	}
+	defer from.Close()
 	text, err := io.ReadAll(io.LimitReader(from, readMost+1))
 	switch {
 	case err != nil:

@@ -53,8 +53,15 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request
 		TaskDescription: sentence, Role: w.role, VLLMURL: w.url, VLLMModel: w.model,
 		Constraints: contract.Constraints{StoryID: adhoc, PlanID: adhoc},
 	}
-	if err := w.constrain(&request.Constraints, flags); err != nil {
+	var err error
+	if request.Constraints.TimeoutSeconds, err = wholeSeconds(flags, "timeout", w.timeout); err != nil {
 		return contract.Request{}, err
+	}
+	if request.Constraints.QueueTimeoutSeconds, err = wholeSeconds(flags, "queue-timeout", w.queueTimeout); err != nil {
+		return contract.Request{}, err
+	}
+	if flags.Changed("retries") {
+		request.Constraints.MaxRetries = &w.retries
 	}
 	if flags.Changed("quorum") {
 		request.Protocol = &contract.Protocol{Review: domain.ReviewNone, Quorum: &w.quorum}
@@ -69,29 +76,16 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request
 	return request, nil
 }
 
-// constrain sets the constraints that were given.
-func (w *words) constrain(constraints *contract.Constraints, flags *pflag.FlagSet) error {
-	if flags.Changed("retries") {
-		constraints.MaxRetries = &w.retries
+// wholeSeconds is the value of a flag; nil if it wasn't given.
+func wholeSeconds(flags *pflag.FlagSet, name string, value time.Duration) (*int, error) {
+	switch {
+	case !flags.Changed(name):
+		return nil, nil //nolint:nilnil // no value is an answer
+	case value%time.Second != 0:
+		return nil, misused("", "--%s must be whole seconds, for example 90s or 5m, got %q", name, value)
 	}
-	for _, given := range []struct {
-		flag  string
-		value time.Duration
-		field **int
-	}{
-		{"timeout", w.timeout, &constraints.TimeoutSeconds},
-		{"queue-timeout", w.queueTimeout, &constraints.QueueTimeoutSeconds},
-	} {
-		if !flags.Changed(given.flag) {
-			continue
-		}
-		if given.value%time.Second != 0 {
-			return misused("", "--%s must be whole seconds, for example 90s or 5m, got %q", given.flag, given.value)
-		}
-		seconds := int(given.value / time.Second)
-		*given.field = &seconds
-	}
-	return nil
+	seconds := int(value / time.Second)
+	return &seconds, nil
 }
 
 func agentID(role string, number int) string {

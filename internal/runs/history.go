@@ -7,6 +7,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
@@ -29,12 +30,7 @@ func eventsUntilTheEnd(ctx context.Context, from contract.History, run workflow.
 	return read(from.GetWorkflowHistory(ctx, run.ID, run.RunID, true, which))
 }
 
-type historyIterator interface {
-	HasNext() bool
-	Next() (*historypb.HistoryEvent, error)
-}
-
-func read(history historyIterator) iter.Seq2[*historypb.HistoryEvent, error] {
+func read(history client.HistoryEventIterator) iter.Seq2[*historypb.HistoryEvent, error] {
 	return func(yield func(*historypb.HistoryEvent, error) bool) {
 		for history.HasNext() {
 			event, err := history.Next()
