@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// metadataAddresses are where clouds serve credentials outside of the link-local range.
+// metadataAddresses are the addresses outside of the link-local range at which clouds serve credentials.
 var metadataAddresses = []netip.Addr{
 	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
 	netip.MustParseAddr("168.63.129.16"),   // Azure
@@ -25,11 +25,11 @@ var (
 	sixToFour  = netip.MustParsePrefix("2002::/16")
 )
 
-// localNAT64 is refused as a whole: only its site knows which bits are the IPv4 address.
+// localNAT64 is refused as a whole: only the site that uses it knows which bits are the IPv4 address.
 var localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
 
-// forbiddenHost reports whether the host is a literal of an address which is never allowed, in any spelling
-// that a resolver takes for an address: a refused address must not pass in disguise.
+// forbiddenHost reports whether the host is an address that is never allowed. It knows every spelling that
+// a resolver takes for an address: a refused address must not pass in disguise.
 func forbiddenHost(host string) bool {
 	address, err := netip.ParseAddr(host)
 	if err != nil {
@@ -55,8 +55,8 @@ func leadsTo(address netip.Addr) netip.Addr {
 	return address
 }
 
-// numericAddress reads what C's inet_aton takes for an IPv4 address and netip doesn't: one to four
-// numbers, decimal, octal or hexadecimal, the last of which fills the bytes that are left.
+// numericAddress reads the IPv4 addresses that C's inet_aton understands and netip doesn't: one to four
+// numbers, which may be decimal, octal or hexadecimal. The last number fills all remaining bytes.
 func numericAddress(host string) (netip.Addr, bool) {
 	parts := strings.Split(host, ".")
 	if len(parts) > 4 {
@@ -75,7 +75,7 @@ func numericAddress(host string) (netip.Addr, bool) {
 		value = value<<bits | number
 	}
 	var bytes [4]byte
-	binary.BigEndian.PutUint32(bytes[:], uint32(value)) // the parts have 32 bits together
+	binary.BigEndian.PutUint32(bytes[:], uint32(value)) // all parts together have 32 bits
 	return netip.AddrFrom4(bytes), true
 }
 

@@ -16,7 +16,7 @@ type AgentConfig struct {
 	template string
 }
 
-// AgentSpec is what an [AgentConfig] is made of. PromptTemplate is optional.
+// AgentSpec holds the parts of an [AgentConfig]. PromptTemplate is optional.
 type AgentSpec struct {
 	AgentID        string
 	Role           string
@@ -38,13 +38,13 @@ func (s AgentSpec) agent() AgentConfig {
 	return AgentConfig{id: s.AgentID, role: s.Role, model: s.Model, template: s.PromptTemplate}
 }
 
-// ID is unique in its council.
+// ID returns the agent's id, which is unique in its council.
 func (a AgentConfig) ID() string { return a.id }
 
-// Role is what the agent stands for, for example QA.
+// Role returns the agent's role, for example QA.
 func (a AgentConfig) Role() string { return a.role }
 
-// Model is the model that answers for the agent.
+// Model returns the name of the model that answers for the agent.
 func (a AgentConfig) Model() string { return a.model }
 
 // IsZero reports whether this is the zero value, which is no agent.

@@ -9,12 +9,12 @@ import (
 )
 
 // AllowList says which model servers a request may name. Link-local and cloud metadata addresses are
-// never allowed; the zero value allows every other host. Names are only compared here: the address
-// that a name stands for is checked where the connection is made, in the runner.
+// never allowed; the zero value allows every other host. Host names are only compared here. The runner
+// checks the address of a name when it connects.
 type AllowList struct{ patterns []string }
 
 // NewAllowList takes host[:port] patterns. In a pattern `*` matches any text within the host or the
-// port, `?` one character; an IPv6 host stands in brackets; without a port it matches every port.
+// port, and `?` one character. An IPv6 host is in brackets. A pattern without a port matches every port.
 func NewAllowList(patterns []string) (AllowList, error) {
 	var faults Faults
 	for _, pattern := range patterns {
@@ -22,14 +22,14 @@ func NewAllowList(patterns []string) (AllowList, error) {
 			faults.Add(Quote(pattern), "must be a host or host:port pattern, an IPv6 address in brackets")
 		}
 	}
-	// Faulty patterns stay in: a list without them could be empty, and that allows every host.
+	// Faulty patterns stay in the list: without them it could be empty, and an empty list allows every host.
 	return AllowList{patterns: slices.Clone(patterns)}, faults.OrNil()
 }
 
-// Patterns are the list's own; none means every host.
+// Patterns returns the list's patterns; none means every host.
 func (l AllowList) Patterns() []string { return slices.Clone(l.patterns) }
 
-// Check returns what speaks against the URL; empty when nothing does.
+// Check returns why the URL isn't allowed; empty when it is.
 func (l AllowList) Check(rawURL string) string {
 	parsed, err := url.Parse(rawURL)
 	if err != nil {
@@ -54,7 +54,7 @@ func (l AllowList) Check(rawURL string) string {
 	return "is outside the allow-list (DELIBERATION_VLLM_ALLOW)"
 }
 
-// splitPattern parts a pattern at its port; the host of an IPv6 pattern keeps its brackets.
+// splitPattern splits host and port of a pattern; the host of an IPv6 pattern keeps its brackets.
 func splitPattern(pattern string) (host, port string, hasPort bool) {
 	colon := strings.LastIndexByte(pattern, ':')
 	if colon < 0 || colon < strings.LastIndexByte(pattern, ']') {

@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// What `metadata.parse` says of an answer that isn't as asked for. It also says how the score was read.
+// Values of `metadata.parse` for an answer that isn't in the form that was asked for. score.go has those for
+// a score.
 const (
 	ParsePlainText = "plain_text" // no object: the text is the proposal
 	ParseRepaired  = "repaired"   // the object wasn't JSON
 )
 
-// Answer is a model's answer, read.
+// Answer is what was read from a model's answer.
 type Answer struct {
 	proposal  string
 	reasoning string
@@ -21,7 +22,7 @@ type Answer struct {
 }
 
 // ReadAnswer reads a proposal, and reports whether there is one; if not, the failure says why. The last
-// complete object that has a proposal counts. Without such an object the text is the proposal, with score 0.
+// complete object with a proposal counts. Without such an object the text is the proposal, with score 0.
 func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool) {
 	var empty, unfilled bool
 	said := readReply(done, "proposal", decode, func(object Object) bool {
@@ -79,7 +80,7 @@ func answerOf(decoded Decoded) Answer {
 	}
 }
 
-// isForm reports whether a proposal is what the prompt or the schema has in its place.
+// isForm reports whether a proposal is only the placeholder of the prompt or the schema.
 func isForm(proposal Value) bool {
 	switch proposal.Kind {
 	case ValueObject:
@@ -108,19 +109,19 @@ func stripFences(text string) string {
 	return strings.TrimSpace(inner)
 }
 
-// Proposal is what the agent proposes; never empty.
+// Proposal returns what the agent proposes; it is never empty.
 func (a Answer) Proposal() string { return a.proposal }
 
-// Reasoning is why.
+// Reasoning returns why the agent proposes it.
 func (a Answer) Reasoning() string { return a.reasoning }
 
-// Score is the agent's own, in [0,1].
+// Score returns the agent's score of its own proposal, in [0,1].
 func (a Answer) Score() float64 { return a.score }
 
-// ScoreGiven is a score that couldn't be read, as the model wrote it.
+// ScoreGiven returns a score that couldn't be read, as the model wrote it.
 func (a Answer) ScoreGiven() string { return a.given }
 
-// Parse says how an answer was read that isn't as asked for.
+// Parse returns how the answer was read; empty when it was in the form that was asked for.
 func (a Answer) Parse() string { return a.parse }
 
 // Fit cuts the answer to limit bytes of Go's JSON encoding, and reports whether something was cut. It cuts the
@@ -132,12 +133,12 @@ func (a Answer) Fit(limit int) (Answer, bool) {
 	return a, !whole || !all
 }
 
-// RestoredAnswer is an answer that was read before and comes back from a history: nothing is checked
-// again, so that a stricter rule can't break what is recorded.
+// RestoredAnswer makes an answer of values that a history recorded. It checks nothing: a rule that became
+// stricter must not break a recorded run.
 func RestoredAnswer(proposal, reasoning string, score float64) Answer {
 	return Answer{proposal: proposal, reasoning: reasoning, score: score}
 }
 
-// AnswerMaximum is how many bytes of Go's JSON encoding each of n agents may answer with: 64 KiB, and
-// 1 MiB together, so that a phase that sends the task and all proposals fits a payload.
+// AnswerMaximum returns how many bytes of Go's JSON encoding an answer of each of n agents may have: at most
+// 64 KiB each and 1 MiB together, so that the task and all proposals fit into one payload.
 func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }

@@ -1,12 +1,12 @@
 package domain
 
-// Names of the texts that all agents of a council share; a [PromptPart] refers to them.
+// Names of the texts that all agents of a council share. A [PromptPart] refers to such a text by its name.
 const (
 	CommonTask        = "task"
 	CommonDescription = "task_description"
 )
 
-// PromptPart is a piece of a prompt: a reference to a shared text, or a text of its own.
+// PromptPart is a piece of a prompt: either a reference to a shared text or a text.
 type PromptPart struct {
 	Ref  string
 	Text string
@@ -18,7 +18,7 @@ type AnswerForm struct {
 	Schema string
 }
 
-// Ask is what a turn asks of its model, ready to be sent.
+// Ask is a turn's model call, ready to be sent.
 type Ask struct {
 	TurnID      TurnID
 	AgentID     string
@@ -27,26 +27,26 @@ type Ask struct {
 	Prompt      []PromptPart
 	Temperature float64
 	MaxTokens   int
-	ExtraBody   map[string]string // for the model server as it is: values in JSON
+	ExtraBody   map[string]string // sent to the model server unchanged: the JSON of each value by its name
 	Form        AnswerForm
 }
 
-// purpose is what a kind of phase asks and in which form. Each kind has a file of its own.
+// purpose says what the turns of a kind of phase ask for, and in which form. Each kind has its own file.
 type purpose struct {
 	form   AnswerForm
-	common func(DeliberationRequest) map[string]string // the texts that the prompts share; CommonTask opens each
+	common func(DeliberationRequest) map[string]string // the texts that the prompts share; each prompt begins with CommonTask
 	prompt func(DeliberationRequest, Turn) []PromptPart
-	hints  map[FailureKind]string // what a later attempt does better, by what was wrong with the previous one
+	hints  map[FailureKind]string // advice for the next attempt, by the failure of the previous one
 }
 
 var purposes = map[PhaseKind]purpose{Propose: proposing}
 
-// CommonTexts are the texts that the prompts of a phase refer to.
+// CommonTexts returns the texts that the prompts of a kind of phase refer to, by their names.
 func (r DeliberationRequest) CommonTexts(kind PhaseKind) map[string]string {
 	return purposes[kind].common(r)
 }
 
-// Ask renders what a turn asks of its model.
+// Ask renders a turn's model call.
 func (r DeliberationRequest) Ask(turn Turn) Ask {
 	purpose := purposes[turn.Phase().Kind]
 	prompt := purpose.prompt(r, turn)

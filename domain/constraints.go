@@ -15,10 +15,10 @@ const (
 	mostSeconds       = 86400
 	mostRetries       = 20
 	mostMetadata      = 32
-	mostMetadataBytes = 1 << 10 // of one pair
+	mostMetadataBytes = 1 << 10 // of each pair
 )
 
-// TaskConstraints bound a deliberation and say what it is part of.
+// TaskConstraints bound a deliberation, and name the story and the plan that its task is part of.
 type TaskConstraints struct {
 	storyID      string
 	planID       string
@@ -28,8 +28,8 @@ type TaskConstraints struct {
 	metadata     map[string]string
 }
 
-// ConstraintsSpec is what [TaskConstraints] are made of. It has no defaults: the reader of a request fills
-// in absent fields.
+// ConstraintsSpec holds the parts of [TaskConstraints]. It has no defaults: the reader of a request fills in
+// absent fields.
 type ConstraintsSpec struct {
 	StoryID             string
 	PlanID              string
@@ -66,20 +66,20 @@ func (s ConstraintsSpec) constraints() TaskConstraints {
 	}
 }
 
-// StoryID names the story that the task is part of.
+// StoryID returns the id of the story that the task is part of.
 func (c TaskConstraints) StoryID() string { return c.storyID }
 
-// PlanID names the plan that the task is part of.
+// PlanID returns the id of the plan that the task is part of.
 func (c TaskConstraints) PlanID() string { return c.planID }
 
-// Timeout runs from the first accepted submission to the deadline.
+// Timeout returns the time from the first accepted submission to the deadline.
 func (c TaskConstraints) Timeout() time.Duration { return c.timeout }
 
-// QueueTimeout bounds the wait for room on Ray.
+// QueueTimeout returns how long a deliberation may wait for room on Ray.
 func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
 
-// Metadata is the caller's own.
+// Metadata returns the caller's labels of the task. The service doesn't interpret them.
 func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
 
-// MayRetry reports whether a turn that has failed this many times is tried again.
+// MayRetry reports whether an assignment is tried again after this many failed attempts.
 func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.maxRetries }

@@ -13,8 +13,8 @@ const (
 	AgentFailed    AgentState = "failed"
 )
 
-// Council is the agents of one deliberation and their ledger: what was asked of each, and what it
-// resulted in. It decides what follows from an outcome; nobody else counts attempts.
+// Council is the agents of one deliberation, with a ledger of what was asked of each and what came of it.
+// It decides what follows from an outcome; nothing else counts attempts.
 type Council struct {
 	request DeliberationRequest
 	run     RunKey
@@ -40,15 +40,15 @@ type entry struct {
 
 func (e *entry) settled() bool { return e.state == AgentCompleted || e.state == AgentFailed }
 
-// NewCouncil seats the request's agents. Nothing is assigned yet.
+// NewCouncil returns the council of a request. Nothing is assigned yet.
 func NewCouncil(request DeliberationRequest, run RunKey) Council {
 	return Council{request: request, run: run}
 }
 
-// Request is what was put to the council.
+// Request returns the request that the council works on.
 func (c Council) Request() DeliberationRequest { return c.request }
 
-// Assign enters assignments into the ledger. An assignment that is there already stays as it is.
+// Assign enters assignments into the ledger. It doesn't change an assignment that is there already.
 func (c Council) Assign(assignments []Assignment) Council {
 	c.ledger = slices.Clone(c.ledger)
 	for _, assignment := range assignments {
@@ -59,8 +59,8 @@ func (c Council) Assign(assignments []Assignment) Council {
 	return c
 }
 
-// Submitted notes that the turn is on its way to Ray, or where it lives there once a handle says so. It
-// leaves a settled assignment as it is.
+// Submitted records that the turn is on its way to Ray, or, with a handle, that it lives there. It doesn't
+// change a settled assignment.
 func (c Council) Submitted(turn Turn, handle Handle) Council {
 	return c.change(turn.assignment, func(e *entry) {
 		if e.settled() {
@@ -95,20 +95,20 @@ func (c Council) QuorumMet() bool {
 	return proposals >= c.Needs()
 }
 
-// Needs is how many proposals make a result.
+// Needs returns how many proposals make a result.
 func (c Council) Needs() int { return c.request.protocol.Needs() }
 
-// Waste counts what a turn cost whose answer no longer counts.
+// Waste adds the cost of a turn whose answer doesn't count.
 func (c Council) Waste(usage Usage) Council {
 	c.paid = c.paid.Plus(usage)
 	c.wasted += usage.Tokens()
 	return c
 }
 
-// Paid returns what all attempts cost, and how many of its tokens went into answers that don't count.
+// Paid returns the cost of all attempts, and how many of its tokens went into answers that don't count.
 func (c Council) Paid() (usage Usage, wastedTokens int) { return c.paid, c.wasted }
 
-// at is the assignment's place in the ledger, -1 if it isn't there.
+// at returns the index of an assignment in the ledger, -1 if it isn't there.
 func (c Council) at(assignment Assignment) int {
 	return slices.IndexFunc(c.ledger, func(e entry) bool { return e.assignment.same(assignment) })
 }

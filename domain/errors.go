@@ -8,19 +8,19 @@ import (
 // ErrorKind decides what happens after an error of a port. Append only: it travels in failures.
 type ErrorKind string
 
-// The kinds, and who does what.
+// The kinds, and what the caller does.
 const (
 	KindFull        ErrorKind = "RayFull"          // no room now: ask again after RetryAfter
-	KindUnavailable ErrorKind = "RayUnavailable"   // the app says not now: the work may have started all the same; ask again
-	KindUnreachable ErrorKind = "RayUnreachable"   // nobody answered for the app: the work may have started; ask again
+	KindUnavailable ErrorKind = "RayUnavailable"   // the app can't answer now, and the work may have started: ask again
+	KindUnreachable ErrorKind = "RayUnreachable"   // the app didn't answer, and the work may have started: ask again
 	KindDenied      ErrorKind = "RayDenied"        // our token is refused: stop
-	KindRejected    ErrorKind = "TurnRejected"     // the request is malformed to the app: stop
+	KindRejected    ErrorKind = "TurnRejected"     // the app calls the request malformed: stop
 	KindURL         ErrorKind = "UrlNotAllowed"    // the cluster forbids the model server: stop
 	KindPublish     ErrorKind = "EventsNotStored"  // NATS didn't acknowledge: publish again
-	KindNoCluster   ErrorKind = "RayClusterNotSet" // no cluster of that name is configured here: another worker may have it
+	KindNoCluster   ErrorKind = "RayClusterNotSet" // this worker has no cluster of that name, but another one may: ask again
 )
 
-// Error is what a port's operation failed with.
+// Error says that an operation of a port failed, and of which kind the error is.
 type Error struct {
 	Kind       ErrorKind
 	Op         string // what was tried, for example "submit to local"
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Fatal tells an error that trying again can't mend.
+// Fatal reports whether another try can't help.
 func (e *Error) Fatal() bool {
 	switch e.Kind {
 	case KindDenied, KindRejected, KindURL:

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// EventKind is what an event is news of. Append only: consumers know them.
+// EventKind says what has happened. Append only: consumers know the kinds.
 type EventKind string
 
-// The events of a deliberation, in the order in which they can come. StreamStart is best effort.
+// The events of a deliberation, in the order in which they can come.
 const (
 	EventStarted        EventKind = "started"
 	EventStreamStart    EventKind = "stream_start"
@@ -19,10 +19,10 @@ const (
 	EventCancelled      EventKind = "cancelled"
 )
 
-// BestEffort tells an event that is dropped rather than waited for.
+// BestEffort reports whether an event is dropped if it can't be stored now.
 func (k EventKind) BestEffort() bool { return k == EventStreamStart }
 
-// Event is news about a deliberation: never truth, which is in Temporal.
+// Event is news about a deliberation. It is never the truth: Temporal has that.
 type Event struct {
 	ID             string
 	Kind           EventKind
@@ -33,13 +33,13 @@ type Event struct {
 	Brief          []byte // the same without long texts, for a receiver that takes no more; it may equal Data
 }
 
-// EventID is `<deliberation id>/<run id>/<number>-<event>`, the key of an event for its consumers.
+// EventID returns `<deliberation id>/<run id>/<number>-<event>`, by which consumers know an event again.
 func EventID(deliberationID, runID string, number int, kind EventKind) string {
 	return fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, number, kind)
 }
 
-// OutsideEventID is the id of the event that tells of a run's end from outside. It is the same whoever
-// tells it, and no run gives it: those are numbered.
+// OutsideEventID returns the id of the event by which a worker announces that a run was ended from outside.
+// Every worker gives it the same id. No run uses this id, since a run numbers its events.
 func OutsideEventID(deliberationID, runID string, kind EventKind) string {
 	return fmt.Sprintf("%s/%s/outside-%s", deliberationID, runID, kind)
 }

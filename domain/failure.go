@@ -1,13 +1,13 @@
 package domain
 
-// FailureKind says why a turn, or the whole deliberation, came to nothing. Append only: it travels in
+// FailureKind says why a turn, an agent or a whole deliberation has no result. Append only: it travels in
 // histories, results and events.
 type FailureKind string
 
 // Kinds that the Ray app reports of a model call.
 const (
 	ModelUnavailable FailureKind = "ModelUnavailable"
-	ModelOverloaded  FailureKind = "ModelOverloaded" // the server put calls off until the end
+	ModelOverloaded  FailureKind = "ModelOverloaded" // the server put calls off until the turn's time was over
 	ModelRejected    FailureKind = "ModelRejected"
 	ContextTooLong   FailureKind = "ContextTooLong"
 	Truncated        FailureKind = "Truncated"
@@ -31,17 +31,17 @@ const (
 	TimedOut           FailureKind = "TimedOut"   // ended by a timeout that its caller gave to Temporal
 )
 
-// MaxMessage bounds a failure's text, in bytes of Go's JSON encoding.
+// MaxMessage bounds a failure's message, in bytes of Go's JSON encoding.
 const MaxMessage = 2 << 10
 
-// TurnFailure is why a turn came to nothing.
+// TurnFailure says why a turn has no result.
 type TurnFailure struct {
 	kind      FailureKind
 	message   string
 	retryable bool
 }
 
-// NewTurnFailure cuts the message to [MaxMessage].
+// NewTurnFailure makes a failure. It cuts the message to [MaxMessage].
 func NewTurnFailure(kind FailureKind, message string, retryable bool) TurnFailure {
 	cut, _ := CutEncoded(message, MaxMessage)
 	return TurnFailure{kind: kind, message: cut, retryable: retryable}
@@ -53,17 +53,17 @@ func (f TurnFailure) Kind() FailureKind { return f.kind }
 // Message says it for people.
 func (f TurnFailure) Message() string { return f.message }
 
-// Retryable tells whether another attempt may fare better.
+// Retryable reports whether another attempt may succeed.
 func (f TurnFailure) Retryable() bool { return f.retryable }
 
-// AgentFailure is why an agent has no proposal.
+// AgentFailure says why an agent has no proposal.
 type AgentFailure struct {
 	agentID  string
 	failure  TurnFailure
 	attempts int
 }
 
-// AgentID is whose failure it is.
+// AgentID returns the id of the agent that failed.
 func (f AgentFailure) AgentID() string { return f.agentID }
 
 // Kind says why.
@@ -72,5 +72,5 @@ func (f AgentFailure) Kind() FailureKind { return f.failure.kind }
 // Message says it for people.
 func (f AgentFailure) Message() string { return f.failure.message }
 
-// Attempts is how often it was tried.
+// Attempts returns how many attempts there were.
 func (f AgentFailure) Attempts() int { return f.attempts }

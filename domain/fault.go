@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFaults is how many faults a message names. It counts the rest.
+// MaxFaults is the number of faults that a message names. It counts the others.
 const MaxFaults = 50
 
-// maxQuoted bounds what a fault quotes of a value, in bytes of the message.
+// maxQuoted bounds how many bytes of a value a fault quotes.
 const maxQuoted = 100
 
 // Fault is one broken rule at one place of a request, for example `agents[1].agent_id: cannot be empty`.
@@ -21,13 +21,13 @@ type Fault struct {
 
 func (f Fault) String() string { return f.Path + ": " + f.Rule }
 
-// Faults are all broken rules of a value. They are the error that constructors return.
+// Faults are all broken rules of a value. Constructors return them as one error.
 type Faults []Fault //nolint:recvcheck // an error by value, collected by pointer
 
 // Error names every fault, at most [MaxFaults] of them.
 func (f Faults) Error() string { return strings.Join(f.Lines(), "; ") }
 
-// Lines is one line for each fault. After [MaxFaults] of them the last line counts the rest.
+// Lines returns one line for each fault, at most [MaxFaults] of them, and a last one that counts the others.
 func (f Faults) Lines() []string {
 	shown := f[:min(len(f), MaxFaults)]
 	lines := make([]string, 0, len(shown)+1)
@@ -40,7 +40,7 @@ func (f Faults) Lines() []string {
 	return lines
 }
 
-// Add notes a broken rule.
+// Add adds a broken rule.
 func (f *Faults) Add(path, rule string, args ...any) {
 	*f = append(*f, Fault{Path: path, Rule: fmt.Sprintf(rule, args...)})
 }
@@ -53,7 +53,7 @@ func (f Faults) OrNil() error {
 	return f
 }
 
-// Quote quotes a value for a message. What stands between the quotes, escapes included, is cut to 100 bytes.
+// Quote quotes a value for a message. The text between the quotes, with its escapes, is cut to 100 bytes.
 func Quote(value string) string {
 	size := 0
 	for i := 0; i < len(value); {

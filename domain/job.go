@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// JobInfo is a deliberation in the words of a job list. [JobInfo.Check] says whether it is one.
+// JobInfo is a deliberation in the words of a job list. Call [JobInfo.Check] before you show one.
 type JobInfo struct {
 	DeliberationID string // the job's submission id
 	RunID          string
@@ -17,7 +17,7 @@ type JobInfo struct {
 	End            time.Time // zero while it runs
 }
 
-// Check returns what is missing; the error is [Faults].
+// Check checks that the job is complete; the error is [Faults].
 func (j JobInfo) Check() error {
 	var faults Faults
 	if strings.TrimSpace(j.RunID) == "" {
@@ -38,7 +38,7 @@ func (j JobInfo) ID() string { return j.DeliberationID + "/" + j.RunID }
 // Name returns a name for people.
 func (j JobInfo) Name() string { return fmt.Sprintf("deliberation %s (%s)", j.TaskID, j.Role) }
 
-// RuntimeAt returns how long the job has run at that time, or ran, in whole minutes and seconds: `5m 30s`.
+// RuntimeAt returns how long the job has run by now, or until its end, in whole minutes and seconds: `5m 30s`.
 func (j JobInfo) RuntimeAt(now time.Time) string {
 	if !j.End.Before(j.Start) { // the zero time is before any start
 		now = j.End

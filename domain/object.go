@@ -9,12 +9,12 @@ import (
 // Value is a decoded JSON value of a model's answer.
 type Value struct {
 	Kind   ValueKind
-	Text   string // a text itself; of every other value its JSON
+	Text   string // the text of a string; the JSON of every other value
 	Items  []Value
 	Fields Object
 }
 
-// ValueKind is the JSON type of a [Value]. The zero value stands for null, true and false, and for no value.
+// ValueKind is the JSON type of a [Value]. The zero value stands for null, true, false and a missing value.
 type ValueKind int
 
 // Kinds of values.
@@ -26,21 +26,21 @@ const (
 	ValueObject
 )
 
-// Object is a decoded JSON object, its names in lower case: models change the case of names.
+// Object is a decoded JSON object. Its names are in lower case, since models change the case of names.
 type Object map[string]Value
 
-// Decoded is an object that a text starts with.
+// Decoded is the object at the start of a text.
 type Decoded struct {
 	Object   Object
-	Size     int  // how many bytes of the text it takes
-	Repaired bool // it had mistakes of the kind that models make
+	Size     int  // the bytes of the text that the object takes
+	Repaired bool // the object wasn't JSON, and was repaired
 }
 
-// DecodeObject decodes the complete object that a text starts with, and reports whether there is one. The
-// domain knows no JSON: whoever reads an answer passes the decoder in.
+// DecodeObject decodes the complete object at the start of a text, and reports whether there is one. The
+// domain knows no JSON, so the caller passes the decoder in.
 type DecodeObject func(text string) (Decoded, bool)
 
-// mostDecoded bounds how many places an object is decoded at: each try may read the rest of the text.
+// mostDecoded bounds the places at which an object is looked for: each try may read the rest of the text.
 const mostDecoded = 32
 
 // objectStart matches a brace that may begin an object: a name follows.
@@ -52,9 +52,9 @@ type placed struct {
 	span
 }
 
-// objectsIn returns the complete objects of the wanted shape, in the order of the text. An object within
-// another one of the shape isn't one of its own. Every wanted object has a field of the name. Where a text
-// has too many braces the last ones are looked at, since what comes last is the answer.
+// objectsIn returns the complete objects of the wanted shape, in the order of the text. It leaves out an
+// object within another wanted one. Every wanted object must have a field of the name. If a text has too many
+// braces, only the last ones are tried: the answer comes last.
 func objectsIn(text, name string, decode DecodeObject, wanted func(Object) bool) []placed {
 	var found []placed // the last one first
 	starts := objectStart.FindAllStringIndex(text[:min(len(text), lastMention(text, name)+1)], -1)
@@ -74,7 +74,8 @@ func objectsIn(text, name string, decode DecodeObject, wanted func(Object) bool)
 	return found
 }
 
-// lastMention is where a name stands for the last time, in any case. No object that starts later has it.
+// lastMention returns the last place of a name in the text, in upper or lower case. No object that starts
+// after it has a field of that name.
 func lastMention(text, name string) int {
 	for at := len(text) - len(name); at >= 0; at-- {
 		if strings.EqualFold(text[at:at+len(name)], name) {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// RayState is what a live runner says of a turn.
+// RayState is the state of a turn, as a live runner reports it.
 type RayState string
 
-// States of a turn on Ray. RayUnknown is only what a runner says that has no such turn.
+// States of a turn on Ray. A runner answers RayUnknown only if it is alive and has no such turn.
 const (
 	RayQueued    RayState = "queued"
 	RayRunning   RayState = "running"
@@ -27,13 +27,14 @@ type Observation struct {
 	Waiting     Waiting       // while the model server puts calls off
 	Completion  Completion    // when completed
 	Failure     TurnFailure   // when failed or cancelled
-	Usage       Usage         // paid, whatever the state
-	Unreachable string        // why nobody that speaks for the turn answered; empty when somebody did
-	Denied      string        // why the Ray app refuses us; empty when it doesn't
-	RetryAfter  time.Duration // how long to leave an app alone that is unreachable because it says so
+	Usage       Usage         // what was paid so far, in any state
+	Unreachable string        // why there was no answer from the turn's runner; empty when there was one
+	Denied      string        // why the Ray app refuses our token; empty when it doesn't
+	RetryAfter  time.Duration // how long the app wants not to be asked; 0 when it said nothing
 }
 
-// Waiting is what a turn waits for while its model server puts calls off; the zero value waits for nothing.
+// Waiting says what a turn waits for while its model server puts calls off. The zero value means that it
+// doesn't wait.
 type Waiting struct {
 	Reason  string // names the model and the status
 	Status  int
@@ -41,7 +42,7 @@ type Waiting struct {
 	NextTry time.Time
 }
 
-// String describes the wait for people; empty when there is none.
+// String describes the wait for people; it is empty when there is none.
 func (w Waiting) String() string {
 	if w.Reason == "" {
 		return ""
@@ -49,16 +50,16 @@ func (w Waiting) String() string {
 	return fmt.Sprintf("%s; since %s, next try %s UTC", w.Reason, w.Since.UTC().Format(time.TimeOnly), w.NextTry.UTC().Format(time.TimeOnly))
 }
 
-// Progress is how far an answer has come.
+// Progress is how much of an answer has come so far.
 type Progress struct {
 	Tokens     int
 	Characters int
 }
 
-// Completion is a model's whole answer, unread.
+// Completion is a model's whole answer, before it is read.
 type Completion struct {
 	Text           string
-	ReasoningText  string // the model's thoughts when the text is empty: some servers take the answer for thoughts
+	ReasoningText  string // the model's thoughts if the text is empty: some servers mistake the answer for thoughts
 	FinishReason   string
 	Model          string
 	ResponseFormat string
@@ -70,5 +71,5 @@ type Completion struct {
 // finishLength is the finish reason of an answer that was cut at the token limit.
 const finishLength = "length"
 
-// partial reports whether more may have been to come: the answer was cut, or nothing ended it.
+// partial reports whether the answer may be incomplete: it was cut, or its end is missing.
 func (c Completion) partial() bool { return c.FinishReason == finishLength || c.FinishReason == "" }

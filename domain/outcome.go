@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// OutcomeKind is what a turn resulted in. Append only: it travels in histories.
+// OutcomeKind is the kind of an [Outcome]. Append only: it travels in histories.
 type OutcomeKind string
 
-// Outcomes. OutcomeUnreachable means that the cluster stayed away longer than its grace; it is never a
-// failure, since the work may be running.
+// Kinds of outcomes. OutcomeUnreachable means that the cluster was away for longer than its grace. It is
+// never a failure, since the turn may still run there.
 const (
 	OutcomeCompleted   OutcomeKind = "completed"
 	OutcomeFailed      OutcomeKind = "failed"
@@ -19,12 +19,13 @@ const (
 	OutcomeCancelled   OutcomeKind = "cancelled"
 	OutcomeRunning     OutcomeKind = "running"
 
-	// OutcomeGivenUp means that nobody waits for the turn any more; what it did on Ray isn't known. It
-	// never travels.
+	// OutcomeGivenUp means that the workflow no longer waits for the turn, and doesn't know its state on Ray.
+	// It never travels.
 	OutcomeGivenUp OutcomeKind = "given_up"
 )
 
-// Outcome is what a turn resulted in, as a value: a failed turn isn't an error of whoever waited for it.
+// Outcome is what a turn resulted in. It is a value: a failed turn isn't an error of the activity that
+// waited for it.
 type Outcome struct {
 	Kind     OutcomeKind
 	Answer   Answer      // when completed
@@ -35,12 +36,12 @@ type Outcome struct {
 	Metadata map[string]string
 }
 
-// GivenUp is the outcome of a turn that nobody waits for any more, because the activity that waited
-// failed or the time is over.
+// GivenUp returns the outcome of a turn that the workflow no longer waits for, because the activity failed
+// or the time is over.
 func GivenUp(failure TurnFailure) Outcome { return Outcome{Kind: OutcomeGivenUp, Failure: failure} }
 
-// OutcomeOf reads what was observed of a turn. maxAnswer bounds the answer in bytes of Go's JSON
-// encoding; what is cut is named in the metadata.
+// OutcomeOf returns the outcome of an observed turn, with its answer. It cuts the answer to maxAnswer bytes
+// of Go's JSON encoding; the metadata says if it did.
 func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer int) Outcome {
 	outcome := Judge(handle, seen)
 	outcome.Usage = seen.Usage
@@ -51,9 +52,9 @@ func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer i
 	return outcome
 }
 
-// Judge decides what an observation of the handle's turn means, without reading its answer. A result
-// always counts, whoever brings it; silence is never failure; and a turn is lost only when somebody who
-// must know says that it is gone.
+// Judge decides what an observation of the handle's turn means, without reading its answer. A result always
+// counts, whichever runner returns it. Silence is never a failure. A turn is lost only if its runner, or the
+// app that looked for the runner, says that it is gone.
 func Judge(handle Handle, seen Observation) Outcome {
 	switch {
 	case seen.Denied != "":
@@ -96,7 +97,7 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 		o.Metadata["response_format"] = label(done.ResponseFormat)
 	}
 	if done.Model != "" {
-		o.Metadata["model"], _ = CutEncoded(done.Model, MaxName) // that answered: servers may choose another
+		o.Metadata["model"], _ = CutEncoded(done.Model, MaxName) // the model that answered: a server may choose another one
 	}
 	answer, failure, usable := ReadAnswer(done, decode)
 	if !usable {
@@ -117,11 +118,11 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	return o
 }
 
-// label bounds a word of the model server's: only the answer itself may be long.
+// label cuts a word that the model server wrote: only the answer may be long.
 func label(word string) string {
 	cut, _ := CutEncoded(word, 64)
 	return cut
 }
 
-// MetadataCopy is the outcome's metadata, the caller's to change.
+// MetadataCopy returns a copy of the outcome's metadata.
 func (o Outcome) MetadataCopy() map[string]string { return maps.Clone(o.Metadata) }

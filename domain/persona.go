@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// persona is who an agent is, in its own words or those of its role.
+// persona describes the agent in the prompt: by its template, or else by its role.
 func (r DeliberationRequest) persona(agent AgentConfig) []PromptPart {
 	if strings.TrimSpace(agent.template) == "" {
 		return []PromptPart{{Text: rolePersona(agent.role)}}
 	}
 	parsed, err := parseTemplate(agent.template)
 	if err != nil {
-		return []PromptPart{{Text: agent.template}} // no such template passes the check
+		return []PromptPart{{Text: agent.template}} // can't happen: the request's check refuses such a template
 	}
 	values := map[string]string{
 		"role": agent.role, "agent_id": agent.id,

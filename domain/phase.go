@@ -1,6 +1,6 @@
 package domain
 
-// PhaseKind is what the turns of a phase are for. Append only: it travels in histories.
+// PhaseKind is the purpose of a phase's turns. Append only: it travels in histories.
 type PhaseKind string
 
 // Propose is the phase in which each agent makes its proposal.
@@ -12,8 +12,8 @@ type Phase struct {
 	Round int
 }
 
-// Assignment is what a phase asks of one agent. Reads names the turns whose answers the agent works on,
-// in the order in which the agent sees them.
+// Assignment is what a phase asks of one agent. Reads lists the turns whose answers the agent gets to read,
+// in the order of its prompt.
 type Assignment struct {
 	Phase Phase
 	Agent AgentConfig
@@ -23,11 +23,11 @@ type Assignment struct {
 // same reports whether both are the same agent's part in the same phase.
 func (a Assignment) same(b Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }
 
-// Plan is what a council does next. Without assignments the council is done.
+// Plan is what a council does next. A plan without assignments means that the council is done.
 type Plan struct{ Next []Assignment }
 
-// Plan decides what the council does next. Ask once a phase, when no assignment is open: what comes in
-// later doesn't change what was assigned.
+// Plan decides what the council does next. Call it once before each phase, when no assignment is open. An
+// answer that comes later doesn't change what was assigned.
 func (c Council) Plan() Plan {
 	if len(c.ledger) == 0 {
 		return Plan{Next: c.proposals()}

@@ -9,14 +9,14 @@ import (
 type ClusterState struct {
 	Name      string
 	Up        bool      // it answers
-	UpSince   time.Time // since when that is so, or isn't
+	UpSince   time.Time // since when Up has its value
 	Room      bool      // it takes turns: it is up, and not full
-	RoomSince time.Time // since when that is so, or isn't: a full one may fall silent meanwhile
+	RoomSince time.Time // since when Room has its value: a full cluster that becomes silent keeps its time
 }
 
 // Place chooses among clusters in their order of preference: the first that answers and has room, else
 // the first that answers, else the first. It never chooses one that was left, and returns "" if there is
-// no other. A cluster that doesn't answer is no reason to fail: turns wait for it.
+// no other. It may choose a cluster that doesn't answer: turns wait for it.
 func Place(clusters []ClusterState, left ...string) string {
 	best, rank := "", 0
 	for _, cluster := range clusters {
@@ -39,8 +39,8 @@ func (c ClusterState) suits(left []string) int {
 	return 3
 }
 
-// DownTooLong reports whether a cluster hasn't answered for longer than the grace while another one does.
-// Without another one, there is nothing better than to wait.
+// DownTooLong reports whether a cluster hasn't answered for longer than the grace, while another one
+// answers. If no other one does, it is best to wait.
 func DownTooLong(clusters []ClusterState, name string, grace time.Duration, now time.Time) bool {
 	return longerThan(grace, clusters, name, now, func(c ClusterState) (bool, time.Time) { return c.Up, c.UpSince })
 }

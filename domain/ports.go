@@ -7,49 +7,49 @@ import (
 
 // RayCluster is one Ray cluster with the deliberation app on it. Errors are [*Error], or the context's.
 type RayCluster interface {
-	// Submit is idempotent by turn id: a second call attaches to the same work. KindUnreachable means
-	// that the work may have started; the caller submits again or stops it.
+	// Submit is idempotent by turn id: a second call attaches to the same work. After KindUnavailable and
+	// KindUnreachable the work may have started: the caller submits again, or stops it.
 	Submit(ctx context.Context, submission Submission) (Acceptance, error)
 
-	// Await returns what is known of the turn as soon as it has ended, or after wait. A cluster that
-	// can't be reached is an [Observation], not an error: the error is the context's.
+	// Await returns as soon as the turn has ended, or after wait, with what is known of it. If the cluster
+	// can't be reached, the [Observation] says so: the error is only the context's.
 	Await(ctx context.Context, handle Handle, wait time.Duration) (Observation, error)
 
-	// Stop returns once no model call of these turns runs any more, or it can't wait longer, with the
-	// state of each: those that had completed come with their result.
+	// Stop returns the state of each turn once none of their model calls runs any more, or when it can't wait
+	// longer. Turns that had completed come with their result.
 	Stop(ctx context.Context, order StopOrder) ([]Observation, error)
 
-	// Forget drops outcomes whose results are safe elsewhere. A late submit of such a turn starts nothing.
+	// Forget drops outcomes that are in history. If such a turn is submitted again, nothing starts.
 	Forget(ctx context.Context, order StopOrder) error
 }
 
 // EventPublisher stores events. A nil publisher means that no events are wanted.
 type EventPublisher interface {
-	// Publish returns once all events are stored, in order; a repeated event is stored once within the
-	// stream's duplicate window. The caller retries, with all of them: what came of those before an error
-	// is told beside it.
+	// Publish returns once all events are stored, in order. On an error the caller publishes all of them
+	// again; the Publication that comes with the error counts those that were stored before it. A repeated
+	// event is stored once within the stream's duplicate window.
 	Publish(ctx context.Context, events []Event) (Publication, error)
 }
 
-// Publication counts what came of events.
+// Publication counts what happened to published events.
 type Publication struct {
 	Stored    int
-	Duplicate int // were stored already
-	Dropped   int // best-effort ones that weren't taken, and those that nothing can ever take
+	Duplicate int // stored before
+	Dropped   int // best-effort events that weren't stored, and events that are too large for any stream
 }
 
-// Plus is what came of both.
+// Plus adds two counts.
 func (p Publication) Plus(other Publication) Publication {
 	return Publication{p.Stored + other.Stored, p.Duplicate + other.Duplicate, p.Dropped + other.Dropped}
 }
 
-// Environment is the worker's configuration as Opening records it. It does no I/O: it is read in a
+// Environment provides the worker's configuration to the Opening. It does no I/O, since it is read in a
 // workflow task.
 type Environment interface {
 	Settings() Settings
 }
 
-// Settings is what a deliberation needs to know of its surroundings, read once at its beginning.
+// Settings are what a deliberation needs to know of its surroundings. They are read once, at its start.
 type Settings struct {
 	Clusters   []ClusterState // in order of preference
 	Grace      time.Duration  // how long a cluster may be away before its turns go to another one

@@ -8,8 +8,8 @@ import (
 
 // proposing asks each agent for its own proposal.
 var proposing = purpose{
-	// The schema is flat and without bounds: servers differ in what they take of a schema, and
-	// [ReadAnswer] reads leniently anyway.
+	// The schema is flat and without bounds: servers differ in which parts of a schema they support, and
+	// [ReadAnswer] is lenient.
 	form: AnswerForm{Name: "answer", Schema: `{"type":"object",` +
 		`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
 		`"required":["proposal","reasoning","score"],"additionalProperties":false}`},
@@ -32,8 +32,8 @@ func (r DeliberationRequest) proposalTexts() map[string]string {
 	return texts
 }
 
-// proposalPrompt is the shared task first, then the agent's persona: a model server's prefix cache serves
-// only what is the same from the first byte on.
+// proposalPrompt begins with the shared task; the agent's persona follows. A model server's prefix cache
+// only helps prompts that begin with the same bytes.
 func (r DeliberationRequest) proposalPrompt(turn Turn) []PromptPart {
 	parts := []PromptPart{{Ref: CommonTask}, {Text: "\n\n## Who you are\n"}}
 	return append(parts, r.persona(turn.Agent())...)

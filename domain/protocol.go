@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ReviewNone is the protocol in which agents propose and are ranked by their own scores.
+// ReviewNone means that agents propose, and that their own scores rank the proposals.
 const ReviewNone = "none"
 
 // Defaults and bounds of a [Protocol].
@@ -22,7 +22,7 @@ const (
 	mostExtraBody   = 16 << 10 // in JSON
 )
 
-// Protocol is how the council works.
+// Protocol says how the council works.
 type Protocol struct {
 	rounds      int
 	quorum      int
@@ -31,7 +31,7 @@ type Protocol struct {
 	extraBody   map[string]string
 }
 
-// ProtocolSpec is what a [Protocol] is made of. ExtraBody has the JSON of each value by its name.
+// ProtocolSpec holds the parts of a [Protocol]. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
 	Review      string
 	Rounds      int
@@ -55,7 +55,7 @@ func (s ProtocolSpec) check(agents int, faults *Faults) {
 	s.checkExtraBody(faults)
 }
 
-// checkExtraBody refuses what would change how an answer is asked for, read or paid for.
+// checkExtraBody refuses fields that change how an answer is asked for, read or paid for.
 func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	const path = "protocol.extra_body"
 	size := len("{}") + max(0, len(s.ExtraBody)-1) // the commas
@@ -71,8 +71,8 @@ func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	}
 }
 
-// reserved reports whether a name of the model call is the deliberation's own: what it sends, how many
-// answers it pays for, and how they are streamed. Some servers read names without regard to case.
+// reserved reports whether the deliberation itself sets this field of the model call: what it sends, how many
+// answers it pays for, and how they are streamed. Some servers ignore the case of names.
 func reserved(name string) bool {
 	return reservedName.MatchString(strings.TrimSpace(name))
 }
@@ -90,20 +90,20 @@ func (s ProtocolSpec) protocol() Protocol {
 	}
 }
 
-// Review names the way in which proposals are reviewed.
+// Review returns how proposals are reviewed.
 func (p Protocol) Review() string { return ReviewNone }
 
-// Rounds is how many rounds of review there are.
+// Rounds returns how many rounds of review there are.
 func (p Protocol) Rounds() int { return p.rounds }
 
-// Needs is how many proposals make a result: the quorum, where 0 stands for one.
+// Needs returns how many proposals make a result: the quorum, where 0 means one.
 func (p Protocol) Needs() int { return max(1, p.quorum) }
 
-// Temperature is the sampling temperature of the model.
+// Temperature returns the sampling temperature of the model.
 func (p Protocol) Temperature() float64 { return p.temperature }
 
-// MaxTokens bounds an answer.
+// MaxTokens returns how many tokens an answer may have.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
 
-// ExtraBody has the further fields of every model call: the JSON of each value by its name.
+// ExtraBody returns the additional fields of every model call: the JSON of each value by its name.
 func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Rank orders the proposals by their agents' own scores, the best first; equal ones keep request order.
+// Rank orders the proposals by their agents' own scores, the best first. Equal scores keep request order.
 func (c Council) Rank() CouncilResult {
 	ranked := CouncilResult{total: len(c.request.agents)}
 	for _, e := range c.ledger {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// reply is what a completion says, its thoughts left out.
+// reply is a completion without its thoughts.
 type reply struct {
 	object Decoded // the last complete object of the wanted shape
 	found  bool    // there is one
-	text   string  // all that isn't thoughts
+	text   string  // everything except the thoughts
 }
 
-// readReply reads leniently: an answer that was paid for isn't thrown away. But thoughts are not the answer,
-// unless they are all that came and the object is what they say. Every wanted object has a field of the name.
+// readReply reads leniently, so that an answer that was paid for isn't thrown away. Thoughts aren't the
+// answer, unless nothing else came and they contain the object. Every wanted object has a field of the name.
 func readReply(done Completion, name string, decode DecodeObject, wanted func(Object) bool) reply {
 	if blank(done.Text) {
 		divided, object, found := lastObject(done.ReasoningText, name, decode, wanted)
@@ -26,7 +26,8 @@ func readReply(done Completion, name string, decode DecodeObject, wanted func(Ob
 	return reply{object: object.Decoded, found: found, text: divided.answer()}
 }
 
-// lastObject is the last object outside of thoughts. Where nothing stands outside of them it may be within.
+// lastObject returns the last object outside of the thoughts. If there is no text outside, the object may be
+// within them.
 func lastObject(text, name string, decode DecodeObject, wanted func(Object) bool) (division, placed, bool) {
 	objects := objectsIn(text, name, decode, wanted)
 	divided := divide(text, objects)

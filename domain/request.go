@@ -11,7 +11,7 @@ const (
 	MaxRequest     = 512 << 10
 	MaxDescription = 256 << 10
 	MaxAgents      = 64
-	maxPersona     = 32 << 10 // so that 64 of them stay well within a request to Ray
+	maxPersona     = 32 << 10 // 64 of them must fit well into one request to Ray
 )
 
 // DeliberationRequest is a task put to a council.
@@ -25,7 +25,7 @@ type DeliberationRequest struct {
 	protocol    Protocol
 }
 
-// RequestSpec is what a [DeliberationRequest] is made of.
+// RequestSpec holds the parts of a [DeliberationRequest].
 type RequestSpec struct {
 	TaskID          string
 	TaskDescription string
@@ -37,7 +37,7 @@ type RequestSpec struct {
 	Protocol        ProtocolSpec
 }
 
-// NewDeliberationRequest checks every rule. The error is [Faults] and names each one that is broken.
+// NewDeliberationRequest checks every rule. The error is [Faults] and names every broken rule.
 func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	request := RestoreRequest(spec)
 	var faults Faults
@@ -56,8 +56,8 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	return request, nil
 }
 
-// RestoreRequest makes a request of a spec that was checked before it was recorded. It checks nothing:
-// a rule that became stricter must not break a running deliberation.
+// RestoreRequest makes a request of a recorded spec, which was checked before. It checks nothing: a rule that
+// became stricter must not break a running deliberation.
 func RestoreRequest(spec RequestSpec) DeliberationRequest {
 	agents := make([]AgentConfig, 0, len(spec.Agents))
 	for _, agent := range spec.Agents {
@@ -89,7 +89,7 @@ func checkAgents(specs []AgentSpec, faults *Faults) {
 	}
 }
 
-// checkPersonas bounds what templates expand to: a short one can name a long id many times.
+// checkPersonas bounds the expanded templates: a short template can repeat a long id many times.
 func (r DeliberationRequest) checkPersonas(faults *Faults) {
 	for i, agent := range r.agents {
 		size := 0
@@ -102,36 +102,36 @@ func (r DeliberationRequest) checkPersonas(faults *Faults) {
 	}
 }
 
-// TaskID is the caller's name for the task.
+// TaskID returns the caller's id of the task.
 func (r DeliberationRequest) TaskID() string { return r.taskID }
 
-// TaskDescription is what the agents work on.
+// TaskDescription returns the text that the agents work on.
 func (r DeliberationRequest) TaskDescription() string { return r.description }
 
-// Role is the role of the council.
+// Role returns the role of the council.
 func (r DeliberationRequest) Role() string { return r.role }
 
-// Constraints bound the deliberation.
+// Constraints returns what bounds the deliberation.
 func (r DeliberationRequest) Constraints() TaskConstraints { return r.constraints }
 
-// Agents are the council, in request order.
+// Agents returns the members of the council, in request order.
 func (r DeliberationRequest) Agents() []AgentConfig { return slices.Clone(r.agents) }
 
-// VLLMURL is the model server, as seen from the Ray cluster.
+// VLLMURL returns the URL of the model server, as the Ray cluster sees it.
 func (r DeliberationRequest) VLLMURL() string { return r.vllmURL }
 
-// Protocol is how the council works.
+// Protocol returns how the council works.
 func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 
 // IsZero reports whether this is the zero value, which is no request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
-// Title names the deliberation for people: its task, role and council.
+// Title describes the deliberation for people: its task, role and council.
 func (r DeliberationRequest) Title() string {
 	return fmt.Sprintf("%s · %s · %s", r.taskID, r.role, Count(len(r.agents), "agent"))
 }
 
-// Count is a number with its noun, for example "1 agent", "3 agents".
+// Count returns a number with its noun, for example "1 agent" or "3 agents".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

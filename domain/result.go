@@ -16,7 +16,7 @@ type DeliberationResult struct {
 	metadata map[string]string
 }
 
-// ResultSpec is what a [DeliberationResult] is made of.
+// ResultSpec holds the parts of a [DeliberationResult].
 type ResultSpec struct {
 	Agent    AgentConfig
 	Answer   Answer
@@ -47,38 +47,38 @@ func NewDeliberationResult(spec ResultSpec) (DeliberationResult, error) {
 	}, nil
 }
 
-// Agent is whose proposal it is.
+// Agent returns the agent that made the proposal.
 func (r DeliberationResult) Agent() AgentConfig { return r.agent }
 
-// Proposal is what the agent proposes.
+// Proposal returns what the agent proposes.
 func (r DeliberationResult) Proposal() string { return r.answer.proposal }
 
-// Reasoning is why.
+// Reasoning returns why the agent proposes it.
 func (r DeliberationResult) Reasoning() string { return r.answer.reasoning }
 
-// Score is in [0,1].
+// Score returns the proposal's score, in [0,1].
 func (r DeliberationResult) Score() float64 { return r.answer.score }
 
-// Attempts is how many tries it took.
+// Attempts returns how many attempts there were, up to the one that completed.
 func (r DeliberationResult) Attempts() int { return r.attempts }
 
-// Duration is how long the model took for the answer that counts.
+// Duration returns how long the model took for the answer that counts.
 func (r DeliberationResult) Duration() time.Duration { return r.duration }
 
-// Usage is what the answer that counts cost.
+// Usage returns the cost of the answer that counts.
 func (r DeliberationResult) Usage() Usage { return r.usage }
 
-// Metadata says where the answer came from and how it was read.
+// Metadata returns where the answer came from and how it was read.
 func (r DeliberationResult) Metadata() map[string]string { return maps.Clone(r.metadata) }
 
-// CouncilResult is what a council came to: the proposals, the best first.
+// CouncilResult is the result of a council: the proposals, the best first, and the agents that failed.
 type CouncilResult struct {
 	total    int
 	results  []DeliberationResult
 	failures []AgentFailure
 }
 
-// NewCouncilResult checks the counts: completed and failed are at most the total. The error is [Faults].
+// NewCouncilResult checks that completed and failed agents are at most the total. The error is [Faults].
 func NewCouncilResult(total int, ranked []DeliberationResult, failures []AgentFailure) (CouncilResult, error) {
 	var faults Faults
 	if total < 0 {
@@ -95,26 +95,26 @@ func NewCouncilResult(total int, ranked []DeliberationResult, failures []AgentFa
 	}, nil
 }
 
-// Total is how many agents there are.
+// Total returns the number of agents.
 func (r CouncilResult) Total() int { return r.total }
 
-// Completed is how many gave a proposal.
+// Completed returns how many agents gave a proposal.
 func (r CouncilResult) Completed() int { return len(r.results) }
 
-// Failed is how many came to nothing.
+// Failed returns how many agents failed.
 func (r CouncilResult) Failed() int { return len(r.failures) }
 
-// Results are the proposals, the best first.
+// Results returns the proposals, the best first.
 func (r CouncilResult) Results() []DeliberationResult {
 	return append([]DeliberationResult(nil), r.results...)
 }
 
-// Failures are the agents without a proposal, in request order.
+// Failures returns why agents have no proposal, in request order.
 func (r CouncilResult) Failures() []AgentFailure {
 	return append([]AgentFailure(nil), r.failures...)
 }
 
-// Best is the first of the ranked proposals; false when there is none.
+// Best returns the best proposal, and whether there is one.
 func (r CouncilResult) Best() (DeliberationResult, bool) {
 	if len(r.results) == 0 {
 		return DeliberationResult{}, false
@@ -122,7 +122,7 @@ func (r CouncilResult) Best() (DeliberationResult, bool) {
 	return r.results[0], true
 }
 
-// AverageScore is over the completed, 0 when there is none.
+// AverageScore returns the average score of the proposals, 0 if there is none.
 func (r CouncilResult) AverageScore() float64 {
 	if len(r.results) == 0 {
 		return 0
@@ -134,5 +134,5 @@ func (r CouncilResult) AverageScore() float64 {
 	return sum / float64(len(r.results))
 }
 
-// Degraded tells whether any agent's proposal is missing.
+// Degraded reports whether any agent's proposal is missing.
 func (r CouncilResult) Degraded() bool { return len(r.results) < r.total }

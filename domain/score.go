@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// What `metadata.parse` says of a score that isn't a number from 0 to 1.
+// Values of `metadata.parse` for a score that isn't a number from 0 to 1.
 const (
 	ParseScoreText     = "score_text"     // "0.8", "0.8 (high)"
 	ParseScorePercent  = "score_percent"  // 85%
@@ -38,8 +38,8 @@ func scoreForm(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)` + scoreBefore + pattern + scoreWords)
 }
 
-// readScore returns a score and how it was read, which is empty for a number from 0 to 1. A score is never
-// clamped or guessed: one that is out of range or ambiguous is 0.
+// readScore returns a score and how it was read; the latter is empty for a number from 0 to 1. A score is
+// never clamped or guessed: if it is out of range or ambiguous, it is 0.
 func readScore(value Value) (score float64, parse string) {
 	switch value.Kind {
 	case ValueNumber:
@@ -62,7 +62,7 @@ func readScore(value Value) (score float64, parse string) {
 	return 0, ParseScoreInvalid
 }
 
-// percent is no score below 1 %: such a number may be a share already.
+// percent refuses a number below 1 %, which may be a share from 0 to 1 already.
 func percent(numbers []string) float64 {
 	if share := float(numbers[0]); share == 0 || share >= 1 {
 		return share / 100
@@ -77,7 +77,7 @@ func fraction(numbers []string) float64 {
 	return math.NaN()
 }
 
-// decimalComma leaves out 1,000, which is another number elsewhere.
+// decimalComma refuses 1,000: some countries write a thousand like this.
 func decimalComma(numbers []string) float64 {
 	if numbers[0] != "0" && len(numbers[1]) > 2 {
 		return math.NaN()

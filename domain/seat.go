@@ -1,12 +1,12 @@
 package domain
 
-// Seat is where one agent stands: its part in the latest phase that asked something of it.
+// Seat shows how far one agent is in the latest phase that asked something of it.
 type Seat struct {
 	agent AgentConfig
-	entry entry // zero while nothing was asked
+	entry entry // waiting, without an assignment, while nothing was asked
 }
 
-// Seats returns where each agent stands, in request order.
+// Seats returns the seat of each agent, in request order.
 func (c Council) Seats() []Seat {
 	seats := make([]Seat, 0, len(c.request.agents))
 	for _, agent := range c.request.agents {
@@ -15,7 +15,7 @@ func (c Council) Seats() []Seat {
 	return seats
 }
 
-// Seat returns where one agent stands; false if the council has no such agent.
+// Seat returns the seat of one agent, and whether the council has such an agent.
 func (c Council) Seat(agentID string) (Seat, bool) {
 	for _, agent := range c.request.agents {
 		if agent.id == agentID {
@@ -35,29 +35,29 @@ func (c Council) seat(agent AgentConfig) Seat {
 	return seat
 }
 
-// Agent is who sits there.
+// Agent returns the agent.
 func (s Seat) Agent() AgentConfig { return s.agent }
 
-// State is where the agent stands.
+// State returns the agent's state.
 func (s Seat) State() AgentState { return s.entry.state }
 
-// Phase is what the agent was asked for last.
+// Phase returns the latest phase that asked something of the agent.
 func (s Seat) Phase() Phase { return s.entry.assignment.Phase }
 
-// Attempt is the latest attempt, 0 while nothing was asked.
+// Attempt returns the latest attempt, 0 while nothing was asked.
 func (s Seat) Attempt() int { return s.entry.turn.attempt }
 
-// TurnID is the latest turn's name on Ray.
+// TurnID returns the id of the latest turn.
 func (s Seat) TurnID() TurnID { return s.entry.turn.id }
 
-// Cluster is where the latest turn lives; empty while no cluster has accepted it.
+// Cluster returns the cluster of the latest turn; empty while no cluster has accepted it.
 func (s Seat) Cluster() string { return s.entry.cluster }
 
 // Done reports whether nothing more is asked of the agent in this phase.
 func (s Seat) Done() bool { return s.entry.settled() }
 
-// Result is the agent's proposal, when completed.
+// Result returns the agent's proposal, if the agent completed.
 func (s Seat) Result() DeliberationResult { return s.entry.result }
 
-// Failure is why the agent has no proposal, when failed.
+// Failure returns why the agent has no proposal, if the agent failed.
 func (s Seat) Failure() AgentFailure { return s.entry.failure }

@@ -2,8 +2,8 @@ package domain
 
 import "unicode/utf8"
 
-// EncodedSize is the number of bytes that Go's JSON encoder writes for the inside of a string: payload
-// limits apply to what is sent, where `<`, `>`, `&` and control characters take 6 bytes each.
+// EncodedSize returns how many bytes Go's JSON encoder writes for a text, without the quotes. Limits of
+// payloads apply to this size, in which `<`, `>`, `&` and control characters take 6 bytes each.
 func EncodedSize(text string) int {
 	size := 0
 	for i := 0; i < len(text); {
@@ -14,8 +14,8 @@ func EncodedSize(text string) int {
 	return size
 }
 
-// CutEncoded is the longest start of text whose [EncodedSize] is at most limit, and whether that is
-// all of it. It never cuts a character in two.
+// CutEncoded returns the longest start of text whose [EncodedSize] is at most limit, and whether that is
+// the whole text. It never cuts a character in two.
 func CutEncoded(text string, limit int) (cut string, whole bool) {
 	size := 0
 	for i := 0; i < len(text); {

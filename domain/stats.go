@@ -10,10 +10,10 @@ type ExecutionCounts struct {
 	Terminated int64
 }
 
-// ExecutionTimes says how long the completed deliberations took, in milliseconds; 0 when there is none.
+// ExecutionTimes says how long the completed deliberations took, in milliseconds; 0 if there is none.
 type ExecutionTimes struct{ AverageMS, P50MS, P95MS float64 }
 
-// ExecutionStats counts deliberations. The zero value counts none.
+// ExecutionStats counts deliberations. The zero value has counted none.
 type ExecutionStats struct {
 	counts ExecutionCounts
 	times  ExecutionTimes

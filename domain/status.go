@@ -1,6 +1,6 @@
 package domain
 
-// DeliberationStatus is how a deliberation stands: a closed set.
+// DeliberationStatus is the status of a deliberation. The set is closed.
 type DeliberationStatus string
 
 // The statuses.
@@ -13,7 +13,7 @@ const (
 	StatusCancelled DeliberationStatus = "cancelled"
 )
 
-// JobStatus is the status in Ray's words; accepted tells that Ray has the turns.
+// JobStatus returns the status in Ray's words; accepted means that Ray has accepted the turns.
 func (s DeliberationStatus) JobStatus(accepted bool) string {
 	switch s {
 	case StatusCompleted:
@@ -30,7 +30,7 @@ func (s DeliberationStatus) JobStatus(accepted bool) string {
 	return "PENDING"
 }
 
-// Closed tells a deliberation that has ended.
+// Closed reports whether the deliberation has ended.
 func (s DeliberationStatus) Closed() bool {
 	return s == StatusCompleted || s == StatusFailed || s == StatusCancelled
 }

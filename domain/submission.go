@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Handle is what a submit answered and history recorded: where a turn lives on Ray.
+// Handle says where a turn lives on Ray. A submit returns it, and history records it.
 type Handle struct {
 	TurnID      TurnID
 	Cluster     string
@@ -18,16 +18,17 @@ func (h Handle) IsZero() bool { return h.TurnID == "" }
 type Submission struct {
 	Owner        string
 	Deliberation string
-	OriginalRun  string // tells a run from an earlier one of the same deliberation id; a reset keeps it
+	OriginalRun  string // differs between runs of the same deliberation id; a reset keeps it
 	TaskID       string
 	Role         string
 	Common       map[string]string // texts that the prompts refer to
 	Asks         []Ask
-	Run          time.Duration // the runner ends a turn by itself after this
-	Keep         time.Duration // the runner keeps an outcome that nobody forgets for this long
+	Run          time.Duration // the runner ends a turn by itself after this time
+	Keep         time.Duration // the runner drops an outcome by itself after this time
 }
 
-// Submission is what the turns of one phase ask together. The caller adds who asks, and for how long.
+// Submission puts together what the turns of one phase ask. The caller adds the owner, the deliberation and
+// the times.
 func (r DeliberationRequest) Submission(turns []Turn) Submission {
 	submission := Submission{TaskID: r.taskID, Role: r.role}
 	for _, turn := range turns {
@@ -37,14 +38,15 @@ func (r DeliberationRequest) Submission(turns []Turn) Submission {
 	return submission
 }
 
-// Acceptance is where accepted turns live. Cancelled are those that had been stopped before they came.
+// Acceptance says where accepted turns live. Cancelled lists turns that were stopped before they were
+// submitted.
 type Acceptance struct {
 	Handles   []Handle
 	Cancelled []TurnID
 }
 
-// StopOrder names turns to stop or forget. A handle without a runner is a turn whose submit wasn't
-// answered: the Ray app finds it by the deliberation.
+// StopOrder names turns to stop or to forget. If a submit wasn't answered, the turn's handle has no runner,
+// and the Ray app finds the turn by the deliberation.
 type StopOrder struct {
 	Owner        string
 	Deliberation string

@@ -2,30 +2,30 @@ package domain
 
 import "time"
 
-// MaxLost is how often a turn may be lost before its agent fails.
+// MaxLost is how often an assignment is tried again because its turn was lost.
 const MaxLost = 3
 
-// DecisionKind is what follows from an outcome.
+// DecisionKind is the kind of a [Decision].
 type DecisionKind int
 
-// Decisions.
+// Kinds of decisions.
 const (
 	DecisionSettled     DecisionKind = iota + 1 // the assignment is completed
 	DecisionGivenUp                             // the assignment has failed
-	DecisionAgain                               // submit Next after After
-	DecisionUnreachable                         // after After submit the same turn; on another cluster, Next
+	DecisionAgain                               // wait for After, then submit Next
+	DecisionUnreachable                         // wait for After, then submit the same turn; if the council has moved, submit Next
 	DecisionWait                                // the turn still runs
 )
 
-// Decision is what the council wants done after an outcome.
+// Decision says what to do after an outcome.
 type Decision struct {
 	Kind  DecisionKind
 	Next  Turn
 	After time.Duration
 }
 
-// Take records a turn's outcome and decides what follows. The first answer to an assignment counts,
-// even if the assignment had been given up; the tokens of every other outcome are counted as wasted.
+// Take records a turn's outcome and decides what follows. The first answer to an assignment counts, even if
+// the assignment was given up before. The tokens of all other outcomes are wasted.
 func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	i := c.at(turn.assignment)
 	if i < 0 {
@@ -34,7 +34,7 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	before := c.ledger[i]
 	result, outcome := turn.result(outcome)
 	if before.state == AgentCompleted && before.turn.id == turn.id && outcome.Kind == OutcomeCompleted {
-		return c, Decision{Kind: DecisionSettled} // the same answer again: it was paid once
+		return c, Decision{Kind: DecisionSettled} // the same answer again, which was paid for once
 	}
 	c.paid = c.paid.Plus(outcome.Usage)
 	if before.state == AgentCompleted || outcome.Kind != OutcomeCompleted {
@@ -85,10 +85,10 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 	return e.again(DecisionAgain, turn.WithHint(outcome.Failure.kind))
 }
 
-// again asks for the next attempt. The delay grows with the attempts that failed or never started, and
-// not with losses: a dead runner says nothing about the next one.
+// again asks for the next attempt. The delay grows with the attempts that failed or never started. It doesn't
+// grow with losses: the next runner may be well.
 func (e *entry) again(kind DecisionKind, turn Turn) Decision {
-	if e.settled() { // an earlier attempt's outcome comes late
+	if e.settled() { // the outcome of an earlier attempt came late
 		return Decision{Kind: DecisionGivenUp}
 	}
 	next := turn.WithAttempt(max(turn.attempt, e.turn.attempt) + 1)
@@ -103,7 +103,7 @@ func (e *entry) giveUp(turn Turn, failure TurnFailure) Decision {
 	return Decision{Kind: DecisionGivenUp}
 }
 
-// result is the proposal of a completed turn. An answer that breaks a rule makes the turn a failed one.
+// result returns the proposal of a completed turn. If the answer breaks a rule, the turn has failed.
 func (t Turn) result(outcome Outcome) (DeliberationResult, Outcome) {
 	if outcome.Kind != OutcomeCompleted {
 		return DeliberationResult{}, outcome

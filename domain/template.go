@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// taskPlaceholder stands for the one text without a small bound.
+// taskPlaceholder is the placeholder of the only long text.
 const taskPlaceholder = "task_description"
 
 // placeholders are the names that a prompt template may use in braces.
 var placeholders = []string{taskPlaceholder, "role", "agent_id", "story_id", "plan_id"}
 
-// template is a parsed prompt template: literal text and placeholder names in turn. It is no template
-// language on purpose: it is read in workflow code.
+// template is a parsed prompt template: literal texts and placeholders. It isn't a template language on
+// purpose, since workflow code reads it.
 type template []templatePart
 
 type templatePart struct {

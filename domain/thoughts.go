@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Models mark their thoughts by tags, brackets or channels. A server without a parser for its model's marks
-// leaves them in the answer.
+// Models mark their thoughts by tags, brackets or channels. A server that doesn't know its model's marks
+// leaves the thoughts in the answer.
 const thoughtName = `(?:[a-z0-9]+[:_.-])*(?:ant|inner)?` +
 	`(?:think(?:ing)?|thoughts?|reasoning|reflections?|analysis|scratch_?pad|monologue|brainstorm(?:ing)?|drafts?)` +
 	`(?:[:_.-][a-z0-9]+)*`
 
-// markKind is what a mark does to the text that follows.
+// markKind says what begins or ends at a mark.
 type markKind int
 
 const (
 	thoughtBegins markKind = iota
 	thoughtMayEnd          // if one has begun
 	turnToken              // the same, and it is never part of an answer
-	thoughtEnds            // also if only its end is marked
+	thoughtEnds            // also if their beginning isn't marked
 )
 
-// thoughtMarks are the marks of the families of models. Of two at one place the longer one counts.
+// thoughtMarks are the marks of the families of models. If two match at one place, the longer one counts.
 var thoughtMarks = map[markKind]*regexp.Regexp{
 	thoughtBegins: anyOf(
 		`<\|?`+thoughtName+`(?:\s[^<>]{0,99})?\|?>`,      // <think>, <|begin_of_thought|>, <seed:think>
@@ -53,7 +53,7 @@ type mark struct {
 	kind markKind
 }
 
-// marksIn returns the marks of a text, except those within objects: there they are text.
+// marksIn returns the marks of a text. Within an object a mark is only text.
 func marksIn(text string, objects []placed) []mark {
 	var all []mark
 	for kind, pattern := range thoughtMarks {
@@ -83,9 +83,9 @@ type division struct {
 	open     bool // the last thought has no end
 }
 
-// divide finds the thoughts of a text. Where only their end is marked, all that stands before it is thoughts:
-// the chat template began them. Where only their beginning is marked, all that follows is thoughts, if
-// nothing else stands before it: a tag in the middle of a text may be what the text is about.
+// divide finds the thoughts of a text. If only their end is marked, everything before it is thoughts, since
+// the chat template began them. If only their beginning is marked, everything after it is thoughts, provided
+// that nothing comes before it: a tag in the middle of a text may be what the text is about.
 func divide(text string, objects []placed) division {
 	d := division{text: text, marks: marksIn(text, objects)}
 	begun := -1
@@ -112,7 +112,7 @@ func (d division) thinks(at int) bool {
 	return slices.ContainsFunc(d.thoughts, func(s span) bool { return s.from <= at && at < s.to })
 }
 
-// answer is what stands outside of thoughts.
+// answer returns the text outside of the thoughts.
 func (d division) answer() string {
 	left := slices.Clone(d.thoughts)
 	for _, m := range d.marks {
@@ -124,8 +124,8 @@ func (d division) answer() string {
 	return strings.TrimSpace(without(d.text, left))
 }
 
-// isAnswer reports whether thoughts are an answer all the same: they begin with the object, or they have no
-// end and stop with it.
+// isAnswer reports whether an object within the thoughts is the answer: the thoughts begin with it, or they
+// have no end and it comes last.
 func (d division) isAnswer(object placed) bool {
 	var marks []span
 	for _, m := range d.marks {
@@ -135,7 +135,7 @@ func (d division) isAnswer(object placed) bool {
 	return before == "" || before == "```" || before == "```json" || (d.open && blank(strings.Trim(d.text[object.to:], "` \r\n")))
 }
 
-// without leaves out spans of a text, which are in order.
+// without returns the text without the spans, which must be in order.
 func without(text string, spans []span) string {
 	var rest strings.Builder
 	at := 0

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// TurnID names a turn on Ray. It is derived from what the turn does: the same id is the same work.
+// TurnID is the id of a turn on Ray. It is derived from what the turn does: the same id is the same work.
 type TurnID string
 
-// RunKey is what sets one deliberation's turns apart from another's. OriginalRunID stays the same when
-// a workflow is reset, so that a reset finds the work that was already paid for.
+// RunKey makes the turns of different runs different. OriginalRunID stays the same when a workflow is reset,
+// so a reset finds the work that was already paid for.
 type RunKey struct {
 	WorkflowID    string
 	OriginalRunID string
 }
 
-// Turn is one attempt of one agent at its part of a phase: one model call, the unit of work on Ray.
+// Turn is one attempt at an assignment: one model call, the unit of work on Ray.
 type Turn struct {
 	id         TurnID
 	run        RunKey
@@ -31,25 +31,25 @@ type Turn struct {
 	inputs     [sha256.Size]byte
 }
 
-// Turn is the first attempt at an assignment.
+// Turn returns the first attempt at an assignment.
 func (c Council) Turn(assignment Assignment) Turn { return c.request.Turn(c.run, assignment) }
 
-// Turn is the first attempt at an assignment in a run of the request.
+// Turn returns the first attempt at an assignment in a run of the request.
 func (r DeliberationRequest) Turn(run RunKey, assignment Assignment) Turn {
 	turn := Turn{run: run, assignment: assignment, attempt: 1, inputs: r.inputs(assignment.Agent)}
 	turn.id = turn.derive()
 	return turn
 }
 
-// WithAttempt is the same turn as attempt n, counted from 1. It is other work, so it has another id.
+// WithAttempt returns attempt n, counted from 1, at the same assignment. It is other work with another id.
 func (t Turn) WithAttempt(n int) Turn {
 	t.attempt = n
 	t.id = t.derive()
 	return t
 }
 
-// WithHint is the turn with a hint about the previous failure in its prompt, if there is one for that
-// failure. Later attempts keep the hint.
+// WithHint adds a hint about the previous failure to the prompt, if there is one for that failure. Later
+// attempts keep the hint.
 func (t Turn) WithHint(failed FailureKind) Turn {
 	if _, known := purposes[t.assignment.Phase.Kind].hints[failed]; known {
 		t.hint = failed
@@ -58,30 +58,30 @@ func (t Turn) WithHint(failed FailureKind) Turn {
 	return t
 }
 
-// Hint is the failure that the prompt hints at; empty when there is none.
+// Hint returns the failure that the hint is about; empty when there is no hint.
 func (t Turn) Hint() FailureKind { return t.hint }
 
-// ID is the turn's name on Ray.
+// ID returns the turn's id.
 func (t Turn) ID() TurnID { return t.id }
 
-// Assignment is what the turn works on.
+// Assignment returns what the turn works on.
 func (t Turn) Assignment() Assignment { return t.assignment }
 
-// Phase is what the turn is for.
+// Phase returns the phase of the turn.
 func (t Turn) Phase() Phase { return t.assignment.Phase }
 
-// Agent is whose turn it is.
+// Agent returns the agent whose turn it is.
 func (t Turn) Agent() AgentConfig { return t.assignment.Agent }
 
-// Attempt counts from 1.
+// Attempt returns the number of the attempt, counted from 1.
 func (t Turn) Attempt() int { return t.attempt }
 
-// RetryDelay is the pause before this turn after n failed ones: 1 s, doubled with each failure up to
-// 60 s, and 20 % more or less. The spread comes from the id, so that a replay waits equally long.
+// RetryDelay returns the pause before this turn: 1 s after the first failure, doubled with each further one up
+// to 60 s, plus or minus up to 20 %. The spread is derived from the id, so a replay waits for the same time.
 func (t Turn) RetryDelay(failures int) time.Duration {
 	const step, most = time.Second, time.Minute
 	delay := most
-	if failures <= 6 { // 2^6 s is beyond a minute
+	if failures <= 6 { // 2^6 s are more than a minute
 		delay = min(most, step<<(max(1, failures)-1))
 	}
 	digest := sha256.Sum256([]byte(t.id))
@@ -98,7 +98,7 @@ func (t Turn) derive() TurnID {
 	if t.hint != "" {
 		parts = append(parts, string(t.hint))
 	}
-	if len(t.assignment.Reads) > 0 { // ids are digests of their work: no text is digested twice
+	if len(t.assignment.Reads) > 0 { // the ids of the turns stand for their answers, since each is derived from its work
 		parts = append(parts, "reads")
 		for _, read := range t.assignment.Reads {
 			parts = append(parts, string(read))
@@ -109,8 +109,8 @@ func (t Turn) derive() TurnID {
 	return TurnID("t" + strings.ToLower(encoded)[:26])
 }
 
-// inputs digests what the turn's work depends on, as domain values: a changed wording of the prompt
-// doesn't make another turn of it. An extra body is a part only if there is one.
+// inputs digests the domain values that the turn's work depends on. It doesn't digest the rendered prompt: a
+// new wording must not make another turn. An extra body is digested only if there is one.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 	parts := []string{
 		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,

@@ -12,9 +12,9 @@ const (
 	urlAbsolute = "must be an absolute http or https URL"
 )
 
-// The rule for the URL of a model server. The Ray app has the same one (deliberation_ray/model_url.py), and
-// both read deploy/ray/tests/url_vectors.json: what two parsers read in two ways could reach another host
-// than the one that was checked.
+// The rule for the URL of a model server. The Ray app has the same rule (deliberation_ray/model_url.py), and
+// tests of both read deploy/ray/tests/url_vectors.json. If two parsers understood a URL differently, a call
+// could reach another host than the one that was checked.
 var (
 	urlRule = regexp.MustCompile(`(?i)^https?://(\[[0-9A-F:.]+\]|[A-Z0-9_][A-Z0-9._-]*)(:[0-9]{1,5})?` +
 		`(/(?:[A-Z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*)?$`)
@@ -23,8 +23,8 @@ var (
 	urlNumeric = regexp.MustCompile(`(?i)^(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?$`)
 )
 
-// checkURL adds what is wrong with the URL of a model server. A text with an @ is not quoted: what stands
-// before it may be a password.
+// checkURL adds the faults of the URL of a model server. It doesn't quote a text with an @: the part before it
+// may be a password.
 func checkURL(text string, faults *Faults) {
 	const path = "vllm_url"
 	if strings.TrimSpace(text) == "" {
@@ -67,7 +67,7 @@ func checkHostAndPort(host, port, path, text string, faults *Faults) {
 	switch {
 	case literal && (err != nil || !parsed.Is6()):
 		faults.Add(path, urlAbsolute+", got %s", Quote(text))
-	case !literal && urlNumeric.MatchString(host) && err != nil && !forbiddenHost(host): // which has its own words
+	case !literal && urlNumeric.MatchString(host) && err != nil && !forbiddenHost(host): // the allow-list refuses those, in its own words
 		faults.Add(path, "must write an IPv4 address as four decimal numbers, got %s", Quote(host))
 	}
 }

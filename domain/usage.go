@@ -1,13 +1,13 @@
 package domain
 
-// Usage is what model calls cost. Every attempt that was paid counts.
+// Usage is the cost of model calls.
 type Usage struct {
 	PromptTokens     int
 	CompletionTokens int
 	Calls            int
 }
 
-// Plus is both together.
+// Plus adds two costs.
 func (u Usage) Plus(other Usage) Usage {
 	return Usage{
 		PromptTokens:     u.PromptTokens + other.PromptTokens,
@@ -16,5 +16,5 @@ func (u Usage) Plus(other Usage) Usage {
 	}
 }
 
-// Tokens is prompt and completion together.
+// Tokens returns the sum of prompt and completion tokens.
 func (u Usage) Tokens() int { return u.PromptTokens + u.CompletionTokens }

@@ -22,7 +22,8 @@ func (d *deliberation) announceStarted(ctx workflow.Context) {
 	})
 }
 
-// announceStreams tells who streams from now on, and lets the events out that have gathered.
+// announceStreams announces that the agents' answers stream from now on, and starts to publish: the events
+// queued so far go out together.
 func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase) {
 	if phase.Kind == domain.Propose {
 		for _, agent := range d.request().Agents() {
@@ -52,7 +53,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 	}
 }
 
-// announceEnd is the last event of a run.
+// announceEnd publishes the last event of a run.
 func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result, err error) {
 	if err == nil {
 		d.events.publish(ctx, domain.EventCompleted, "", result)

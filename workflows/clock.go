@@ -13,7 +13,7 @@ type clock struct {
 	late     bool
 }
 
-// start starts the one timer that ends a run, at the first acceptance.
+// start starts the one timer that ends a run. Only the first call, at the first acceptance, does anything.
 func (c *clock) start(ctx workflow.Context) {
 	if c.started() {
 		return
@@ -29,7 +29,8 @@ func (c *clock) start(ctx workflow.Context) {
 
 func (c *clock) started() bool { return !c.deadline.IsZero() }
 
-// remaining is the time until the deadline, at least a second; before the first acceptance all of it.
+// remaining returns the time until the deadline, at least a second. Before the first acceptance it is the
+// whole timeout.
 func (c *clock) remaining(ctx workflow.Context) time.Duration {
 	if !c.started() {
 		return c.timeout

@@ -24,9 +24,9 @@ func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	return err
 }
 
-// conclude ranks, announces and ends. The outcome is decided: a cancellation no longer changes it.
+// conclude decides the outcome, announces it and ends the run. From here on a cancellation changes nothing.
 func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.Result, error) {
-	ctx, _ = workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the outbox too
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // never cancelled, since that would cancel the outbox too
 	result, err := d.outcome(ctx, why)
 	d.measureEnd(ctx, err)
 	if shown := d.showEnd(ctx, err); shown != nil {
@@ -37,8 +37,8 @@ func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.R
 	return result, err
 }
 
-// closeRun does what the end leaves to do: the last events, and the outcomes that Ray may forget because
-// they are in history. Events that aren't stored go to the outbox; keep_seconds drops the rest on Ray.
+// closeRun publishes the last events, and lets Ray forget the outcomes that are in history. Events that aren't
+// stored then go to the outbox. Outcomes that aren't forgotten end by their keep_seconds.
 func (d *deliberation) closeRun(ctx workflow.Context) {
 	in := contract.CloseDeliberationInput{
 		DeliberationID: d.run.key.WorkflowID, Events: d.events.close(ctx), Forget: d.forget,
@@ -59,7 +59,7 @@ func (d *deliberation) closeRun(ctx workflow.Context) {
 	d.events.leave(ctx)
 }
 
-// outcome is the run's result or its error.
+// outcome returns the run's result or its error.
 func (d *deliberation) outcome(ctx workflow.Context, why endReason) (contract.Result, error) {
 	if why == endCancelled {
 		d.close(ctx, domain.StatusCancelled)

@@ -9,11 +9,11 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stories are the workflows, and the environment that an Opening records.
+// stories are the workflows. Openings record the environment.
 type stories struct{ environment domain.Environment }
 
-// Deliberation puts the request's task to its council and ranks the proposals. It ends once, with the
-// result or with InvalidRequest, DeliberationFailed, DeadlineExceeded or a cancellation.
+// Deliberation puts the request's task to its council and ranks the proposals. It ends with a result, with
+// InvalidRequest, DeliberationFailed or DeadlineExceeded, or as cancelled.
 func (s stories) Deliberation(ctx workflow.Context, input contract.Input) (contract.Result, error) {
 	d, err := s.open(ctx, contract.Received(input.Payload()))
 	if err != nil {
@@ -30,7 +30,7 @@ func (s stories) Deliberation(ctx workflow.Context, input contract.Input) (contr
 type deliberation struct {
 	run     run
 	opening Opening
-	council domain.Council // all that is decided
+	council domain.Council // every decision so far
 	place   *placement
 	clock   *clock
 	events  *eventQueue
@@ -39,7 +39,7 @@ type deliberation struct {
 	shown   shown
 }
 
-// run is what Temporal calls this run.
+// run identifies this run in Temporal.
 type run struct {
 	key     domain.RunKey
 	id      string
@@ -56,10 +56,11 @@ const (
 	endCancelled endReason = "cancelled"
 )
 
-// early reports whether agents may still have been at work.
+// early reports whether agents may still be at work.
 func (e endReason) early() bool { return e != endDecided }
 
-// open answers queries from the first task on, then reads the request and the environment, once.
+// open registers the queries first, so that they are answered from the first task on. Then it reads the
+// request and the environment, once.
 func (s stories) open(ctx workflow.Context, request contract.Request) (*deliberation, error) {
 	info := workflow.GetInfo(ctx)
 	d := &deliberation{
@@ -94,7 +95,7 @@ func (s stories) open(ctx workflow.Context, request contract.Request) (*delibera
 
 func (d *deliberation) request() domain.DeliberationRequest { return d.council.Request() }
 
-// deliberate runs phase after phase until the council plans no other one, or the run ends early.
+// deliberate runs phase after phase until the council plans no more, or the run ends early.
 func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	working, stop := workflow.WithCancel(ctx)
 	defer stop()

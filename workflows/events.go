@@ -11,15 +11,15 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// eventQueue publishes a run's events in order, off the critical path: nothing waits for it but the end.
-// A nil queue publishes nothing.
+// eventQueue publishes a run's events in order. Only the run's end waits for it. A nil queue publishes
+// nothing.
 type eventQueue struct {
 	deliberationID string
 	runID          string
 	description    string
 	number         int
 	unsent         []contract.EventRecord
-	open           bool // the council is on Ray: until then its first event gathers
+	open           bool // publishing has begun, since Ray has accepted the council
 	busy           bool // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
@@ -28,11 +28,12 @@ type eventQueue struct {
 const (
 	// batchBytes bounds the events of one activity input, well under the limit of a payload.
 	batchBytes = 1 << 20
-	// lastBytes bounds the events that a run's end leaves: a larger payload would end the run without its result.
+	// lastBytes bounds the events of the closing step and of the outbox: a payload that is too large would end
+	// the run without its result.
 	lastBytes = 1_500_000
 )
 
-// startEvents starts the publisher, which outlives a cancellation: that must be published too.
+// startEvents starts the publisher. A cancellation doesn't stop it, since that must be published too.
 func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
 	if !d.opening.Events {
 		return nil
@@ -61,14 +62,14 @@ func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentI
 	q.unsent = append(q.unsent, event)
 }
 
-// start lets the queue publish what has gathered.
+// start begins to publish. Events that were queued before go out together.
 func (q *eventQueue) start() {
 	if q != nil {
 		q.open = true
 	}
 }
 
-// run publishes one batch after the other; what comes meanwhile gathers for the next.
+// run publishes one batch after the other. Events that come meanwhile go into the next batch.
 func (q *eventQueue) run(ctx workflow.Context) {
 	for workflow.Await(ctx, func() bool { return q.open && !q.closing && len(q.unsent) > 0 }) == nil {
 		in := nextBatch(q.unsent, q.description)
@@ -86,8 +87,8 @@ func (q *eventQueue) run(ctx workflow.Context) {
 	}
 }
 
-// close ends the publisher and returns the events that are left. While a batch is under way it waits for
-// that, but not for long: then everything is left to the outbox, whole and in order.
+// close ends the publisher and returns the events that the closing step may publish. It waits for a batch
+// that is being published. If that takes too long it returns none: the outbox gets them all, in order.
 func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
 	if q == nil {
 		return nil
@@ -107,7 +108,7 @@ func (q *eventQueue) stored(n int) {
 	}
 }
 
-// leave gives what isn't stored to the outbox, a workflow of its own.
+// leave starts the outbox, a workflow of its own, with the events that aren't stored.
 func (q *eventQueue) leave(ctx workflow.Context) {
 	if q == nil {
 		return
@@ -122,14 +123,15 @@ func (q *eventQueue) leave(ctx workflow.Context) {
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "events of " + q.deliberationID,
 	}), contract.DeliberationOutboxName, left)
-	// Awaited until started: an abandoned child that hasn't started when its parent closes never does.
+	// Wait until the outbox has started: an abandoned child that hasn't started when its parent closes never
+	// starts.
 	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("outbox not started; events are lost", "error", err)
 	}
 }
 
-// recordedRun is the run id that history records: a reset replays it under another run id, and must
-// find the child that was started.
+// recordedRun returns the run id from history. After a reset the run has another id, and must find the
+// outbox that was started under the recorded one.
 func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 	recorded := q.runID
 	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return q.runID }).Get(&recorded); err != nil {
@@ -138,8 +140,8 @@ func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 	return recorded
 }
 
-// remaining are the events that aren't stored, in order. If they are too large together, the last ones
-// give up their texts first: the result has them. Best-effort events are left out unless wanted.
+// remaining returns the events that aren't stored, in order. If they are too large together, they lose their
+// long texts, the last ones first; the result has those texts.
 func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e contract.EventRecord) bool { return !bestEffort && e.Kind.BestEffort() })
 	size := 0
@@ -172,7 +174,8 @@ func nextBatch(events []contract.EventRecord, description string) contract.Publi
 	return in
 }
 
-// describe reports whether one of the events shows the task's description, which travels once for all.
+// describe reports whether one of the events contains the task's description. The description travels once
+// for all of them.
 func describe(events []contract.EventRecord) bool {
 	return slices.ContainsFunc(events, func(e contract.EventRecord) bool { return e.Kind == domain.EventStreamStart })
 }

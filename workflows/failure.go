@@ -8,7 +8,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// lastRefusal is what the last try of a submission that ran out of time was told.
+// lastRefusal returns why the last try of a submission failed, for one that ran out of time.
 func lastRefusal(err error) string {
 	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return application.Message()
@@ -16,7 +16,7 @@ func lastRefusal(err error) string {
 	return "no worker took the submission in time"
 }
 
-// failed is the error that a run ends with; details carry the failures.
+// failed returns the error that a run ends with. The details contain the failures.
 func failed(kind domain.FailureKind, message string, details ...any) error {
 	return temporal.NewApplicationErrorWithOptions(message, string(kind), temporal.ApplicationErrorOptions{
 		NonRetryable: true, Details: details,

@@ -10,8 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Names of the metrics that deliberations count, beside the SDK's. A replay counts nothing again, and no
-// label is an id.
+// Names of the metrics of deliberations; the SDK has more. A replay counts nothing again. No label is an id.
 const (
 	MetricDeliberations        = "deliberations"                 // by outcome
 	MetricDeliberationDuration = "deliberation_duration"         // by outcome, in seconds
@@ -19,13 +18,13 @@ const (
 	MetricTurnDuration         = "deliberation_turn_duration"    // by phase, cluster, of completed ones, in seconds
 	MetricTokens               = "deliberation_tokens"           // by phase, model, kind: prompt, completion
 	MetricWastedTokens         = "deliberation_wasted_tokens"    // of attempts that gave no result
-	MetricStatsCountedAt       = "deliberation_stats_counted_at" // Unix time of the last count that worked
+	MetricStatsCountedAt       = "deliberation_stats_counted_at" // Unix time of the last successful count
 	MetricDeferredEvents       = "deliberation_deferred_events"  // left to the outbox
 )
 
 const labelOutcome = "outcome"
 
-// measureTurn counts what a turn came to.
+// measureTurn counts the outcome and the cost of a turn.
 func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome domain.Outcome) {
 	came := string(outcome.Kind)
 	if outcome.Kind == domain.OutcomeFailed {

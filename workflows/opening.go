@@ -10,18 +10,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Opening is the first thing that a run records: the checked request, or its faults, and what the run
-// needs to know of its surroundings. A replay reads it back, so neither a changed configuration nor a
-// stricter rule can break a deliberation that runs. It travels in histories: append only.
+// Opening is the first record of a run: the checked request or its faults, and what the run needs to know of
+// its surroundings. A replay reads it back, so neither a changed configuration nor a stricter rule can break
+// a running deliberation. It travels in histories: append only.
 type Opening struct {
 	Faults       []string                    `json:"faults,omitempty"`
 	Request      *contract.NormalisedRequest `json:"request,omitempty"`
-	AnswerBytes  int                         `json:"answer_bytes,omitempty"` // of each agent, in JSON
+	AnswerBytes  int                         `json:"answer_bytes,omitempty"` // the most for each agent, in JSON
 	Attributes   []string                    `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool                        `json:"events,omitempty"`
 	Cluster      string                      `json:"cluster,omitempty"`
-	Clusters     []string                    `json:"clusters,omitempty"`      // where it may go besides; none: it stays
-	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
+	Clusters     []string                    `json:"clusters,omitempty"`      // all of them, if there are several; none = the council never moves
+	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0 = the cluster may be away until the deadline
 }
 
 // open records the Opening, or reads it back.
@@ -56,7 +56,7 @@ func newOpening(environment domain.Environment, request contract.Request) (openi
 	}
 }
 
-// choices are the clusters' names where there is a choice.
+// choices returns the names of the clusters, or none if there is only one.
 func choices(clusters []domain.ClusterState) []string {
 	if len(clusters) < 2 {
 		return nil

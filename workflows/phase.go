@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// runPhase puts the phase's turns to Ray together and pursues each until all are settled.
+// runPhase submits the phase's turns to Ray together, and pursues each assignment until all are settled.
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
@@ -45,7 +45,7 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 	return pursuits
 }
 
-// submitTogether puts all turns of a phase to Ray in one request: a council lives on one runner.
+// submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner.
 func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) endReason {
 	queue := d.queue(ctx)
 	accepted, err := d.submitFirst(ctx, queue, pursuits, d.opening.Request)
@@ -74,14 +74,14 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	return endDecided
 }
 
-// queue is how a phase waits for room on Ray.
+// queue says how a phase waits for room on Ray.
 type queue struct {
 	step   Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]
 	giveUp time.Time
-	end    endReason // when there was no room by then
+	end    endReason // why the run ends if there was no room by then
 }
 
-// queue is bounded by queue_timeout_seconds before the first acceptance, by the deadline afterwards.
+// queue is bounded by queue_timeout_seconds before the first acceptance, and by the deadline after it.
 func (d *deliberation) queue(ctx workflow.Context) queue {
 	if d.clock.started() {
 		return queue{step: submitLater, giveUp: d.clock.deadline, end: endDeadline}
@@ -96,8 +96,8 @@ func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pu
 	return d.submit(ctx, q.step, pursuits, patience, request)
 }
 
-// moveAll places a council elsewhere that waits for room. Its turns become other attempts, since the
-// cluster may have accepted them without being heard.
+// moveAll moves a council that waits for room to another cluster. Its turns become new attempts, since the
+// old cluster may have accepted them although its answer was lost.
 func (d *deliberation) moveAll(ctx workflow.Context, pursuits []*pursuit) {
 	before := d.place.current
 	d.place.leave(ctx, before)
@@ -111,14 +111,14 @@ func (d *deliberation) moveAll(ctx workflow.Context, pursuits []*pursuit) {
 	d.showCouncil(ctx)
 }
 
-// giveUpAll fails every assignment of the phase: its turns were never put to Ray.
+// giveUpAll fails every assignment of the phase: Ray never accepted their turns.
 func (d *deliberation) giveUpAll(pursuits []*pursuit, failure domain.TurnFailure) {
 	for _, p := range pursuits {
 		d.council, _ = d.council.Take(p.turn, domain.GivenUp(failure))
 	}
 }
 
-// submit puts turns to Ray together and notes where they live.
+// submit submits turns to Ray together, and records where they live.
 func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, request *contract.NormalisedRequest) (contract.SubmitTurnsResult, error) {
 	runFor := d.clock.remaining(ctx)
 	in := contract.SubmitTurnsInput{

@@ -8,16 +8,16 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// placement is where a council lives: one deliberation lives on one cluster. A cluster that the council
-// has left stays left for this run, so it moves at most once to each of the others.
+// placement says on which cluster a council lives: all of a council lives on one. A cluster that the council
+// has left stays left for this run, so a council moves at most once to each other cluster.
 type placement struct {
 	environment domain.Environment // read only inside a SideEffect, which records what it returned
-	choices     []string           // the clusters that there were when the run was opened; none when there was no choice
+	choices     []string           // all clusters at the run's start; none if there was only one
 	graceSecs   int
 	current     string
 	left        []string
-	abandoned   []placed // turns on clusters that were left, not seen to end
-	stopping    []string // clusters on which these are being stopped
+	abandoned   []placed // turns on clusters that were left; they may still run
+	stopping    []string // clusters on which abandoned turns are being stopped
 }
 
 func newPlacement(environment domain.Environment, opening Opening) *placement {
@@ -29,7 +29,8 @@ func newPlacement(environment domain.Environment, opening Opening) *placement {
 // movable reports whether there is a cluster that the council hasn't left.
 func (p *placement) movable() bool { return len(p.left)+1 < len(p.choices) }
 
-// grace is how many seconds the current cluster may be away before the council leaves it; 0 = for ever.
+// grace returns for how many seconds the current cluster may be away before the council leaves it; 0 = for
+// ever.
 func (p *placement) grace() int {
 	if !p.movable() {
 		return 0
@@ -37,7 +38,7 @@ func (p *placement) grace() int {
 	return p.graceSecs
 }
 
-// leave moves the council away from a cluster. The first agent that finds it gone decides for all.
+// leave moves the council away from a cluster. The first agent that finds the cluster gone moves all agents.
 func (p *placement) leave(ctx workflow.Context, cluster string) {
 	if cluster != p.current || !p.movable() {
 		return
@@ -46,13 +47,14 @@ func (p *placement) leave(ctx workflow.Context, cluster string) {
 	encoded := workflow.SideEffect(ctx, func(workflow.Context) any { return choose(p.environment, left) })
 	var chosen string
 	if err := encoded.Get(&chosen); err != nil || chosen == "" || slices.Contains(left, chosen) {
-		p.choices = nil // no worker knows another one: the council stays
+		p.choices = nil // this worker knows no other cluster: the council stays
 		return
 	}
 	p.left, p.current = left, chosen
 }
 
-// choose reads what is in memory. It returns "" when that can't be read: then the council stays.
+// choose chooses among the clusters that the worker knows, from memory. It returns "" if that panics: then
+// the council stays.
 func choose(environment domain.Environment, left []string) (chosen string) {
 	defer func() {
 		if recover() != nil {
@@ -62,8 +64,8 @@ func choose(environment domain.Environment, left []string) (chosen string) {
 	return domain.Place(environment.Settings().Clusters, left...)
 }
 
-// abandon marks a pursuit's turns on clusters that the council has left as to be stopped. Call it only
-// after the next attempt was accepted: until then an answer from the old cluster still counts.
+// abandon marks a pursuit's turns on clusters that the council has left: they are to be stopped. Call it only
+// after the next attempt was accepted. Until then an answer from the old cluster still counts.
 func (p *placement) abandon(of *pursuit) {
 	elsewhere := func(placed placed) bool { return placed.handle.Cluster != of.handle.Cluster }
 	for _, turn := range of.unconfirmed {
@@ -79,7 +81,7 @@ func (p *placement) on(cluster string) []placed {
 	return slices.DeleteFunc(slices.Clone(p.abandoned), func(turn placed) bool { return turn.handle.Cluster != cluster })
 }
 
-// unattended returns a cluster with abandoned turns that nobody stops; "" when there is none.
+// unattended returns a cluster whose abandoned turns aren't being stopped yet; "" if there is none.
 func (p *placement) unattended() string {
 	for _, turn := range p.abandoned {
 		if !slices.Contains(p.stopping, turn.handle.Cluster) {
@@ -89,12 +91,12 @@ func (p *placement) unattended() string {
 	return ""
 }
 
-// forgetTurn takes an abandoned turn off the list: it was seen to end.
+// forgetTurn removes an abandoned turn that was seen to end.
 func (p *placement) forgetTurn(id domain.TurnID) {
 	p.abandoned = slices.DeleteFunc(p.abandoned, func(turn placed) bool { return turn.turn.ID() == id })
 }
 
-// forgetCluster takes a cluster off the lists: its turns have ended by their own time.
+// forgetCluster removes a cluster and its abandoned turns, which have ended by their run_seconds.
 func (p *placement) forgetCluster(cluster string) {
 	p.stopping = slices.DeleteFunc(p.stopping, func(other string) bool { return other == cluster })
 	p.abandoned = slices.DeleteFunc(p.abandoned, func(turn placed) bool { return turn.handle.Cluster == cluster })

@@ -10,13 +10,13 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// pursuit is one assignment on its way: what of it lives on Ray.
+// pursuit is an assignment that is being worked on: its current turn, and what of it may run on Ray.
 type pursuit struct {
 	turn        domain.Turn
 	handle      contract.Handle
-	refusal     string   // why the turn's cluster didn't take it; empty when it did
-	stopped     bool     // nothing of the turn runs on Ray any more
-	unconfirmed []placed // earlier turns that nobody has seen to end
+	refusal     string   // why the cluster didn't accept the turn; empty if it did
+	stopped     bool     // the turn no longer runs on Ray
+	unconfirmed []placed // earlier turns that may still run on Ray
 }
 
 // placed is a turn and where it lives.
@@ -25,7 +25,7 @@ type placed struct {
 	handle contract.Handle
 }
 
-// running is everything of the assignment that may still run on Ray.
+// running returns all turns of the assignment that may still run on Ray.
 func (p *pursuit) running() []placed {
 	if p.stopped || p.handle.TurnID == "" {
 		return p.unconfirmed
@@ -33,7 +33,7 @@ func (p *pursuit) running() []placed {
 	return append(slices.Clip(p.unconfirmed), placed{p.turn, p.handle})
 }
 
-// replace makes another attempt the pursuit's turn, and keeps in mind what may still run of the others.
+// replace makes another attempt the pursuit's turn, and remembers the earlier ones that may still run.
 func (p *pursuit) replace(turn domain.Turn) {
 	if turn.ID() == p.turn.ID() {
 		return
@@ -42,7 +42,7 @@ func (p *pursuit) replace(turn domain.Turn) {
 	p.turn, p.handle, p.stopped = turn, contract.Handle{}, false
 }
 
-// accepted notes what Ray answered about the turn.
+// accepted records what Ray answered about the turn.
 func (p *pursuit) accepted(answer contract.SubmitTurnsResult) {
 	if answer.Elsewhere {
 		p.refusal = answer.Refusal
@@ -54,12 +54,12 @@ func (p *pursuit) accepted(answer contract.SubmitTurnsResult) {
 	}
 }
 
-// pursue tries an assignment again until the council has what it asked for, or gives it up.
+// pursue tries an assignment until it is settled: completed or given up.
 func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 	for {
 		outcome, known := d.await(ctx, p)
 		if !known {
-			return // the run or the phase is ending: the stop says what the turn resulted in
+			return // the run or the phase is ending: its stop returns the turn's outcome
 		}
 		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
 		p.stopped = ended(outcome)
@@ -73,8 +73,8 @@ func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 	}
 }
 
-// await waits for the pursuit's turn. A turn that Ray refused as stopped before it came, as after a reset of a
-// run that had ended, costs nothing: the next attempt is other work.
+// await waits for the pursuit's turn. Ray may refuse a turn because it was stopped before it was submitted, for
+// example after the reset of a run that had ended. That costs nothing: the next attempt has another id.
 func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.Outcome, known bool) {
 	if p.refusal != "" {
 		return domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: p.refusal}, true
@@ -90,8 +90,8 @@ func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.O
 	return answer.Domain(), ctx.Err() == nil
 }
 
-// gaveUp is the outcome of a turn whose activity failed. If the deadline has passed too (no worker ran in
-// between, so that both arrive together), the deadline decides.
+// gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the deadline may
+// have passed too, and both arrive together: then the deadline decides.
 func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.Outcome, known bool) {
 	if temporal.IsCanceledError(err) || ctx.Err() != nil || d.clock.late {
 		return domain.Outcome{}, false
@@ -99,7 +99,7 @@ func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.O
 	return domain.GivenUp(contract.FailureOf(err)), true
 }
 
-// take enters what a turn resulted in into the council's ledger.
+// take enters a turn's outcome into the council's ledger.
 func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outcome) domain.Decision {
 	if outcome.Kind != domain.OutcomeGivenUp {
 		measureTurn(ctx, p.turn, p.handle.Cluster, outcome)
@@ -112,7 +112,7 @@ func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outco
 	return decision
 }
 
-// ended reports whether nothing of the turn runs on Ray after such an outcome.
+// ended reports whether a turn with this outcome no longer runs on Ray.
 func ended(outcome domain.Outcome) bool {
 	switch outcome.Kind {
 	case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
@@ -122,8 +122,8 @@ func ended(outcome domain.Outcome) bool {
 	return false
 }
 
-// tryAgain waits out the delay and puts the assignment's next turn to Ray. It returns false when there is
-// nothing more to wait for.
+// tryAgain waits for the delay and submits the assignment's next turn. It reports whether there is a turn to
+// wait for.
 func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domain.Decision) bool {
 	if decision.Kind == domain.DecisionUnreachable {
 		d.place.leave(ctx, p.handle.Cluster)
@@ -132,8 +132,8 @@ func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domai
 	if err := workflow.NewTimerWithOptions(ctx, decision.After, delay).Get(ctx, nil); err != nil {
 		return false
 	}
-	// Chosen after the delay, in which the council may have moved: a turn that may still run elsewhere
-	// must not run here too.
+	// This is decided after the delay, since the council may have moved meanwhile. A turn that may still run on
+	// one cluster must not be submitted to another one.
 	if decision.Kind != domain.DecisionUnreachable || p.handle.Cluster != d.place.current {
 		p.replace(decision.Next)
 	}

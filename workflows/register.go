@@ -7,14 +7,14 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Registry is what a worker, a replayer and a test environment have in common.
+// Registry is implemented by a worker, a replayer and a test environment.
 type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register makes a worker run the workflows. The environment is read when a deliberation opens. Where
-// workers are versioned, a deliberation and what it leaves end on the build that they began on; the
-// statistics have no end, and go on with the current build.
+// Register makes a worker run the workflows. The environment is read when a deliberation opens. With worker
+// versioning, a deliberation and its outbox end on the build on which they began. The statistics never end,
+// so they move to the current build.
 func Register(registry Registry, environment domain.Environment) {
 	s := stories{environment: environment}
 	for _, story := range []struct {

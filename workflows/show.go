@@ -13,7 +13,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Phases of a run that no turn belongs to.
+// Phases that people see while no phase of the council runs.
 const (
 	phaseOpening  = "opening"
 	phaseQueued   = "queued"
@@ -21,13 +21,13 @@ const (
 	phaseDone     = "done"
 )
 
-// shown is what people see of a run. No control flow reads it.
+// shown is what people see of a run. Control flow must not read it.
 type shown struct {
 	status     domain.DeliberationStatus
 	phase      string
 	waitingFor string
-	refusal    string // the last one while the council waited for room
-	onRay      bool   // the council was accepted
+	refusal    string // the latest one while the council waits for room
+	onRay      bool   // Ray has accepted the council
 	closed     time.Time
 	best       *contract.AgentResult
 	failure    string
@@ -44,7 +44,8 @@ func (s *shown) close(status domain.DeliberationStatus, at time.Time) {
 	s.status, s.phase, s.waitingFor, s.closed = status, phaseDone, "", at
 }
 
-// showOpening is the first of two upserts of memo and attributes; each is an event of the history.
+// showOpening writes memo and search attributes for the first time. There are only two such writes, since
+// each adds events to the history.
 func (d *deliberation) showOpening(ctx workflow.Context) error {
 	d.show(ctx, phaseQueued)
 	memo := map[string]any{contract.MemoTaskID: d.request().TaskID(), contract.MemoRole: d.request().Role(), contract.MemoAgents: len(d.request().Agents())}
@@ -56,7 +57,7 @@ func (d *deliberation) showOpening(ctx workflow.Context) error {
 		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()))
 }
 
-// showEnd is the second.
+// showEnd writes memo and search attributes for the second time.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
 	memo := map[string]any{contract.MemoOutcome: string(d.shown.status)}
@@ -74,13 +75,13 @@ func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	return d.upsert(ctx, updates...)
 }
 
-// showRefusal lets lists say why a request was refused. Nothing else of it can be relied on.
+// showRefusal writes only the outcome and the reason, for lists: the rest of a refused request may be wrong.
 func (d *deliberation) showRefusal(ctx workflow.Context) error {
 	why, _ := domain.CutEncoded(d.shown.failure, domain.MaxName)
 	return workflow.UpsertMemo(ctx, map[string]any{contract.MemoOutcome: string(d.shown.status), contract.MemoError: why})
 }
 
-// upsert leaves out what the namespace doesn't have.
+// upsert writes search attributes, without those that the namespace doesn't have.
 func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
 	keys := contract.Attributes()
 	present := temporal.NewSearchAttributes(updates...)
@@ -135,7 +136,7 @@ func (d *deliberation) showCouncil(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, out.String())
 }
 
-// inline keeps a value in its table cell.
+// inline escapes a value for the cell of a table.
 func inline(text string) string {
 	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(text)
 }

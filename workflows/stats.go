@@ -14,8 +14,8 @@ const (
 	countBusy   = 15 * time.Second // between counts while anything runs
 	countIdle   = time.Minute      // while nothing does
 	countWithin = 5 * time.Minute
-	// countFirst is for a count that has much to catch up with, as the first one that reads all that visibility still
-	// holds: at the pace that is good for other readers, ten million runs.
+	// countFirst is for a count that has much to read, such as the first one, which reads everything that
+	// visibility holds. It is enough for ten million runs at a pace that leaves room for other readers.
 	countFirst = time.Hour
 )
 
@@ -23,12 +23,13 @@ const (
 type statistics struct {
 	state     contract.StatsState
 	requested int // refreshes asked for
-	served    int // of them, answered by a count that began after they were asked
+	served    int // refreshes answered, each by a count that began after it
 	failed    error
 }
 
-// DeliberationStats keeps the statistics and the list of running jobs, counted from visibility: what runs, anew each
-// time, and what has ended once and for all, so that it stays counted when visibility has forgotten it.
+// DeliberationStats keeps the statistics and the list of running jobs, counted from visibility. Running
+// deliberations are counted again each time. One that has ended is counted once, and stays counted when
+// visibility no longer lists it.
 func (s stories) DeliberationStats(ctx workflow.Context, state contract.StatsState) error {
 	k := &statistics{state: state}
 	if k.state.Since.IsZero() {
@@ -50,8 +51,8 @@ func (s stories) DeliberationStats(ctx workflow.Context, state contract.StatsSta
 	}
 }
 
-// over gives way to the next run once this one's history is long. A refresh that came during the last
-// count needs another one of this run.
+// over reports whether the history is so long that the next run has to go on. Before that, this run answers
+// the refreshes that came during its last count, by another count.
 func (k *statistics) over(ctx workflow.Context) (bool, error) {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return false, nil
@@ -83,8 +84,8 @@ func (k *statistics) answer(ctx workflow.Context) error {
 	})
 }
 
-// count takes the requests that came before it with it: refreshes at one time share a count. One that
-// fails leaves the last one standing, and tells those who asked for it.
+// count counts once, for all refreshes that were asked for before it. If it fails, the last count stays, and
+// the refreshes get the error.
 func (k *statistics) count(ctx workflow.Context) error {
 	serving := k.requested
 	within := countWithin

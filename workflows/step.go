@@ -7,20 +7,20 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Step is an activity as its callers see it: a name, its queue, its retries, and the types of what goes
-// in and comes out. Package activities binds each to its code, checked by the compiler.
+// Step is an activity as its callers see it: its name, queue and retries, and the types of its input and
+// result. Package activities binds each step to its code, and the compiler checks the types.
 type Step[In, Out any] struct {
 	name      string
 	queue     func(taskQueue string) string
-	heartbeat time.Duration // how soon a lost worker is noticed, or
-	attempt   time.Duration // how long one try may take, which notices it too
+	heartbeat time.Duration // heartbeat timeout. A step sets this or attempt, so that a lost worker is noticed
+	attempt   time.Duration // start-to-close timeout of one try
 	retry     temporal.RetryPolicy
 }
 
-// Name is wire format.
+// Name returns the activity's name, which is wire format.
 func (s Step[In, Out]) Name() string { return s.name }
 
-// call starts the activity; it has until within from now, retries included.
+// call starts the activity. It has the time within from now on, retries included.
 func (s Step[In, Out]) call(ctx workflow.Context, within time.Duration, summary string, in In) pending[Out] {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              s.queue(workflow.GetInfo(ctx).TaskQueueName),
@@ -33,7 +33,7 @@ func (s Step[In, Out]) call(ctx workflow.Context, within time.Duration, summary 
 	return pending[Out]{workflow.ExecuteActivity(ctx, s.name, in)}
 }
 
-// pending is an activity under way.
+// pending is an activity that was started.
 type pending[Out any] struct{ future workflow.Future }
 
 func (p pending[Out]) get(ctx workflow.Context) (Out, error) {

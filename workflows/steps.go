@@ -8,26 +8,27 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// The activities, and who retries: Temporal does, at the paces below, until the time that the caller
-// gave is over. What must not be tried again comes back as a value or a non-retryable error.
+// The activities. Temporal tries each of them again at the pace below, until the time that the caller gave is
+// over. An activity that must not be tried again returns a value or a non-retryable error.
 var (
-	// SubmitTurns puts turns to Ray together. It waits for room itself.
+	// SubmitTurns submits turns to Ray together. The activity itself waits for room.
 	SubmitTurns = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
 		name: contract.ActivitySubmitTurns, queue: contract.SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
 	}
-	// submitLater is SubmitTurns once the council is on Ray: it must not wait after councils that wait for room.
+	// submitLater is SubmitTurns for a council that is on Ray already. It has another queue: it must not wait
+	// after councils that wait for room.
 	submitLater = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
 		name: SubmitTurns.name, queue: contract.WaitQueue, heartbeat: SubmitTurns.heartbeat, retry: SubmitTurns.retry,
 	}
-	// AwaitTurn waits until one turn has ended: it is the poll of Ray's status.
+	// AwaitTurn waits until one turn has ended. It polls the turn's state on Ray.
 	AwaitTurn = Step[contract.AwaitTurnInput, contract.TurnOutcome]{
 		name: contract.ActivityAwaitTurn, queue: contract.WaitQueue, heartbeat: workerLost, retry: every(500*time.Millisecond, 5*time.Second),
 	}
-	// StopTurns ends turns on Ray and returns what each resulted in.
+	// StopTurns stops turns on Ray and returns the outcome of each.
 	StopTurns = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
 		name: contract.ActivityStopTurns, queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
 	}
-	// stopAbandoned is StopTurns with long retry intervals, for a cluster that does not answer.
+	// stopAbandoned is StopTurns with long retry intervals, for a cluster that doesn't answer.
 	stopAbandoned = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
 		name: StopTurns.name, queue: same, attempt: StopTries, retry: every(2*time.Second, 20*time.Second),
 	}
@@ -35,17 +36,18 @@ var (
 	PublishEvents = Step[contract.PublishEventsInput, contract.PublishEventsResult]{
 		name: contract.ActivityPublishEvents, queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
 	}
-	// CloseDeliberation stores the last events and lets Ray forget what is in history, each as far as it can.
+	// CloseDeliberation stores the last events, and lets Ray forget the outcomes that are in history. Neither
+	// holds up the other.
 	CloseDeliberation = Step[contract.CloseDeliberationInput, contract.CloseDeliberationResult]{
 		name: contract.ActivityCloseDeliberation, queue: same, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
 	}
-	// CountDeliberations reads from visibility what the statistics are made of.
+	// CountDeliberations counts deliberations from visibility, for the statistics.
 	CountDeliberations = Step[contract.CountInput, contract.CountResult]{
 		name: contract.ActivityCountDeliberations, queue: same, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
 	}
 )
 
-// StepNames are the names of all activities, for those that bind them.
+// StepNames returns the names of all activities.
 func StepNames() []string {
 	return []string{SubmitTurns.name, AwaitTurn.name, StopTurns.name, PublishEvents.name, CloseDeliberation.name, CountDeliberations.name}
 }
@@ -55,22 +57,23 @@ const (
 	workerLost = 30 * time.Second
 	// safety is how long after the workflow's own deadline an activity times out.
 	safety = 60 * time.Second
-	// stopWithin bounds the stop of turns: a Ray that is away must not hold up the end of a run.
+	// stopWithin bounds the stop of turns: if Ray is away, the run must end all the same.
 	stopWithin = 20 * time.Second
-	// StopTries is how long a stop is repeated until all turns are seen to end; then what is known counts.
+	// StopTries is how long a stop is tried again until all turns are seen to end. After that the turns that
+	// were seen to end are enough.
 	StopTries = stopWithin / 2
-	// abandonedWithin bounds the stop of turns on clusters that the council has left: no result waits for those.
+	// abandonedWithin bounds the stop of turns on clusters that the council has left: no result depends on them.
 	abandonedWithin = 3 * time.Second
-	// runMargin lets the workflow's deadline come before the runner's own, which is for runs that were
-	// terminated. The workflow's begins when it learns of the acceptance, the runner's with the
-	// acceptance: earlier by as much as a worker or Temporal is busy or away at that moment.
+	// runMargin makes the runner's deadline later than the workflow's: it is only for runs that were terminated.
+	// The runner's time begins with the acceptance, the workflow's when it learns of the acceptance. In between,
+	// a worker or Temporal may be busy or away.
 	runMargin = 60 * time.Second
-	// keepFor is how long Ray keeps an outcome after its turn's time, for workers that come back late.
+	// keepFor is how long Ray keeps an outcome after its turn's time, in case no worker runs for a while.
 	keepFor = time.Hour
-	// CloseTries is how long the closing step waits for NATS, and for Ray, before the outbox and keep_seconds
-	// take over.
+	// CloseTries is how long the closing step waits for NATS and for Ray. After that, the outbox takes the
+	// events, and keep_seconds ends the outcomes.
 	CloseTries = 2 * time.Second
-	// closeWithin bounds the closing step; the second on top is for Temporal.
+	// closeWithin bounds the closing step. The additional second is for Temporal.
 	closeWithin = CloseTries + time.Second
 	// outboxFor is how long the outbox keeps trying.
 	outboxFor = 7 * 24 * time.Hour

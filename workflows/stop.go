@@ -11,8 +11,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stopRest ends what may still run on Ray, also of agents that were given up. Turns that had completed
-// before the stop came still count.
+// stopRest stops everything that may still run on Ray, also for assignments that were given up. Turns that had
+// completed before the stop still count.
 func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -22,12 +22,12 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 	abandoned := d.startStoppingAbandoned(ctx)
 	d.stop(ctx, d.work, why)
 	for _, stopping := range abandoned {
-		_ = d.takeAbandoned(ctx, stopping) // a stop that failed is in the log; run_seconds ends the turns
+		_ = d.takeAbandoned(ctx, stopping) // the log has the error, and run_seconds ends the turns
 	}
 	d.council = d.council.Close(failureFor(why))
 }
 
-// stop ends what may still run of the pursuits, and takes what they resulted in.
+// stop stops what may still run of the pursuits, and takes the outcomes.
 func (d *deliberation) stop(ctx workflow.Context, pursuits []*pursuit, why endReason) {
 	in := contract.StopTurnsInput{DeliberationID: d.run.key.WorkflowID, Reason: string(why)}
 	for _, p := range pursuits {
@@ -65,7 +65,7 @@ func (d *deliberation) takeStopped(ctx workflow.Context, p *pursuit, stopped con
 	}
 }
 
-// confirm notes whether a turn was seen to end.
+// confirm records that a turn was seen to end, if it was.
 func (p *pursuit) confirm(id domain.TurnID, ended bool) {
 	switch {
 	case !ended:
@@ -76,7 +76,7 @@ func (p *pursuit) confirm(id domain.TurnID, ended bool) {
 	}
 }
 
-// failureFor is why agents have no proposal that weren't done when the run ended.
+// failureFor returns the failure of agents that weren't done when the run ended.
 func failureFor(why endReason) domain.TurnFailure {
 	switch why {
 	case endCancelled:
@@ -88,7 +88,7 @@ func failureFor(why endReason) domain.TurnFailure {
 	return domain.NewTurnFailure(domain.StillRunning, "not finished by the deadline", false)
 }
 
-// stopAbandoned has abandoned turns stopped, each cluster by itself.
+// stopAbandoned stops abandoned turns as long as the run lasts, each cluster separately.
 func (d *deliberation) stopAbandoned(ctx workflow.Context) {
 	for workflow.Await(ctx, func() bool { return d.place.unattended() != "" }) == nil {
 		cluster := d.place.unattended()
@@ -97,15 +97,16 @@ func (d *deliberation) stopAbandoned(ctx workflow.Context) {
 	}
 }
 
-// stopOn stops the abandoned turns on one cluster once it can be asked. After their own time they have ended.
+// stopOn stops the abandoned turns on one cluster once it answers. It gives up when the turns' run_seconds must
+// have ended them.
 func (d *deliberation) stopOn(ctx workflow.Context, cluster string) {
-	const pause = 5 * time.Second // before turns that weren't seen to end are asked for again
+	const pause = 5 * time.Second // before turns that weren't seen to end are stopped again
 	within := d.request().Constraints().Timeout() + safety
 	for turns := d.place.on(cluster); len(turns) > 0; turns = d.place.on(cluster) {
 		stopping := d.startStopping(ctx, stopAbandoned, within, turns)
 		err := d.takeAbandoned(ctx, stopping)
 		if ctx.Err() != nil {
-			return // the run's end stops them
+			return // stopRest stops them
 		}
 		if err != nil {
 			break
@@ -117,8 +118,8 @@ func (d *deliberation) stopOn(ctx workflow.Context, cluster string) {
 	d.place.forgetCluster(cluster)
 }
 
-// startStoppingAbandoned begins to stop what is still abandoned at the run's end. A cluster that stays away
-// ends the turns by their run_seconds; a worker stops them when the cluster is back.
+// startStoppingAbandoned starts to stop the abandoned turns that are left at the run's end. If their cluster
+// stays away, a worker's sweep stops them once it is back, or their run_seconds end them.
 func (d *deliberation) startStoppingAbandoned(ctx workflow.Context) []stopping {
 	var started []stopping
 	d.place.stopping = nil
@@ -129,7 +130,7 @@ func (d *deliberation) startStoppingAbandoned(ctx workflow.Context) []stopping {
 	return started
 }
 
-// stopping is a stop of abandoned turns under way.
+// stopping is a stop of abandoned turns that was started.
 type stopping struct {
 	turns  []placed
 	answer pending[contract.StopTurnsResult]
@@ -144,7 +145,7 @@ func (d *deliberation) startStopping(ctx workflow.Context, step Step[contract.St
 	return stopping{turns: turns, answer: step.call(ctx, within, title, in)}
 }
 
-// takeAbandoned counts what abandoned turns cost that were seen to end. Their answers no longer count.
+// takeAbandoned adds the cost of the abandoned turns that were seen to end. Their answers don't count.
 func (d *deliberation) takeAbandoned(ctx workflow.Context, s stopping) error {
 	stopped, err := s.answer.get(ctx)
 	if err != nil {
