@@ -138,7 +138,7 @@ func TestReadConfig_NamesTheVariableOfEachFault(t *testing.T) {
 			_, _, err := readConfig([]string{needed, c.variable})
 
 			require.ErrorContains(t, err, c.want)
-			require.NotContains(t, err.Error(), "\n", "one fault, told once")
+			require.NotContains(t, err.Error(), "\n", "one fault, reported once")
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
@@ -157,7 +157,7 @@ func TestReadConfig_RefusesVersionsThatTheServerRefuses(t *testing.T) {
 	}
 }
 
-func TestReadConfig_TellsAllFaultsAtOnce(t *testing.T) {
+func TestReadConfig_ReportsAllFaultsTogether(t *testing.T) {
 	_, _, err := readConfig([]string{"DELIBERATION_WAIT_SLOTS=x", "DELIBERATION_SUBMIT_SLOTS=-1", "DELIBERATION_LOG_FORMAT=xml"})
 
 	require.Equal(t, []string{

@@ -81,19 +81,19 @@ func TestConfigurationPage_ListsThePortsOfTheLocalStack(t *testing.T) {
 }
 
 // A variable that another program reads is nothing to warn of.
-func TestElsewhere_IsWhatTheOtherProgramsRead(t *testing.T) {
+func TestOthers_AreWhatTheOtherProgramsRead(t *testing.T) {
 	worker := documented(t, "Worker")
-	var others []string
+	var documentedOthers []string
 	for _, heading := range []string{"Ray app", "Starter"} {
 		for variable := range documented(t, heading) {
 			if _, both := worker[variable]; !both && strings.HasPrefix(variable, ours) {
-				others = append(others, variable)
+				documentedOthers = append(documentedOthers, variable)
 			}
 		}
 	}
-	slices.Sort(others)
+	slices.Sort(documentedOthers)
 
-	require.Equal(t, others, slices.Sorted(slices.Values(elsewhere)))
+	require.Equal(t, documentedOthers, slices.Sorted(slices.Values(others)))
 }
 
 func TestDocs_NameEveryMetric(t *testing.T) {

@@ -94,7 +94,7 @@ func TestRun_CheckConfigSaysThatThereAreNoEvents(t *testing.T) {
 	require.Contains(t, stdout, "Events: none (NATS_URL is not set)\n")
 }
 
-func TestRun_CheckConfigTellsFaultsAndWarningsTogether(t *testing.T) {
+func TestRun_CheckConfigReportsFaultsAndWarningsTogether(t *testing.T) {
 	code, stdout, stderr := runWith(t, []string{
 		needed, "DELIBERATION_LOG_FORMAT=xml", "DELIBERATION_WAIT_SLOTZ=1", "DELIBERATION_SUBMIT_SLOT=1", "TEMPORAL_PROFILE=nobody",
 	}, "--check-config")
@@ -167,7 +167,7 @@ func listening(t *testing.T) string {
 }
 
 // Without Temporal a worker waits for it: alive, not ready, and still to be stopped in an orderly way.
-func TestRun_WaitsForTemporalAndEndsWhenItIsTold(t *testing.T) {
+func TestRun_WaitsForTemporalUntilItIsStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	address, nobody, profiles := free(t), free(t), written(t, "")
 	log := &watched{line: make(chan string, 100)}
@@ -226,7 +226,7 @@ func (w *watched) Write(line []byte) (int, error) {
 	w.mu.Unlock()
 	select {
 	case w.line <- string(line):
-	default: // nobody waits for so many
+	default: // nobody waits for this many
 	}
 	return len(line), nil
 }

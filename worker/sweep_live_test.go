@@ -57,7 +57,7 @@ func TestLive_WorkOfARunThatWasEndedFromOutside(t *testing.T) {
 			outbox := l.temporal.GetWorkflow(t.Context(), run.GetID()+"/outbox/"+run.GetRunID()+"/outside", "")
 			require.NoError(t, outbox.Get(t.Context(), nil))
 			failed := l.failed(t, run)
-			require.Len(t, failed, 1, "whoever looked")
+			require.Len(t, failed, 1, "though two looked")
 			require.Equal(t, run.GetID()+"/"+run.GetRunID()+"/outside-failed", failed[0].ID)
 			require.Equal(t, c.kind, failed[0].Data.ErrorType)
 			require.Equal(t, l.task, failed[0].Data.TaskID)

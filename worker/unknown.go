@@ -10,9 +10,9 @@ import (
 // ours is the prefix of this project's variables.
 const ours = "DELIBERATION_"
 
-// elsewhere lists the variables with this prefix that other programs of the project read: all of them may
+// others lists the variables with this prefix that other programs of the project read: all of them may
 // be given the same environment. docs/configuration.md has them too; a test compares both.
-var elsewhere = []string{
+var others = []string{
 	"DELIBERATION_VLLM_URL", "DELIBERATION_VLLM_MODEL", "DELIBERATION_VLLM_KEYS", "DELIBERATION_RUNNERS",
 	"DELIBERATION_RUNNER_CAPACITY", "DELIBERATION_RUNNER_MEMORY_BYTES", "DELIBERATION_MODEL_CONCURRENCY", "DELIBERATION_MODEL_WAITING",
 	"DELIBERATION_MODEL_SILENCE_SECONDS", "DELIBERATION_MODEL_FIRST_TOKEN_SHARE",
@@ -23,7 +23,7 @@ var elsewhere = []string{
 
 // unknown returns a warning for each variable with our prefix that nothing reads. The worker reads those in known.
 func unknown(values map[string]string, known []string) []string {
-	known = slices.Concat(known, elsewhere)
+	known = slices.Concat(known, others)
 	slices.Sort(known) // so that of two names that are equally near the same one is suggested each time
 	var warnings []string
 	for name := range values {

@@ -1,7 +1,9 @@
 package nats
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +16,9 @@ import (
 )
 
 var _ domain.EventPublisher = (*Publisher)(nil)
+
+// errNoAck means that our own time limit is over. The context's error would look like the caller's.
+var errNoAck = errors.New("no answer from JetStream")
 
 // Publisher stores events in JetStream. It is safe for concurrent use.
 type Publisher struct {
@@ -101,6 +106,18 @@ func (p *Publisher) absence() error {
 		return err
 	}
 	return natsgo.ErrDisconnected
+}
+
+// explained turns our own time limit into an error that says so. To a request that we may not make the server sends no
+// answer: it reports the violation to the connection.
+func (p *Publisher) explained(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if reported := p.health.err(); errors.Is(reported, natsgo.ErrPermissionViolation) {
+		return fmt.Errorf("%w: %w", errNoAck, reported)
+	}
+	return errNoAck
 }
 
 // Close waits for events that are being sent, then disconnects.

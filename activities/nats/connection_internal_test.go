@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHealth_TellsATroubleOnceUntilAllIsWell(t *testing.T) {
+func TestHealth_ReportsATroubleOnceUntilAllIsWell(t *testing.T) {
 	var h health
 	require.True(t, h.ill(errors.New("refused")))
 	require.False(t, h.ill(errors.New("refused")))

@@ -105,7 +105,7 @@ func TestPublish_GoesOnAfterARestartOfTheServer(t *testing.T) {
 	requireWell(t, publisher)
 }
 
-func TestStatus_TellsOfWrongCredentialsUntilTheyAreRight(t *testing.T) {
+func TestStatus_ShowsWrongCredentialsUntilTheyAreRight(t *testing.T) {
 	t.Parallel()
 	opts := options(t, withPassword("right"))
 	srv := serve(t, opts)

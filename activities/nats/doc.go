@@ -11,7 +11,7 @@
 //
 // # Streams
 //
-// Any stream that takes the subject will do, whoever made it and whatever its settings. Then no permission is needed
+// Any stream that takes the subject will do, no matter who made it and with which settings. Then no permission is needed
 // except publishing. If no stream answers, ours is created.
 //
 // # Events that don't fit

@@ -59,7 +59,7 @@ func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
 			requireNotStored(t, publish(t.Context(), publisher, run()))
 			require.Equal(t, []int{1}, numbers(t, js, "OURS"), "it is stored, and the publisher can't know")
 
-			time.Sleep(2 * 100 * time.Millisecond) // the window is the server's: nothing tells that it is over
+			time.Sleep(2 * 100 * time.Millisecond) // the window is the server's: nothing reports its end
 			require.NoError(t, wire.Toxics.RemoveToxic(t.Context(), "deaf"))
 			require.EventuallyWithT(t, func(c *assert.CollectT) {
 				require.NoError(c, publish(t.Context(), publisher, run()))

@@ -20,8 +20,6 @@ const (
 )
 
 var (
-	// errNoAck means that our own time limit is over. The context's error would look like the caller's.
-	errNoAck     = errors.New("no answer from JetStream")
 	errMalformed = errors.New("data is not JSON")
 	errAway      = errors.New("not connected")
 )
@@ -118,18 +116,6 @@ func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...je
 		return domain.Publication{Duplicate: 1}, nil
 	}
 	return domain.Publication{Stored: 1}, nil
-}
-
-// explained turns our own time limit into an error that says so. To a request that we may not make the server sends no
-// answer: it reports the violation to the connection.
-func (p *Publisher) explained(ctx context.Context, err error) error {
-	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	if reported := p.health.err(); errors.Is(reported, natsgo.ErrPermissionViolation) {
-		return fmt.Errorf("%w: %w", errNoAck, reported)
-	}
-	return errNoAck
 }
 
 func (p *Publisher) failed(ctx context.Context, event domain.Event, err error) error {

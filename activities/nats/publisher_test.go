@@ -136,7 +136,7 @@ func TestPublish_WaitsNoLongerThanASecondForBestEffortEvents(t *testing.T) {
 	require.Equal(t, []int{0, 3}, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
-func TestPublish_TellsWatchersOfAStream(t *testing.T) {
+func TestPublish_ShowsWatchersThatAStreamBegins(t *testing.T) {
 	_, publisher, js := started(t)
 	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStreamStart)}))
 	require.Equal(t, []int{1}, numbers(t, js, "DELIBERATION_TOKENS"))

@@ -75,7 +75,7 @@ func started(t *testing.T) (*server.Server, *nats.Publisher, jetstream.JetStream
 	return srv, connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
 }
 
-// publish is for tests that look at the streams, and don't ask what the publisher tells.
+// publish is for tests that look at the streams and not at the publication.
 func publish(ctx context.Context, publisher *nats.Publisher, events []domain.Event) error {
 	_, err := publisher.Publish(ctx, events)
 	return err
@@ -138,8 +138,8 @@ func requireNotStored(t *testing.T, err error) {
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-// silence is a plain subscriber, which hides from the server that no stream takes a subject; heard is
-// how many messages came to it so far.
+// silence is a plain subscriber: with it the server does not report that no stream takes a subject. The function
+// heard returns how many messages it has received.
 func silence(t *testing.T, url, subject string) (heard func() int) {
 	t.Helper()
 	conn, err := natsgo.Connect(url, natsgo.Timeout(patience))
@@ -149,7 +149,7 @@ func silence(t *testing.T, url, subject string) (heard func() int) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
 	return func() int {
-		require.NoError(t, conn.Flush()) // the answer comes behind every message that is on its way
+		require.NoError(t, conn.Flush()) // the answer comes after every message that was sent before
 		messages, _, err := subscription.Pending()
 		require.NoError(t, err)
 		return messages

@@ -8,10 +8,8 @@ import (
 	"time"
 
 	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
@@ -22,23 +20,6 @@ const (
 	spare      = 500       // more jobs are read, since some end while the others are listed
 	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 bytes each, and an answer shows one twice
 )
-
-// Temporal is what counting needs of a Temporal client.
-type Temporal interface {
-	contract.History
-	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
-}
-
-// Counter counts the deliberations of a namespace.
-type Counter struct {
-	temporal Temporal
-	pace     *rate.Limiter // of pages read from visibility
-}
-
-// NewCounter returns a counter with a pace of its own.
-func NewCounter(temporal Temporal) Counter {
-	return Counter{temporal: temporal, pace: rate.NewLimiter(pagesPerSecond, pagesPerSecond)}
-}
 
 // Count is the activity CountDeliberations. It lists what runs first and what has ended second: a run that ends in
 // between is in the second list and is taken out of the first, so no run is missing from both.

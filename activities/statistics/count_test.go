@@ -152,7 +152,7 @@ func TestCountDeliberations_ListsTheNewestFiveHundredAndCountsAll(t *testing.T) 
 		visibility.starts(n)
 	}
 	visibility.before = func(list string) {
-		if list == whatEnded { // what ends meanwhile makes room for older ones
+		if list == whatEnded { // runs that end in between make room for older ones
 			ends(visibility.runs[699], "Completed", time.Second)
 			ends(visibility.runs[500], "Completed", time.Second)
 		}

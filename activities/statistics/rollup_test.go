@@ -128,7 +128,7 @@ func TestRollUp_WaitsForAServerThatIsTooBusy(t *testing.T) {
 	})
 }
 
-// many generates runs page by page, and tells how many pages anybody still holds.
+// many generates runs page by page, and counts the pages that somebody still holds.
 type many struct {
 	*fakeVisibility
 	t          *testing.T

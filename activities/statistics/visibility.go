@@ -10,6 +10,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -25,6 +26,23 @@ const (
 	// pageWithin is how long a busy server is asked again before the count starts again.
 	pageWithin = 2 * time.Minute
 )
+
+// Temporal is what counting needs of a Temporal client.
+type Temporal interface {
+	contract.History
+	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
+
+// Counter counts the deliberations of a namespace.
+type Counter struct {
+	temporal Temporal
+	pace     *rate.Limiter // of pages read from visibility
+}
+
+// NewCounter returns a counter with a pace of its own.
+func NewCounter(temporal Temporal) Counter {
+	return Counter{temporal: temporal, pace: rate.NewLimiter(pagesPerSecond, pagesPerSecond)}
+}
 
 // list passes on the matching runs page by page, and keeps no page.
 func (c Counter) list(ctx context.Context, what, query string, each func([]*workflowpb.WorkflowExecutionInfo) error) error {

@@ -111,7 +111,7 @@ func (f *fakeVisibility) GetWorkflowHistory(_ context.Context, _, id string, _ b
 
 var dawn = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// starts adds a run that began so many seconds after dawn.
+// starts adds a run that began n seconds after dawn.
 func (f *fakeVisibility) starts(n int) *workflowpb.WorkflowExecutionInfo {
 	run := &workflowpb.WorkflowExecutionInfo{
 		Execution: &commonpb.WorkflowExecution{WorkflowId: fmt.Sprintf("deliberation-T-%d", n), RunId: fmt.Sprintf("run-%d", n)},

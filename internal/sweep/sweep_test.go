@@ -25,7 +25,7 @@ type fakeCluster struct {
 	unheard  []string
 	away     error
 	hangs    string          // the deliberation whose runner doesn't answer
-	says     domain.RayState // of turns that were told to stop
+	says     domain.RayState // of turns that it stops
 	happened func(what string)
 
 	mu        sync.Mutex
@@ -192,7 +192,7 @@ func TestSweep_WhatFailsOfOneKeepsNoOtherFromBeingStopped(t *testing.T) {
 	require.ElementsMatch(t, []domain.StopOrder{stopOf("a", "t1"), stopOf("z", "t3")}, app.stopped)
 }
 
-func TestSweep_TellsOfWhatIsNotSeenToStop(t *testing.T) {
+func TestSweep_ReportsTurnsThatAreNotSeenToStop(t *testing.T) {
 	app := &fakeCluster{held: []ray.HeldTurn{heldTurn("deleted", "t1", domain.RayRunning, old)}, says: domain.RayRunning}
 
 	err := sweeper(&fakeRuns{}, map[string]Cluster{"local": app}).Sweep(t.Context(), "local")
@@ -234,7 +234,7 @@ func TestSweep_AreManyAndTemporalIsSpared(t *testing.T) {
 	})
 }
 
-func TestSweep_LooksAtOnceAndEveryFewMinutesAtEveryCluster(t *testing.T) {
+func TestSweep_LooksAtEveryClusterNowAndEveryFewMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away, there := &fakeCluster{away: errors.New("connection refused")}, &fakeCluster{}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
