@@ -65,7 +65,7 @@ func TestAwaitTurn_CutsTheAnswer(t *testing.T) {
 	})
 }
 
-func TestAwaitTurn_TellsWhatBecameOfATurnAsAValue(t *testing.T) {
+func TestAwaitTurn_ReturnsTheEndOfATurnAsAValue(t *testing.T) {
 	for name, c := range map[string]struct {
 		seen    domain.Observation
 		kind    domain.OutcomeKind
@@ -208,7 +208,7 @@ func TestAwaitTurn_EndsWhenItIsCancelled(t *testing.T) {
 	})
 }
 
-func TestAwaitTurn_IsTriedAgainAfterAnErrorThatNobodyKnows(t *testing.T) {
+func TestAwaitTurn_IsTriedAgainAfterAnUnknownError(t *testing.T) {
 	w := newWorld(t)
 	w.ray.awaitErr = errors.New("surprise")
 
@@ -229,7 +229,7 @@ func TestAwaitTurn_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) 
 	require.False(t, failed.NonRetryable())
 }
 
-func TestAwaitTurn_DoesNotFloodAnAppThatAnswersAtOnce(t *testing.T) {
+func TestAwaitTurn_DoesNotFloodAnAppThatAnswersImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.ray.hasty = true

@@ -32,7 +32,7 @@ var (
 	taking = domain.ClusterState{Up: true, Room: true}
 )
 
-func TestAwaitTurn_TellsThatItsClusterIsGone(t *testing.T) {
+func TestAwaitTurn_ReportsThatItsClusterIsGone(t *testing.T) {
 	for name, test := range map[string]struct {
 		cluster string
 		state   domain.ClusterState
@@ -76,7 +76,7 @@ func awaitWithin(w *world, cluster string, grace int) (contract.TurnOutcome, err
 	})
 }
 
-func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
+func TestAwaitTurn_WaitsForAClusterThatIsKnownToBeAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.before = contract.AwaitProgress{TurnID: "t1", State: "running", Unanswered: 2}
@@ -99,7 +99,7 @@ func TestAwaitTurn_StaysBesideAClusterThatIsKnownToBeAway(t *testing.T) {
 	})
 }
 
-func TestAwaitTurn_LeavesOneThatStaysAwayToTheNextAttempt(t *testing.T) {
+func TestAwaitTurn_LeavesAClusterThatStaysAwayToTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.withStates(away, 0, false)

@@ -81,7 +81,7 @@ func manyEvents(stored, offered int) contract.PublishEventsInput {
 	return in
 }
 
-func TestPublishEvents_GoesOnBehindWhatAnEarlierTryStored(t *testing.T) {
+func TestPublishEvents_GoesOnAfterWhatAnEarlierTryStored(t *testing.T) {
 	w := newWorld(t)
 	events := &fakeEvents{}
 	w.with.Publisher, w.before = events, 8

@@ -36,7 +36,7 @@ func runs(f *fakeRay, ids ...domain.TurnID) {
 	}
 }
 
-func TestStopTurns_TellsWhatBecameOfEachTurn(t *testing.T) {
+func TestStopTurns_ReturnsTheOutcomeOfEachTurn(t *testing.T) {
 	w := newWorld(t)
 	runs(w.ray, "t1", "t4")
 	w.ray.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
@@ -109,7 +109,7 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 	}
 }
 
-func TestStopTurns_TellsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) {
+func TestStopTurns_ReturnsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		runs(w.ray, "t2")
@@ -136,7 +136,7 @@ func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
 	require.True(t, failed.NonRetryable())
 }
 
-func TestStopTurns_AClusterThatRefusesHidesNoOtherOnesAnswers(t *testing.T) {
+func TestStopTurns_AClusterThatRefusesHidesNoAnswersOfOthers(t *testing.T) {
 	w := newWorld(t)
 	other := newFakeRay()
 	w.with.Clusters["other"] = other

@@ -25,7 +25,7 @@ func trySubmit(w *world, in contract.SubmitTurnsInput) (contract.SubmitTurnsResu
 	return try[contract.SubmitTurnsResult](w, workflows.SubmitTurns.Name(), in)
 }
 
-func TestSubmitTurns_PutsTheRecordedTurnsToRayTogether(t *testing.T) {
+func TestSubmitTurns_SubmitsTheRecordedTurnsTogether(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
 
@@ -61,7 +61,7 @@ func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
 	require.Len(t, w.ray.running(), 2)
 }
 
-func TestSubmitTurns_TellsWhichTurnsWereStoppedBeforeTheyCame(t *testing.T) {
+func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
 	w.ray.buried[in.Turns[0].TurnID] = true
@@ -203,7 +203,7 @@ func TestSubmitTurns_TakesARefusalWithoutAReason(t *testing.T) {
 	require.Equal(t, "submit to local: RayFull", out.Refusal)
 }
 
-func TestSubmitTurns_EndsAtOnceWhenTryingAgainCannotHelp(t *testing.T) {
+func TestSubmitTurns_EndsImmediatelyWhenARetryCannotHelp(t *testing.T) {
 	for _, kind := range []domain.ErrorKind{domain.KindDenied, domain.KindRejected, domain.KindURL} {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWorld(t)

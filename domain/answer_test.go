@@ -238,7 +238,7 @@ func TestScoresInUsualNotationsAreRead(t *testing.T) {
 	}
 }
 
-func TestHowAnAnswerWasReadIsSaidWhole(t *testing.T) {
+func TestTheWayInWhichAnAnswerWasReadIsKeptWhole(t *testing.T) {
 	answer, _, ok := domain.ReadAnswer(said(`{"proposal"}`), func(string) (domain.Decoded, bool) {
 		return domain.Decoded{Repaired: true, Size: 1, Object: domain.Object{
 			"proposal": {Kind: domain.ValueText, Text: "p"}, "score": {Kind: domain.ValueText, Text: "85%"},

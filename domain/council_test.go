@@ -115,7 +115,7 @@ func TestEveryAttemptThatWasPaidCountsAndWhatGaveNothingIsWasted(t *testing.T) {
 	require.Equal(t, 16, wasted)
 }
 
-func TestTheSameAnswerIsPaidOnce(t *testing.T) {
+func TestTheSameAnswerCountsAsPaidOnce(t *testing.T) {
 	council, turns := councilOf(t, 1)
 	council = take(take(council, turns[0], completed("p", 1, 100)), turns[0], completed("p", 1, 100))
 	usage, wasted := council.Paid()

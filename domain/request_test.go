@@ -207,7 +207,7 @@ func TestBoundsAreInclusive(t *testing.T) {
 	require.Equal(t, domain.ReviewNone, request.Protocol().Review())
 }
 
-func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+func TestAllFaultsAreNamedTogether(t *testing.T) {
 	_, err := domain.NewDeliberationRequest(domain.RequestSpec{Agents: []domain.AgentSpec{{}, {AgentID: " "}, {AgentID: " "}}})
 	require.EqualError(t, err, strings.Join([]string{
 		"task_id: cannot be empty", "task_description: cannot be empty", "role: cannot be empty",

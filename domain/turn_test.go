@@ -35,7 +35,7 @@ func TestTurnsAreTheCouncilInRequestOrder(t *testing.T) {
 	}
 }
 
-func TestAnAttemptIsOtherWorkAndLeavesTheTurnAsItIs(t *testing.T) {
+func TestAnAttemptIsANewTurnAndLeavesTheOldOneAsItIs(t *testing.T) {
 	_, turns := councilOf(t, 1)
 	first := turns[0]
 	id, second := first.ID(), first.WithAttempt(2)

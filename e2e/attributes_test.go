@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func TestANamespaceWithoutOurSearchAttributes(t *testing.T) {
+func TestAWorkerWarnsOnceOfMissingSearchAttributes(t *testing.T) {
 	s := newSpace(t, "bare")
 	queue := stack.Queue(t)
 	w := stack.StartWorker(t, queue, s.worker(standInForRay(t), "DELIBERATION_REGISTER_SEARCH_ATTRIBUTES=false")...)

@@ -13,7 +13,7 @@ import (
 )
 
 // Both names lead to the one Ray app of the stack, the first of them through a proxy.
-func TestAClusterThatIsGoneLosesItsTurnsToAnother(t *testing.T) {
+func TestTurnsOfAClusterThatIsGoneMoveToAnotherOne(t *testing.T) {
 	queue := stack.Queue(t)
 	proxy, url := stack.ProxyToRay(t)
 	w := stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.At.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
@@ -37,7 +37,7 @@ func TestAClusterThatIsGoneLosesItsTurnsToAnother(t *testing.T) {
 	requireAll(t, shown.Stdout, "first", "second", "yes")
 }
 
-func TestAClusterThatComesBackIsRidOfWhatWasLeftThere(t *testing.T) {
+func TestTurnsLeftOnAClusterAreStoppedWhenItComesBack(t *testing.T) {
 	queue := stack.Queue(t)
 	proxy, url := stack.ProxyToRay(t)
 	stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=first="+url+",second="+stack.At.RayAppURL, "DELIBERATION_RAY_GRACE=3s")
@@ -60,7 +60,7 @@ func TestAClusterThatComesBackIsRidOfWhatWasLeftThere(t *testing.T) {
 	stack.Eventually(t, "nothing runs on", func(c *assert.CollectT) { require.Zero(c, stack.OpenCalls(c, model)) })
 }
 
-func TestWithAllClustersAwayADeliberationIsQueued(t *testing.T) {
+func TestADeliberationIsQueuedWhileAllClustersAreAway(t *testing.T) {
 	queue := stack.Queue(t)
 	first, firstURL := stack.ProxyToRay(t)
 	second, secondURL := stack.ProxyToRay(t)

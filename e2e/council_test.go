@@ -42,7 +42,7 @@ func TestThreeAgentsCompleteAndAreRanked(t *testing.T) {
 	})
 }
 
-func TestAModelThatFailsTwiceIsAskedAgain(t *testing.T) {
+func TestAModelThatFailedTwiceIsAskedAgain(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	flaky := stack.Model(t, "flaky")
@@ -90,7 +90,7 @@ func TestAllAgentsFail(t *testing.T) {
 	require.Equal(t, "failed", last(stack.Kinds(stack.Events(t, run, 4))))
 }
 
-func TestDeadlineAlone(t *testing.T) {
+func TestTheDeadlineFailsADeliberationWithoutAProposal(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "hangs")
@@ -110,7 +110,7 @@ func TestDeadlineAlone(t *testing.T) {
 	stack.AwaitOpenCalls(t, model, 0)
 }
 
-func TestDeadlineWithTwoOfThreeComplete(t *testing.T) {
+func TestTheDeadlineKeepsTheProposalsThatAreThere(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	endless, good := stack.Model(t, "hangs"), stack.Model(t, "good")
@@ -127,7 +127,7 @@ func TestDeadlineWithTwoOfThreeComplete(t *testing.T) {
 	stack.AwaitOpenCalls(t, endless, 0)
 }
 
-func TestCancelLeavesNothingBehind(t *testing.T) {
+func TestACancelledDeliberationLeavesNothingRunning(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "hangs")

@@ -36,7 +36,7 @@ func TestAKilledWorkerCostsNoSecondCall(t *testing.T) {
 	requireTakenOver(t, run, 3)
 }
 
-func TestAWorkerThatIsToldToStopHandsItsWaitsOver(t *testing.T) {
+func TestAWorkerHandsItsWaitsOverWhenItIsToldToStop(t *testing.T) {
 	queue := stack.Queue(t)
 	first := stack.StartWorker(t, queue)
 	model := stack.Model(t, "slow")
@@ -119,7 +119,7 @@ func TestALostAnswerToASubmitCostsNoSecondCall(t *testing.T) {
 	require.Len(t, stack.Calls(t, model), 2)
 }
 
-func TestRayAwayAtTheStart(t *testing.T) {
+func TestADeliberationIsQueuedWhileRayIsAway(t *testing.T) {
 	queue := stack.Queue(t)
 	proxy, url := stack.ProxyToRay(t)
 	proxy.Stop()
@@ -143,7 +143,7 @@ func TestRayAwayAtTheStart(t *testing.T) {
 	require.Len(t, stack.Calls(t, model), 1)
 }
 
-func TestNATSStoppedDelaysNothingButTheEvents(t *testing.T) {
+func TestAStoppedNATSDelaysOnlyTheEvents(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")

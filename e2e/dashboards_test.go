@@ -23,8 +23,8 @@ import (
 	"deliberation.io/deliberation/e2e/stack"
 )
 
-// TestDashboardsAndRulesAskForWhatIsExported drives deliberations so that the series exist, and then compares.
-func TestDashboardsAndRulesAskForWhatIsExported(t *testing.T) {
+// TestDashboardsAndRulesUseOnlyExportedMetrics drives deliberations so that the series exist, and then compares.
+func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 	namespace := "TEMPORAL_NAMESPACE=" + inNamespace(t, "metrics")
 	queue, quiet := stack.Queue(t), stack.Queue(t)+"-quiet"
 	toTemporal, listen := stack.ProxyTo(t, stack.At.TemporalAddress)

@@ -20,7 +20,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func TestStartByTheTemporalCommandWithAnyWorkflowID(t *testing.T) {
+func TestTheTemporalCommandStartsUnderAnyWorkflowID(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")
@@ -39,7 +39,7 @@ func TestStartByTheTemporalCommandWithAnyWorkflowID(t *testing.T) {
 	requireAll(t, strings.Join(stack.EventTypes(t, run), "\n"), "SubmitTurns", "AwaitTurn", "PublishEvents")
 }
 
-func TestATypedRequestFromGo(t *testing.T) {
+func TestAGoClientStartsWithATypedRequest(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")
@@ -63,7 +63,7 @@ func TestATypedRequestFromGo(t *testing.T) {
 	require.Len(t, stack.Calls(t, model), 1)
 }
 
-func TestQueriesDuringARun(t *testing.T) {
+func TestQueriesAnswerDuringARun(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "hangs")
@@ -89,7 +89,7 @@ func TestQueriesDuringARun(t *testing.T) {
 	})
 }
 
-func TestQueriesAfterARun(t *testing.T) {
+func TestQueriesAnswerAfterARun(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")
@@ -127,7 +127,7 @@ func workflowTasks(t require.TestingT, run client.WorkflowRun) int {
 	return count
 }
 
-func TestTerminatedIsSeenAsFailedWithTheReason(t *testing.T) {
+func TestATerminatedRunIsShownAsFailedWithTheReason(t *testing.T) {
 	queue := stack.Queue(t)
 	w := stack.StartWorker(t, queue)
 	model := stack.Model(t, "hangs")
@@ -159,7 +159,7 @@ func TestAResultNeedsNoWorker(t *testing.T) {
 	require.Contains(t, shown.Stdout, `"completed"`)
 }
 
-func TestBadInputFailsAtOnceAndNamesEveryFault(t *testing.T) {
+func TestABadInputFailsImmediatelyAndNamesEveryFault(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	bad := map[string]any{"task_id": "", "agents": []any{}, "constraints": map[string]any{"max_retry": 1}}
@@ -178,7 +178,7 @@ func TestBadInputFailsAtOnceAndNamesEveryFault(t *testing.T) {
 	require.ErrorContains(t, err, "constraints.max_retry: unknown field; did you mean max_retries?")
 }
 
-func TestInputBeyondTheServersBoundIsNamedBeforeItIsSent(t *testing.T) {
+func TestTheStarterRefusesAnInputThatIsTooLarge(t *testing.T) {
 	for _, megabytes := range []int{3, 10} {
 		file := filepath.Join(t.TempDir(), "request.json")
 		request := stack.Request(t, stack.Agents("m"))
@@ -190,7 +190,7 @@ func TestInputBeyondTheServersBoundIsNamedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-func TestModelServersThatMayNotBeNamed(t *testing.T) {
+func TestForbiddenModelServersAreRefused(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue, "DELIBERATION_VLLM_ALLOW=*.models.example,"+strings.TrimPrefix(stack.At.ModelURL, "http://"))
 	for name, url := range map[string]string{

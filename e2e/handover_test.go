@@ -26,9 +26,9 @@ import (
 // handOverWithin is how long a worker that is told to stop may take, however much it has in flight.
 const handOverWithin = 2 * time.Second
 
-// TestAWorkerThatIsToldToStopHandsManyWaitsOver takes a stand-in for the Ray app and a Temporal that keeps
+// TestAWorkerHandsManyWaitsOverWhenItIsToldToStop takes a stand-in for the Ray app and a Temporal that keeps
 // its data in memory: it is the worker's time that counts, not that of 300 writes to a disk.
-func TestAWorkerThatIsToldToStopHandsManyWaitsOver(t *testing.T) {
+func TestAWorkerHandsManyWaitsOverWhenItIsToldToStop(t *testing.T) {
 	const councils, size, queued = 10, 30, 20
 	temporal, ray := useTemporalInMemory(t), startHoldingRay(t)
 	queue, settings := stack.Queue(t), []string{"TEMPORAL_ADDRESS=" + temporal, "NATS_URL=", "DELIBERATION_RAY_CLUSTERS=local=" + ray.url}

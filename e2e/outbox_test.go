@@ -30,7 +30,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func TestWithoutNATSNothingWaits(t *testing.T) {
+func TestNothingWaitsWithoutNATS(t *testing.T) {
 	queue := stack.Queue(t)
 	w := stack.StartWorker(t, queue, "NATS_URL=")
 	model := stack.Model(t, "good")
@@ -46,7 +46,7 @@ func TestWithoutNATSNothingWaits(t *testing.T) {
 	require.NotContains(t, details(t, w), "nats")
 }
 
-func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
+func TestANATSThatRefusesTheWorkerDelaysOnlyTheEvents(t *testing.T) {
 	opts := &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
 		Users: []*server.User{{Username: "worker", Password: "right"}},
@@ -80,8 +80,8 @@ func TestNATSThatRefusesTheWorkerDelaysNothingButTheEvents(t *testing.T) {
 	require.Equal(t, "ok", details(t, w)["nats"])
 }
 
-// TestManyOutboxesLoseNothingAndHoldUpNoStop has NATS fall silent, come back, and be killed in mid-batch.
-func TestManyOutboxesLoseNothingAndHoldUpNoStop(t *testing.T) {
+// TestManyOutboxesLoseNoEventAndDelayNoStop has NATS fall silent, come back, and be killed in mid-batch.
+func TestManyOutboxesLoseNoEventAndDelayNoStop(t *testing.T) {
 	const deliberations, each = 100, 6
 	news := startNATS(t)
 	queue := stack.Queue(t)

@@ -27,9 +27,9 @@ import (
 
 var executions = flag.Int("executions", 1000, "how many there are at most when time is measured; make statistics takes 10000")
 
-// TestStatisticsTakeNoLongerTheMoreHaveEnded starts runs that nobody works on, and that time out: what
+// TestStatisticsTakeNoLongerWhenMoreHaveEnded starts runs that nobody works on, and that time out: what
 // matters is how many visibility has.
-func TestStatisticsTakeNoLongerTheMoreHaveEnded(t *testing.T) {
+func TestStatisticsTakeNoLongerWhenMoreHaveEnded(t *testing.T) {
 	l := newLedger(t)
 	var few cost
 	for size := 100; size <= *executions; size *= 10 {

@@ -20,9 +20,9 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestStatisticsOfATerminationAndOfAReset takes a stand-in for the workflow: what matters is what
+// TestStatisticsCountATerminationAndNoReset takes a stand-in for the workflow: what matters is what
 // visibility and history say of it.
-func TestStatisticsOfATerminationAndOfAReset(t *testing.T) {
+func TestStatisticsCountATerminationAndNoReset(t *testing.T) {
 	c, queue := newSpace(t, "reset"), "resets"
 	counting := temporalworker.New(c.Client, queue, temporalworker.Options{DisableRegistrationAliasing: true})
 	workflows.Register(standIn{counting}, nil)

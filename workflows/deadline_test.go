@@ -234,7 +234,7 @@ func TestDeliberation_BoundsTheMessageOfItsFailure(t *testing.T) {
 	require.Equal(t, message, *s.status().ErrorMessage)
 }
 
-func TestDeliberation_EndsThoughTheStopComesToNothing(t *testing.T) {
+func TestDeliberation_EndsEvenIfTheStopFails(t *testing.T) {
 	tests := map[string]fakes.Reply[contract.StopTurnsResult]{
 		"because Ray is away":            {Err: errors.New("connection refused")},
 		"because nobody answers in 20 s": {Err: temporal.NewTimeoutError(3, nil), Delay: 20 * time.Second},

@@ -101,7 +101,7 @@ func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
 	}
 }
 
-func TestEvents_DontHoldUpTheResult(t *testing.T) {
+func TestEvents_DoNotDelayTheResult(t *testing.T) {
 	tests := map[string]struct {
 		nats   func(call int) fakes.Reply[contract.PublishEventsResult]
 		ends   time.Duration

@@ -26,7 +26,7 @@ func activityError(state enumspb.RetryState, cause error) error {
 	})
 }
 
-func TestTimedOut_TellsAnActivityWhoseTimeWasOver(t *testing.T) {
+func TestTimedOut_ReportsAnActivityWhoseTimeWasOver(t *testing.T) {
 	full := temporal.NewApplicationError("503: runner_full", "RayFull")
 	cut := temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil)
 	denied := temporal.NewNonRetryableApplicationError("denied", "RayDenied", errors.New("context deadline exceeded"))

@@ -18,7 +18,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func TestOpening_RefusesABadRequestAtOnce(t *testing.T) {
+func TestOpening_RefusesABadRequestImmediately(t *testing.T) {
 	many := strings.Builder{}
 	for i := range 60 {
 		fmt.Fprintf(&many, `,"unknown-%d":1`, i)
@@ -111,7 +111,7 @@ func TestOpening_NeverAllowsALinkLocalAddress(t *testing.T) {
 	require.Equal(t, "vllm_url: names a link-local or cloud metadata address, which is never allowed", message)
 }
 
-func TestOpening_RecordsTheSurroundingsOnce(t *testing.T) {
+func TestOpening_RecordsTheEnvironmentOnce(t *testing.T) {
 	s := newStage(t)
 	s.environment.Current.Grace = 1500 * time.Millisecond
 	s.environment.Current.Clusters = []domain.ClusterState{{Name: "local", Up: true, Room: true}, {Name: "other"}}

@@ -147,7 +147,7 @@ func rolledUp(at time.Time) contract.RollUp {
 	}
 }
 
-func TestPayloads_AreWhatIsOutInTheWorld(t *testing.T) {
+func TestPayloads_AreAsTheGoldenFilesHaveThem(t *testing.T) {
 	values := wire(t)
 	for name, value := range values {
 		t.Run(name, func(t *testing.T) {

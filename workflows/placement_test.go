@@ -41,7 +41,7 @@ func TestPlacement_OpeningTakesTheFirstHealthyClusterWithRoom(t *testing.T) {
 	require.Equal(t, 60, s.Ray.Submitted[0].GraceSeconds)
 }
 
-func TestPlacement_TurnsOfAClusterThatIsGoneGoElsewhereAsNewAttempts(t *testing.T) {
+func TestPlacement_TurnsOfAClusterThatIsGoneMoveToAnotherOneAsNewAttempts(t *testing.T) {
 	s := twoClusters(t)
 	for _, agent := range []string{"agent-1", "agent-2"} {
 		s.Ray.Agents[agent] = fakes.Replies(fakes.Unreachable().After(time.Minute), fakes.Answer("from b", 0.5))
@@ -57,7 +57,7 @@ func TestPlacement_TurnsOfAClusterThatIsGoneGoElsewhereAsNewAttempts(t *testing.
 	require.Equal(t, "b", result.Results[1].Metadata["cluster"])
 }
 
-func TestPlacement_WhatIsLeftBehindIsStoppedWhenItsClusterIsBack(t *testing.T) {
+func TestPlacement_TurnsLeftOnAClusterAreStoppedWhenItIsBack(t *testing.T) {
 	s := twoClusters(t)
 	paid := fakes.Answer("from a, too late", 1).Value
 	for _, agent := range []string{"agent-1", "agent-2"} {
@@ -130,7 +130,7 @@ func TestPlacement_TheQueueTimeoutHoldsOverAllClusters(t *testing.T) {
 	require.WithinDuration(t, s.Ray.Submitted[0].GiveUpAt, s.Ray.Submitted[2].GiveUpAt, time.Second)
 }
 
-func TestPlacement_AnAttemptIsPlacedElsewhereToo(t *testing.T) {
+func TestPlacement_ALaterAttemptMovesToAnotherClusterToo(t *testing.T) {
 	s := twoClusters(t)
 	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelUnavailable, true), fakes.Answer("never asked", 1), fakes.Answer("from b", 0.5))
 	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{
@@ -187,7 +187,7 @@ func TestPlacement_ATurnOutOfReachIsFoundAgainWhereTheCouncilStays(t *testing.T)
 	require.Equal(t, 1, result.Usage.LLMCalls)
 }
 
-func TestPlacement_AnAgentIsToldOfOnce(t *testing.T) {
+func TestPlacement_AnAgentIsAnnouncedOnce(t *testing.T) {
 	s := twoClusters(t)
 	late := fakes.Answer("from a, too late", 1).Value
 	s.Ray.Agents["agent-1"] = fakes.Script{

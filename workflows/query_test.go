@@ -201,7 +201,7 @@ func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 	}
 }
 
-func TestShow_CurrentDetailsTellAPersonHowItStands(t *testing.T) {
+func TestShow_CurrentDetailsDescribeTheRun(t *testing.T) {
 	s := newStage(t)
 	request := fakes.Council(3)
 	request.TaskID, request.Role = "T|1", "DEV"

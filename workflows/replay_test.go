@@ -14,9 +14,9 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestReplay_EveryHistoryOfTheWorldStillRuns replays what deliberations did before. A file is never
+// TestReplay_EveryRecordedHistoryStillRuns replays what deliberations did before. A file is never
 // deleted while such a run can be open. The environment can't be read: a replay needs none.
-func TestReplay_EveryHistoryOfTheWorldStillRuns(t *testing.T) {
+func TestReplay_EveryRecordedHistoryStillRuns(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*"+fakes.HistorySuffix))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -56,8 +56,8 @@ func replayed(history *historypb.History, register func(workflows.Registry)) err
 	})
 }
 
-// TestReplay_NoticesAnotherStory shows that a replay which passes says something.
-func TestReplay_NoticesAnotherStory(t *testing.T) {
+// TestReplay_NoticesOtherCommands shows that a replay which passes says something.
+func TestReplay_NoticesOtherCommands(t *testing.T) {
 	history := fakes.ReadHistory(t, filepath.Join("testdata", "histories", "happy"+fakes.HistorySuffix))
 	err := replayed(history, func(to workflows.Registry) {
 		another := func(ctx workflow.Context, _ contract.Request) error {

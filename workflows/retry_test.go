@@ -95,7 +95,7 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 	}
 }
 
-func TestDeliberation_EachAttemptIsOtherWorkOnRay(t *testing.T) {
+func TestDeliberation_EachAttemptIsANewTurnOnRay(t *testing.T) {
 	s := newStage(t)
 	s.Ray.Agents["agent-1"] = fakes.Replies(fakes.Failure(domain.ModelTimeout, true), fakes.Lost(), fakes.Answer("third", 0.5))
 
@@ -146,7 +146,7 @@ func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 	require.InDelta(t, delays, waited.Seconds(), 0.2*delays+0.5)
 }
 
-func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testing.T) {
+func TestDeliberation_AttemptsThatWereStoppedBeforeTheirSubmitCostNothing(t *testing.T) {
 	s := newStage(t)
 	request := retries(fakes.Council(1), 0)
 	for attempt := range 6 { // as a reset meets the attempts of the run before it
@@ -160,7 +160,7 @@ func TestDeliberation_AttemptsThatWereStoppedBeforeTheyCameCostNothing(t *testin
 	require.Equal(t, 1, result.Usage.LLMCalls)
 }
 
-func TestDeliberation_ATurnThatWasStoppedBeforeItCameIsTriedAgain(t *testing.T) {
+func TestDeliberation_ATurnThatWasStoppedBeforeItsSubmitIsTriedAgain(t *testing.T) {
 	s := newStage(t)
 	request := fakes.Council(2)
 	first := turnID(t, s, request, "agent-2", 1)
@@ -186,7 +186,7 @@ func turnID(t *testing.T, s *stage, request contract.Request, agent string, atte
 	return in.TurnsOf(parsed.Domain)[0].ID()
 }
 
-func TestDeliberation_EndsOnceWhateverItsTurnsComeTo(t *testing.T) {
+func TestDeliberation_EndsOnceHoweverItsTurnsEnd(t *testing.T) {
 	come := rapid.SampledFrom([]fakes.Reply[contract.TurnOutcome]{
 		fakes.Answer("good", 0.9), fakes.Answer("fair", 0.2), fakes.Failure(domain.ModelUnavailable, true),
 		fakes.Failure(domain.ModelRejected, false), fakes.Lost(), fakes.Unreachable(), fakes.Answer("slow", 0.4).After(40 * time.Second),

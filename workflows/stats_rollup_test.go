@@ -56,7 +56,7 @@ func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {
 	}
 }
 
-func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
+func TestLastStats_ReadsTheLastCountFromHistory(t *testing.T) {
 	history := fakes.ReadHistory(t, filepath.Join("testdata", "histories", "stats_continued"+fakes.HistorySuffix))
 	events := history.GetEvents()
 	for name, test := range map[string]struct {
@@ -76,7 +76,7 @@ func TestLastStats_ReadsFromHistoryWhatARunHadComeTo(t *testing.T) {
 	}
 }
 
-func TestLastStats_TellsThatAHistoryIsGone(t *testing.T) {
+func TestLastStats_ReportsThatAHistoryIsGone(t *testing.T) {
 	_, err := runs.LastStats(t.Context(), fakes.PastRun{Err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
 	require.ErrorContains(t, err, "gone")
 }

@@ -116,7 +116,7 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 	require.Contains(t, jobs, `"jobs":[]`)
 }
 
-func TestStats_AreNeverUpForLessThanNothing(t *testing.T) {
+func TestStats_HaveNoNegativeUptime(t *testing.T) {
 	s := newStage(t)
 	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query's clock is another machine's
 	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
@@ -162,7 +162,7 @@ func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 	require.Equal(t, int64(2), next.Last.Stats.Total, "the next run answers at once")
 }
 
-func TestStats_ContinuesAsNewThoughRefreshesKeepComing(t *testing.T) {
+func TestStats_ContinuesAsNewEvenIfRefreshesKeepComing(t *testing.T) {
 	s := newStage(t)
 	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 1).After(100 * time.Millisecond)}
 	var come [60]refreshed
@@ -185,7 +185,7 @@ func TestStats_TheFirstRunSaysSinceWhen(t *testing.T) {
 	require.Equal(t, begin, s.statistics(contract.StatsState{}, time.Second).Since)
 }
 
-func TestStats_ACountThatFailsLeavesTheLastOneStanding(t *testing.T) {
+func TestStats_AFailedCountKeepsTheLastOne(t *testing.T) {
 	tests := map[string]error{
 		"for a while": errors.New("visibility is away"),
 		"for good":    fakes.Fatal("TooLarge"),

@@ -97,7 +97,7 @@ var strangers = map[string]struct {
 	"an endless error":           {500, strings.Repeat("x", 9<<20), asJSON, "answered 500 with more than"},
 }
 
-func TestWhatIsNotTheAppIsNobody(t *testing.T) {
+func TestOnlyTheAppSpeaksForItself(t *testing.T) {
 	for name, test := range strangers {
 		t.Run(name, func(t *testing.T) {
 			client := answering(t, test.status, test.body, test.headers...)

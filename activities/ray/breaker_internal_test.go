@@ -81,7 +81,7 @@ func TestBreaker_OnlySilenceCounts(t *testing.T) {
 	}
 }
 
-func TestBreaker_AnAnswerInBetweenStartsTheCountAnew(t *testing.T) {
+func TestBreaker_AnAnswerInBetweenStartsTheCountAgain(t *testing.T) {
 	b := newBreaker("a", nil)
 	for range 3 {
 		b.ends(t, tripAfter-1, silent("reset"))
@@ -90,7 +90,7 @@ func TestBreaker_AnAnswerInBetweenStartsTheCountAnew(t *testing.T) {
 	require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
 }
 
-func TestBreaker_ABurstBehindAnAnswerIsNoSign(t *testing.T) {
+func TestBreaker_ABurstAfterAnAnswerIsNoSign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker("a", nil)
 		b.ends(t, 1, nil)

@@ -61,8 +61,8 @@ func TestAStopReadsWhatWasLeftOut(t *testing.T) {
 	require.Equal(t, [][]domain.TurnID{{"t1", "t2", "t3"}, {"t2", "t3"}, {"t3"}}, asked)
 }
 
-// TestWhatCouldNotBeReadInTimeIsUnreachable, never stopped.
-func TestWhatCouldNotBeReadInTimeIsUnreachable(t *testing.T) {
+// TestAnAnswerThatCouldNotBeReadInTimeIsUnreachable, never stopped.
+func TestAnAnswerThatCouldNotBeReadInTimeIsUnreachable(t *testing.T) {
 	asked := 0
 	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked++

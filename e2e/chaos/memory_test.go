@@ -97,7 +97,7 @@ func (m *memory) String() string {
 	return text.String()
 }
 
-func TestMemoryThatGrowsIsSeen(t *testing.T) {
+func TestGrowingMemoryIsNoticed(t *testing.T) {
 	growing := make([]float64, 0, 90)
 	for i := range 90 {
 		growing = append(growing, 100+3*float64(i))

@@ -146,7 +146,7 @@ func TestRequest_TakesWhatTheRulesAllow(t *testing.T) {
 	}
 }
 
-func TestRequest_NamesAllFaultsAtOnce(t *testing.T) {
+func TestRequest_NamesAllFaultsTogether(t *testing.T) {
 	text := fakes.EditedRequest(t, map[string]string{
 		"task_id": `""`, "constraints.timeout_seconds": `-1`, "constraints.max_retry": `1`,
 		"agents.1.agent_id": `"agent-1"`, "agents.0.model": `5`, "vllm_url": `""`, "protocol.rounds": `9`,

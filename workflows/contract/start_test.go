@@ -99,7 +99,7 @@ func TestStart_StartsATaskThatIsNew(t *testing.T) {
 	require.JSONEq(t, encode(t, fakes.Council(2)), encode(t, temporal.inputs[1]))
 }
 
-func TestStart_MeetsATaskThatIsThere(t *testing.T) {
+func TestStart_HandlesATaskThatIsAlreadyThere(t *testing.T) {
 	const (
 		running   = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 		completed = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
@@ -135,7 +135,7 @@ func TestStart_MeetsATaskThatIsThere(t *testing.T) {
 	}
 }
 
-func TestStart_NamesWhatDiffersFromTheRequestThatIsThere(t *testing.T) {
+func TestStart_NamesTheFieldsThatDifferFromTheExistingRequest(t *testing.T) {
 	temporal := &fakeTemporal{there: input(t, fakes.Council(2)), closed: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING}
 	changed, seconds := fakes.Council(3), 60
 	changed.Constraints.TimeoutSeconds = &seconds
@@ -168,7 +168,7 @@ func TestStart_RefusesABadRequestBeforeAnyCall(t *testing.T) {
 	require.Empty(t, temporal.started)
 }
 
-func TestStart_TellsWhenWhatIsThereIsNoRequest(t *testing.T) {
+func TestStart_ReportsAnExistingRunWithoutARequest(t *testing.T) {
 	temporal := &fakeTemporal{there: input(t, contract.RequestText([]byte(`{"task_id":7}`))), closed: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING}
 	_, err := contract.Start(t.Context(), temporal, fakes.Council(1), contract.StartOptions{})
 	require.ErrorContains(t, err, "deliberation-T-42 was started with a request that breaks a rule: task_id: must be a string, got 7")
