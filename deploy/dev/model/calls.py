@@ -1,4 +1,4 @@
-"""The call log: who called which model when, and how it ended. Never what was said."""
+"""The call log: who called which model when, and how each call ended, without any text of it."""
 
 from collections import deque
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""The canned answers: the same request always gets the same one, and each says that it is canned."""
+"""The canned answers: the same request always gets the same answer, and each answer says that it is canned."""
 
 import hashlib
 import json
@@ -10,18 +10,18 @@ _PROPOSALS = (
     "a middleware that counts failures and slows each further attempt down",
     "a queue in front of the endpoint that drops what exceeds its share",
     "a small service of its own that every endpoint asks before it works",
-    "limits at the edge, and a stricter one for repeated failures behind it",
+    "limits at the edge, and a stricter one inside for repeated failures",
 )
 _REASONINGS = (
     "it needs the fewest moving parts and can be switched off at once",
     "it is fair to shared addresses, and its state may be lost without harm",
     "it costs honest users nothing and makes guessing expensive",
-    "it protects what lies behind it even while the limits are still being tuned",
+    "it protects the endpoint even while the limits are still being tuned",
 )
 
 
 def answer(messages: Any, response_format: str | None, request_id: str) -> str:
-    """JSON where JSON was asked for, else prose; the id lets a council differ whose agents are asked the same."""
+    """Returns JSON if JSON was asked for, else prose. The id makes agents with the same prompt answer differently."""
     digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
@@ -32,7 +32,7 @@ def answer(messages: Any, response_format: str | None, request_id: str) -> str:
 
 
 def tokens(text: str) -> int:
-    """About what a real tokenizer counts for English."""
+    """Returns about as many tokens as a real tokenizer counts for English."""
     return max(1, len(text) // 4)
 
 

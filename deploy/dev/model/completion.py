@@ -1,4 +1,4 @@
-"""One chat completion: streamed or whole, as the script says, and watched for a client that leaves."""
+"""One chat completion: streamed or whole, as its script says. It ends when the client leaves."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ class Completion:
         self._send = send
 
     async def run(self, receive: Receive) -> None:
-        """Answers until done or until the client closes the connection, whichever comes first."""
+        """Answers until it is done or the client closes the connection."""
         reply = asyncio.create_task(self._reply())
         leaving = asyncio.create_task(_disconnected(receive))
         try:
@@ -100,7 +100,7 @@ class Completion:
         for number, piece in enumerate(self._pieces()):
             if number == step.reset_after_chunks:
                 self._call.end("error")
-                return  # a response that is never finished: the server closes the connection
+                return  # the response is unfinished, so the server closes the connection
             await asyncio.sleep(self._chunk_delay())
             await self._event({"content": piece}, None)
         if step.finish_reason:
@@ -114,7 +114,7 @@ class Completion:
         await self._send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
     async def _endless_line(self, length: int) -> None:
-        """An event whose end never comes."""
+        """Sends an event that never ends."""
         await self._write(b"data: ")
         for start in range(0, length, _REPEAT_CHUNK):
             await self._write(b"x" * min(_REPEAT_CHUNK, length - start))

@@ -1,4 +1,4 @@
-"""Scripts: what the stand-in does instead of answering, set by a test through the control API."""
+"""Scripts: what the stand-in does instead of its usual answer. Tests set them through the control API."""
 
 import asyncio
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Step(BaseModel):
-    """One call's behaviour; what is absent is as without a script."""
+    """What happens to one call. A field that is absent changes nothing."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,7 +29,7 @@ class Step(BaseModel):
     redirect: str | None = None
 
     def refusal(self, response_format: str | None) -> tuple[int, str] | None:
-        """The status and words of an error, if this call gets one."""
+        """Returns the status and message of the error that this call gets, if any."""
         if self.refuse_formats:
             if response_format in self.refuse_formats:
                 return self.status or 400, f"response_format {response_format} is not supported"
@@ -44,7 +44,7 @@ class Script(BaseModel):
 
 
 class Scripts:
-    """Per model a list of steps; each call takes the next one, and the last one repeats."""
+    """A list of steps for each model. Each call takes the next step; the last one repeats."""
 
     def __init__(self) -> None:
         self._steps: dict[str, list[Step]] = {}
@@ -55,7 +55,7 @@ class Scripts:
         self._gates[model] = asyncio.Event()
 
     def release(self, model: str) -> None:
-        """Lets go on, for good, what a step holds: until then a test knows that all its calls are open."""
+        """Lets the held calls continue, and all later ones. Before that, a test knows that its calls are open."""
         self.gate(model).set()
 
     def gate(self, model: str) -> asyncio.Event:

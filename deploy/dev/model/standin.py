@@ -1,4 +1,4 @@
-"""A stand-in for vLLM: the OpenAI protocol with canned answers, and a control API to make it misbehave."""
+"""A stand-in for vLLM: the OpenAI protocol with canned answers, and a control API for scripted faults."""
 
 import argparse
 import resource
@@ -78,7 +78,7 @@ class StandIn:
 
 
 class _Endpoint:
-    """A bare ASGI endpoint: Starlette's streaming response notices a lost client only when it next writes."""
+    """A plain ASGI endpoint, because a streaming response of Starlette notices a lost client only at its next write."""
 
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
@@ -99,8 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
-    parser.add_argument("--delay", type=float, default=0.5, help="seconds that an answer takes (default: 0.5)")
-    parser.add_argument("--model", default="canned", help="the name that GET /v1/models tells; any name is answered")
+    parser.add_argument("--delay", type=float, default=0.5, help="seconds that an answer takes (%(default)s)")
+    parser.add_argument("--model", default="canned", help="the name that GET /v1/models lists; calls may use any name")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
