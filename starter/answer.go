@@ -40,8 +40,9 @@ func (c *cli) warn(format string, args ...any) {
 	fmt.Fprintln(c.stderr, label, terminal.Printable(fmt.Sprintf(format, args...)))
 }
 
-// paint colours words for stdout.
+// paint makes words harmless, and colours them for stdout.
 func (c *cli) paint(colour text.Color, words string) string {
+	words = terminal.Printable(words)
 	if c.noColor {
 		return words
 	}

@@ -98,7 +98,7 @@ func exitCodeOf(end runs.Ending) int {
 }
 
 func (c *cli) printFailure(id string, end runs.Ending) {
-	c.printf("%s %s\n", terminal.Printable(id), c.paint(terminal.StatusColour(end.Status), terminal.Printable(end.Words())))
+	c.printf("%s %s\n", terminal.Printable(id), c.paint(terminal.StatusColour(end.Status), end.Words()))
 	c.printFailures(end.Details.Failures)
 	c.printUsage(end.Details.Usage, attempts(nil, end.Details.Failures))
 }
@@ -109,7 +109,7 @@ func (c *cli) printResult(result contract.Result) {
 		degraded = ", degraded"
 	}
 	c.printf("%s %s in %s: %d of %s, average score %.2f, ranked by %s%s\n\n",
-		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), terminal.Inline(string(result.Status))),
+		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), string(result.Status)),
 		milliseconds(result.ExecutionTimeMS), result.CompletedAgents, domain.Count(result.TotalAgents, "agent"),
 		result.AverageScore, terminal.Inline(result.RankingBasis), degraded)
 	t := terminal.NewTable("#", "score", "agent", "role", "attempts", "time", "proposal")

@@ -39,8 +39,8 @@ that goes on, the command shows what Temporal itself knows, and warns. Exit code
 }
 
 func (c *cli) printStatus(v runs.View) {
-	status := terminal.Inline(string(v.Status.Status))
-	c.printf("%s %s\n", terminal.Printable(v.DeliberationID), c.paint(terminal.StatusColour(v.Status.Status), status))
+	status := c.paint(terminal.StatusColour(v.Status.Status), string(v.Status.Status))
+	c.printf("%s %s\n", terminal.Printable(v.DeliberationID), status)
 	lines := [][2]string{
 		{"task", v.TaskID},
 		{"role", v.Role},

@@ -211,7 +211,7 @@ func (c *cli) printAccounts(answer accounts) {
 	if len(answer.Groups) == 0 {
 		return
 	}
-	t := terminal.NewTable(answer.By, "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
+	t := terminal.NewTable(terminal.Inline(answer.By), "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
 	for _, line := range append(slices.Clone(answer.Groups), answer.Total) {
 		t.AppendRow([]any{
 			terminal.Inline(cmp.Or(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,

@@ -123,7 +123,7 @@ func (w watched) agentStates() (states string, tokens int) {
 	}
 	var parts []string
 	for _, state := range order {
-		parts = append(parts, fmt.Sprintf("%d %s", count[state], state))
+		parts = append(parts, fmt.Sprintf("%d %s", count[state], terminal.Inline(string(state))))
 	}
 	return strings.Join(parts, ", "), tokens
 }
