@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// pageText is what a person reads on a page, frames included: the Web UI renders markdown in them.
+	// pageText is the text of a page and of its frames, in which the Web UI renders markdown.
 	pageText = `[document, ...Array.from(document.querySelectorAll("iframe"), f => f.contentDocument)].map(d => d?.body?.innerText).join(" ").replace(/\s+/g, " ")`
-	// drawnText is what is written in a page's drawings, of which the timeline is one.
+	// drawnText is the text in a page's drawings. The timeline is one.
 	drawnText = `Array.from(document.querySelectorAll("svg text"), e => e.textContent).join("\n")`
 )
 
 // browser is a Chromium without a window.
 type browser struct {
 	ctx   context.Context
-	shots string // where screenshots are kept
+	shots string // the folder of the screenshots
 }
 
-// openBrowser skips the test where there is no Chromium.
+// openBrowser starts a browser. Without a Chromium it skips the test.
 func openBrowser(t *testing.T) browser {
 	t.Helper()
 	program := chromium(t)
@@ -43,7 +43,7 @@ func openBrowser(t *testing.T) browser {
 	t.Cleanup(end)
 	ctx, end = chromedp.NewContext(ctx)
 	t.Cleanup(end)
-	require.NoError(t, chromedp.Do(ctx)) // it starts here, and lives as long as this context
+	require.NoError(t, chromedp.Do(ctx)) // the browser starts here, and ends with this context
 	return browser{ctx: ctx, shots: shots}
 }
 
@@ -58,7 +58,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// sees opens a page, waits until all of it is there, and keeps a screenshot.
+// sees opens a page, waits until all parts are there, and keeps a screenshot.
 func (b browser) sees(t *testing.T, shot, url, text string, parts ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stack.Patience)

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/e2e/stack"
 )
 
-// Both names lead to the one Ray app of the stack, the first of them through a proxy.
+// In these tests both clusters are the one Ray app of the stack. The first one is reached through a proxy.
 func TestTurnsOfAClusterThatIsGoneMoveToAnotherOne(t *testing.T) {
 	queue := stack.Queue(t)
 	proxy, url := stack.ProxyToRay(t)
@@ -32,7 +32,7 @@ func TestTurnsOfAClusterThatIsGoneMoveToAnotherOne(t *testing.T) {
 	require.Equal(t, 2, got.CompletedAgents)
 	require.Equal(t, "second", got.BestResult.Metadata["cluster"])
 	require.Equal(t, 2, got.BestResult.Attempts)
-	require.Len(t, stack.Calls(t, model), 4, "one more call for each turn that was left behind")
+	require.Len(t, stack.Calls(t, model), 4, "one more call for each turn that was left on the first cluster")
 	shown := stack.Starter(t, "clusters", "--worker", w.Address)
 	requireAll(t, shown.Stdout, "first", "second", "yes")
 }
@@ -75,6 +75,6 @@ func TestADeliberationIsQueuedWhileAllClustersAreAway(t *testing.T) {
 	require.NoError(t, second.Start())
 
 	got := stack.Result(t, run)
-	require.Equal(t, "second", got.BestResult.Metadata["cluster"], "where there is room, and not where it was placed at first")
+	require.Equal(t, "second", got.BestResult.Metadata["cluster"], "the cluster with room, and not the one of the first placement")
 	require.Len(t, stack.Calls(t, model), 1)
 }

@@ -150,7 +150,7 @@ func TestACancelledDeliberationLeavesNothingRunning(t *testing.T) {
 	require.Len(t, stack.Calls(t, model), 3)
 }
 
-// failure is how a run failed.
+// failure waits until a run has failed, and returns the type of its error and the details.
 func failure(t *testing.T, run interface {
 	Get(ctx context.Context, into any) error
 },

@@ -46,10 +46,10 @@ func TestAWorkerHandsItsWaitsOverWhenItIsToldToStop(t *testing.T) {
 	stack.AwaitPolls(t, run, 2)
 	stack.StartWorker(t, queue)
 
-	told := time.Now()
+	stopped := time.Now()
 	first.Terminate(t)
 	require.NoError(t, first.Wait())
-	require.Less(t, time.Since(told), 5*time.Second)
+	require.Less(t, time.Since(stopped), 5*time.Second)
 
 	got := stack.Result(t, run)
 	require.Equal(t, 2, got.CompletedAgents)
@@ -57,7 +57,7 @@ func TestAWorkerHandsItsWaitsOverWhenItIsToldToStop(t *testing.T) {
 	requireTakenOver(t, run, 2)
 }
 
-// requireTakenOver checks that another worker went on with each of the waits.
+// requireTakenOver checks that a second attempt, by another worker, ended each of the waits.
 func requireTakenOver(t *testing.T, run client.WorkflowRun, waits int) {
 	t.Helper()
 	ended := stack.Attempts(t, run, workflows.AwaitTurn.Name())
@@ -106,7 +106,7 @@ func TestALostAnswerToASubmitCostsNoSecondCall(t *testing.T) {
 	stack.StartWorker(t, queue, "DELIBERATION_RAY_CLUSTERS=local="+url)
 	model := stack.Model(t, "slow")
 	stack.Script(t, model, stack.Slow(10))
-	// No byte of an answer comes through: the app does the work, the worker doesn't learn of it.
+	// No byte of an answer comes through: the app does the work, and the worker doesn't learn of it.
 	_, err := proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"deaf","type":"limit_data","stream":"downstream","attributes":{"bytes":0}}`))
 	require.NoError(t, err)
 

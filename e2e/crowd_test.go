@@ -25,18 +25,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// atOnce is how many deliberations of a crowd are under way at a time, beside those that are held.
+// atOnce is how many deliberations of a crowd run at the same time. Held ones come on top.
 const atOnce = 8
 
-// day is how long those that are held may take: a busy machine takes its time for the others.
+// day is the timeout of held deliberations, in seconds: a busy machine needs long for the others.
 const day = 86400
 
-// crowd is many deliberations in a namespace of their own, on workers with all that is real but Ray.
+// crowd is many deliberations in a namespace of their own. Everything is real but Ray.
 type crowd struct {
 	space
 
 	queue   string
-	gate    chan struct{} // the model named held answers once it is closed
+	gate    chan struct{} // closing it lets the model named held answer
 	members []member
 }
 
@@ -48,13 +48,13 @@ type member struct {
 
 // course is how a deliberation goes.
 type course struct {
-	share   int    // of a hundred
+	share   int    // how many of a hundred
 	model   string // of its agent
-	fault   bool   // in its request
-	seconds int    // it has, as its request says; 0: the default
+	fault   bool   // its request is refused
+	seconds int    // its timeout; 0: the default
 	most    time.Duration
 	then    func(*crowd, context.Context, client.WorkflowRun) error
-	held    bool // it doesn't end by itself
+	held    bool // it doesn't end before the gate is closed, or never
 	status  enumspb.WorkflowExecutionStatus
 }
 
@@ -82,7 +82,7 @@ func newCrowd(t *testing.T) *crowd {
 	return c
 }
 
-// Settings are those of a namespace without our search attributes.
+// Settings makes the crowd an environment without our search attributes.
 func (c *crowd) Settings() domain.Settings {
 	return domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}}
 }
@@ -107,7 +107,7 @@ func (c *crowd) work(t *testing.T, cluster domain.RayCluster) {
 	}
 }
 
-// gather runs so many deliberations, and returns once all have ended that do by themselves.
+// gather starts deliberations, and returns when all that end by themselves have ended.
 func (c *crowd) gather(t *testing.T, size int) {
 	t.Helper()
 	for n := range size {
@@ -140,7 +140,7 @@ func (c *crowd) runs(ctx context.Context, m member) error {
 		}
 	}
 	if !m.held {
-		_ = run.Get(ctx, nil) // how it ended is counted later
+		_ = run.Get(ctx, nil) // how it ended is read later
 	}
 	return ctx.Err()
 }
@@ -164,7 +164,7 @@ func (c *crowd) terminate(ctx context.Context, run client.WorkflowRun) error {
 	return c.TerminateWorkflow(ctx, run.GetID(), run.GetRunID(), "enough")
 }
 
-// reset lets a run begin anew after its first workflow task: that ends this run, and another one goes on.
+// reset resets a run to its first workflow task: this run ends, and another one goes on.
 func (c *crowd) reset(ctx context.Context, run client.WorkflowRun) error {
 	const task = 4
 	events := c.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

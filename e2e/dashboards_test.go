@@ -23,7 +23,7 @@ import (
 	"deliberation.io/deliberation/e2e/stack"
 )
 
-// TestDashboardsAndRulesUseOnlyExportedMetrics drives deliberations so that the series exist, and then compares.
+// The deliberations of this test make every series exist. Then it compares them with what is asked for.
 func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 	namespace := "TEMPORAL_NAMESPACE=" + inNamespace(t, "metrics")
 	queue, quiet := stack.Queue(t), stack.Queue(t)+"-quiet"
@@ -39,15 +39,15 @@ func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 
 	stack.Result(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(shaky))))
 	failure(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(refused))))
-	stack.Result(t, stack.Begin(t, quiet, stack.Request(t, stack.Agents(shaky)))) // leaves its events to its outbox
+	stack.Result(t, stack.Begin(t, quiet, stack.Request(t, stack.Agents(shaky)))) // its events go to its outbox
 	beginUnknown(t, queue)
 	refusedByRay(t)
 	refusedByRunners(t, queue)
 
 	asked := questions(t)
-	stack.Eventually(t, "all of it is exported", func(c *assert.CollectT) {
+	stack.Eventually(t, "all metrics are exported", func(c *assert.CollectT) {
 		have := exported{}
-		have.add(c, `up{job="deliberation-worker"} 1`) // by Prometheus itself
+		have.add(c, `up{job="deliberation-worker"} 1`) // from Prometheus itself
 		for _, w := range workers {
 			have.add(c, stack.Scrape(c, w.Address))
 		}
@@ -62,7 +62,7 @@ func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 	require.NoError(t, toTemporal.Start())
 }
 
-// beginUnknown starts a workflow that no worker can run: its tasks fail.
+// beginUnknown starts a workflow of an unknown type, whose tasks fail.
 func beginUnknown(t *testing.T, queue string) {
 	t.Helper()
 	run, err := stack.Temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: queue}, "Unheard")
@@ -72,7 +72,7 @@ func beginUnknown(t *testing.T, queue string) {
 	})
 }
 
-// refusedByRay asks without a token.
+// refusedByRay sends a request without a token.
 func refusedByRay(t *testing.T) {
 	t.Helper()
 	response, err := stack.HTTP.Get(stack.At.RayAppURL + "/v1/info")
@@ -81,7 +81,7 @@ func refusedByRay(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 }
 
-// refusedByRunners submits to a model that wants no calls for some seconds.
+// refusedByRunners submits turns whose model refuses calls for some seconds.
 func refusedByRunners(t *testing.T, queue string) {
 	t.Helper()
 	busy := stack.Model(t, "busy")
@@ -97,7 +97,7 @@ func refusedByRunners(t *testing.T, queue string) {
 	}
 }
 
-// question is a metric that an expression asks for, and the labels of it that the expression names.
+// question is a metric in an expression, and the labels that the expression names.
 type question struct {
 	where, metric string
 	labels        []string
@@ -105,7 +105,7 @@ type question struct {
 
 var promql = parser.NewParser(parser.Options{})
 
-// questions are those of all dashboards and rules.
+// questions returns the questions of all dashboards and rules.
 func questions(t *testing.T) []question {
 	t.Helper()
 	var rules struct {
@@ -130,7 +130,7 @@ func questions(t *testing.T) []question {
 	return all
 }
 
-// variables are Grafana's, as it fills them in.
+// variables are Grafana's, with values as Grafana gives them.
 var variables = strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h")
 
 func questionsOfBoard(t *testing.T, file string) []question {
@@ -179,7 +179,7 @@ func questionsOf(t *testing.T, where, text string) []question {
 	return all
 }
 
-// exported is the labels that a metric's series have, by metric.
+// exported has the labels of each metric's series, by metric.
 type exported map[string]map[string]bool
 
 func (e exported) add(t require.TestingT, text string) {
@@ -192,13 +192,13 @@ func (e exported) add(t require.TestingT, text string) {
 		require.NoError(t, err, line)
 		name := series.Get(model.MetricNameLabel)
 		if e[name] == nil {
-			e[name] = map[string]bool{"instance": true} // which Prometheus adds
+			e[name] = map[string]bool{"instance": true} // added by Prometheus
 		}
 		series.Range(func(label labels.Label) { e[name][label.Name] = true })
 	}
 }
 
-// lacks says what of a question nobody exports.
+// lacks lists the parts of a question that nobody exports.
 func (e exported) lacks(q question) []string {
 	found, is := e[q.metric]
 	if !is {

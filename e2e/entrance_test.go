@@ -83,7 +83,7 @@ func TestQueriesAnswerDuringARun(t *testing.T) {
 		stack.Query(c, run, contract.QueryJob, &second)
 		require.NotEqual(c, first.Runtime, second.Runtime)
 	})
-	require.Equal(t, tasks, workflowTasks(t, run), "no workflow task was between")
+	require.Equal(t, tasks, workflowTasks(t, run), "no workflow task came in between")
 	stack.Eventually(t, "describe shows the poll's heartbeat", func(c *assert.CollectT) {
 		requireAll(c, stack.TemporalCLI(c, "workflow", "describe", "--workflow-id", run.GetID(), "-o", "json").Stdout, "AwaitTurn", "heartbeatDetails")
 	})
@@ -106,7 +106,7 @@ func TestQueriesAnswerAfterARun(t *testing.T) {
 	require.Equal(t, "SUCCEEDED", job.Status)
 }
 
-// requireOnlyPolls checks that a run waits for Ray and nothing else: no event is on its way to NATS.
+// requireOnlyPolls checks that a run waits for Ray only: no event is being published.
 func requireOnlyPolls(t require.TestingT, run client.WorkflowRun) {
 	described, err := stack.Temporal.DescribeWorkflowExecution(context.Background(), run.GetID(), run.GetRunID())
 	require.NoError(t, err)

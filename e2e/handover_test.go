@@ -23,11 +23,11 @@ import (
 	"deliberation.io/deliberation/internal/fakes"
 )
 
-// handOverWithin is how long a worker that is told to stop may take, however much it has in flight.
+// handOverWithin is how long a worker may take to stop, however many turns it has in flight.
 const handOverWithin = 2 * time.Second
 
-// TestAWorkerHandsManyWaitsOverWhenItIsToldToStop takes a stand-in for the Ray app and a Temporal that keeps
-// its data in memory: it is the worker's time that counts, not that of 300 writes to a disk.
+// This test uses a stand-in for the Ray app, and a Temporal that keeps its data in memory: it measures the worker,
+// and not 300 writes to a disk.
 func TestAWorkerHandsManyWaitsOverWhenItIsToldToStop(t *testing.T) {
 	const councils, size, queued = 10, 30, 20
 	temporal, ray := useTemporalInMemory(t), startHoldingRay(t)
@@ -46,13 +46,13 @@ func TestAWorkerHandsManyWaitsOverWhenItIsToldToStop(t *testing.T) {
 	})
 	stack.StartWorker(t, queue, settings...)
 
-	told := time.Now()
+	stopped := time.Now()
 	first.Terminate(t)
 	require.NoError(t, first.Wait())
-	require.Less(t, time.Since(told), handOverWithin)
+	require.Less(t, time.Since(stopped), handOverWithin)
 	ray.full.Store(false)
 	ray.awaitPolls(t, councils*size+queued)
-	t.Logf("stopped, and all is taken over after %s", time.Since(told))
+	t.Logf("stopped, and all is taken over after %s", time.Since(stopped))
 	close(ray.released)
 
 	for _, run := range runs {
@@ -65,7 +65,7 @@ func TestAWorkerHandsManyWaitsOverWhenItIsToldToStop(t *testing.T) {
 	ray.requireOneSubmitEach(t, councils*size+queued)
 }
 
-// useTemporalInMemory makes the test use a Temporal of its own.
+// useTemporalInMemory starts a Temporal for this test alone.
 func useTemporalInMemory(t *testing.T) (address string) {
 	t.Helper()
 	address = stack.FreeAddress(t)
@@ -84,7 +84,7 @@ func useTemporalInMemory(t *testing.T) (address string) {
 	return address
 }
 
-// holdingRay answers as the Ray app does whose turns run until they are released.
+// holdingRay stands in for a Ray app whose turns run until they are released.
 type holdingRay struct {
 	url      string
 	full     atomic.Bool
@@ -93,7 +93,7 @@ type holdingRay struct {
 	released chan struct{}
 
 	mu      sync.Mutex
-	submits map[string]int // accepted ones by turn
+	submits map[string]int // accepted submits, by turn
 }
 
 func startHoldingRay(t *testing.T) *holdingRay {
@@ -120,7 +120,7 @@ func (h *holdingRay) submit(w http.ResponseWriter, r *http.Request) {
 	if h.full.Load() {
 		h.refused.Add(1)
 		w.Header().Set("Retry-After", "1")
-		tell(w, http.StatusTooManyRequests, map[string]any{"error": map[string]string{"type": "full", "message": "no room"}})
+		reply(w, http.StatusTooManyRequests, map[string]any{"error": map[string]string{"type": "full", "message": "no room"}})
 		return
 	}
 	var in asked
@@ -132,7 +132,7 @@ func (h *holdingRay) submit(w http.ResponseWriter, r *http.Request) {
 		h.submits[turn.ID]++
 		turns = append(turns, map[string]string{"submission_id": turn.ID, "status": "accepted"})
 	}
-	tell(w, http.StatusOK, map[string]any{"runner": "runner/b/0", "incarnation": "i", "accepted_at": time.Now().UTC(), "turns": turns})
+	reply(w, http.StatusOK, map[string]any{"runner": "runner/b/0", "incarnation": "i", "accepted_at": time.Now().UTC(), "turns": turns})
 }
 
 func (h *holdingRay) await(w http.ResponseWriter, r *http.Request) {
@@ -149,10 +149,10 @@ func (h *holdingRay) await(w http.ResponseWriter, r *http.Request) {
 		turn["state"] = "completed"
 		turn["result"] = map[string]any{"text": stack.Answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
 	}
-	tell(w, http.StatusOK, map[string]any{"turns": []any{turn}})
+	reply(w, http.StatusOK, map[string]any{"turns": []any{turn}})
 }
 
-func tell(w http.ResponseWriter, status int, body any) {
+func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
@@ -164,7 +164,7 @@ func (h *holdingRay) awaitPolls(t *testing.T, turns int) {
 	stack.Eventually(t, "the turns are polled", func(c *assert.CollectT) { require.Equal(c, int64(turns), h.open.Load()) })
 }
 
-// requireOneSubmitEach checks that no turn was put to Ray twice, which is what calls the model.
+// requireOneSubmitEach checks that each turn was accepted once: every acceptance calls the model.
 func (h *holdingRay) requireOneSubmitEach(t *testing.T, turns int) {
 	t.Helper()
 	h.mu.Lock()

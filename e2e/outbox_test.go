@@ -80,7 +80,7 @@ func TestANATSThatRefusesTheWorkerDelaysOnlyTheEvents(t *testing.T) {
 	require.Equal(t, "ok", details(t, w)["nats"])
 }
 
-// TestManyOutboxesLoseNoEventAndDelayNoStop has NATS fall silent, come back, and be killed in mid-batch.
+// In this test NATS stops answering, comes back, and is killed in the middle of a batch.
 func TestManyOutboxesLoseNoEventAndDelayNoStop(t *testing.T) {
 	const deliberations, each = 100, 6
 	news := startNATS(t)
@@ -96,12 +96,12 @@ func TestManyOutboxesLoseNoEventAndDelayNoStop(t *testing.T) {
 	require.NoError(t, stack.Temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
 	require.Error(t, run.Get(t.Context(), nil))
 	stopped := stack.TimeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED).Sub(stack.TimeOf(t, run, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED))
-	t.Logf("stopped and ended %s after it was told, beside %d outboxes", stopped, deliberations)
+	t.Logf("stopped and ended %s after the cancellation, next to %d outboxes", stopped, deliberations)
 	require.Less(t, stopped, 15*time.Second)
 	require.Zero(t, stack.OpenCalls(t, model))
 
 	require.NoError(t, news.process.Signal(syscall.SIGCONT))
-	stack.Eventually(t, "some of it is stored", func(c *assert.CollectT) {
+	stack.Eventually(t, "some events are stored", func(c *assert.CollectT) {
 		stream, err := stack.JetStream(t, news.url).Stream(t.Context(), "DELIBERATION_EVENTS")
 		require.NoError(c, err)
 		require.Greater(c, stream.CachedInfo().State.Msgs, uint64(deliberations))
@@ -116,7 +116,7 @@ func TestManyOutboxesLoseNoEventAndDelayNoStop(t *testing.T) {
 	for _, e := range allEvents(t, news.url) {
 		deliberation, rest, _ := strings.Cut(e.ID, "/run/")
 		if rest == "" {
-			continue // of the run above
+			continue // an event of the cancelled run
 		}
 		numbers[deliberation]++
 		require.Equal(t, fmt.Sprintf("%d-%s", numbers[deliberation], domain.EventAgentCompleted), rest, "of %s", deliberation)
@@ -127,7 +127,7 @@ func TestManyOutboxesLoseNoEventAndDelayNoStop(t *testing.T) {
 	}
 }
 
-// startOutboxes starts those of so many deliberations that ended without NATS.
+// startOutboxes starts outboxes, as deliberations do that end while NATS is away.
 func startOutboxes(t *testing.T, queue string, deliberations, each int) []client.WorkflowRun {
 	t.Helper()
 	task, at := stack.Task(t), time.Now().UTC()
@@ -165,7 +165,7 @@ func outboxOf(t *testing.T, run client.WorkflowRun) client.WorkflowRun {
 	return stack.Temporal.GetWorkflow(t.Context(), run.GetID()+"/outbox/"+run.GetRunID(), "")
 }
 
-// natsProcess is a server that can be killed; its store outlives it.
+// natsProcess is a NATS server that can be killed and started again with the same store.
 type natsProcess struct {
 	url, store, port string
 	process          *os.Process
@@ -199,7 +199,7 @@ func (n *natsProcess) kill(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// allEvents are those that a server has stored, in its order.
+// allEvents returns what a server has stored, in the order of the stream.
 func allEvents(t *testing.T, url string) []stack.Event {
 	t.Helper()
 	consumer, err := stack.JetStream(t, url).OrderedConsumer(t.Context(), "DELIBERATION_EVENTS", jetstream.OrderedConsumerConfig{})
@@ -219,7 +219,7 @@ func allEvents(t *testing.T, url string) []stack.Event {
 	return stored
 }
 
-// details are those of the worker's readiness: how it stands with each system.
+// details reads from a worker's readiness in which state each system is.
 func details(t *testing.T, w *stack.Worker) map[string]string {
 	t.Helper()
 	response, err := stack.HTTP.Get("http://" + w.Address + "/readyz")

@@ -17,7 +17,7 @@ import (
 )
 
 // TestAnActivityThatSomebodyPausesGoesOn pauses each of the two activities that wait. Pausing ends the attempt, and
-// the next one must find what the turn has become meanwhile.
+// the next one must find how the turn ended meanwhile.
 func TestAnActivityThatSomebodyPausesGoesOn(t *testing.T) {
 	for activity, begin := range map[string]func(*testing.T, *holdingRay){
 		"SubmitTurns": func(t *testing.T, ray *holdingRay) {
@@ -61,7 +61,7 @@ func temporalCommand(t *testing.T, args ...string) {
 	require.Zero(t, ran.Code, ran.Stderr)
 }
 
-// pending returns a run's activity of this type, which is the only one of it.
+// pending returns the only pending activity of a type.
 func pending(t require.TestingT, run client.WorkflowRun, activity string) *workflowpb.PendingActivityInfo {
 	described, err := stack.Temporal.DescribeWorkflowExecution(context.Background(), run.GetID(), run.GetRunID())
 	require.NoError(t, err)

@@ -18,14 +18,14 @@ import (
 	"deliberation.io/deliberation/e2e/stack"
 )
 
-// TestARedeployUnderLoadLosesAndRepeatsNothing upgrades as docs/upgrade.md tells to: the Ray app, then the
-// worker, while deliberations run and others are started.
+// This test upgrades in the order of docs/upgrade.md, first the Ray app and then the worker, while deliberations
+// run and others start.
 func TestARedeployUnderLoadLosesAndRepeatsNothing(t *testing.T) {
 	queue, held, quick := stack.Queue(t), stack.Model(t, "held"), stack.Model(t, "quick")
 	stack.Script(t, held, stack.Holds())
 	stack.Script(t, quick, stack.Answers("0.5"))
 	before := buildOnRay(t)
-	t.Cleanup(func() { // the other tests run on the build of the stack
+	t.Cleanup(func() { // the other tests need the stack's own build
 		require.NoError(t, deployRayApp())
 		require.Equal(t, before, buildOnRay(t))
 	})
@@ -53,7 +53,7 @@ func TestARedeployUnderLoadLosesAndRepeatsNothing(t *testing.T) {
 	t.Logf("%d deliberations in flight, %d started meanwhile", len(inFlight), len(meanwhile))
 }
 
-// startUntil starts one deliberation after another until something has ended well.
+// startUntil starts one deliberation after another until something has ended without an error.
 func startUntil(t *testing.T, ended <-chan error, queue, model string) []client.WorkflowRun {
 	t.Helper()
 	const every = 500 * time.Millisecond
@@ -68,7 +68,7 @@ func startUntil(t *testing.T, ended <-chan error, queue, model string) []client.
 	}
 }
 
-// deployRayApp puts the Ray app onto the stack's Ray; a setting that is changed makes another build.
+// deployRayApp deploys the Ray app to the stack's Ray. Another value of a setting makes another build.
 func deployRayApp(settings ...string) error {
 	app, err := url.Parse(stack.At.RayAppURL)
 	if err != nil {
@@ -78,7 +78,7 @@ func deployRayApp(settings ...string) error {
 	defer cancel()
 	deploy := exec.CommandContext(ctx, stack.Path(".dev/venv/bin/python"), "-m", "deliberation_ray.deploy",
 		"--address", stack.At.RayAddress, "--http-host", app.Hostname(), "--http-port", app.Port())
-	deploy.Env = slices.Concat(os.Environ(), []string{ // as the stack deploys it, see deploy/dev/stack/programs.py
+	deploy.Env = slices.Concat(os.Environ(), []string{ // as in deploy/dev/stack/programs.py
 		"RAY_AUTH_MODE=disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "DELIBERATION_RAY_TOKEN=" + stack.At.RayToken,
 	}, settings)
 	if out, err := deploy.CombinedOutput(); err != nil {

@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/e2e/stack"
 )
 
-// TestARolloutLeavesDeliberationsOnTheirBuild replaces a versioned worker as docs/upgrade.md says.
+// This test replaces a versioned worker by the steps of docs/upgrade.md.
 func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 	queue, deployment, model := stack.Queue(t), stack.Task(t), stack.Model(t, "held")
 	stack.Script(t, model, stack.Holds())
@@ -47,7 +47,7 @@ func TestARolloutLeavesDeliberationsOnTheirBuild(t *testing.T) {
 	requireCalledOnce(t, model, 25)
 }
 
-// requireListed finds what runs on a build as the runbook does.
+// requireListed counts what runs on a build with the query of the runbook.
 func requireListed(t *testing.T, count int, version string) {
 	t.Helper()
 	stack.Eventually(t, "the build's runs are counted", func(c *assert.CollectT) {
@@ -64,7 +64,8 @@ func startBuild(t *testing.T, queue, deployment, build string) *stack.Worker {
 
 var setCurrent = regexp.MustCompile(`temporal (worker deployment set-current-version [^"]+)`)
 
-// becomeCurrent makes a worker's build the current one: it runs the command from the worker's log. Temporal refuses it until the worker polls all its queues.
+// becomeCurrent makes a worker's build the current one, by the command from the worker's log. Temporal refuses it
+// until the worker polls all its queues.
 func becomeCurrent(t *testing.T, w *stack.Worker) {
 	t.Helper()
 	logged := setCurrent.FindStringSubmatch(w.Log(t))
@@ -78,7 +79,7 @@ func becomeCurrent(t *testing.T, w *stack.Worker) {
 // identity is the name by which Temporal knows a worker.
 func identity(w *stack.Worker) string { return fmt.Sprint(w.PID()) }
 
-// workersOf are the workers that ran a run's workflow tasks and activities.
+// workersOf returns the workers that ran a run's workflow tasks and activities.
 func workersOf(t require.TestingT, run client.WorkflowRun) []string {
 	seen := map[string]bool{}
 	var workers []string
@@ -103,14 +104,14 @@ func beginMany(t *testing.T, count int, queue, model string) []client.WorkflowRu
 	return runs
 }
 
-// requireCalledOnce checks that each of so many turns was put to the model once.
+// requireCalledOnce checks that exactly so many turns called the model, each of them once.
 func requireCalledOnce(t *testing.T, model string, turns int) {
 	t.Helper()
 	times := map[string]int{}
 	for _, call := range stack.Calls(t, model) {
 		times[call.RequestID]++
 	}
-	require.Len(t, times, turns, "no turn is lost, and none begun anew")
+	require.Len(t, times, turns, "no turn is lost, and none is started again")
 	for id, count := range times {
 		require.Equal(t, 1, count, "turn %s was called twice", id)
 	}

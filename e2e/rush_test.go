@@ -22,22 +22,22 @@ import (
 var rushMany = flag.Int("rush", 0, "of TestRush: deliberations that are started at once; 0 skips it")
 
 const (
-	// rushInRay is what the stack's two runners hold of one model at most: 256 calls each, and the turns that
-	// wait for one until it is more than 256, a council each at the same moment.
+	// rushInRay is how many turns of one model the stack's two runners hold at most. Each of them makes 256 calls,
+	// and lets turns wait until more than 256 do; one more council of 64 may come at that moment.
 	rushInRay = 2 * (256 + 256 + 64)
-	// rushWithin is for a small machine, whose Temporal ends some five a second.
+	// rushWithin is enough for a small machine, whose Temporal ends about five deliberations a second.
 	rushWithin = 50 * time.Minute
 )
 
-// TestRush starts many deliberations while the model answers none: they must queue in Temporal, and none may
-// fail for having queued once the model goes on.
+// TestRush starts many deliberations while the model answers none. They must queue in Temporal, and none may fail
+// because it has queued.
 func TestRush(t *testing.T) {
 	if *rushMany == 0 {
 		t.Skip("it takes its time: make rush")
 	}
 	queue, model := stack.Task(t), stack.Model(t, "held")
 	stack.Script(t, model, stack.Holds())
-	w := stack.StartWorker(t, queue, "NATS_URL=") // events would take as many of Temporal's writes as all the rest
+	w := stack.StartWorker(t, queue, "NATS_URL=") // events would double the writes of Temporal
 	began := time.Now()
 	startRush(t, queue, model)
 	started := time.Since(began)
@@ -48,7 +48,7 @@ func TestRush(t *testing.T) {
 		held = len(stack.TurnsOn(c, stack.At.RayAppURL))
 		require.Equal(c, before, held)
 		require.Positive(c, held)
-		time.Sleep(12 * time.Second) // longer than a submission waits before it is tried again
+		time.Sleep(12 * time.Second) // longer than the pause between two tries of a submit
 	})
 	t.Logf("%d started in %s; %d turns on Ray, the others wait in Temporal; worker %.0f MiB", *rushMany, started, held, stack.ResidentMiB(w.PID()))
 	require.LessOrEqual(t, held, rushInRay)
@@ -58,7 +58,7 @@ func TestRush(t *testing.T) {
 	most := 0
 	for until := time.Now().Add(rushWithin); countOf(t, queue, "Running") > 0 && time.Now().Before(until); time.Sleep(5 * time.Second) {
 		var turns []stack.Turn
-		stack.Eventually(t, "Ray lists its turns", func(c *assert.CollectT) { turns = stack.TurnsOn(c, stack.At.RayAppURL) }) // it is busy
+		stack.Eventually(t, "Ray lists its turns", func(c *assert.CollectT) { turns = stack.TurnsOn(c, stack.At.RayAppURL) }) // again, while it is busy
 		most = max(most, len(slices.DeleteFunc(turns, func(each stack.Turn) bool { return !each.Unfinished() })))
 	}
 	t.Logf("the last one ended %s later; at most %d turns worked on Ray; worker %.0f MiB", time.Since(released), most, stack.ResidentMiB(w.PID()))
@@ -74,7 +74,7 @@ func startRush(t *testing.T, queue, model string) {
 	for n := range *rushMany {
 		request := stack.Request(t, stack.Agents(model))
 		request.TaskID = fmt.Sprintf("%s-%d", queue, n)
-		request.Constraints.TimeoutSeconds = new(3600) // those that Ray takes first wait for the last one's start
+		request.Constraints.TimeoutSeconds = new(3600) // the first ones in Ray wait until the last one has started
 		group.Go(func() error {
 			_, err := stack.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 				ID: request.TaskID, TaskQueue: queue,
@@ -85,7 +85,7 @@ func startRush(t *testing.T, queue, model string) {
 	require.NoError(t, group.Wait())
 }
 
-// countOf asks visibility, which learns of everything a moment later.
+// countOf asks visibility until its answer stays the same: it learns of everything a moment later.
 func countOf(t *testing.T, queue, status string) (count int) {
 	t.Helper()
 	var before int64 = -1

@@ -20,7 +20,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// space is a namespace of a test's own, without search attributes: the statistics are a namespace's.
+// space is a namespace for one test, since statistics count a whole namespace. It has no search attributes.
 type space struct {
 	client.Client
 
@@ -29,7 +29,7 @@ type space struct {
 
 func newSpace(t *testing.T, name string) space {
 	t.Helper()
-	s := space{name: fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano())} // the database outlives the tests
+	s := space{name: fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano())} // an earlier run of the tests had another name
 	newNamespace(t, s.name)
 	var err error
 	s.Client, err = stack.Dial(s.name)
@@ -38,7 +38,7 @@ func newSpace(t *testing.T, name string) space {
 	return s
 }
 
-// standInForRay answers for the models that a space's deliberations name: hangs, rejects, and any other.
+// standInForRay is a Ray app in memory. Its models named hangs and rejects do so; any other one answers.
 func standInForRay(t *testing.T) *raytest.App {
 	t.Helper()
 	app := raytest.NewApp(t)
@@ -47,7 +47,7 @@ func standInForRay(t *testing.T) *raytest.App {
 	return app
 }
 
-// worker is what a worker needs to run here, without events.
+// worker returns the settings of a worker in this namespace, without events.
 func (s space) worker(app *raytest.App, settings ...string) []string {
 	return append(settings, "TEMPORAL_NAMESPACE="+s.name, "NATS_URL=",
 		"DELIBERATION_RAY_CLUSTERS=local="+app.URL, "DELIBERATION_RAY_TOKEN="+app.Token)
@@ -79,7 +79,7 @@ func (s space) count(t *testing.T, taskQueue string, from contract.StatsState) {
 	require.NoError(t, err)
 }
 
-// refresh has the statistics counted now.
+// refresh makes the statistics count now, and returns them.
 func (s space) refresh(t *testing.T) (stats contract.Stats) {
 	t.Helper()
 	handle, err := s.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
@@ -90,7 +90,7 @@ func (s space) refresh(t *testing.T) (stats contract.Stats) {
 	return stats
 }
 
-// stats are those that the starter shows.
+// stats returns the statistics that the starter shows.
 func (s space) stats(t require.TestingT, flags ...string) (stats contract.Stats) {
 	shown := stack.StarterWith(t, []string{"TEMPORAL_NAMESPACE=" + s.name}, append([]string{"stats", "--json"}, flags...)...)
 	require.Zero(t, shown.Code, shown.Stderr)
@@ -98,8 +98,8 @@ func (s space) stats(t require.TestingT, flags ...string) (stats contract.Stats)
 	return stats
 }
 
-// settles waits until visibility has so many deliberations in all, of which so many are open. It asks
-// seldom: the statistics need what a namespace may ask of visibility.
+// settles waits until visibility has so many deliberations, and so many of them open. It asks seldom: the
+// statistics need most of the requests that a namespace may send.
 func (s space) settles(t *testing.T, all, open int) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {

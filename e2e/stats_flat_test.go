@@ -27,8 +27,7 @@ import (
 
 var executions = flag.Int("executions", 1000, "how many there are at most when time is measured; make statistics takes 10000")
 
-// TestStatisticsTakeNoLongerWhenMoreHaveEnded starts runs that nobody works on, and that time out: what
-// matters is how many visibility has.
+// The runs of this test time out, since no worker polls their queue. Only their number in visibility matters.
 func TestStatisticsTakeNoLongerWhenMoreHaveEnded(t *testing.T) {
 	l := newLedger(t)
 	var few cost
@@ -44,7 +43,7 @@ func TestStatisticsTakeNoLongerWhenMoreHaveEnded(t *testing.T) {
 			size, caughtUp, now.query, now.refresh, now.runs, now.requests)
 
 		require.Equal(t, int64(size), l.stats(t).TimedOut)
-		require.Equal(t, []int64{0, 2}, []int64{now.runs, now.requests}, "what is rolled up isn't read again")
+		require.Equal(t, []int64{0, 2}, []int64{now.runs, now.requests}, "runs that are rolled up are not read again")
 		if few == (cost{}) {
 			few = now
 		}
@@ -53,7 +52,7 @@ func TestStatisticsTakeNoLongerWhenMoreHaveEnded(t *testing.T) {
 	}
 }
 
-// ledger is a namespace with nothing but statistics, where all that they read of visibility is counted.
+// ledger is a namespace for statistics. It counts what they read from visibility.
 type ledger struct {
 	space
 
@@ -75,7 +74,7 @@ func newLedger(t *testing.T) *ledger {
 	return l
 }
 
-// ListWorkflow counts what the statistics read.
+// ListWorkflow counts requests and runs.
 func (l *ledger) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	page, err := l.Client.ListWorkflow(ctx, in)
 	l.requests.Add(1)
@@ -83,7 +82,7 @@ func (l *ledger) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkf
 	return page, err
 }
 
-// grow lets runs end until there are so many.
+// grow lets more runs end, until their number is the size.
 func (l *ledger) grow(t *testing.T, size int) {
 	t.Helper()
 	group, ctx := errgroup.WithContext(t.Context())
@@ -101,8 +100,8 @@ func (l *ledger) grow(t *testing.T, size int) {
 	l.settles(t, size, 0)
 }
 
-// fiveMinutesLater has the statistics go on as they are when what they have seen is too old to be read
-// again: that is forgotten by [workflows.SeenWithin], so the last ones' must be over.
+// fiveMinutesLater restarts the statistics in the state in which no run that they have seen is read again. They
+// forget what they have seen by intervals of [contract.SeenWithin], so the last run's interval must be over.
 func (l *ledger) fiveMinutesLater(t *testing.T) {
 	t.Helper()
 	time.Sleep(time.Until(time.Now().Truncate(contract.SeenWithin).Add(contract.SeenWithin)))
@@ -118,10 +117,10 @@ func (l *ledger) fiveMinutesLater(t *testing.T) {
 	l.refresh(t)
 }
 
-// cost is what the fastest of several took: what else the machine does only adds to it.
+// cost is the time of the fastest of several tries: everything else on the machine only adds to it.
 type cost struct {
 	query, refresh time.Duration
-	runs, requests int64 // of visibility, by one refresh
+	runs, requests int64 // that one refresh reads from visibility
 }
 
 func (l *ledger) measure(t *testing.T) cost {
@@ -135,7 +134,7 @@ func (l *ledger) measure(t *testing.T) cost {
 		require.NoError(t, answer.Get(new(contract.Stats)))
 	})
 	require.Zero(t, l.requests.Load(), "a query reads nothing")
-	// One a second: a count keeps to its pace, and would wait.
+	// One a second, since counts are paced: a faster one would wait.
 	refresh := fastest(t, refreshes, 1, func() { l.refresh(t) })
 	return cost{query: query, refresh: refresh, runs: l.runs.Load(), requests: l.requests.Load() / refreshes}
 }

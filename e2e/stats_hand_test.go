@@ -19,8 +19,8 @@ import (
 
 var deliberations = flag.Int("deliberations", 200, "how many are counted by hand, a multiple of 100; make statistics takes 2000")
 
-// TestStatisticsAgreeWithACountByHand counts while the deliberations run, then compares with what
-// describe says of each. By hand, a deliberation is what its id's last run is: a run that was reset isn't one.
+// This test counts while the deliberations run, and then compares with a count by hand: it describes the last run
+// of every id, so a run that was reset doesn't count.
 func TestStatisticsAgreeWithACountByHand(t *testing.T) {
 	c := newCrowd(t)
 	c.count(t, c.queue, contract.StatsState{})
@@ -37,10 +37,10 @@ func TestStatisticsAgreeWithACountByHand(t *testing.T) {
 	agree(t, byHand, refreshed)
 	agree(t, byHand, c.stats(t))
 	require.False(t, c.stats(t).AsOf.Before(refreshed.AsOf))
-	agree(t, byHand, c.stats(t, "--refresh")) // what is read again isn't counted again
+	agree(t, byHand, c.stats(t, "--refresh")) // runs that are read again are not counted again
 }
 
-// agree compares all but the times of the count.
+// agree compares everything but when it was counted.
 func agree(t *testing.T, byHand, stats contract.Stats) {
 	t.Helper()
 	require.InDelta(t, byHand.AverageMS, stats.AverageMS, 0.01)
@@ -51,7 +51,7 @@ func agree(t *testing.T, byHand, stats contract.Stats) {
 	require.Equal(t, byHand, stats)
 }
 
-// countByHand also checks that each deliberation ended as it was meant to.
+// countByHand also checks that each deliberation ended as its course says.
 func (c *crowd) countByHand(t *testing.T) (stats contract.Stats) {
 	t.Helper()
 	var mu sync.Mutex
@@ -103,6 +103,6 @@ func add(stats *contract.Stats, status enumspb.WorkflowExecutionStatus) {
 		stats.Failed, stats.Terminated = stats.Failed+1, stats.Terminated+1
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		stats.Failed, stats.TimedOut = stats.Failed+1, stats.TimedOut+1
-	default: // no other end
+	default: // there is no other end
 	}
 }

@@ -20,8 +20,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestStatisticsCountATerminationAndNoReset takes a stand-in for the workflow: what matters is what
-// visibility and history say of it.
+// This test replaces the workflow by one that only waits: visibility and history are all that matters.
 func TestStatisticsCountATerminationAndNoReset(t *testing.T) {
 	c, queue := newSpace(t, "reset"), "resets"
 	counting := temporalworker.New(c.Client, queue, temporalworker.Options{DisableRegistrationAliasing: true})
@@ -53,7 +52,7 @@ func TestStatisticsCountATerminationAndNoReset(t *testing.T) {
 
 	visible := func(c2 require.TestingT) int64 { return c.visible(c2, " AND ExecutionStatus='Terminated'") }
 	stack.Eventually(t, "visibility has both", func(c2 *assert.CollectT) { require.Equal(c2, int64(2), visible(c2)) })
-	for pass := range 3 { // the second count reads the same again, the third what retention has left
+	for pass := range 3 { // the second count reads the same again; before the third one, a run was deleted
 		if pass == 2 {
 			_, err := c.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
 				Namespace: c.name, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: "terminated"},
@@ -66,7 +65,7 @@ func TestStatisticsCountATerminationAndNoReset(t *testing.T) {
 	}
 }
 
-// standIn registers a workflow that waits in place of the deliberation.
+// standIn registers a workflow that only waits in place of the deliberation.
 type standIn struct{ temporalworker.Worker }
 
 func (s standIn) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {

@@ -19,7 +19,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestStatisticsCountEveryEnding runs in a namespace of its own: the statistics are a namespace's.
+// This test runs in a namespace of its own, since statistics count a whole namespace.
 func TestStatisticsCountEveryEnding(t *testing.T) {
 	namespace := inNamespace(t, "stats")
 	queue := stack.Queue(t)
@@ -57,10 +57,10 @@ func TestStatisticsCountEveryEnding(t *testing.T) {
 	require.Equal(t, "DEV", listed.Jobs[0].Role)
 }
 
-// inNamespace makes a namespace in which the test's deliberations run.
+// inNamespace makes a namespace and lets the test's deliberations run in it.
 func inNamespace(t *testing.T, name string) string {
 	t.Helper()
-	name = fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano()) // the database outlives the tests
+	name = fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano()) // an earlier run of the tests had another name
 	newNamespace(t, name)
 	own, err := stack.Dial(name)
 	require.NoError(t, err)

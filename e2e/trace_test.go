@@ -39,7 +39,7 @@ func (c *collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 		body = unzipped
 	}
 	text, err := io.ReadAll(body)
-	var data tracepb.TracesData // on the wire the same as the export request
+	var data tracepb.TracesData // encoded in the same way as the export request
 	if err != nil || proto.Unmarshal(text, &data) != nil {
 		return
 	}

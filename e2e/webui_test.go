@@ -14,7 +14,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestTheWebUIShowsDeliberations looks at what a person sees who has nothing but Temporal's Web UI.
+// This test reads what a person sees in Temporal's Web UI.
 func TestTheWebUIShowsDeliberations(t *testing.T) {
 	b := openBrowser(t)
 	queue := stack.Queue(t)
@@ -50,12 +50,12 @@ func TestTheWebUIShowsDeliberations(t *testing.T) {
 	b.sees(t, "open-timeline", page(open.GetID(), open.GetRunID(), "history"), drawnText, "poll · agent-1 · DEV · attempt 1")
 }
 
-// startAs starts a deliberation as our clients do, which give it its summary.
+// startAs starts a deliberation by our own client, which gives it a summary.
 func startAs(t *testing.T, queue, plan, name string, council []contract.Agent) client.WorkflowRun {
 	t.Helper()
 	request := stack.Request(t, council)
 	request.TaskID, request.Constraints.PlanID = plan+"-"+name, plan
-	request.Constraints.TimeoutSeconds = new(900) // one of them lasts until all is looked at
+	request.Constraints.TimeoutSeconds = new(900) // one of them must last until the end of the test
 	started, err := contract.Start(t.Context(), stack.Temporal, request, contract.StartOptions{TaskQueue: queue})
 	require.NoError(t, err)
 	t.Cleanup(func() {

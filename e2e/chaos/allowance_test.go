@@ -40,7 +40,7 @@ var (
 	unansweredStop = wait{20 * time.Second, "a stop that nobody answers is given up"}
 	nextStop       = wait{20 * time.Second, "what was left on a cluster is stopped in tries up to 20 s apart"}
 	newWorkerLooks = wait{60 * time.Second, "a worker that starts looks for work without an open run"}
-	graceOver      = wait{grace, "turns on a cluster that is away are placed anew after its grace"}
+	graceOver      = wait{grace, "turns on a cluster that is away are placed on the other one after its grace"}
 	queueOver      = wait{20 * time.Second, "the queue timeout of the subjects"}
 	hangingOver    = wait{20 * time.Second, "the deadline of subjects with an agent whose model hangs"}
 	deadlineOver   = wait{30 * time.Second, "the deadline of subjects that must end by it"}

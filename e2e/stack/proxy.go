@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ProxyToRay starts a TCP proxy in front of the Ray app, and returns the app's URL behind it.
+// ProxyToRay starts a TCP proxy in front of the Ray app, and returns the app's URL through it.
 func ProxyToRay(t *testing.T) (proxy *toxiproxy.Proxy, app string) {
 	t.Helper()
 	proxy, listen := ProxyTo(t, HostOf(t, At.RayAppURL))
