@@ -117,6 +117,7 @@ func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 		agent.id, agent.role, agent.model, agent.template, r.vllmURL,
 		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens),
 	}
+	//workflowcheck:ignore // sorted
 	for _, name := range slices.Sorted(maps.Keys(r.protocol.extraBody)) {
 		parts = append(parts, name, r.protocol.extraBody[name])
 	}

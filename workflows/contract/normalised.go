@@ -68,6 +68,7 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 	var extra map[string]string
 	if len(r.Protocol.ExtraBody) > 0 {
 		extra = make(map[string]string, len(r.Protocol.ExtraBody))
+		//workflowcheck:ignore // it copies, in whatever order
 		for name, value := range r.Protocol.ExtraBody {
 			extra[name] = string(value)
 		}
