@@ -43,7 +43,7 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 		if err != nil {
 			return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 		}
-		outcome := domain.OutcomeOf(handle, seen, answerDecoder(), in.AnswerBytes)
+		outcome := domain.OutcomeOf(handle, seen, in.Reading.Domain(), answerDecoder(), in.AnswerBytes)
 		switch outcome.Kind {
 		case domain.OutcomeRunning:
 			progress.Polls++

@@ -52,7 +52,7 @@ func TestSubmitTurns_ReadsARequestThatTheWorkersClientEncodes(t *testing.T) {
 	zipped := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true}))
 	in := submission(t, time.Minute)
 	w.with.Temporal, w.with.DataConverter = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}, written: zipped}, zipped
-	in.Request = nil
+	in.Brief = nil
 
 	out, err := trySubmit(w, in)
 

@@ -75,7 +75,7 @@ func note(ctx context.Context, in contract.StopTurnsInput, handles []domain.Hand
 	}
 	var unseen error
 	for _, handle := range handles {
-		outcome, err := stopped(handle, byTurn, in.AnswerBytes)
+		outcome, err := stopped(handle, byTurn, readingOf(in, handle.TurnID), in.AnswerBytes)
 		if err != nil {
 			unseen = errors.Join(unseen, err)
 			continue
@@ -99,7 +99,7 @@ func lastTry(ctx context.Context) bool {
 }
 
 // stopped is what a turn resulted in; the error says that Ray doesn't call it ended.
-func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, answerBytes int) (domain.Outcome, error) {
+func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, reading domain.Reading, answerBytes int) (domain.Outcome, error) {
 	observation, answered := seen[handle.TurnID]
 	if answered && observation.State == domain.RayCancelled && observation.Unreachable == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Usage: observation.Usage}, nil
@@ -109,7 +109,7 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, an
 			Kind: domain.KindDenied, Op: "stop " + string(handle.TurnID), Err: errors.New(observation.Denied),
 		}
 	}
-	outcome := domain.OutcomeOf(handle, observation, answerDecoder(), answerBytes)
+	outcome := domain.OutcomeOf(handle, observation, reading, answerDecoder(), answerBytes)
 	if answered && outcome.Kind != domain.OutcomeRunning && outcome.Kind != domain.OutcomeUnreachable {
 		return outcome, nil
 	}
@@ -120,6 +120,13 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, an
 
 func (s set) order(deliberation string, handles []domain.Handle, reason string) domain.StopOrder {
 	return domain.StopOrder{Owner: s.Owner, Deliberation: deliberation, Handles: handles, Reason: reason}
+}
+
+func readingOf(in contract.StopTurnsInput, id domain.TurnID) domain.Reading {
+	if reading, given := in.Readings[id]; given {
+		return reading.Domain()
+	}
+	return domain.Reading{Kind: domain.Propose}
 }
 
 // byCluster groups handles, the clusters in order of appearance.

@@ -90,27 +90,27 @@ func reasonOf(refusal *domain.Error) string {
 }
 
 func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (domain.Submission, error) {
-	request, err := s.request(ctx, in)
+	brief, err := s.brief(ctx, in)
 	if err != nil {
 		return domain.Submission{}, err
 	}
+	request := brief.Request.Domain()
 	turns := in.TurnsOf(request)
 	if err := sameTurns(in.Turns, turns); err != nil {
 		return domain.Submission{}, err
 	}
-	submission := request.Submission(turns)
+	submission := request.Submission(turns, brief.Texts())
 	submission.Owner, submission.Deliberation, submission.OriginalRun = s.Owner, in.DeliberationID, in.OriginalRunID
 	submission.Run, submission.Keep = time.Duration(in.RunSeconds)*time.Second, time.Duration(in.KeepSeconds)*time.Second
 	return submission, nil
 }
 
-// request is what the input carries, or what the run's first submit carried.
-func (s set) request(ctx context.Context, in contract.SubmitTurnsInput) (domain.DeliberationRequest, error) {
-	if in.Request != nil {
-		return in.Request.Domain(), nil
+// brief is what the input carries, or what the first submit of the phase carried.
+func (s set) brief(ctx context.Context, in contract.SubmitTurnsInput) (contract.Brief, error) {
+	if in.Brief != nil {
+		return *in.Brief, nil
 	}
-	first, err := runs.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution)
-	return first.Domain(), err
+	return runs.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution, in.Phase())
 }
 
 // sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or

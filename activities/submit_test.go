@@ -77,9 +77,9 @@ func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
 func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
 	w := newWorld(t)
 	in := submission(t, time.Minute)
-	turn := in.TurnsOf(in.Request.Domain())[1].WithAttempt(3)
+	turn := in.TurnsOf(in.Brief.Request.Domain())[1].WithAttempt(3)
 	w.with.Temporal = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}}
-	in.Request, in.Turns = nil, []contract.TurnRef{contract.TurnRefOf(turn)}
+	in.Brief, in.Turns = nil, []contract.TurnRef{contract.TurnRefOf(turn)}
 
 	out, err := trySubmit(w, in)
 
@@ -98,7 +98,7 @@ func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {
 			w := newWorld(t)
 			w.with.Temporal = past
 			in := submission(t, time.Minute)
-			in.Request = nil
+			in.Brief = nil
 
 			_, err := trySubmit(w, in)
 

@@ -87,7 +87,7 @@ func submission(t *testing.T, patience time.Duration) contract.SubmitTurnsInput 
 	t.Helper()
 	request, refs := council(t)
 	return contract.SubmitTurnsInput{
-		DeliberationID: "deliberation-T-42", OriginalRunID: "run-1", Request: &request, Cluster: "local", Turns: refs,
+		DeliberationID: "deliberation-T-42", OriginalRunID: "run-1", Brief: &contract.Brief{Request: &request}, Cluster: "local", Turns: refs,
 		RunSeconds: 300, KeepSeconds: 600, GiveUpAt: time.Now().Add(patience),
 	}
 }

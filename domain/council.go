@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // AgentState is where an agent stands in its current phase.
 type AgentState string
@@ -19,7 +22,7 @@ type Council struct {
 	request DeliberationRequest
 	run     RunKey
 	ledger  []entry // in the order of assignment
-	paid    Usage
+	paid    map[PhaseKind]Usage
 	wasted  int
 }
 
@@ -30,11 +33,14 @@ type entry struct {
 	cluster    string
 	state      AgentState
 
-	failures  int // attempts that ran and failed
-	losses    int // attempts whose runner died
-	unstarted int // attempts that were stopped before they started
+	failures   int // attempts that ran and failed
+	unreadable int // those of them whose answer couldn't be read
+	losses     int // attempts whose runner died
+	unstarted  int // attempts that were stopped before they started
 
-	result  DeliberationResult // of a completed proposal
+	result  DeliberationResult // of a completed proposal or revision
+	review  Review             // of a completed review
+	usage   Usage              // of the completed turn
 	failure AgentFailure
 }
 
@@ -84,6 +90,12 @@ func (c Council) Has(turn Turn) bool {
 	return i >= 0 && c.ledger[i].state == AgentCompleted
 }
 
+// Done reports whether nothing more is asked of the turn's agent in its phase.
+func (c Council) Done(turn Turn) bool {
+	i := c.at(turn.assignment)
+	return i >= 0 && c.ledger[i].settled()
+}
+
 // QuorumMet reports whether there are enough proposals for a result.
 func (c Council) QuorumMet() bool {
 	proposals := 0
@@ -98,15 +110,34 @@ func (c Council) QuorumMet() bool {
 // Needs returns how many proposals make a result.
 func (c Council) Needs() int { return c.request.protocol.Needs() }
 
-// Waste adds the cost of a turn whose answer doesn't count.
-func (c Council) Waste(usage Usage) Council {
-	c.paid = c.paid.Plus(usage)
+// Waste counts what a turn cost whose answer no longer counts.
+func (c Council) Waste(turn Turn, usage Usage) Council {
+	c = c.pay(turn, usage)
 	c.wasted += usage.Tokens()
 	return c
 }
 
-// Paid returns the cost of all attempts, and how many of its tokens went into answers that don't count.
-func (c Council) Paid() (usage Usage, wastedTokens int) { return c.paid, c.wasted }
+func (c Council) pay(turn Turn, usage Usage) Council {
+	paid := maps.Clone(c.paid)
+	if paid == nil {
+		paid = map[PhaseKind]Usage{}
+	}
+	kind := turn.assignment.Phase.Kind
+	paid[kind] = paid[kind].Plus(usage)
+	c.paid = paid
+	return c
+}
+
+// Paid returns what all attempts cost, and how many of its tokens went into answers that don't count.
+func (c Council) Paid() (usage Usage, wastedTokens int) {
+	for _, kind := range phaseKinds {
+		usage = usage.Plus(c.paid[kind])
+	}
+	return usage, c.wasted
+}
+
+// PaidFor returns what the turns of one kind of phase cost.
+func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
 // at returns the index of an assignment in the ledger, -1 if it isn't there.
 func (c Council) at(assignment Assignment) int {

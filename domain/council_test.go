@@ -109,7 +109,7 @@ func TestEveryAttemptThatWasPaidCountsAndWhatGaveNothingIsWasted(t *testing.T) {
 	council = take(council, turns[0], failed(domain.ModelTimeout, true, 10))
 	council = take(council, turns[0].WithAttempt(2), completed("p", 1, 100))
 	council = take(council, turns[1], domain.Outcome{Kind: domain.OutcomeLost, Usage: domain.Usage{PromptTokens: 1, Calls: 1}})
-	council = council.Waste(domain.Usage{CompletionTokens: 5, Calls: 1})
+	council = council.Waste(turns[0], domain.Usage{CompletionTokens: 5, Calls: 1})
 	usage, wasted := council.Paid()
 	require.Equal(t, domain.Usage{PromptTokens: 1, CompletionTokens: 115, Calls: 4}, usage)
 	require.Equal(t, 16, wasted)
@@ -254,9 +254,9 @@ func repeat(outcome domain.Outcome, times int) []domain.Outcome {
 func TestTheNextAttemptIsToldWhatWasWrong(t *testing.T) {
 	council, turns := councilOf(t, 1)
 	council, decision := council.Take(turns[0], failed(domain.Truncated, true, 0))
-	require.Equal(t, domain.Truncated, decision.Next.Hint())
+	require.Equal(t, domain.Truncated, decision.Next.Hint().Kind)
 	_, decision = council.Take(decision.Next, domain.Outcome{Kind: domain.OutcomeLost})
-	require.Equal(t, domain.Truncated, decision.Next.Hint(), "it stays told")
+	require.Equal(t, domain.Truncated, decision.Next.Hint().Kind, "it stays told")
 }
 
 func TestTheQuorumIsCountedInProposals(t *testing.T) {

@@ -28,7 +28,8 @@ const (
 // waited for it.
 type Outcome struct {
 	Kind     OutcomeKind
-	Answer   Answer      // when completed
+	Answer   Answer      // when a proposal or a revision is completed
+	Review   Review      // when a review is completed
 	Failure  TurnFailure // when failed or given up
 	Reason   string      // when lost or unreachable
 	Usage    Usage
@@ -40,14 +41,14 @@ type Outcome struct {
 // or the time is over.
 func GivenUp(failure TurnFailure) Outcome { return Outcome{Kind: OutcomeGivenUp, Failure: failure} }
 
-// OutcomeOf returns the outcome of an observed turn, with its answer. It cuts the answer to maxAnswer bytes
-// of Go's JSON encoding; the metadata says if it did.
-func OutcomeOf(handle Handle, seen Observation, decode DecodeObject, maxAnswer int) Outcome {
+// OutcomeOf reads what was observed of a turn; reading says how its answer is read. maxAnswer bounds the answer in bytes of Go's JSON
+// encoding; what is cut is named in the metadata.
+func OutcomeOf(handle Handle, seen Observation, reading Reading, decode DecodeObject, maxAnswer int) Outcome {
 	outcome := Judge(handle, seen)
 	outcome.Usage = seen.Usage
 	outcome.Metadata = map[string]string{"submission_id": string(handle.TurnID), "cluster": handle.Cluster}
 	if outcome.Kind == OutcomeCompleted {
-		return outcome.completed(seen.Completion, decode, maxAnswer)
+		return outcome.completed(seen.Completion, reading, decode, maxAnswer)
 	}
 	return outcome
 }
@@ -87,7 +88,7 @@ func lostReason(handle Handle, seen Observation) string {
 	return fmt.Sprintf("runner %s was restarted", handle.Runner)
 }
 
-func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
+func (o Outcome) completed(done Completion, reading Reading, decode DecodeObject, maxAnswer int) Outcome {
 	o.Duration = done.Duration
 	if done.Usage != (Usage{}) {
 		o.Usage = done.Usage
@@ -99,6 +100,13 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	if done.Model != "" {
 		o.Metadata["model"], _ = CutEncoded(done.Model, MaxName) // the model that answered: a server may choose another one
 	}
+	if reading.Kind == PeerReview {
+		return o.reviewed(done, reading, decode, maxAnswer)
+	}
+	return o.proposed(done, decode, maxAnswer)
+}
+
+func (o Outcome) proposed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
 	answer, failure, usable := ReadAnswer(done, decode)
 	if !usable {
 		o.Kind, o.Failure = OutcomeFailed, failure
@@ -118,7 +126,21 @@ func (o Outcome) completed(done Completion, decode DecodeObject, maxAnswer int) 
 	return o
 }
 
-// label cuts a word that the model server wrote: only the answer may be long.
+func (o Outcome) reviewed(done Completion, reading Reading, decode DecodeObject, maxAnswer int) Outcome {
+	review, failure := ReadReview(done, decode, reading)
+	if failure != (TurnFailure{}) {
+		o.Kind, o.Failure = OutcomeFailed, failure
+		return o
+	}
+	fitted, cut := review.Fit(maxAnswer)
+	if cut {
+		o.Metadata["truncated"] = "true"
+	}
+	o.Kind, o.Review = OutcomeCompleted, fitted
+	return o
+}
+
+// label bounds a word of the model server's: only the answer itself may be long.
 func label(word string) string {
 	cut, _ := CutEncoded(word, 64)
 	return cut

@@ -11,6 +11,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
+var aProposal = domain.Reading{Kind: domain.Propose}
+
 func TestOutcomeOf(t *testing.T) {
 	where := map[string]string{"submission_id": "t1", "cluster": "local"}
 	broke := domain.NewTurnFailure(domain.ModelTimeout, "slow", true)
@@ -41,7 +43,7 @@ func TestOutcomeOf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.want, domain.OutcomeOf(theHandle, test.seen, decodeJSON, 1000))
+			require.Equal(t, test.want, domain.OutcomeOf(theHandle, test.seen, aProposal, decodeJSON, 1000))
 		})
 	}
 }
@@ -51,7 +53,7 @@ func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 		Text: `{"proposal":"do it","reasoning":"because","score":0.5}`, FinishReason: "stop", ResponseFormat: "json_object", Model: "qwen-served",
 		Usage: domain.Usage{CompletionTokens: 7, Calls: 2}, Duration: time.Second,
 	}
-	outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 1000)
+	outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, aProposal, decodeJSON, 1000)
 	require.Equal(t, domain.OutcomeCompleted, outcome.Kind)
 	require.Equal(t, domain.RestoredAnswer("do it", "because", 0.5), outcome.Answer)
 	require.Equal(t, done.Usage, outcome.Usage)
@@ -61,7 +63,7 @@ func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 	}, outcome.Metadata)
 
 	done.Text, done.ResponseFormat, done.Model = strings.Repeat("x", 11), "", ""
-	outcome = domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 10)
+	outcome = domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, aProposal, decodeJSON, 10)
 	require.Equal(t, strings.Repeat("x", 10), outcome.Answer.Proposal())
 	require.Equal(t, map[string]string{
 		"submission_id": "t1", "cluster": "local", "finish_reason": "stop", "parse": "plain_text", "truncated": "true",
@@ -71,7 +73,7 @@ func TestACompletedOutcomeNamesWhereItCameFromAndHowItWasRead(t *testing.T) {
 func TestAScoreThatCannotBeReadIsShownAsItWasGiven(t *testing.T) {
 	for score, shown := range map[string]string{`"8"`: "8", `85`: "85", `"` + strings.Repeat("x", 100) + `"`: strings.Repeat("x", 64)} {
 		done := domain.Completion{Text: `{"proposal":"p","score":` + score + `}`}
-		outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, decodeJSON, 1000)
+		outcome := domain.OutcomeOf(theHandle, domain.Observation{State: domain.RayCompleted, Completion: done}, aProposal, decodeJSON, 1000)
 		require.Zero(t, outcome.Answer.Score())
 		require.Equal(t, "score_invalid", outcome.Metadata["parse"])
 		require.Equal(t, shown, outcome.Metadata["score_given"])
@@ -81,7 +83,7 @@ func TestAScoreThatCannotBeReadIsShownAsItWasGiven(t *testing.T) {
 func TestAnEmptyProposalIsARetryableFailureThatWasPaid(t *testing.T) {
 	outcome := domain.OutcomeOf(theHandle, domain.Observation{
 		State: domain.RayCompleted, Completion: domain.Completion{Text: " ", FinishReason: "stop", Usage: domain.Usage{CompletionTokens: 7, Calls: 1}},
-	}, decodeJSON, 1000)
+	}, aProposal, decodeJSON, 1000)
 	require.Equal(t, domain.OutcomeFailed, outcome.Kind)
 	require.Equal(t, domain.NewTurnFailure(domain.InvalidOutput, "the answer has an empty proposal", true), outcome.Failure)
 	require.Equal(t, 7, outcome.Usage.Tokens())
@@ -94,7 +96,7 @@ func TestWhatWasPaidCountsWhereverItIsSaid(t *testing.T) {
 		{State: domain.RayCompleted, Completion: domain.Completion{Text: "x", Usage: paid}},
 		{State: domain.RayCompleted, Usage: paid, Completion: domain.Completion{Text: "x", Usage: paid}},
 	} {
-		require.Equal(t, paid, domain.OutcomeOf(theHandle, seen, decodeJSON, 1000).Usage)
+		require.Equal(t, paid, domain.OutcomeOf(theHandle, seen, aProposal, decodeJSON, 1000).Usage)
 	}
 }
 
@@ -103,7 +105,7 @@ func TestOutcomesAlwaysHaveAKindAndBounds(t *testing.T) {
 		seen := anyObservation().Draw(t, "seen")
 		seen.Completion.Text += anyText().Draw(t, "text")
 		limit := rapid.IntRange(6, 100).Draw(t, "limit")
-		outcome := domain.OutcomeOf(theHandle, seen, decodeJSON, limit)
+		outcome := domain.OutcomeOf(theHandle, seen, aProposal, decodeJSON, limit)
 		require.NotEmpty(t, outcome.Kind)
 		require.Equal(t, outcome.Kind == domain.OutcomeCompleted, outcome.Answer.Proposal() != "")
 		require.LessOrEqual(t, domain.EncodedSize(outcome.Answer.Proposal())+domain.EncodedSize(outcome.Answer.Reasoning()), limit)
@@ -117,7 +119,7 @@ func TestAModelServersWordsAreBounded(t *testing.T) {
 	outcome := domain.OutcomeOf(domain.Handle{TurnID: "t1"}, domain.Observation{
 		State:      domain.RayCompleted,
 		Completion: domain.Completion{Text: `{"proposal":"p"}`, FinishReason: long, ResponseFormat: long},
-	}, decodeJSON, 1000)
+	}, aProposal, decodeJSON, 1000)
 	for name, value := range outcome.Metadata {
 		require.LessOrEqual(t, domain.EncodedSize(value), 64, name)
 	}
@@ -144,7 +146,7 @@ func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := domain.Observation{State: domain.RayCompleted, Completion: test.completion}
-			outcome := domain.OutcomeOf(theHandle, seen, decodeJSON, 1000)
+			outcome := domain.OutcomeOf(theHandle, seen, aProposal, decodeJSON, 1000)
 			require.Equal(t, test.kind, outcome.Failure.Kind())
 			require.Contains(t, outcome.Failure.Message(), test.message)
 			if test.kind == "" {

@@ -1,12 +1,25 @@
 package domain
 
-// PhaseKind is the purpose of a phase's turns. Append only: it travels in histories.
+import "slices"
+
+// PhaseKind is what the turns of a phase are for. Append only: it travels in histories.
 type PhaseKind string
 
-// Propose is the phase in which each agent makes its proposal.
-const Propose PhaseKind = "propose"
+// Kinds of phases.
+const (
+	Propose    PhaseKind = "propose" // each agent makes its proposal
+	PeerReview PhaseKind = "review"  // reviewers judge proposals that aren't theirs
+	Revise     PhaseKind = "revise"  // authors revise their proposals by the critiques
+)
 
-// Phase is one step of a deliberation: turns of one kind, all submitted together. Round counts from 0.
+// phaseKinds are all kinds, in the order in which they first come.
+var phaseKinds = []PhaseKind{Propose, PeerReview, Revise}
+
+// PhaseKinds returns all kinds of phases, in the order in which they first come.
+func PhaseKinds() []PhaseKind { return slices.Clone(phaseKinds) }
+
+// Phase is one step of a deliberation: turns of one kind, all submitted together. Round is 0 for the
+// proposals; round n is the n-th review and the revision after it.
 type Phase struct {
 	Kind  PhaseKind
 	Round int
@@ -22,24 +35,3 @@ type Assignment struct {
 
 // same reports whether both are the same agent's part in the same phase.
 func (a Assignment) same(b Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }
-
-// Plan is what a council does next. A plan without assignments means that the council is done.
-type Plan struct{ Next []Assignment }
-
-// Plan decides what the council does next. Call it once before each phase, when no assignment is open. An
-// answer that comes later doesn't change what was assigned.
-func (c Council) Plan() Plan {
-	if len(c.ledger) == 0 {
-		return Plan{Next: c.proposals()}
-	}
-	return Plan{}
-}
-
-// proposals asks every agent for its proposal.
-func (c Council) proposals() []Assignment {
-	next := make([]Assignment, 0, len(c.request.agents))
-	for _, agent := range c.request.agents {
-		next = append(next, Assignment{Phase: Phase{Kind: Propose}, Agent: agent})
-	}
-	return next
-}

@@ -95,10 +95,10 @@ func TestPromptsShareTheirStartAndEndWithThePersona(t *testing.T) {
 			spec.Agents[i].PromptTemplate = rapid.SampledFrom([]string{"", "I am {agent_id}", "{task_description}!"}).Draw(t, "template")
 		}
 		request := requestOf(t, spec)
-		shared := request.CommonTexts(domain.Propose)[domain.CommonTask]
+		shared := request.CommonTexts(domain.Propose, domain.Texts{})[domain.CommonTask]
 		require.Contains(t, shared, spec.TaskDescription)
 		for _, turn := range turnsOf(request) {
-			parts := request.Ask(turn).Prompt
+			parts := request.Ask(turn, domain.Texts{}).Prompt
 			require.Equal(t, domain.PromptPart{Ref: domain.CommonTask}, parts[0])
 			require.Equal(t, domain.PromptPart{Text: personaTitle}, parts[1])
 			rendered := render(t, request, turn)
@@ -110,10 +110,10 @@ func TestPromptsShareTheirStartAndEndWithThePersona(t *testing.T) {
 
 func TestATemplateReplacesThePersonaOnly(t *testing.T) {
 	plain, templated := requestWithTemplate(t, ""), requestWithTemplate(t, "Be brief.")
-	require.Equal(t, plain.CommonTexts(domain.Propose), templated.CommonTexts(domain.Propose))
+	require.Equal(t, plain.CommonTexts(domain.Propose, domain.Texts{}), templated.CommonTexts(domain.Propose, domain.Texts{}))
 	require.NotEqual(t, personaOf(t, plain, 0), personaOf(t, templated, 0))
 
-	shared := plain.CommonTexts(domain.Propose)[domain.CommonTask]
+	shared := plain.CommonTexts(domain.Propose, domain.Texts{})[domain.CommonTask]
 	for _, part := range []string{"Add rate limiting to the login API", "T-42", "S-7", "P-3", "Council: DEV", `"proposal"`, `"reasoning"`, `"score"`} {
 		require.Contains(t, shared, part)
 	}
@@ -123,7 +123,7 @@ func TestTheDescriptionIsSharedOnlyWhenAPromptRefersToIt(t *testing.T) {
 	for template, shared := range map[string]bool{
 		"": false, "plain": false, "{{task_description}}": false, "{role}": false, "{task_description}": true, "a {task_description} b": true,
 	} {
-		require.Equal(t, shared, requestWithTemplate(t, template).CommonTexts(domain.Propose)[domain.CommonDescription] != "", template)
+		require.Equal(t, shared, requestWithTemplate(t, template).CommonTexts(domain.Propose, domain.Texts{})[domain.CommonDescription] != "", template)
 	}
 }
 
@@ -141,16 +141,16 @@ func TestEachRoleHasAPersona(t *testing.T) {
 func TestAnAgentIsToldThatItsAnswerWasCutOff(t *testing.T) {
 	request := requestOf(t, specOf(1))
 	first := turnsOf(request)[0]
-	second := first.WithAttempt(2).WithHint(domain.Truncated)
-	require.Equal(t, domain.Truncated, second.Hint())
+	second := first.WithAttempt(2).WithHint(domain.Hint{Kind: domain.Truncated})
+	require.Equal(t, domain.Truncated, second.Hint().Kind)
 	require.NotEqual(t, first.WithAttempt(2).ID(), second.ID(), "it is asked something else, so it is other work")
 	told, plain := render(t, request, second), render(t, request, first)
 	require.True(t, strings.HasPrefix(told, plain), "the hint comes last: the rest is in the model's prefix cache")
 	require.Contains(t, strings.TrimPrefix(told, plain), "much shorter")
 
-	third := second.WithAttempt(3).WithHint(domain.ModelUnavailable)
+	third := second.WithAttempt(3).WithHint(domain.Hint{Kind: domain.ModelUnavailable})
 	require.Equal(t, told, render(t, request, third), "it stays told")
-	require.Equal(t, first.WithAttempt(2), first.WithAttempt(2).WithHint(domain.ModelUnavailable), "there is nothing to tell of other failures")
+	require.Equal(t, first.WithAttempt(2), first.WithAttempt(2).WithHint(domain.Hint{Kind: domain.ModelUnavailable}), "there is nothing to tell of other failures")
 }
 
 func requestWithTemplate(t require.TestingT, template string) domain.DeliberationRequest {
@@ -160,9 +160,9 @@ func requestWithTemplate(t require.TestingT, template string) domain.Deliberatio
 }
 
 func render(t require.TestingT, request domain.DeliberationRequest, turn domain.Turn) string {
-	common := request.CommonTexts(domain.Propose)
+	common := request.CommonTexts(domain.Propose, domain.Texts{})
 	var out strings.Builder
-	for _, part := range request.Ask(turn).Prompt {
+	for _, part := range request.Ask(turn, domain.Texts{}).Prompt {
 		if part.Ref != "" {
 			require.Contains(t, common, part.Ref)
 			require.Empty(t, part.Text)
@@ -174,7 +174,7 @@ func render(t require.TestingT, request domain.DeliberationRequest, turn domain.
 
 func personaOf(t require.TestingT, request domain.DeliberationRequest, agent int) string {
 	rendered := render(t, request, turnsOf(request)[agent])
-	shared := request.CommonTexts(domain.Propose)[domain.CommonTask] + personaTitle
+	shared := request.CommonTexts(domain.Propose, domain.Texts{})[domain.CommonTask] + personaTitle
 	require.True(t, strings.HasPrefix(rendered, shared))
 	return strings.TrimPrefix(rendered, shared)
 }

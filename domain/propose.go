@@ -8,19 +8,23 @@ import (
 
 // proposing asks each agent for its own proposal.
 var proposing = purpose{
-	// The schema is flat and without bounds: servers differ in which parts of a schema they support, and
-	// [ReadAnswer] is lenient.
-	form: AnswerForm{Name: "answer", Schema: `{"type":"object",` +
-		`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
-		`"required":["proposal","reasoning","score"],"additionalProperties":false}`},
-	common: DeliberationRequest.proposalTexts,
-	prompt: DeliberationRequest.proposalPrompt,
+	// The schema is flat and without bounds: servers differ in what they take of a schema, and
+	// [ReadAnswer] reads leniently anyway.
+	form: func(DeliberationRequest, Turn) AnswerForm {
+		return AnswerForm{Name: "answer", Schema: `{"type":"object",` +
+			`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
+			`"required":["proposal","reasoning","score"],"additionalProperties":false}`}
+	},
+	common: func(r DeliberationRequest, _ Texts) map[string]string { return r.proposalTexts() },
+	prompt: func(r DeliberationRequest, turn Turn, _ Texts) []PromptPart { return r.proposalPrompt(turn) },
 	hints: map[FailureKind]string{
-		Truncated: "Your last answer was cut off before its end. Answer again, much shorter: " +
-			"the whole JSON object must fit.",
+		Truncated:     hintTruncated,
 		InvalidOutput: "Your last answer had no proposal. Answer with the JSON object itself, filled in, and nothing else.",
 	},
 }
+
+const hintTruncated = "Your last answer was cut off before its end. Answer again, much shorter: " +
+	"the whole JSON object must fit."
 
 func (r DeliberationRequest) proposalTexts() map[string]string {
 	texts := map[string]string{CommonTask: r.taskPrompt()}

@@ -6,10 +6,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// ReviewNone means that agents propose, and that their own scores rank the proposals.
-const ReviewNone = "none"
+// Ways in which proposals are reviewed.
+const (
+	ReviewNone  = "none"  // they aren't: the agents' own scores rank them
+	ReviewPeer  = "peer"  // each agent reviews the others' proposals
+	ReviewJudge = "judge" // one model reviews all of them
+)
 
 // Defaults and bounds of a [Protocol].
 const (
@@ -17,6 +22,7 @@ const (
 	DefaultMaxTokens   = 2048
 
 	mostRounds      = 3
+	mostPatience    = mostSeconds
 	mostTemperature = 2
 	mostTokens      = 32768
 	mostExtraBody   = 16 << 10 // in JSON
@@ -24,6 +30,11 @@ const (
 
 // Protocol says how the council works.
 type Protocol struct {
+	review      string
+	judgeModel  string
+	judgeURL    string
+	rubric      []Criterion
+	patience    time.Duration // 0: the default
 	rounds      int
 	quorum      int
 	temperature float64
@@ -34,6 +45,10 @@ type Protocol struct {
 // ProtocolSpec holds the parts of a [Protocol]. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
 	Review      string
+	JudgeModel  string
+	JudgeURL    string             // the request's vllm_url when empty
+	Rubric      map[string]float64 // weights by criterion; the default rubric when empty
+	Patience    int                // in seconds; 0: the default
 	Rounds      int
 	Quorum      int
 	Temperature float64
@@ -43,9 +58,7 @@ type ProtocolSpec struct {
 
 // check checks the spec for a council of this many agents.
 func (s ProtocolSpec) check(agents int, faults *Faults) {
-	if s.Review != ReviewNone {
-		faults.Add("protocol.review", "%s is not supported yet; use %q", Quote(s.Review), ReviewNone)
-	}
+	s.checkReview(agents, faults)
 	faults.within("protocol.rounds", s.Rounds, 0, mostRounds)
 	faults.within("protocol.quorum", s.Quorum, 0, agents)
 	if math.IsNaN(s.Temperature) || s.Temperature < 0 || s.Temperature > mostTemperature {
@@ -55,7 +68,27 @@ func (s ProtocolSpec) check(agents int, faults *Faults) {
 	s.checkExtraBody(faults)
 }
 
-// checkExtraBody refuses fields that change how an answer is asked for, read or paid for.
+// checkReview refuses reviews that can't be made.
+func (s ProtocolSpec) checkReview(agents int, faults *Faults) {
+	switch s.Review {
+	case ReviewNone:
+	case ReviewPeer:
+		if agents < 2 {
+			faults.Add("protocol.review", "%q needs at least two agents", ReviewPeer)
+		}
+	case ReviewJudge:
+		faults.required("protocol.judge_model", s.JudgeModel, MaxName)
+	default:
+		faults.Add("protocol.review", "must be %q, %q or %q, got %s", ReviewNone, ReviewPeer, ReviewJudge, Quote(s.Review))
+	}
+	if s.JudgeURL != "" {
+		checkURL("protocol.judge_url", s.JudgeURL, faults)
+	}
+	checkRubric(s.Rubric, faults)
+	faults.within("protocol.patience_seconds", s.Patience, 0, mostPatience)
+}
+
+// checkExtraBody refuses what would change how an answer is asked for, read or paid for.
 func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	const path = "protocol.extra_body"
 	size := len("{}") + max(0, len(s.ExtraBody)-1) // the commas
@@ -85,15 +118,17 @@ var reservedName = regexp.MustCompile(`(?i)^(model|messages|temperature|response
 
 func (s ProtocolSpec) protocol() Protocol {
 	return Protocol{
-		rounds: s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens,
+		review: s.Review, judgeModel: s.JudgeModel, judgeURL: s.JudgeURL, rubric: rubricOf(s.Rubric),
+		patience: time.Duration(s.Patience) * time.Second,
+		rounds:   s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens,
 		extraBody: maps.Clone(s.ExtraBody),
 	}
 }
 
-// Review returns how proposals are reviewed.
-func (p Protocol) Review() string { return ReviewNone }
+// Review names the way in which proposals are reviewed.
+func (p Protocol) Review() string { return p.review }
 
-// Rounds returns how many rounds of review there are.
+// Rounds is how many revisions there are at most.
 func (p Protocol) Rounds() int { return p.rounds }
 
 // Needs returns how many proposals make a result: the quorum, where 0 means one.
@@ -105,5 +140,17 @@ func (p Protocol) Temperature() float64 { return p.temperature }
 // MaxTokens returns how many tokens an answer may have.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
 
-// ExtraBody returns the additional fields of every model call: the JSON of each value by its name.
+// Patience returns how long the slow turns of a phase are waited for, once the council could go on without
+// them; false: until the deadline. Reviews need time too, so they take half of what remains by default.
+func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
+	switch {
+	case p.patience > 0:
+		return min(p.patience, remaining), true
+	case p.review != ReviewNone:
+		return remaining / 2, true
+	}
+	return 0, false
+}
+
+// ExtraBody has the further fields of every model call: the JSON of each value by its name.
 func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

@@ -2,26 +2,207 @@ package domain
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
-// Rank orders the proposals by their agents' own scores, the best first. Equal scores keep request order.
+// RankingBasis is what the order of proposals rests on. Append only: results name it.
+type RankingBasis string
+
+// Bases of a ranking.
+const (
+	RankedBySelf  RankingBasis = "self"  // the agents' own scores
+	RankedByPeers RankingBasis = "peer"  // the council's reviews
+	RankedByJudge RankingBasis = "judge" // one judge's review
+)
+
+// Judgement is how reviewers see a proposal.
+type Judgement struct {
+	Score   float64 // the mean over the reviews
+	Points  float64 // 1: first in every ranking; 0: last in every one
+	Reviews int
+	Firsts  int // rankings in which it is first
+	Ranked  int // rankings of two or more that it is in
+	Blocked bool
+}
+
+// Rank orders the proposals, the best first: by the reviews if there are any, else by the agents' own
+// scores. Equal ones keep request order.
 func (c Council) Rank() CouncilResult {
-	ranked := CouncilResult{total: len(c.request.agents)}
+	ranked := CouncilResult{total: len(c.request.agents), basis: RankedBySelf}
 	for _, e := range c.ledger {
-		if e.assignment.Phase.Kind != Propose {
-			continue
-		}
-		switch e.state {
-		case AgentCompleted:
-			ranked.results = append(ranked.results, e.result)
-		case AgentFailed:
+		if e.assignment.Phase.Kind == Propose && e.state == AgentFailed {
 			ranked.failures = append(ranked.failures, e.failure)
-		case AgentWaiting, AgentSubmitted:
 		}
 	}
+	if c.lastReviewed() > 0 {
+		ranked.basis = RankedByPeers
+		if c.request.protocol.review == ReviewJudge {
+			ranked.basis = RankedByJudge
+		}
+		ranked.results = c.judged()
+		ranked.concordance = c.concordance()
+		ranked.note = whyFirst(ranked.results)
+		return ranked
+	}
+	for _, own := range c.standing() {
+		ranked.results = append(ranked.results, own.result)
+	}
 	slices.SortStableFunc(ranked.results, func(a, b DeliberationResult) int {
-		return cmp.Compare(b.answer.score, a.answer.score)
+		return cmp.Compare(b.Score(), a.Score())
 	})
 	return ranked
+}
+
+// judged are the standing proposals with what reviewers say of them, ordered by points, then by score,
+// then by a stable hash. What nobody reviewed comes last.
+func (c Council) judged() []DeliberationResult {
+	standing := c.standing()
+	results := make([]DeliberationResult, 0, len(standing))
+	ids := make(map[string]TurnID, len(standing))
+	for _, own := range standing {
+		judgement := c.judgement(own.turn.id, idsOf(standing))
+		result := own.result
+		result.judgement = &judgement
+		results = append(results, result)
+		ids[own.assignment.Agent.id] = own.turn.id
+	}
+	slices.SortStableFunc(results, func(a, b DeliberationResult) int {
+		return cmp.Or(
+			cmp.Compare(min(1, b.judgement.Reviews), min(1, a.judgement.Reviews)),
+			cmp.Compare(b.judgement.Points, a.judgement.Points),
+			cmp.Compare(b.judgement.Score, a.judgement.Score),
+			cmp.Compare(ids[a.agent.id], ids[b.agent.id]),
+		)
+	})
+	return results
+}
+
+func idsOf(entries []entry) []TurnID {
+	ids := make([]TurnID, 0, len(entries))
+	for _, e := range entries {
+		ids = append(ids, e.turn.id)
+	}
+	return ids
+}
+
+// judgement gathers what the latest reviews of a proposal say: its mean score, and its average place
+// (k-place)/(k-1) in the rankings, among the proposals that still stand.
+func (c Council) judgement(id TurnID, standing []TurnID) Judgement {
+	var j Judgement
+	for round := c.lastReviewed(); round > 0 && j.Reviews == 0; round-- {
+		for _, review := range c.reviews(round) {
+			if note, noted := review.review.note(id); noted {
+				j = j.with(note, review.review.among(standing), c.request.protocol.rubric)
+			}
+		}
+	}
+	j.Score /= float64(max(1, j.Reviews))
+	j.Points /= float64(max(1, j.Ranked))
+	return j
+}
+
+// with adds a review to the sums.
+func (j Judgement) with(note Note, ranking []TurnID, rubric []Criterion) Judgement {
+	j.Reviews++
+	j.Blocked = j.Blocked || len(note.Blocking) > 0
+	j.Score += note.score(rubric)
+	place, last := slices.Index(ranking, note.Of), len(ranking)-1
+	if place < 0 || last < 1 {
+		return j
+	}
+	j.Ranked++
+	j.Points += float64(last-place) / float64(last)
+	if place == 0 {
+		j.Firsts++
+	}
+	return j
+}
+
+// among is the ranking of those proposals only.
+func (r Review) among(standing []TurnID) []TurnID {
+	return slices.DeleteFunc(slices.Clone(r.Ranking), func(id TurnID) bool { return !slices.Contains(standing, id) })
+}
+
+// agreed reports whether the reviewers agree on the winner: it is first in two thirds of the rankings that
+// could name it, and nothing blocks it.
+func (c Council) agreed() bool {
+	results := c.judged()
+	if len(results) == 0 {
+		return false
+	}
+	best := results[0].judgement
+	return best.Ranked > 0 && 3*best.Firsts >= 2*best.Ranked && !best.Blocked
+}
+
+// whyFirst explains a winner whose score is below that of the second.
+func whyFirst(results []DeliberationResult) string {
+	if len(results) < 2 || results[0].Score() >= results[1].Score() {
+		return ""
+	}
+	first, second := results[0], results[1]
+	if first.judgement.Reviews == 0 || second.judgement.Reviews == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s is first by the reviewers' rankings (%.2f against %.2f), though its score is lower than that of %s (%.2f against %.2f)",
+		first.agent.id, first.judgement.Points, second.judgement.Points, second.agent.id, first.Score(), second.Score())
+}
+
+// concordance is Kendall's W of the latest rankings, in Durbin's form for incomplete ones: from 0 (no
+// agreement) to 1. It is nil below three proposals, and where not every pair was compared equally often.
+func (c Council) concordance() *float64 {
+	standing := idsOf(c.standing())
+	var rankings [][]TurnID
+	for _, review := range c.reviews(c.lastReviewed()) {
+		rankings = append(rankings, review.review.among(standing))
+	}
+	return concordanceOf(standing, rankings)
+}
+
+// concordanceOf is W = (12 ΣR² − 3 r² n (k+1)²) / (λ² n (n²−1)) of n items: R are the sums of an item's places,
+// k is how many items each ranking has, r how often each item is ranked, λ how often each pair is compared.
+func concordanceOf(items []TurnID, rankings [][]TurnID) *float64 {
+	n := len(items)
+	if n < 3 || len(rankings) == 0 {
+		return nil
+	}
+	k := len(rankings[0])
+	sums, pairs := make([]int, n), make([]int, n*n)
+	for _, ranking := range rankings {
+		if len(ranking) != k || k < 2 {
+			return nil
+		}
+		for place, id := range ranking {
+			a := slices.Index(items, id)
+			sums[a] += place + 1
+			for _, other := range ranking[place+1:] {
+				b := slices.Index(items, other)
+				pairs[a*n+b]++
+				pairs[b*n+a]++
+			}
+		}
+	}
+	together := pairs[1]
+	if together == 0 || !balanced(pairs, n) {
+		return nil
+	}
+	squares := 0
+	for _, sum := range sums {
+		squares += sum * sum
+	}
+	times := together * (n - 1) / (k - 1)
+	w := float64(12*squares-3*times*times*n*(k+1)*(k+1)) / float64(together*together*n*(n*n-1))
+	return &w
+}
+
+// balanced reports whether each pair of n items is compared equally often.
+func balanced(pairs []int, n int) bool {
+	for a := range n {
+		for b := range n {
+			if a != b && pairs[a*n+b] != pairs[1] {
+				return false
+			}
+		}
+	}
+	return true
 }

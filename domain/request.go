@@ -46,7 +46,7 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	faults.required("role", spec.Role, MaxName)
 	spec.Constraints.check(&faults)
 	checkAgents(spec.Agents, &faults)
-	checkURL(spec.VLLMURL, &faults)
+	checkURL("vllm_url", spec.VLLMURL, &faults)
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
 	spec.Protocol.check(len(spec.Agents), &faults)
 	request.checkPersonas(&faults)
@@ -126,7 +126,25 @@ func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 // IsZero reports whether this is the zero value, which is no request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
-// Title describes the deliberation for people: its task, role and council.
+// Agent finds who takes part in a phase by an id: a member of the council, or the judge.
+func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
+	if phase.Kind == PeerReview && r.protocol.review == ReviewJudge {
+		return r.judge(), id == r.judge().id
+	}
+	for _, agent := range r.agents {
+		if agent.id == id {
+			return agent, true
+		}
+	}
+	return AgentConfig{}, false
+}
+
+// judge is the agent that reviews all proposals.
+func (r DeliberationRequest) judge() AgentConfig {
+	return AgentConfig{id: "judge", role: "JUDGE", model: r.protocol.judgeModel}
+}
+
+// Title names the deliberation for people: its task, role and council.
 func (r DeliberationRequest) Title() string {
 	return fmt.Sprintf("%s · %s · %s", r.taskID, r.role, Count(len(r.agents), "agent"))
 }

@@ -72,7 +72,7 @@ func TestRequestRules(t *testing.T) {
 			`constraints.metadata["note"]: must be at most 1024 bytes in JSON with its key, got 1025`,
 		},
 		"another review is refused": {
-			func(s *domain.RequestSpec) { s.Protocol.Review = "peer" }, `protocol.review: "peer" is not supported yet; use "none"`,
+			func(s *domain.RequestSpec) { s.Protocol.Review = "vote" }, `protocol.review: must be "none", "peer" or "judge", got "vote"`,
 		},
 		"rounds can't be negative": {
 			func(s *domain.RequestSpec) { s.Protocol.Rounds = -1 }, "protocol.rounds: must be 0..3, got -1",
@@ -217,7 +217,7 @@ func TestAllFaultsAreNamedTogether(t *testing.T) {
 		"agents[1].agent_id: cannot be empty", "agents[1].role: cannot be empty", "agents[1].model: cannot be empty",
 		"agents[2].agent_id: cannot be empty", "agents[2].role: cannot be empty", "agents[2].model: cannot be empty",
 		"vllm_url: cannot be empty", "vllm_model: cannot be empty",
-		`protocol.review: "" is not supported yet; use "none"`, "protocol.max_tokens: must be 1..32768, got 0",
+		`protocol.review: must be "none", "peer" or "judge", got ""`, "protocol.max_tokens: must be 1..32768, got 0",
 	}, "; "))
 }
 

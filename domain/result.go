@@ -14,6 +14,8 @@ type DeliberationResult struct {
 	duration time.Duration
 	usage    Usage
 	metadata map[string]string
+
+	judgement *Judgement // nil: nobody reviewed it
 }
 
 // ResultSpec holds the parts of a [DeliberationResult].
@@ -56,8 +58,24 @@ func (r DeliberationResult) Proposal() string { return r.answer.proposal }
 // Reasoning returns why the agent proposes it.
 func (r DeliberationResult) Reasoning() string { return r.answer.reasoning }
 
-// Score returns the proposal's score, in [0,1].
-func (r DeliberationResult) Score() float64 { return r.answer.score }
+// Score is the reviewers' if there are reviews, else the agent's own; in [0,1].
+func (r DeliberationResult) Score() float64 {
+	if r.judgement != nil {
+		return r.judgement.Score
+	}
+	return r.answer.score
+}
+
+// OwnScore is what the agent says of its own proposal, in [0,1].
+func (r DeliberationResult) OwnScore() float64 { return r.answer.score }
+
+// Judgement is how reviewers see the proposal; false when the ranking rests on no reviews.
+func (r DeliberationResult) Judgement() (Judgement, bool) {
+	if r.judgement == nil {
+		return Judgement{}, false
+	}
+	return *r.judgement, true
+}
 
 // Attempts returns how many attempts there were, up to the one that completed.
 func (r DeliberationResult) Attempts() int { return r.attempts }
@@ -76,6 +94,10 @@ type CouncilResult struct {
 	total    int
 	results  []DeliberationResult
 	failures []AgentFailure
+
+	basis       RankingBasis
+	concordance *float64
+	note        string
 }
 
 // NewCouncilResult checks that completed and failed agents are at most the total. The error is [Faults].
@@ -129,10 +151,19 @@ func (r CouncilResult) AverageScore() float64 {
 	}
 	sum := 0.0
 	for _, result := range r.results {
-		sum += result.answer.score
+		sum += result.Score()
 	}
 	return sum / float64(len(r.results))
 }
+
+// Basis is what the order rests on.
+func (r CouncilResult) Basis() RankingBasis { return r.basis }
+
+// Concordance is Kendall's W of the rankings; nil where it isn't defined.
+func (r CouncilResult) Concordance() *float64 { return r.concordance }
+
+// Note says why a proposal is first whose score isn't the highest; empty when there is nothing to explain.
+func (r CouncilResult) Note() string { return r.note }
 
 // Degraded reports whether any agent's proposal is missing.
 func (r CouncilResult) Degraded() bool { return len(r.results) < r.total }

@@ -1,16 +1,23 @@
 package domain
 
-// Seat shows how far one agent is in the latest phase that asked something of it.
+import "slices"
+
+// Seat is where one agent stands.
 type Seat struct {
 	agent AgentConfig
 	entry entry // waiting, without an assignment, while nothing was asked
 }
 
-// Seats returns the seat of each agent, in request order.
+// Seats returns where each agent stands, in request order, and the judge if it is at work.
 func (c Council) Seats() []Seat {
 	seats := make([]Seat, 0, len(c.request.agents))
 	for _, agent := range c.request.agents {
 		seats = append(seats, c.seat(agent))
+	}
+	for _, e := range c.ledger { // the judge, while it is at work
+		if !e.settled() && !slices.Contains(c.request.agents, e.assignment.Agent) {
+			seats = append(seats, Seat{agent: e.assignment.Agent, entry: e})
+		}
 	}
 	return seats
 }
@@ -25,11 +32,13 @@ func (c Council) Seat(agentID string) (Seat, bool) {
 	return Seat{}, false
 }
 
+// seat shows what the agent is at work on, else what became of its proposal.
 func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
-	for _, e := range c.ledger {
-		if e.assignment.Agent.id == agent.id {
-			seat.entry = e
+	for i := range c.ledger {
+		e := &c.ledger[i]
+		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled()) {
+			seat.entry = *e
 		}
 	}
 	return seat

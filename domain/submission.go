@@ -27,13 +27,12 @@ type Submission struct {
 	Keep         time.Duration // the runner drops an outcome by itself after this time
 }
 
-// Submission puts together what the turns of one phase ask. The caller adds the owner, the deliberation and
-// the times.
-func (r DeliberationRequest) Submission(turns []Turn) Submission {
+// Submission is what the turns of one phase ask together. The caller adds who asks, and for how long.
+func (r DeliberationRequest) Submission(turns []Turn, texts Texts) Submission {
 	submission := Submission{TaskID: r.taskID, Role: r.role}
 	for _, turn := range turns {
-		submission.Common = r.CommonTexts(turn.Phase().Kind)
-		submission.Asks = append(submission.Asks, r.Ask(turn))
+		submission.Common = r.CommonTexts(turn.Phase().Kind, texts)
+		submission.Asks = append(submission.Asks, r.Ask(turn, texts))
 	}
 	return submission
 }

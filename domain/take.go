@@ -36,7 +36,7 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	if before.state == AgentCompleted && before.turn.id == turn.id && outcome.Kind == OutcomeCompleted {
 		return c, Decision{Kind: DecisionSettled} // the same answer again, which was paid for once
 	}
-	c.paid = c.paid.Plus(outcome.Usage)
+	c = c.pay(turn, outcome.Usage)
 	if before.state == AgentCompleted || outcome.Kind != OutcomeCompleted {
 		c.wasted += outcome.Usage.Tokens()
 	}
@@ -46,6 +46,16 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	var decision Decision
 	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints) })
 	return c, decision
+}
+
+// ClosePhase gives up every assignment of a phase that isn't settled.
+func (c Council) ClosePhase(phase Phase, failure TurnFailure) Council {
+	for _, e := range c.ledger {
+		if e.assignment.Phase == phase && !e.settled() {
+			c, _ = c.Take(e.turn, GivenUp(failure))
+		}
+	}
+	return c
 }
 
 // Close gives up every assignment that isn't settled.
@@ -61,13 +71,17 @@ func (c Council) Close(failure TurnFailure) Council {
 func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, constraints TaskConstraints) Decision {
 	switch outcome.Kind {
 	case OutcomeCompleted:
-		e.state, e.turn, e.result, e.failure = AgentCompleted, turn, result, AgentFailure{}
+		e.state, e.turn, e.failure = AgentCompleted, turn, AgentFailure{}
+		e.result, e.review, e.usage = result, outcome.Review, outcome.Usage
 		return Decision{Kind: DecisionSettled}
 	case OutcomeGivenUp:
 		return e.giveUp(turn, outcome.Failure)
 	case OutcomeFailed:
 		e.failures++
-		if !outcome.Failure.retryable || !constraints.MayRetry(e.failures) {
+		if outcome.Failure.kind == InvalidOutput {
+			e.unreadable++
+		}
+		if !outcome.Failure.retryable || !constraints.MayRetry(e.failures) || e.hopeless() {
 			return e.giveUp(turn, outcome.Failure)
 		}
 	case OutcomeLost:
@@ -82,7 +96,15 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 	case OutcomeRunning:
 		return Decision{Kind: DecisionWait}
 	}
-	return e.again(DecisionAgain, turn.WithHint(outcome.Failure.kind))
+	return e.again(DecisionAgain, turn.WithHint(HintOf(outcome.Failure)))
+}
+
+// mostUnreadable is how many answers of a reviewer are asked for that can't be read.
+const mostUnreadable = 2
+
+// hopeless reports whether a reviewer has been asked often enough: a council can do with fewer reviews.
+func (e *entry) hopeless() bool {
+	return e.assignment.Phase.Kind == PeerReview && e.unreadable >= mostUnreadable
 }
 
 // again asks for the next attempt. The delay grows with the attempts that failed or never started. It doesn't
@@ -105,7 +127,7 @@ func (e *entry) giveUp(turn Turn, failure TurnFailure) Decision {
 
 // result returns the proposal of a completed turn. If the answer breaks a rule, the turn has failed.
 func (t Turn) result(outcome Outcome) (DeliberationResult, Outcome) {
-	if outcome.Kind != OutcomeCompleted {
+	if outcome.Kind != OutcomeCompleted || t.assignment.Phase.Kind == PeerReview {
 		return DeliberationResult{}, outcome
 	}
 	result, err := NewDeliberationResult(ResultSpec{

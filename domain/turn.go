@@ -21,13 +21,20 @@ type RunKey struct {
 	OriginalRunID string
 }
 
-// Turn is one attempt at an assignment: one model call, the unit of work on Ray.
+// Hint is what a later attempt is told about the previous one. Detail is what was wrong, where the hint
+// names it.
+type Hint struct {
+	Kind   FailureKind
+	Detail string
+}
+
+// Turn is one attempt of one agent at its part of a phase: one model call, the unit of work on Ray.
 type Turn struct {
 	id         TurnID
 	run        RunKey
 	assignment Assignment
 	attempt    int
-	hint       FailureKind
+	hint       Hint
 	inputs     [sha256.Size]byte
 }
 
@@ -36,7 +43,7 @@ func (c Council) Turn(assignment Assignment) Turn { return c.request.Turn(c.run,
 
 // Turn returns the first attempt at an assignment in a run of the request.
 func (r DeliberationRequest) Turn(run RunKey, assignment Assignment) Turn {
-	turn := Turn{run: run, assignment: assignment, attempt: 1, inputs: r.inputs(assignment.Agent)}
+	turn := Turn{run: run, assignment: assignment, attempt: 1, inputs: r.inputsOf(assignment)}
 	turn.id = turn.derive()
 	return turn
 }
@@ -48,18 +55,34 @@ func (t Turn) WithAttempt(n int) Turn {
 	return t
 }
 
-// WithHint adds a hint about the previous failure to the prompt, if there is one for that failure. Later
-// attempts keep the hint.
-func (t Turn) WithHint(failed FailureKind) Turn {
-	if _, known := purposes[t.assignment.Phase.Kind].hints[failed]; known {
-		t.hint = failed
-		t.id = t.derive()
+// WithHint is the turn with a hint about the previous failure in its prompt, if there is one for that
+// failure. Later attempts keep the hint.
+func (t Turn) WithHint(hint Hint) Turn {
+	text, known := purposes[t.assignment.Phase.Kind].hints[hint.Kind]
+	if !known {
+		return t
 	}
+	if !strings.Contains(text, "%s") {
+		hint.Detail = ""
+	}
+	t.hint = hint
+	t.id = t.derive()
 	return t
 }
 
-// Hint returns the failure that the hint is about; empty when there is no hint.
-func (t Turn) Hint() FailureKind { return t.hint }
+// HintOf is the hint about a failure.
+func HintOf(failure TurnFailure) Hint {
+	detail, _ := CutEncoded(failure.message, MaxName)
+	return Hint{Kind: failure.kind, Detail: detail}
+}
+
+// Hint is what the prompt hints at; zero when there is none.
+func (t Turn) Hint() Hint { return t.hint }
+
+func (t Turn) hintText() string {
+	text := purposes[t.assignment.Phase.Kind].hints[t.hint.Kind]
+	return strings.Replace(text, "%s", t.hint.Detail, 1)
+}
 
 // ID returns the turn's id.
 func (t Turn) ID() TurnID { return t.id }
@@ -95,8 +118,11 @@ func (t Turn) derive() TurnID {
 		t.run.WorkflowID, t.run.OriginalRunID, string(t.assignment.Phase.Kind), strconv.Itoa(t.assignment.Phase.Round),
 		t.assignment.Agent.id, strconv.Itoa(t.attempt), string(t.inputs[:]),
 	}
-	if t.hint != "" {
-		parts = append(parts, string(t.hint))
+	if t.hint.Kind != "" {
+		parts = append(parts, string(t.hint.Kind))
+	}
+	if t.hint.Detail != "" {
+		parts = append(parts, "detail", t.hint.Detail)
 	}
 	if len(t.assignment.Reads) > 0 { // the ids of the turns stand for their answers, since each is derived from its work
 		parts = append(parts, "reads")
@@ -109,8 +135,21 @@ func (t Turn) derive() TurnID {
 	return TurnID("t" + strings.ToLower(encoded)[:26])
 }
 
-// inputs digests the domain values that the turn's work depends on. It doesn't digest the rendered prompt: a
-// new wording must not make another turn. An extra body is digested only if there is one.
+// inputsOf are the inputs of an assignment: a review depends on how it is judged too.
+func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
+	inputs := r.inputs(assignment.Agent)
+	if assignment.Phase.Kind != PeerReview {
+		return inputs
+	}
+	parts := []string{string(inputs[:]), r.protocol.review, r.protocol.judgeURL}
+	for _, criterion := range r.protocol.rubric {
+		parts = append(parts, criterion.Name)
+	}
+	return digestOf(parts...)
+}
+
+// inputs digests what the turn's work depends on, as domain values: a changed wording of the prompt
+// doesn't make another turn of it. An extra body is a part only if there is one.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 	parts := []string{
 		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,

@@ -123,7 +123,7 @@ func TestTheDeadlineKeepsTheProposalsThatAreThere(t *testing.T) {
 
 	require.True(t, got.Degraded)
 	require.Equal(t, 2, got.CompletedAgents)
-	require.Equal(t, contract.StoppedDeadline, got.StopReason)
+	require.Equal(t, domain.StopDeadline, got.StopReason)
 	stack.AwaitOpenCalls(t, endless, 0)
 }
 

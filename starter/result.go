@@ -111,7 +111,7 @@ func (c *cli) printResult(result contract.Result) {
 	c.printf("%s %s in %s: %d of %s, average score %.2f, ranked by %s%s\n\n",
 		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), string(result.Status)),
 		milliseconds(result.ExecutionTimeMS), result.CompletedAgents, domain.Count(result.TotalAgents, "agent"),
-		result.AverageScore, terminal.Inline(result.RankingBasis), degraded)
+		result.AverageScore, terminal.Inline(string(result.RankingBasis)), degraded)
 	t := terminal.NewTable("#", "score", "agent", "role", "attempts", "time", "proposal")
 	for _, r := range result.Results {
 		t.AppendRow([]any{
@@ -175,7 +175,7 @@ func attempts(results []contract.AgentResult, failures []contract.AgentFailure) 
 }
 
 func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
-	if usage == (contract.TotalUsage{}) {
+	if usage.LLMCalls == 0 && usage.PromptTokens+usage.CompletionTokens+usage.WastedTokens == 0 {
 		return
 	}
 	c.printf("\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",

@@ -44,7 +44,7 @@ var badRequests = map[string]struct{ text, fault string }{
 	"an unknown field":        {with(`"plan_id":"p"`, `"plan_id":"p","max_retry":1`), "constraints.max_retry: unknown field; did you mean max_retries?"},
 	"an unknown placeholder":  {with(`"agent_id":"a"`, `"agent_id":"a","prompt_template":"{x}"`), "agents[0].prompt_template: "},
 	"a quorum that can't be":  {with(`"vllm_model":"m"`, `"vllm_model":"m","protocol":{"quorum":2}`), "protocol.quorum: must be 0..1, got 2"},
-	"a review to come":        {with(`"vllm_model":"m"`, `"vllm_model":"m","protocol":{"review":"peer"}`), `protocol.review: "peer" is not supported yet`},
+	"a review by nobody":      {with(`"vllm_model":"m"`, `"vllm_model":"m","protocol":{"review":"peer"}`), `protocol.review: "peer" needs at least two agents`},
 	"a description too large": {with(`"d"`, `"`+strings.Repeat("<", 50_000)+`"`), "task_description: must be at most 262144 bytes in JSON, got 300000"},
 	"a request too large": {
 		with(`{"agent_id":"a"}`, manyAgents(40)), "request: must be at most 524288 bytes in JSON, got ",

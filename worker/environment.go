@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"slices"
 	"time"
 
@@ -19,7 +20,7 @@ type environment struct {
 // Settings does no I/O: workflow tasks call it.
 func (e environment) Settings() domain.Settings {
 	settings := e.settings
-	settings.Clusters = e.fleet.States()
+	settings.Clusters, settings.Fence = e.fleet.States(), rand.Text()
 	if time.Now().After(e.settled) {
 		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
 	}

@@ -36,12 +36,43 @@ func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase)
 	d.events.start()
 }
 
+// announcePhase says that a phase of a council with reviews has begun.
+func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
+	if d.request().Protocol().Review() == domain.ReviewNone {
+		return
+	}
+	d.events.publish(ctx, domain.EventPhaseStarted, "", contract.PhaseStartedEvent{
+		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Phase: phase.Kind, Round: phase.Round, Turns: turns,
+	})
+}
+
 // announceAgent publishes what an agent's part in a phase resulted in.
 func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 	d.showCouncil(ctx)
+	switch turn.Phase().Kind {
+	case domain.Propose:
+		d.announceProposal(ctx, turn)
+	case domain.PeerReview:
+		if review, ended := d.council.ReviewOf(turn); ended {
+			d.events.publish(ctx, domain.EventReviewed, "", contract.ReviewedEvent{
+				DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), ReviewRecord: contract.ReviewRecordOf(review), Candidates: contract.CandidatesOf(review.Order),
+			})
+		}
+	case domain.Revise:
+		if revision, ended := d.council.RevisionOf(turn); ended {
+			d.events.publish(ctx, domain.EventRevised, "", contract.RevisedEvent{
+				DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), AgentID: revision.AgentID, Round: revision.Round,
+				Proposal: revision.After.Proposal, Reasoning: revision.After.Reasoning,
+				ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
+			})
+		}
+	}
+}
+
+func (d *deliberation) announceProposal(ctx workflow.Context, turn domain.Turn) {
 	seat, known := d.council.Seat(turn.Agent().ID())
 	switch {
-	case !known || turn.Phase().Kind != domain.Propose:
+	case !known:
 	case seat.State() == domain.AgentCompleted:
 		d.events.publish(ctx, domain.EventAgentCompleted, "", contract.AgentCompletedEventOf(d.run.key.WorkflowID, d.request().TaskID(), seat.Result()))
 	default:

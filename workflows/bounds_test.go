@@ -98,7 +98,7 @@ func (l largest) fits(t *testing.T) {
 	weigh("status", s.status())
 	for i, in := range s.Ray.Submitted {
 		weigh("SubmitTurns", in)
-		require.Equal(t, i == 0, in.Request != nil, "only the first submit carries the texts")
+		require.Equal(t, i == 0, in.Brief != nil, "only the first submit carries the texts")
 	}
 	for _, in := range s.NATS.Inputs {
 		weigh("PublishEvents", in)

@@ -89,7 +89,7 @@ func (d *deliberation) shortOfQuorum(why endReason) error {
 	case endDeadline:
 		kind = domain.DeadlineExceeded
 		message = fmt.Sprintf("%s by the deadline of %d s", message, seconds(d.request().Constraints().Timeout()))
-	case endDecided, endCancelled:
+	case endDecided, endCancelled, endPatience:
 	}
 	for _, failure := range ranked.Failures() {
 		message += fmt.Sprintf("; %s: %s: %s", failure.AgentID(), failure.Kind(), failure.Message())
@@ -104,18 +104,24 @@ func (d *deliberation) shortOfQuorum(why endReason) error {
 func (d *deliberation) result(why endReason) contract.Result {
 	ranked := d.council.Rank()
 	results := contract.ResultsOf(ranked)
-	reason := contract.StoppedDecided
+	reason := d.stopped
 	if why.early() {
-		reason = contract.StoppedDeadline
+		reason = domain.StopDeadline
 	}
-	return contract.Result{
+	result := contract.Result{
 		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Status: domain.StatusCompleted,
-		RankingBasis: contract.RankingSelf, Degraded: ranked.Degraded(), BestResult: &results[0], Results: results,
+		RankingBasis: ranked.Basis(), Degraded: ranked.Degraded() || reason == domain.StopReviewsFailed, BestResult: &results[0], Results: results,
 		Failures: contract.AgentFailuresOf(ranked.Failures()), TotalAgents: ranked.Total(), CompletedAgents: ranked.Completed(),
 		FailedAgents: ranked.Failed(), AverageScore: ranked.AverageScore(), HasFailures: ranked.Failed() > 0,
-		StopReason: reason, Usage: contract.TotalUsageOf(d.council), StartedAt: d.run.started, CompletedAt: d.shown.closed,
+		StopReason: reason, Usage: contract.TotalUsageOf(d.council),
+		StartedAt: d.run.started, CompletedAt: d.shown.closed,
 		ExecutionTimeMS: d.shown.closed.Sub(d.run.started).Milliseconds(),
 	}
+	if d.request().Protocol().Review() != domain.ReviewNone {
+		result.Review, result.Candidates = contract.ReviewSummaryOf(d.council, ranked), contract.CandidatesOf(d.council.Candidates())
+		result.Reviews, result.Revisions = contract.ReviewRecordsOf(d.council), contract.RevisionRecordsOf(d.council)
+	}
+	return result
 }
 
 func (d *deliberation) close(ctx workflow.Context, status domain.DeliberationStatus) {

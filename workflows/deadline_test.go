@@ -27,7 +27,7 @@ func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
 	require.Equal(t, []contract.AgentFailure{{
 		AgentID: "agent-2", ErrorType: domain.ModelRejected, Message: "it broke", Attempts: 1,
 	}}, result.Failures)
-	require.Equal(t, contract.StoppedDecided, result.StopReason)
+	require.Equal(t, domain.StopComplete, result.StopReason)
 	require.Len(t, s.Ray.Forgotten, 3, "what failed on Ray may be forgotten there too")
 }
 
@@ -105,7 +105,7 @@ func TestDeliberation_RanksWhatIsCompleteAtItsDeadline(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusCompleted, result.Status)
 	require.True(t, result.Degraded)
-	require.Equal(t, contract.StoppedDeadline, result.StopReason)
+	require.Equal(t, domain.StopDeadline, result.StopReason)
 	require.Equal(t, domain.StillRunning, result.Failures[0].ErrorType)
 	require.Len(t, s.Ray.Stopped[0].Turns, 1, "only what still runs is stopped")
 	require.Equal(t, int64(30_000), result.ExecutionTimeMS)
@@ -135,7 +135,7 @@ func TestDeliberation_TheDeadlineRunsFromTheFirstAcceptance(t *testing.T) {
 	result, err := s.runAndExpectNothingLeft(timeout(fakes.Council(1), 30))
 
 	require.NoError(t, err)
-	require.Equal(t, contract.StoppedDecided, result.StopReason)
+	require.Equal(t, domain.StopComplete, result.StopReason)
 	require.Equal(t, int64(129_000), result.ExecutionTimeMS)
 	require.Equal(t, 90, s.Ray.Submitted[0].RunSeconds)
 	require.Equal(t, 3630, s.Ray.Submitted[0].KeepSeconds)
@@ -251,7 +251,7 @@ func TestDeliberation_EndsEvenIfTheStopFails(t *testing.T) {
 			result, err := s.run(timeout(fakes.Council(2), 30))
 
 			require.NoError(t, err)
-			require.Equal(t, contract.StoppedDeadline, result.StopReason)
+			require.Equal(t, domain.StopDeadline, result.StopReason)
 			require.LessOrEqual(t, s.env.Now().Sub(begin), 60*time.Second)
 		})
 	}

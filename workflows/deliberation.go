@@ -33,6 +33,7 @@ type deliberation struct {
 	council domain.Council // every decision so far
 	place   *placement
 	clock   *clock
+	stopped domain.StopReason // why no further phase was planned
 	events  *eventQueue
 	work    []*pursuit // every assignment so far
 	forget  []contract.Handle
@@ -54,6 +55,7 @@ const (
 	endDeadline  endReason = "deadline"
 	endQueue     endReason = "queue"
 	endCancelled endReason = "cancelled"
+	endPatience  endReason = contract.ReasonPatience // of a phase only
 )
 
 // early reports whether agents may still be at work.
@@ -101,10 +103,12 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	defer stop()
 
 	workflow.Go(working, d.stopAbandoned)
-	for plan := d.council.Plan(); len(plan.Next) > 0; plan = d.council.Plan() {
+	plan := d.council.Plan()
+	for ; len(plan.Next) > 0; plan = d.council.Plan() {
 		if end := d.runPhase(working, plan.Next); end.early() {
 			return end
 		}
 	}
+	d.stopped = plan.Stop
 	return endDecided
 }

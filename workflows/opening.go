@@ -20,8 +20,9 @@ type Opening struct {
 	Attributes   []string                    `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool                        `json:"events,omitempty"`
 	Cluster      string                      `json:"cluster,omitempty"`
-	Clusters     []string                    `json:"clusters,omitempty"`      // all of them, if there are several; none = the council never moves
-	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0 = the cluster may be away until the deadline
+	Clusters     []string                    `json:"clusters,omitempty"`      // where it may go besides; none: it stays
+	Fence        string                      `json:"fence,omitempty"`         // a secret from which the fences around proposals are derived
+	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
 }
 
 // open records the Opening, or reads it back.
@@ -45,15 +46,19 @@ func newOpening(environment domain.Environment, request contract.Request) (openi
 	if err != nil {
 		return refused(err)
 	}
-	return Opening{
+	opening = Opening{
 		Request:      &parsed.Normalised,
-		AnswerBytes:  domain.AnswerMaximum(len(parsed.Domain.Agents())),
+		AnswerBytes:  parsed.Domain.AnswerMaximum(domain.Propose),
 		Attributes:   settings.Attributes,
 		Events:       settings.Events,
 		Cluster:      domain.Place(settings.Clusters),
 		Clusters:     choices(settings.Clusters),
 		GraceSeconds: seconds(settings.Grace),
 	}
+	if parsed.Domain.Protocol().Review() != domain.ReviewNone {
+		opening.Fence = settings.Fence
+	}
+	return opening
 }
 
 // choices returns the names of the clusters, or none if there is only one.

@@ -65,10 +65,10 @@ func wire(t *testing.T) map[string]any {
 		},
 		"opening_refused": &workflows.Opening{Faults: []string{"task_id: cannot be empty"}},
 		"result": &contract.Result{
-			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 			Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: []contract.AgentFailure{failed},
 			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.82, HasFailures: true,
-			StopReason: contract.StoppedDecided, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+			StopReason: domain.StopComplete, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
 		},
 		"failure_details": &contract.FailureDetails{
 			DeliberationID: deliberationID, TaskID: "T-42", Phase: "propose", Failures: []contract.AgentFailure{failed}, Usage: usage,
@@ -89,7 +89,7 @@ func wire(t *testing.T) map[string]any {
 		"active_jobs": &contract.ActiveJobs{Jobs: []contract.Job{job}, Total: 1, AsOf: at},
 		"stats_state": &contract.StatsState{Since: at, Last: counted, RollUp: rolled},
 		"submit_turns_input": &contract.SubmitTurnsInput{
-			DeliberationID: deliberationID, OriginalRunID: "r", Request: &normalised, Cluster: "local",
+			DeliberationID: deliberationID, OriginalRunID: "r", Brief: &contract.Brief{Request: &normalised}, Cluster: "local",
 			Turns: []contract.TurnRef{{Phase: domain.Propose, AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
 		},
 		"submit_turns_result": &contract.SubmitTurnsResult{
@@ -129,7 +129,7 @@ func wire(t *testing.T) map[string]any {
 			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-2", Role: "DEV", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4,
 		},
 		"event_completed_scoreboard": &contract.ScoreboardEvent{
-			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 			Scores: []contract.EventScore{{Rank: 1, AgentID: "agent-1", Score: 0.82}}, TotalAgents: 1, CompletedAgents: 1,
 			AverageScore: 0.82, ExecutionTimeMS: 1000, ResultRef: contract.ResultRef{WorkflowID: deliberationID, RunID: "r"},
 		},

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,7 +12,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// runPhase submits the phase's turns to Ray together, and pursues each assignment until all are settled.
+// runPhase puts the phase's turns to Ray together and pursues each until all are settled, or until the council
+// has waited for the slow ones long enough.
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
@@ -19,19 +21,37 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 		return end
 	}
 	d.clock.start(ctx)
-	d.show(ctx, string(phase.Kind))
+	d.show(ctx, phase)
+	d.announcePhase(ctx, phase, len(pursuits))
+	working, stop := workflow.WithCancel(ctx)
+	defer stop()
 	for _, p := range pursuits {
-		workflow.Go(ctx, func(ctx workflow.Context) { d.pursue(ctx, p) })
+		workflow.Go(working, func(ctx workflow.Context) { d.pursue(ctx, p) })
 	}
+	patience := d.startPatience(working, phase)
 
-	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late })
+	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late || patience.over })
 	switch {
 	case d.council.Settled(phase):
 		return endDecided
 	case err != nil:
 		return endCancelled
+	case d.clock.late:
+		return endDeadline
 	}
-	return endDeadline
+	stop()
+	d.closePhase(ctx, phase, pursuits)
+	return endDecided
+}
+
+// closePhase ends a phase whose slow turns the council no longer waits for. What had completed still counts.
+func (d *deliberation) closePhase(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) {
+	d.stop(ctx, pursuits, endPatience)
+	unfinished := slices.DeleteFunc(slices.Clone(pursuits), func(p *pursuit) bool { return d.council.Done(p.turn) })
+	d.council = d.council.ClosePhase(phase, failureFor(endPatience))
+	for _, p := range unfinished {
+		d.announceAgent(ctx, p.turn)
+	}
 }
 
 // assign enters the assignments into the council's ledger.
@@ -48,7 +68,7 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 // submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner.
 func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) endReason {
 	queue := d.queue(ctx)
-	accepted, err := d.submitFirst(ctx, queue, pursuits, d.opening.Request)
+	accepted, err := d.submitFirst(ctx, queue, pursuits, d.brief(pursuits))
 	for err == nil && accepted.Elsewhere {
 		d.moveAll(ctx, pursuits)
 		accepted, err = d.submitFirst(ctx, queue, pursuits, nil)
@@ -74,7 +94,16 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	return endDecided
 }
 
-// queue says how a phase waits for room on Ray.
+// brief is what the turns of a phase are made of.
+func (d *deliberation) brief(pursuits []*pursuit) *contract.Brief {
+	assignments := make([]domain.Assignment, 0, len(pursuits))
+	for _, p := range pursuits {
+		assignments = append(assignments, p.turn.Assignment())
+	}
+	return contract.BriefOf(d.opening.Request, d.opening.Fence, d.council, assignments)
+}
+
+// queue is how a phase waits for room on Ray.
 type queue struct {
 	step   Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]
 	giveUp time.Time
@@ -86,14 +115,14 @@ func (d *deliberation) queue(ctx workflow.Context) queue {
 	if d.clock.started() {
 		return queue{step: submitLater, giveUp: d.clock.deadline, end: endDeadline}
 	}
-	d.show(ctx, phaseQueued)
+	d.showPhase(ctx, phaseQueued)
 	return queue{step: SubmitTurns, giveUp: workflow.Now(ctx).Add(d.request().Constraints().QueueTimeout()), end: endQueue}
 }
 
-func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit, request *contract.NormalisedRequest) (contract.SubmitTurnsResult, error) {
+func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
 	d.shown.waitingFor = d.place.current
 	patience := max(time.Second, q.giveUp.Sub(workflow.Now(ctx)))
-	return d.submit(ctx, q.step, pursuits, patience, request)
+	return d.submit(ctx, q.step, pursuits, patience, brief)
 }
 
 // moveAll moves a council that waits for room to another cluster. Its turns become new attempts, since the
@@ -118,13 +147,13 @@ func (d *deliberation) giveUpAll(pursuits []*pursuit, failure domain.TurnFailure
 	}
 }
 
-// submit submits turns to Ray together, and records where they live.
-func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, request *contract.NormalisedRequest) (contract.SubmitTurnsResult, error) {
+// submit puts turns to Ray together and notes where they live.
+func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
 	runFor := d.clock.remaining(ctx)
 	in := contract.SubmitTurnsInput{
 		DeliberationID: d.run.key.WorkflowID, OriginalRunID: d.run.key.OriginalRunID,
 		Cluster: d.place.current, RunSeconds: seconds(runFor + runMargin), KeepSeconds: seconds(runFor + keepFor),
-		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.place.grace(), Request: request,
+		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.place.grace(), Brief: brief,
 	}
 	for _, p := range pursuits {
 		in.Turns = append(in.Turns, contract.TurnRefOf(p.turn))
@@ -145,9 +174,13 @@ func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTur
 	return accepted, err
 }
 
+// summary titles the row of an activity or a timer. That of a review or a revision begins with its phase.
 func summary(verb string, turn domain.Turn) string {
 	const most = 350 // bytes; servers refuse summaries of over 400
 	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
+	if phase := turn.Phase(); phase.Kind != domain.Propose {
+		verb = fmt.Sprintf("%s · r%d · %s", phase.Kind, phase.Round, verb)
+	}
 	return fmt.Sprintf("%s · %s · attempt %d", verb, who, turn.Attempt())
 }
 

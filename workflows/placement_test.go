@@ -110,7 +110,7 @@ func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, clustersOfInputs(s.Ray.Submitted))
-	require.Nil(t, s.Ray.Submitted[1].Request, "the request travels once")
+	require.Nil(t, s.Ray.Submitted[1].Brief, "the request travels once")
 	require.Equal(t, []int{2, 2}, attemptsOf(result), "a may have taken the first ones")
 	require.Equal(t, map[string]int{"a": 2}, clustersOf(s.Ray.Stopped[0].Turns))
 }

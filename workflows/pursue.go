@@ -82,7 +82,10 @@ func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.O
 	if p.handle.Runner == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, true
 	}
-	in := contract.AwaitTurnInput{Handle: p.handle, AnswerBytes: d.opening.AnswerBytes, GraceSeconds: d.place.grace()}
+	in := contract.AwaitTurnInput{
+		Handle: p.handle, Reading: contract.ReadingOf(d.request(), p.turn),
+		AnswerBytes: d.request().AnswerMaximum(p.turn.Phase().Kind), GraceSeconds: d.place.grace(),
+	}
 	answer, err := AwaitTurn.call(ctx, d.clock.remaining(ctx)+safety, summary("poll", p.turn), in).get(ctx)
 	if err != nil {
 		return d.gaveUp(ctx, err)

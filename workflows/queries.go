@@ -21,7 +21,7 @@ func (d *deliberation) answerQueries(ctx workflow.Context) error {
 
 func (d *deliberation) statusAt(now time.Time) contract.Status {
 	status := contract.Status{
-		DeliberationID: d.run.key.WorkflowID, Status: d.shown.status, Phase: d.shown.phase, WaitingFor: d.shown.waitingFor,
+		DeliberationID: d.run.key.WorkflowID, Status: d.shown.status, Phase: d.shown.phase, Round: d.shown.round, WaitingFor: d.shown.waitingFor,
 		Agents: contract.AgentStatusesOf(d.council), Result: d.shown.best, StartedAt: &d.run.started, AsOf: now,
 	}
 	if d.shown.status.Closed() {

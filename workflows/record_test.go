@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,7 +101,7 @@ func (w *world) work() {
 	for _, queue := range []string{w.queue, contract.SubmitQueue(w.queue), contract.WaitQueue(w.queue)} {
 		runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
 		workflows.Register(runs, w.environment)
-		w.Services.Register(runs)
+		w.Register(runs)
 		require.NoError(w, runs.Start())
 		stops = append(stops, runs.Stop)
 	}
@@ -329,6 +330,53 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 				}
 				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
 			},
+		},
+		"reviewed": {
+			request: withReview(fakes.Council(3), 1), given: func(w *world) { w.Ray.PhaseScript = disagreeing },
+		},
+		"reviewers_agree": {
+			request: withReview(fakes.Council(3), 1),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+					return fakes.Replies(fakes.Review(slices.Sorted(slices.Values(ref.Reads))...))
+				}
+			},
+		},
+		"review_retried": {
+			request: withReview(fakes.Council(2), 0),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+					return append(fakes.Replies(fakes.Failure(domain.InvalidOutput, true)), fakes.LaterPhases(ref)...)
+				}
+			},
+		},
+		"review_closed_early": {
+			request: withReview(timeout(fakes.Council(3), 8), 0),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+					if ref.AgentID == "agent-2" {
+						return fakes.Script{fakes.Never()}
+					}
+					return fakes.LaterPhases(ref)
+				}
+			},
+		},
+		"reviews_failed": {
+			request: withReview(fakes.Council(2), 1),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(contract.TurnRef) fakes.Script { return fakes.Replies(fakes.Failure(domain.ModelRejected, false)) }
+			},
+		},
+		"cancelled_in_review": {
+			request: withReview(fakes.Council(2), 1),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(contract.TurnRef) fakes.Script { return fakes.Script{fakes.Never()} }
+			},
+			during: func(w *world, run client.WorkflowRun) {
+				w.eventually(w.awaiting(4))
+				require.NoError(w, w.client.CancelWorkflow(w.Context(), run.GetID(), run.GetRunID()))
+			},
+			ends: "canceled",
 		},
 		"invalid_request": {request: contract.RequestText([]byte(`{"task_id":""}`)), ends: "InvalidRequest"},
 		"null_request":    {request: contract.RequestText([]byte(`null`)), ends: "InvalidRequest"},

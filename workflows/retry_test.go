@@ -104,7 +104,7 @@ func TestDeliberation_EachAttemptIsANewTurnOnRay(t *testing.T) {
 	require.NoError(t, err)
 	ids := map[domain.TurnID]bool{}
 	for _, in := range s.Ray.Submitted {
-		turns := in.TurnsOf(s.Ray.Submitted[0].Request.Domain())
+		turns := in.TurnsOf(s.Ray.Submitted[0].Brief.Request.Domain())
 		for i, ref := range in.Turns {
 			require.Equal(t, ref.TurnID, turns[i].ID(), "the id is derived again where it is used")
 			ids[ref.TurnID] = true
@@ -112,7 +112,7 @@ func TestDeliberation_EachAttemptIsANewTurnOnRay(t *testing.T) {
 	}
 	require.Len(t, ids, 4)
 	for _, again := range s.Ray.Submitted[1:] {
-		require.Nil(t, again.Request, "a later submit leaves the texts out")
+		require.Nil(t, again.Brief, "a later submit leaves the texts out")
 	}
 	require.Len(t, s.Ray.Submitted[1].Turns, 1, "only the agent that failed goes to Ray again")
 	require.Equal(t, "agent-1", s.Ray.Submitted[1].Turns[0].AgentID)
@@ -129,7 +129,7 @@ func TestDeliberation_TellsAnAgentThatItsAnswerWasCutOff(t *testing.T) {
 	for i, hint := range []domain.FailureKind{"", domain.Truncated, domain.Truncated} {
 		in := s.Ray.Submitted[i]
 		require.Equal(t, hint, in.Turns[0].Hint)
-		require.Equal(t, in.Turns[0].TurnID, in.TurnsOf(s.Ray.Submitted[0].Request.Domain())[0].ID())
+		require.Equal(t, in.Turns[0].TurnID, in.TurnsOf(s.Ray.Submitted[0].Brief.Request.Domain())[0].ID())
 	}
 }
 

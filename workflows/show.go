@@ -25,6 +25,7 @@ const (
 type shown struct {
 	status     domain.DeliberationStatus
 	phase      string
+	round      int
 	waitingFor string
 	refusal    string // the latest one while the council waits for room
 	onRay      bool   // Ray has accepted the council
@@ -47,7 +48,7 @@ func (s *shown) close(status domain.DeliberationStatus, at time.Time) {
 // showOpening writes memo and search attributes for the first time. There are only two such writes, since
 // each adds events to the history.
 func (d *deliberation) showOpening(ctx workflow.Context) error {
-	d.show(ctx, phaseQueued)
+	d.showPhase(ctx, phaseQueued)
 	memo := map[string]any{contract.MemoTaskID: d.request().TaskID(), contract.MemoRole: d.request().Role(), contract.MemoAgents: len(d.request().Agents())}
 	if err := workflow.UpsertMemo(ctx, memo); err != nil {
 		return err
@@ -107,8 +108,14 @@ func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAt
 	return workflow.UpsertTypedSearchAttributes(ctx, known...)
 }
 
-// show changes the phase that people see.
-func (d *deliberation) show(ctx workflow.Context, phase string) {
+// show changes the phase that people see to one that turns belong to.
+func (d *deliberation) show(ctx workflow.Context, phase domain.Phase) {
+	d.shown.round = phase.Round
+	d.showPhase(ctx, string(phase.Kind))
+}
+
+// showPhase changes the phase that people see.
+func (d *deliberation) showPhase(ctx workflow.Context, phase string) {
 	d.shown.phase = phase
 	d.showCouncil(ctx)
 }

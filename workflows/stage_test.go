@@ -52,7 +52,7 @@ func newStage(t *testing.T) *stage {
 		environment: &fakes.Environment{Current: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true}},
 	}
 	workflows.Register(env, s.environment)
-	s.Services.Register(env)
+	s.Register(env)
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		s.scheduled = append(s.scheduled, info.ActivityType.Name)
 		s.started(info)

@@ -17,7 +17,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if why.early() {
-		d.show(ctx, phaseStopping)
+		d.showPhase(ctx, phaseStopping)
 	}
 	abandoned := d.startStoppingAbandoned(ctx)
 	d.stop(ctx, d.work, why)
@@ -30,15 +30,20 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 // stop stops what may still run of the pursuits, and takes the outcomes.
 func (d *deliberation) stop(ctx workflow.Context, pursuits []*pursuit, why endReason) {
 	in := contract.StopTurnsInput{DeliberationID: d.run.key.WorkflowID, Reason: string(why)}
+	readings := map[domain.TurnID]contract.Reading{}
 	for _, p := range pursuits {
 		for _, turn := range p.running() {
 			in.Turns = append(in.Turns, turn.handle)
+			if reading := contract.ReadingOf(d.request(), turn.turn); reading != nil {
+				readings[turn.turn.ID()] = *reading
+			}
 		}
 	}
 	if len(in.Turns) == 0 {
 		return
 	}
-	in.AnswerBytes = min(d.opening.AnswerBytes, domain.AnswerMaximum(len(in.Turns)))
+	in.Readings = readings
+	in.AnswerBytes = min(d.request().AnswerMaximum(domain.Propose), domain.AnswerMaximum(len(in.Turns)))
 	title := fmt.Sprintf("stop · %s · %s", domain.Count(len(in.Turns), "turn"), why)
 	stopped, err := StopTurns.call(ctx, stopWithin, title, in).get(ctx)
 	if err != nil {
@@ -83,6 +88,8 @@ func failureFor(why endReason) domain.TurnFailure {
 		return domain.NewTurnFailure(domain.Cancelled, "the deliberation was cancelled", false)
 	case endQueue:
 		return domain.NewTurnFailure(domain.DeadlineExceeded, "no room on Ray in time", false)
+	case endPatience:
+		return domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false)
 	case endDeadline, endDecided:
 	}
 	return domain.NewTurnFailure(domain.StillRunning, "not finished by the deadline", false)
@@ -158,7 +165,7 @@ func (d *deliberation) takeAbandoned(ctx workflow.Context, s stopping) error {
 		}
 		outcome := answer.Domain()
 		measureTurn(ctx, turn.turn, turn.handle.Cluster, outcome)
-		d.council = d.council.Waste(outcome.Usage)
+		d.council = d.council.Waste(turn.turn, outcome.Usage)
 		if turn.handle.Runner != "" && outcome.Kind != domain.OutcomeLost {
 			d.forget = append(d.forget, turn.handle)
 		}

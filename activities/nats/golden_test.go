@@ -107,7 +107,7 @@ func payloads() []payload {
 		}},
 		{"completed.json", domain.EventCompleted, result()},
 		{"completed_scoreboard.json", domain.EventCompleted, contract.ScoreboardEvent{
-			DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+			DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 			Degraded: true, Scores: []contract.EventScore{{Rank: 1, AgentID: "qa-1", Score: 0.75}},
 			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, ExecutionTimeMS: 2500,
 			ResultRef: contract.ResultRef{WorkflowID: "plan-7", RunID: runID},
@@ -137,10 +137,10 @@ func result() contract.Result {
 		Metadata: map[string]string{"finish_reason": "stop"},
 	}
 	return contract.Result{
-		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 		Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: failures(),
 		TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.75, HasFailures: true,
-		StopReason: contract.StoppedDecided,
+		StopReason: domain.StopComplete,
 		Usage:      contract.TotalUsage{PromptTokens: 30, CompletionTokens: 40, LLMCalls: 5, WastedTokens: 20},
 		StartedAt:  clock, CompletedAt: clock.Add(2500 * time.Millisecond), ExecutionTimeMS: 2500,
 	}

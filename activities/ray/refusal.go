@@ -54,7 +54,7 @@ func (a answered) refusal(op string) error {
 	}
 	refused := &domain.Error{Kind: kind, Op: op, Err: errors.New(cutTo(said, maxRefusal))}
 	if answer.Error.RayCluster != "" {
-		refused.Err = otherCluster{said: refused.Err.Error()}
+		refused.Err = otherClusterError{said: refused.Err.Error()}
 	}
 	if kind == domain.KindDenied {
 		refused.Err = fmt.Errorf("the Ray app refuses the token: set %[1]s or %[1]s_FILE to one of the app's", tokenVariable)

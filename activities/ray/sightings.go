@@ -22,9 +22,9 @@ const (
 
 // otherCluster is a refusal of turns that another Ray cluster has. Two clusters may stand behind one
 // address: one that is being replaced, and its successor.
-type otherCluster struct{ said string }
+type otherClusterError struct{ said string }
 
-func (o otherCluster) Error() string { return o.said }
+func (o otherClusterError) Error() string { return o.said }
 
 // sightings records which Ray clusters another one has answered for.
 type sightings struct {
@@ -50,7 +50,7 @@ func (s *sightings) saw(incarnation string) {
 // gone notes that the call of these turns had this error, and reports whether their cluster is gone: for limit,
 // whoever asked for it got another one's answer.
 func (s *sightings) gone(err error, handles []domain.Handle, limit time.Duration) bool {
-	if _, other := errors.AsType[otherCluster](err); !other {
+	if _, other := errors.AsType[otherClusterError](err); !other {
 		return false
 	}
 	s.mu.Lock()

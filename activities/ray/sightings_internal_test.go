@@ -15,7 +15,7 @@ func TestSightings_AClusterIsGoneOnceOnlyAnotherOneAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s sightings
 		turns := []domain.Handle{{TurnID: "t1", Incarnation: "c1.p1.i"}}
-		other := &domain.Error{Kind: domain.KindUnavailable, Err: otherCluster{said: "m"}}
+		other := &domain.Error{Kind: domain.KindUnavailable, Err: otherClusterError{said: "m"}}
 		missFor := func(long time.Duration) (gone bool) {
 			for until := time.Now().Add(long); !time.Now().After(until); time.Sleep(10 * time.Second) {
 				gone = s.gone(other, turns, awayFor)

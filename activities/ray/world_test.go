@@ -109,7 +109,7 @@ func submissionBy(request domain.DeliberationRequest, owner, deliberation string
 	for _, assignment := range council.Plan().Next {
 		turns = append(turns, council.Turn(assignment).WithAttempt(attempt))
 	}
-	submission := request.Submission(turns)
+	submission := request.Submission(turns, domain.Texts{})
 	submission.Owner, submission.Deliberation, submission.OriginalRun = owner, deliberation, "run"
 	submission.Run, submission.Keep = time.Minute, 5*time.Minute
 	return submission

@@ -27,6 +27,10 @@ type Ray struct {
 	ScriptFor      func(task, agent string) Script
 	SubmitReplyFor func(task string) Reply[contract.SubmitTurnsResult]
 
+	// PhaseScript is how the turns of reviews and revisions end. By default reviews rank in the order in which
+	// they read, and revisions give a proposal.
+	PhaseScript func(contract.TurnRef) Script
+
 	Submitted []contract.SubmitTurnsInput
 	Awaited   []contract.AwaitTurnInput
 	Stopped   []contract.StopTurnsInput
@@ -46,7 +50,7 @@ type turn struct {
 
 func newRay(c clock) *Ray {
 	return &Ray{
-		clock: c, Agents: map[string]Script{}, Away: func(string) bool { return false },
+		clock: c, Agents: map[string]Script{}, PhaseScript: LaterPhases, Away: func(string) bool { return false },
 		turns: map[domain.TurnID]turn{}, ended: map[domain.TurnID]bool{}, tasks: map[string]string{},
 	}
 }
@@ -97,8 +101,8 @@ func (f *Ray) submit(in contract.SubmitTurnsInput) Reply[contract.SubmitTurnsRes
 }
 
 func (f *Ray) submitReply(in contract.SubmitTurnsInput) Reply[contract.SubmitTurnsResult] {
-	if in.Request != nil {
-		f.tasks[in.DeliberationID] = in.Request.Domain().TaskDescription()
+	if in.Brief != nil {
+		f.tasks[in.DeliberationID] = in.Brief.Request.Domain().TaskDescription()
 	}
 	if f.SubmitReplyFor != nil {
 		return f.SubmitReplyFor(f.tasks[in.DeliberationID])
@@ -131,6 +135,9 @@ func (f *Ray) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contra
 // attempt is how the script wants a turn to end. A turn that was never submitted belongs to no agent.
 func (f *Ray) attempt(id domain.TurnID) Attempt {
 	held := f.turns[id]
+	if held.Phase == domain.PeerReview || held.Phase == domain.Revise {
+		return f.PhaseScript(held.TurnRef).attempt(max(1, held.Attempt))
+	}
 	script := f.Agents[held.AgentID]
 	if f.ScriptFor != nil {
 		script = f.ScriptFor(held.task, held.AgentID)

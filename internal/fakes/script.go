@@ -50,6 +50,29 @@ func Answer(proposal string, score float64) Reply[contract.TurnOutcome] {
 	}}
 }
 
+// LaterPhases scripts reviews that rank in the order in which they read, and revisions that give a proposal.
+func LaterPhases(ref contract.TurnRef) Script {
+	if ref.Phase == domain.PeerReview {
+		return Replies(Review(ref.Reads...))
+	}
+	return Replies(Answer("a revision by "+ref.AgentID, 0.6))
+}
+
+// Review is a turn that ranked proposals, the best first.
+func Review(ranking ...domain.TurnID) Reply[contract.TurnOutcome] {
+	review := &contract.Review{Ranking: ranking}
+	for place, id := range ranking {
+		mark := max(1, 5-place)
+		review.Notes = append(review.Notes, contract.Note{
+			Of: id, Critique: "good, but could be better",
+			Marks: map[string]int{"accuracy": mark, "completeness": mark, "clarity": mark, "feasibility": mark},
+		})
+	}
+	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{
+		Kind: domain.OutcomeCompleted, Review: review, Usage: contract.Usage{PromptTokens: 20, CompletionTokens: 3}, Calls: 1, DurationMS: 800,
+	}}
+}
+
 // Failure is a turn that ran and failed.
 func Failure(kind domain.FailureKind, retryable bool) Reply[contract.TurnOutcome] {
 	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -18,12 +19,12 @@ func OriginalRun(ctx context.Context, from contract.History, id, runID string) (
 	return cmp.Or(started.GetOriginalExecutionRunId(), runID), err
 }
 
-// FirstSubmitted is the checked request of a run, from the input of its first SubmitTurns. The converter is the one
-// that the run's workers write with.
-func FirstSubmitted(ctx context.Context, from contract.History, read converter.DataConverter, run workflow.Execution) (contract.NormalisedRequest, error) {
+// FirstSubmitted is the brief of a phase, from the input of its first SubmitTurns. The converter is the one that
+// the run's workers write with.
+func FirstSubmitted(ctx context.Context, from contract.History, read converter.DataConverter, run workflow.Execution, phase domain.Phase) (contract.Brief, error) {
 	for event, err := range events(ctx, from, run, allEvents) {
 		if err != nil {
-			return contract.NormalisedRequest{}, err
+			return contract.Brief{}, err
 		}
 		scheduled := event.GetActivityTaskScheduledEventAttributes()
 		if scheduled.GetActivityType().GetName() != contract.ActivitySubmitTurns {
@@ -31,13 +32,13 @@ func FirstSubmitted(ctx context.Context, from contract.History, read converter.D
 		}
 		var in contract.SubmitTurnsInput
 		if err := read.FromPayloads(scheduled.GetInput(), &in); err != nil {
-			return contract.NormalisedRequest{}, err
+			return contract.Brief{}, err
 		}
-		if in.Request != nil {
-			return *in.Request, nil
+		if in.Brief != nil && in.Phase() == phase {
+			return *in.Brief, nil
 		}
 	}
-	return contract.NormalisedRequest{}, fmt.Errorf("the history of %s has no %s with a request", run.ID, contract.ActivitySubmitTurns)
+	return contract.Brief{}, fmt.Errorf("the history of %s has no %s with the brief of its phase", run.ID, contract.ActivitySubmitTurns)
 }
 
 // LastStats is the last state of a run of DeliberationStats, read from its history. It needs no worker.

@@ -26,6 +26,7 @@ type Timeline struct {
 	started   time.Time
 	taken     bool // by a worker
 	phase     string
+	round     int
 	ending    bool   // the turns are being stopped, or somebody asked for a cancellation
 	cancelled string // the reason for the cancellation
 	closing   *historypb.HistoryEvent
@@ -109,12 +110,12 @@ func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 		if decoded(activity.GetInput(), &in) {
 			t.polled[activity.GetActivityId()] = in.Handle.TurnID
 			if turn, known := t.turns[in.Handle.TurnID]; known {
-				t.phase = string(turn.Phase().Kind)
+				t.phase, t.round = string(turn.Phase().Kind), turn.Phase().Round
 			}
 		}
 	case contract.ActivityStopTurns:
 		var in contract.StopTurnsInput
-		if decoded(activity.GetInput(), &in) && !in.AllowPartial {
+		if decoded(activity.GetInput(), &in) && !in.AllowPartial && in.Reason != contract.ReasonPatience {
 			t.phase, t.ending = "stopping", true
 		}
 	}
@@ -125,8 +126,8 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 	if !decoded(input, &in) {
 		return
 	}
-	if in.Request != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
-		t.request = in.Request.Domain()
+	if in.Brief != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
+		t.request = in.Brief.Request.Domain()
 		run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 		t.council, t.phase = domain.NewCouncil(t.request, run), "queued"
 	}
@@ -162,12 +163,19 @@ func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttribu
 	if !decoded(activity.GetInput(), &in) || !decoded(result, &stopped) {
 		return
 	}
-	for turn, outcome := range stopped.Outcomes {
-		if in.AllowPartial {
-			t.council = t.council.Waste(outcome.Domain().Usage)
-			continue
+	for _, handle := range in.Turns { // in the order in which the workflow takes them
+		outcome, known := stopped.Outcomes[handle.TurnID]
+		switch {
+		case !known:
+		case in.AllowPartial:
+			t.council = t.council.Waste(t.turns[handle.TurnID], outcome.Domain().Usage)
+		default:
+			t.take(handle.TurnID, outcome.Domain())
 		}
-		t.take(turn, outcome.Domain())
+	}
+	if in.Reason == contract.ReasonPatience && len(in.Turns) > 0 {
+		why := domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false)
+		t.council = t.council.ClosePhase(t.turns[in.Turns[0].TurnID].Phase(), why)
 	}
 }
 

@@ -75,7 +75,7 @@ func (h *history) submit() {
 		Turns: []contract.TurnRef{{Phase: domain.Propose, AgentID: "agent-1", Attempt: h.attempt}},
 	}
 	if h.attempt == 1 {
-		in.Request = &h.request.Normalised
+		in.Brief = &contract.Brief{Request: &h.request.Normalised}
 	}
 	h.turn = in.TurnsOf(h.request.Domain)[0].ID()
 	in.Turns[0].TurnID = h.turn

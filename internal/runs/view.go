@@ -100,7 +100,7 @@ func OpenView(run Run, t *Timeline) View {
 func (t *Timeline) status(id string) contract.Status {
 	started := t.started.UTC()
 	status := contract.Status{
-		DeliberationID: id, Status: domain.StatusRunning, Phase: t.phase, StartedAt: &started, AsOf: time.Now().UTC(),
+		DeliberationID: id, Status: domain.StatusRunning, Phase: t.phase, Round: t.round, StartedAt: &started, AsOf: time.Now().UTC(),
 	}
 	status.Agents = contract.AgentStatusesOf(t.council)
 	return status

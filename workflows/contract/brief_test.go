@@ -21,7 +21,7 @@ func record(t *testing.T, kind domain.EventKind, data any) contract.EventRecord 
 func TestBrief_OfACompletedDeliberationIsItsScoreboard(t *testing.T) {
 	long := strings.Repeat("long ", 1000)
 	whole := record(t, domain.EventCompleted, contract.Result{
-		DeliberationID: "plan/7", TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: contract.RankingSelf,
+		DeliberationID: "plan/7", TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 		Results:     []contract.AgentResult{{Rank: 1, AgentID: "a", Proposal: long, Score: 0.8}, {Rank: 2, AgentID: "b", Proposal: long, Score: 0.3}},
 		TotalAgents: 2, CompletedAgents: 2, AverageScore: 0.55, ExecutionTimeMS: 7,
 	})

@@ -108,7 +108,7 @@ type ScoreboardEvent struct {
 	DeliberationID  string                    `json:"deliberation_id"`
 	TaskID          string                    `json:"task_id"`
 	Status          domain.DeliberationStatus `json:"status"`
-	RankingBasis    string                    `json:"ranking_basis"`
+	RankingBasis    domain.RankingBasis       `json:"ranking_basis"`
 	Degraded        bool                      `json:"degraded"`
 	Scores          []EventScore              `json:"scores"`
 	TotalAgents     int                       `json:"total_agents"`
@@ -141,4 +141,34 @@ type EndedEvent struct {
 	Message         string                    `json:"message"`
 	Failures        []AgentFailure            `json:"failures"`
 	ExecutionTimeMS int64                     `json:"execution_time_ms"`
+}
+
+// PhaseStartedEvent is the data of `phase_started`.
+type PhaseStartedEvent struct {
+	DeliberationID string           `json:"deliberation_id"`
+	TaskID         string           `json:"task_id"`
+	Phase          domain.PhaseKind `json:"phase"`
+	Round          int              `json:"round"`
+	Turns          int              `json:"turns"`
+}
+
+// ReviewedEvent is the data of `reviewed`: one review, or why there is none.
+type ReviewedEvent struct {
+	DeliberationID string `json:"deliberation_id"`
+	TaskID         string `json:"task_id"`
+	ReviewRecord
+
+	Candidates []Candidate `json:"candidates"` // in the reviewer's order
+}
+
+// RevisedEvent is the data of `revised`: one revision, or why there is none.
+type RevisedEvent struct {
+	DeliberationID string             `json:"deliberation_id"`
+	TaskID         string             `json:"task_id"`
+	AgentID        string             `json:"agent_id"`
+	Round          int                `json:"round"`
+	Proposal       string             `json:"proposal,omitempty"`
+	Reasoning      string             `json:"reasoning,omitempty"`
+	ErrorType      domain.FailureKind `json:"error_type,omitempty"`
+	Message        string             `json:"message,omitempty"`
 }

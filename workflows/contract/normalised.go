@@ -31,6 +31,10 @@ type NormalisedConstraints struct {
 // NormalisedProtocol is a [Protocol] with every default filled in.
 type NormalisedProtocol struct {
 	Review      string                     `json:"review"`
+	JudgeModel  string                     `json:"judge_model,omitempty"`
+	JudgeURL    string                     `json:"judge_url,omitempty"`
+	Rubric      map[string]float64         `json:"rubric,omitempty"`
+	Patience    int                        `json:"patience_seconds,omitempty"`
 	Rounds      int                        `json:"rounds"`
 	Quorum      int                        `json:"quorum"`
 	Temperature float64                    `json:"temperature"`
@@ -79,7 +83,7 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 		Constraints: domain.ConstraintsSpec(r.Constraints), Agents: agents,
 		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,
 		Protocol: domain.ProtocolSpec{
-			Review: p.Review, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,
+			Review: p.Review, JudgeModel: p.JudgeModel, JudgeURL: p.JudgeURL, Rubric: p.Rubric, Patience: p.Patience, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,
 			ExtraBody: extra,
 		},
 	}

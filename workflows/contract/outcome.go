@@ -13,6 +13,7 @@ type TurnOutcome struct {
 	Proposal   string             `json:"proposal,omitempty"`
 	Reasoning  string             `json:"reasoning,omitempty"`
 	Score      float64            `json:"score,omitempty"`
+	Review     *Review            `json:"review,omitempty"`
 	ErrorType  domain.FailureKind `json:"error_type,omitempty"`
 	Message    string             `json:"message,omitempty"`
 	Retryable  bool               `json:"retryable,omitempty"`
@@ -20,6 +21,42 @@ type TurnOutcome struct {
 	Calls      int                `json:"calls,omitempty"`
 	DurationMS int64              `json:"duration_ms,omitempty"`
 	Metadata   map[string]string  `json:"metadata,omitempty"`
+}
+
+// Review is what a turn of a review phase answered.
+type Review struct {
+	Notes   []Note          `json:"notes"`
+	Ranking []domain.TurnID `json:"ranking"`
+}
+
+// Note is what a review says about one proposal.
+type Note struct {
+	Of       domain.TurnID  `json:"of"`
+	Marks    map[string]int `json:"marks"`
+	Critique string         `json:"critique,omitempty"`
+	Blocking []string       `json:"blocking,omitempty"`
+}
+
+func reviewOf(review domain.Review) *Review {
+	if len(review.Notes) == 0 {
+		return nil
+	}
+	mapped := &Review{Ranking: review.Ranking, Notes: make([]Note, 0, len(review.Notes))}
+	for _, note := range review.Notes {
+		mapped.Notes = append(mapped.Notes, Note(note))
+	}
+	return mapped
+}
+
+func (r *Review) domain() domain.Review {
+	if r == nil {
+		return domain.Review{}
+	}
+	review := domain.Review{Ranking: r.Ranking}
+	for _, note := range r.Notes {
+		review.Notes = append(review.Notes, domain.Note(note))
+	}
+	return review
 }
 
 // Usage is tokens, of one answer.
@@ -37,6 +74,7 @@ func TurnOutcomeOf(outcome domain.Outcome) TurnOutcome {
 	return TurnOutcome{
 		Kind:     outcome.Kind,
 		Proposal: outcome.Answer.Proposal(), Reasoning: outcome.Answer.Reasoning(), Score: outcome.Answer.Score(),
+		Review:    reviewOf(outcome.Review),
 		ErrorType: outcome.Failure.Kind(), Message: message, Retryable: outcome.Failure.Retryable(),
 		Usage: usageOf(outcome.Usage), Calls: outcome.Usage.Calls,
 		DurationMS: outcome.Duration.Milliseconds(), Metadata: outcome.MetadataCopy(),
@@ -51,7 +89,7 @@ func (o TurnOutcome) Domain() domain.Outcome {
 	}
 	switch o.Kind {
 	case domain.OutcomeCompleted:
-		outcome.Answer = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score)
+		outcome.Answer, outcome.Review = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score), o.Review.domain()
 	case domain.OutcomeFailed:
 		outcome.Failure = domain.NewTurnFailure(o.ErrorType, o.Message, o.Retryable)
 	case domain.OutcomeLost, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning, domain.OutcomeGivenUp:

@@ -34,6 +34,10 @@ func (r Request) ParseFor(allow domain.AllowList) (Parsed, error) {
 	if fault := allow.Check(normalised.VLLMURL); fault != "" && !read.faultAt("vllm_url") {
 		read.Add("vllm_url", "%s", fault)
 	}
+	const judge = "protocol.judge_url"
+	if fault := allow.Check(normalised.Protocol.JudgeURL); normalised.Protocol.JudgeURL != "" && fault != "" && !read.faultAt(judge) {
+		read.Add(judge, "%s", fault)
+	}
 	if err := read.OrNil(); err != nil {
 		return parsed, err
 	}

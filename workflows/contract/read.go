@@ -134,6 +134,19 @@ func (v value) texts(target *map[string]string) {
 	}
 }
 
+func (v value) numbers(target *map[string]float64) {
+	var fields map[string]any
+	if !read(v, &fields, "an object of numbers") {
+		return
+	}
+	*target = make(map[string]float64, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		number := 0.0
+		value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}.number(&number)
+		(*target)[name] = number
+	}
+}
+
 // values reads an object whose values are passed on as they are.
 func (v value) values(target *map[string]json.RawMessage) {
 	var fields map[string]any

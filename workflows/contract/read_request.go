@@ -64,6 +64,10 @@ func (v value) constraints(constraints *NormalisedConstraints) {
 func (v value) protocol(protocol *NormalisedProtocol) {
 	v.object(func(o *object) {
 		o.optional("review").text(&protocol.Review)
+		o.optional("judge_model").text(&protocol.JudgeModel)
+		o.optional("judge_url").text(&protocol.JudgeURL)
+		o.optional("rubric").numbers(&protocol.Rubric)
+		o.optional("patience_seconds").whole(&protocol.Patience)
 		o.optional("rounds").whole(&protocol.Rounds)
 		o.optional("quorum").whole(&protocol.Quorum)
 		o.optional("temperature").number(&protocol.Temperature)

@@ -43,11 +43,15 @@ type Agent struct {
 
 // Protocol is how the council works.
 type Protocol struct {
-	Review      string   `json:"review,omitempty"`      // none
-	Rounds      *int     `json:"rounds,omitempty"`      // 1
-	Quorum      *int     `json:"quorum,omitempty"`      // 0: one proposal is enough
-	Temperature *float64 `json:"temperature,omitempty"` // 0.7
-	MaxTokens   *int     `json:"max_tokens,omitempty"`  // 2048
+	Review      string             `json:"review,omitempty"`           // none, peer or judge; none
+	JudgeModel  string             `json:"judge_model,omitempty"`      // with review: judge
+	JudgeURL    string             `json:"judge_url,omitempty"`        // vllm_url
+	Rubric      map[string]float64 `json:"rubric,omitempty"`           // weights by criterion
+	Patience    *int               `json:"patience_seconds,omitempty"` // how long the others are waited for once the quorum is met
+	Rounds      *int               `json:"rounds,omitempty"`           // 1: revisions at most
+	Quorum      *int               `json:"quorum,omitempty"`           // 0: one proposal is enough
+	Temperature *float64           `json:"temperature,omitempty"`      // 0.7
+	MaxTokens   *int               `json:"max_tokens,omitempty"`       // 2048
 
 	// ExtraBody is passed on to the model server as it is, for example {"top_p": 0.9}.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`

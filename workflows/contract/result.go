@@ -6,21 +6,12 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// RankingSelf ranks proposals by the scores that their own agents gave them.
-const RankingSelf = "self"
-
-// Why a deliberation stopped waiting for its agents.
-const (
-	StoppedDecided  = "all_agents_done"
-	StoppedDeadline = "deadline"
-)
-
 // Result is the output of the workflow Deliberation.
 type Result struct {
 	DeliberationID  string                    `json:"deliberation_id"`
 	TaskID          string                    `json:"task_id"`
 	Status          domain.DeliberationStatus `json:"status"`
-	RankingBasis    string                    `json:"ranking_basis"`
+	RankingBasis    domain.RankingBasis       `json:"ranking_basis"`
 	Degraded        bool                      `json:"degraded"`
 	BestResult      *AgentResult              `json:"best_result"`
 	Results         []AgentResult             `json:"results"`
@@ -30,8 +21,12 @@ type Result struct {
 	FailedAgents    int                       `json:"failed_agents"`
 	AverageScore    float64                   `json:"average_score"`
 	HasFailures     bool                      `json:"has_failures"`
-	StopReason      string                    `json:"stop_reason"`
+	StopReason      domain.StopReason         `json:"stop_reason"`
 	Usage           TotalUsage                `json:"usage"`
+	Review          *ReviewSummary            `json:"review,omitempty"`
+	Candidates      []Candidate               `json:"candidates,omitempty"` // that reviews name
+	Reviews         []ReviewRecord            `json:"reviews,omitempty"`
+	Revisions       []RevisionRecord          `json:"revisions,omitempty"`
 	StartedAt       time.Time                 `json:"started_at"`
 	CompletedAt     time.Time                 `json:"completed_at"`
 	ExecutionTimeMS int64                     `json:"execution_time_ms"`
@@ -50,6 +45,11 @@ type AgentResult struct {
 	DurationMS int64             `json:"duration_ms"`
 	Usage      Usage             `json:"usage"`
 	Metadata   map[string]string `json:"metadata"`
+
+	// OwnScore is what the agent says of its own proposal, where reviewers give the score.
+	OwnScore *float64 `json:"own_score,omitempty"`
+	// Judged is how reviewers see the proposal.
+	Judged *Judgement `json:"judged,omitempty"`
 }
 
 // AgentFailure is why an agent has no proposal.
@@ -66,6 +66,16 @@ type TotalUsage struct {
 	CompletionTokens int `json:"completion_tokens"`
 	LLMCalls         int `json:"llm_calls"`
 	WastedTokens     int `json:"wasted_tokens"`
+
+	// ByPhase is what each kind of phase cost, where there is more than one.
+	ByPhase map[domain.PhaseKind]PhaseUsage `json:"by_phase,omitempty"`
+}
+
+// PhaseUsage is what the turns of one kind of phase cost.
+type PhaseUsage struct {
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
+	LLMCalls         int `json:"llm_calls"`
 }
 
 // FailureDetails are the details of the errors DeliberationFailed and DeadlineExceeded.
@@ -88,12 +98,17 @@ func ResultsOf(ranked domain.CouncilResult) []AgentResult {
 
 // AgentResultOf maps one proposal.
 func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
-	return AgentResult{
+	mapped := AgentResult{
 		Rank: rank, AgentID: result.Agent().ID(), Role: result.Agent().Role(), Model: result.Agent().Model(),
 		Proposal: result.Proposal(), Reasoning: result.Reasoning(), Score: result.Score(),
 		Attempts: result.Attempts(), DurationMS: result.Duration().Milliseconds(),
 		Usage: usageOf(result.Usage()), Metadata: result.Metadata(),
 	}
+	if judgement, judged := result.Judgement(); judged {
+		own, score := result.OwnScore(), Judgement{Points: judgement.Points, Reviews: judgement.Reviews, Blocked: judgement.Blocked}
+		mapped.OwnScore, mapped.Judged = &own, &score
+	}
+	return mapped
 }
 
 // AgentFailuresOf maps the failures.
@@ -110,7 +125,17 @@ func AgentFailuresOf(failures []domain.AgentFailure) []AgentFailure {
 // TotalUsageOf is what the council has cost so far.
 func TotalUsageOf(council domain.Council) TotalUsage {
 	paid, wasted := council.Paid()
-	return TotalUsage{
+	usage := TotalUsage{
 		PromptTokens: paid.PromptTokens, CompletionTokens: paid.CompletionTokens, LLMCalls: paid.Calls, WastedTokens: wasted,
 	}
+	if council.PaidFor(domain.Propose) == paid {
+		return usage
+	}
+	usage.ByPhase = map[domain.PhaseKind]PhaseUsage{}
+	for _, kind := range domain.PhaseKinds() {
+		if part := council.PaidFor(kind); part.Calls > 0 {
+			usage.ByPhase[kind] = PhaseUsage{PromptTokens: part.PromptTokens, CompletionTokens: part.CompletionTokens, LLMCalls: part.Calls}
+		}
+	}
+	return usage
 }

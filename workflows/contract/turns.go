@@ -6,19 +6,27 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// SubmitTurnsInput names the turns to put to Ray. Only the first submit of a run carries the request:
-// with it in each retry, a history would grow by the request each time. A later submit finds it in the
-// history, and the turn ids prove that it is the same.
+// SubmitTurnsInput names the turns to put to Ray. Only the first submit of a phase carries the brief: with it
+// in each retry, a history would grow by all its texts each time. A later submit finds it in the history,
+// and the turn ids prove that it is the same work.
 type SubmitTurnsInput struct {
-	DeliberationID string             `json:"deliberation_id"`
-	OriginalRunID  string             `json:"original_run_id"`
-	Request        *NormalisedRequest `json:"request,omitempty"`
-	Cluster        string             `json:"cluster"`
-	Turns          []TurnRef          `json:"turns"`
-	RunSeconds     int                `json:"run_seconds"`
-	KeepSeconds    int                `json:"keep_seconds"`
-	GiveUpAt       time.Time          `json:"give_up_at"`              // after this time the last refusal is the result
-	GraceSeconds   int                `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
+	DeliberationID string    `json:"deliberation_id"`
+	OriginalRunID  string    `json:"original_run_id"`
+	Brief          *Brief    `json:"brief,omitempty"`
+	Cluster        string    `json:"cluster"`
+	Turns          []TurnRef `json:"turns"`
+	RunSeconds     int       `json:"run_seconds"`
+	KeepSeconds    int       `json:"keep_seconds"`
+	GiveUpAt       time.Time `json:"give_up_at"`              // after this time the last refusal is the result
+	GraceSeconds   int       `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
+}
+
+// Phase is the phase that all turns of the input belong to.
+func (in SubmitTurnsInput) Phase() domain.Phase {
+	if len(in.Turns) == 0 {
+		return domain.Phase{}
+	}
+	return domain.Phase{Kind: in.Turns[0].Phase, Round: in.Turns[0].Round}
 }
 
 // TurnRef names a turn. Its id is derived again where it is used, and must be the same.
@@ -27,8 +35,9 @@ type TurnRef struct {
 	Round   int                `json:"round,omitempty"`
 	AgentID string             `json:"agent_id"`
 	Attempt int                `json:"attempt"`
-	Hint    domain.FailureKind `json:"hint,omitempty"`  // what was wrong with an earlier answer
-	Reads   []domain.TurnID    `json:"reads,omitempty"` // the turns whose answers it works on
+	Hint    domain.FailureKind `json:"hint,omitempty"`        // what was wrong with an earlier answer
+	Detail  string             `json:"hint_detail,omitempty"` // in words, where the hint names it
+	Reads   []domain.TurnID    `json:"reads,omitempty"`       // the turns whose answers it works on
 	TurnID  domain.TurnID      `json:"submission_id"`
 }
 
@@ -56,11 +65,12 @@ type SubmitProgress struct {
 	Since   time.Time `json:"since"`
 }
 
-// AwaitTurnInput is the turn to wait for.
+// AwaitTurnInput is the turn to wait for, and how its answer is read.
 type AwaitTurnInput struct {
-	Handle       Handle `json:"handle"`
-	AnswerBytes  int    `json:"answer_bytes"`
-	GraceSeconds int    `json:"grace_seconds,omitempty"` // return *unreachable* when the cluster has been away for this long and another is up; 0 = never
+	Handle       Handle   `json:"handle"`
+	Reading      *Reading `json:"reading,omitempty"` // none: a proposal
+	AnswerBytes  int      `json:"answer_bytes"`
+	GraceSeconds int      `json:"grace_seconds,omitempty"` // return *unreachable* when the cluster has been away for this long and another is up; 0 = never
 }
 
 // AwaitProgress is what a heartbeat of AwaitTurn says.
@@ -74,6 +84,9 @@ type AwaitProgress struct {
 	Unanswered   int           `json:"unanswered,omitempty"` // attempts in a row whose poll nobody answered
 }
 
+// ReasonPatience is why the slow turns of a phase are stopped while the council goes on.
+const ReasonPatience = "patience"
+
 // StopTurnsInput names turns to stop.
 type StopTurnsInput struct {
 	DeliberationID string   `json:"deliberation_id"`
@@ -81,6 +94,9 @@ type StopTurnsInput struct {
 	Reason         string   `json:"reason"`
 	AnswerBytes    int      `json:"answer_bytes,omitempty"`  // 0: only what the turns cost is of interest
 	AllowPartial   bool     `json:"allow_partial,omitempty"` // succeed even if only some turns were seen to stop
+
+	// Readings say how answers are read that aren't proposals, by turn.
+	Readings map[domain.TurnID]Reading `json:"readings,omitempty"`
 }
 
 // StopTurnsResult is what each turn that was seen to stop resulted in.
@@ -120,7 +136,7 @@ func HandlesOf(handles []domain.Handle) []Handle {
 func TurnRefOf(turn domain.Turn) TurnRef {
 	return TurnRef{
 		Phase: turn.Phase().Kind, Round: turn.Phase().Round, AgentID: turn.Agent().ID(), Attempt: turn.Attempt(),
-		Hint: turn.Hint(), Reads: turn.Assignment().Reads, TurnID: turn.ID(),
+		Hint: turn.Hint().Kind, Detail: turn.Hint().Detail, Reads: turn.Assignment().Reads, TurnID: turn.ID(),
 	}
 }
 
@@ -131,7 +147,7 @@ func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.
 	turns := make([]domain.Turn, 0, len(in.Turns))
 	for _, ref := range in.Turns {
 		if assignment, known := ref.assignment(request); known {
-			turns = append(turns, request.Turn(run, assignment).WithAttempt(ref.Attempt).WithHint(ref.Hint))
+			turns = append(turns, request.Turn(run, assignment).WithAttempt(ref.Attempt).WithHint(domain.Hint{Kind: ref.Hint, Detail: ref.Detail}))
 		}
 	}
 	return turns
@@ -139,10 +155,6 @@ func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.
 
 func (r TurnRef) assignment(request domain.DeliberationRequest) (domain.Assignment, bool) {
 	phase := domain.Phase{Kind: r.Phase, Round: r.Round}
-	for _, agent := range request.Agents() {
-		if agent.ID() == r.AgentID {
-			return domain.Assignment{Phase: phase, Agent: agent, Reads: r.Reads}, true
-		}
-	}
-	return domain.Assignment{}, false
+	agent, known := request.Agent(phase, r.AgentID)
+	return domain.Assignment{Phase: phase, Agent: agent, Reads: r.Reads}, known
 }

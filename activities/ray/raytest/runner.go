@@ -171,7 +171,8 @@ func bounded(views []map[string]any) reply {
 	bytes := 0
 	for _, view := range views {
 		if result, completed := view["result"].(map[string]any); completed {
-			bytes += len(result["text"].(string))
+			text, _ := result["text"].(string)
+			bytes += len(text)
 			if bytes > maxAnswers && len(turns) > 0 {
 				left = append(left, view["submission_id"])
 				continue

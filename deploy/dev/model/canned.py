@@ -20,15 +20,41 @@ _REASONINGS = (
 )
 
 
-def answer(messages: Any, response_format: str | None, request_id: str) -> str:
+def answer(messages: Any, response_format: str | None, request_id: str, schema: dict[str, Any] | None = None) -> str:
     """Returns JSON if JSON was asked for, else prose. The id makes agents with the same prompt answer differently."""
     digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
+    if schema and "reviews" in schema.get("properties", {}):
+        return json.dumps(_review(schema, digest))
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
     score = round(0.55 + 0.40 * digest[2] / 255, 2)
     if response_format in ("json_schema", "json_object"):
         return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": score})
     return f"{proposal} {reasoning} I would give it {score}."
+
+
+_CRITIQUES = (
+    "it says what to build, but not how it is tested",
+    "the idea is sound; name the limits and who may change them",
+    "it leaves open what happens when the store is away",
+    "clear and short; add how it is rolled back",
+)
+
+
+def _review(schema: dict[str, Any], digest: bytes) -> dict[str, Any]:
+    """Marks and a ranking in the form of the schema, which has the labels and the criteria."""
+    fields = schema["properties"]["reviews"]["items"]["properties"]
+    labels = fields["label"]["enum"]
+    criteria = [name for name, field in fields.items() if field.get("type") == "integer"]
+    notes, sums = [], {}
+    for number, label in enumerate(labels):
+        seed = hashlib.sha256(digest + bytes([number % 256])).digest()
+        marks = {name: 2 + seed[i % 32] % 4 for i, name in enumerate(criteria)}
+        sums[label] = (sum(marks.values()), seed[31])
+        critique = f"CANNED {_CRITIQUES[seed[30] % len(_CRITIQUES)]}."
+        blocking = ["CANNED it can't be switched off."] if seed[29] % 4 == 0 else []
+        notes.append({"label": label, **marks, "critique": critique, "blocking": blocking})
+    return {"reviews": notes, "ranking": sorted(labels, key=lambda label: sums[label], reverse=True)}
 
 
 def tokens(text: str) -> int:

@@ -24,6 +24,7 @@ class Asked:
     stream: bool
     include_usage: bool
     response_format: str | None
+    schema: dict[str, Any] | None
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Asked":
@@ -33,6 +34,7 @@ class Asked:
             stream=bool(body.get("stream")),
             include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
             response_format=(body.get("response_format") or {}).get("type"),
+            schema=((body.get("response_format") or {}).get("json_schema") or {}).get("schema"),
         )
 
 
@@ -130,7 +132,7 @@ class Completion:
             return "x" * self._step.repeat_bytes
         if self._step.text is not None:
             return self._step.text
-        return canned.answer(self._asked.messages, self._asked.response_format, self._call.request_id)
+        return canned.answer(self._asked.messages, self._asked.response_format, self._call.request_id, self._asked.schema)
 
     def _pieces(self) -> list[str]:
         text = self._text()

@@ -1,0 +1,182 @@
+package domain
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strconv"
+)
+
+// StopReason is why a deliberation plans no further phase. Append only: results name it.
+type StopReason string
+
+// Reasons to stop.
+const (
+	StopComplete      StopReason = "complete"       // everything that was asked for is done
+	StopAgreement     StopReason = "agreement"      // the reviewers agree on the winner
+	StopRounds        StopReason = "rounds"         // all rounds are done
+	StopReviewsFailed StopReason = "reviews_failed" // no review could be used
+	StopDeadline      StopReason = "deadline"       // the time is over
+)
+
+// Plan is what a council does next: assignments of one phase, or none and why.
+type Plan struct {
+	Next []Assignment
+	Stop StopReason
+}
+
+// Plan decides what the council does next. Ask once a phase, when no assignment is open: what comes in
+// later doesn't change what was assigned.
+func (c Council) Plan() Plan {
+	if len(c.ledger) == 0 {
+		return Plan{Next: c.proposals()}
+	}
+	if !c.QuorumMet() || c.request.protocol.review == ReviewNone {
+		return Plan{Stop: StopComplete}
+	}
+	switch last := c.ledger[len(c.ledger)-1].assignment.Phase; last.Kind {
+	case Propose:
+		return c.planReview(1)
+	case PeerReview:
+		return c.planRevision(last.Round)
+	case Revise:
+		return c.planReview(last.Round + 1)
+	}
+	return Plan{Stop: StopComplete}
+}
+
+// proposals asks every agent for its proposal.
+func (c Council) proposals() []Assignment {
+	next := make([]Assignment, 0, len(c.request.agents))
+	for _, agent := range c.request.agents {
+		next = append(next, Assignment{Phase: Phase{Kind: Propose}, Agent: agent})
+	}
+	return next
+}
+
+// planReview asks for the review of a round. From the second round on there must be something new.
+func (c Council) planReview(round int) Plan {
+	candidates := c.candidates(round)
+	news := round == 1 || slices.ContainsFunc(candidates, func(texts []TurnID) bool { return len(texts) > 1 })
+	if len(candidates) < 2 || !news {
+		return Plan{Stop: StopComplete}
+	}
+	next := make([]Assignment, 0, len(candidates))
+	for i, reviewer := range c.reviewers() {
+		next = append(next, Assignment{
+			Phase: Phase{Kind: PeerReview, Round: round}, Agent: reviewer, Reads: c.readingList(round, i, reviewer, candidates),
+		})
+	}
+	return Plan{Next: next}
+}
+
+// planRevision asks the authors whose proposals were criticised to revise them, unless it is time to stop.
+func (c Council) planRevision(round int) Plan {
+	switch {
+	case len(c.reviews(round)) == 0 && c.lastReviewed() == 0:
+		return Plan{Stop: StopReviewsFailed}
+	case round > c.request.protocol.rounds || len(c.reviews(round)) == 0:
+		return Plan{Stop: StopRounds}
+	case c.agreed():
+		return Plan{Stop: StopAgreement}
+	}
+	var next []Assignment
+	for _, own := range c.standing() {
+		reads := []TurnID{own.turn.id}
+		for _, review := range c.reviews(round) {
+			if _, noted := review.review.note(own.turn.id); noted {
+				reads = append(reads, review.turn.id)
+			}
+		}
+		if len(reads) > 1 {
+			next = append(next, Assignment{Phase: Phase{Kind: Revise, Round: round}, Agent: own.assignment.Agent, Reads: reads})
+		}
+	}
+	if len(next) == 0 {
+		return Plan{Stop: StopRounds}
+	}
+	return Plan{Next: next}
+}
+
+// reviewers are the judge, or the agents that have a proposal.
+func (c Council) reviewers() []AgentConfig {
+	if c.request.protocol.review == ReviewJudge {
+		return []AgentConfig{c.request.judge()}
+	}
+	var reviewers []AgentConfig
+	for _, own := range c.standing() {
+		reviewers = append(reviewers, own.assignment.Agent)
+	}
+	return reviewers
+}
+
+// candidates are the texts that a review of the round compares, by author: the standing one, and the
+// revision if there is a new one.
+func (c Council) candidates(round int) [][]TurnID {
+	var candidates [][]TurnID
+	for _, own := range c.standing() {
+		texts := []TurnID{own.turn.id}
+		if revised, done := c.completed(Phase{Kind: Revise, Round: round - 1}, own.assignment.Agent); done {
+			texts = append(texts, revised.turn.id)
+		}
+		candidates = append(candidates, texts)
+	}
+	return candidates
+}
+
+// mostRead is how many other authors a peer of a large council reviews.
+const mostRead = 3
+
+// readingList is what a reviewer reads, in its order. Nobody reviews himself; above six proposals each is
+// reviewed by the same number of peers. There are at most three orders, so that a model server's prefix
+// cache serves most of a prompt, and none favours the same proposal.
+func (c Council) readingList(round, place int, reviewer AgentConfig, candidates [][]TurnID) []TurnID {
+	order := c.shuffled(round, len(candidates))
+	mine := -1
+	if c.request.protocol.review == ReviewPeer {
+		mine = slices.IndexFunc(c.standing(), func(e entry) bool { return e.assignment.Agent.id == reviewer.id })
+	}
+	start := (place % 3) * len(order) / 3
+	order = append(slices.Clone(order[start:]), order[:start]...)
+	if mine >= 0 && len(candidates) > 6 {
+		order = peersOf(c.shuffled(round, len(candidates)), mine)
+	}
+	var reads []TurnID
+	for _, i := range order {
+		if i == mine {
+			continue
+		}
+		texts := slices.Clone(candidates[i])
+		if len(texts) > 1 && c.chance(round, "pair", reviewer.id, string(texts[0]))%2 == 1 {
+			slices.Reverse(texts)
+		}
+		reads = append(reads, texts...)
+	}
+	return reads
+}
+
+// peersOf are the authors after one's own place in a circle: each is read equally often.
+func peersOf(circle []int, mine int) []int {
+	at := slices.Index(circle, mine)
+	peers := make([]int, 0, mostRead)
+	for step := 1; step <= mostRead; step++ {
+		peers = append(peers, circle[(at+step)%len(circle)])
+	}
+	return peers
+}
+
+// shuffled is an order of n candidates, derived from the deliberation's id.
+func (c Council) shuffled(round, n int) []int {
+	order, keys := make([]int, n), make([]uint32, n)
+	for i := range order {
+		order[i], keys[i] = i, c.chance(round, "order", strconv.Itoa(i))
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
+	return order
+}
+
+// chance is a number that looks random and is the same in each replay.
+func (c Council) chance(round int, of ...string) uint32 {
+	digest := digestOf(append([]string{c.run.WorkflowID, strconv.Itoa(round)}, of...)...)
+	return binary.BigEndian.Uint32(digest[:4])
+}

@@ -1,0 +1,169 @@
+package domain
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Candidate is one version of a proposal: 0 is the first one, n the n-th revision. Its id is short, since
+// reviews name many: P3 is the third agent's proposal, P3r1 its first revision.
+type Candidate struct {
+	ID      string
+	AgentID string
+	Version int
+}
+
+// ReviewRecord is one review as the result shows it.
+type ReviewRecord struct {
+	Round    int
+	Reviewer AgentConfig
+	Order    []Candidate // in which the reviewer saw the proposals
+	Ranking  []Candidate
+	Notes    []NoteRecord
+	Failure  TurnFailure // why there is no review; zero when there is one
+}
+
+// NoteRecord is what a review says about one candidate.
+type NoteRecord struct {
+	Of       Candidate
+	Marks    map[string]int
+	Score    float64
+	Critique string
+	Blocking []string
+}
+
+// RevisionFate is what became of a revision.
+type RevisionFate string
+
+// Fates of revisions.
+const (
+	RevisionReplaced   RevisionFate = "replaced"   // it is better: it stands for the earlier version
+	RevisionKept       RevisionFate = "kept"       // the earlier version stays: reviewers don't prefer the new one
+	RevisionUnreviewed RevisionFate = "unreviewed" // the earlier version stays: nobody compared the two
+	RevisionFailed     RevisionFate = "failed"     // there is no new version
+)
+
+// RevisionRecord is one revision as the result shows it. Before is the version that it started from.
+type RevisionRecord struct {
+	Round   int
+	AgentID string
+	Fate    RevisionFate
+	Before  ProposalText
+	After   ProposalText
+	Failure TurnFailure
+}
+
+// Reviews returns all reviews that were asked for and have ended, in their order.
+func (c Council) Reviews() []ReviewRecord {
+	var records []ReviewRecord
+	for i := range c.ledger {
+		if e := &c.ledger[i]; e.assignment.Phase.Kind == PeerReview && e.settled() {
+			records = append(records, c.reviewRecord(e))
+		}
+	}
+	return records
+}
+
+// ReviewOf returns the record of one reviewer's part in a round, once it has ended.
+func (c Council) ReviewOf(turn Turn) (ReviewRecord, bool) {
+	if !c.Done(turn) {
+		return ReviewRecord{}, false
+	}
+	return c.reviewRecord(&c.ledger[c.at(turn.assignment)]), true
+}
+
+func (c Council) reviewRecord(e *entry) ReviewRecord {
+	record := ReviewRecord{Round: e.assignment.Phase.Round, Reviewer: e.assignment.Agent, Order: c.candidatesOf(e.assignment.Reads)}
+	if e.state == AgentFailed {
+		record.Failure = e.failure.failure
+		return record
+	}
+	record.Ranking = c.candidatesOf(e.review.Ranking)
+	for _, note := range e.review.Notes {
+		record.Notes = append(record.Notes, NoteRecord{
+			Of: c.candidateOf(note.Of), Marks: note.Marks, Score: note.score(c.request.protocol.rubric),
+			Critique: note.Critique, Blocking: note.Blocking,
+		})
+	}
+	return record
+}
+
+// Revisions returns all revisions that were asked for and have ended, in their order.
+func (c Council) Revisions() []RevisionRecord {
+	var records []RevisionRecord
+	for i := range c.ledger {
+		if e := &c.ledger[i]; e.assignment.Phase.Kind == Revise && e.settled() {
+			records = append(records, c.revisionRecord(e))
+		}
+	}
+	return records
+}
+
+// RevisionOf returns the record of one author's part in a round, once it has ended.
+func (c Council) RevisionOf(turn Turn) (RevisionRecord, bool) {
+	if !c.Done(turn) {
+		return RevisionRecord{}, false
+	}
+	return c.revisionRecord(&c.ledger[c.at(turn.assignment)]), true
+}
+
+func (c Council) revisionRecord(e *entry) RevisionRecord {
+	round, before := e.assignment.Phase.Round, e.assignment.Reads[0]
+	record := RevisionRecord{
+		Round: round, AgentID: e.assignment.Agent.id, Before: c.textOf(before), After: c.textOf(e.turn.id), Fate: RevisionKept,
+	}
+	switch {
+	case e.state == AgentFailed:
+		record.Fate, record.Failure, record.After = RevisionFailed, e.failure.failure, ProposalText{}
+	case c.prefers(round+1, e.turn.id, before):
+		record.Fate = RevisionReplaced
+	case len(c.reviews(round+1)) == 0:
+		record.Fate = RevisionUnreviewed
+	}
+	return record
+}
+
+func (c Council) textOf(id TurnID) ProposalText {
+	for i := range c.ledger {
+		if e := &c.ledger[i]; e.turn.id == id && e.state == AgentCompleted {
+			return ProposalText{Proposal: e.result.Proposal(), Reasoning: e.result.Reasoning()}
+		}
+	}
+	return ProposalText{}
+}
+
+func (c Council) candidatesOf(ids []TurnID) []Candidate {
+	candidates := make([]Candidate, 0, len(ids))
+	for _, id := range ids {
+		candidates = append(candidates, c.candidateOf(id))
+	}
+	return candidates
+}
+
+func (c Council) candidateOf(id TurnID) Candidate {
+	for i := range c.ledger {
+		e := &c.ledger[i]
+		if e.turn.id != id {
+			continue
+		}
+		place := slices.Index(c.request.agents, e.assignment.Agent)
+		candidate := Candidate{ID: "P" + strconv.Itoa(place+1), AgentID: e.assignment.Agent.id}
+		if e.assignment.Phase.Kind == Revise {
+			candidate.Version = e.assignment.Phase.Round
+			candidate.ID += "r" + strconv.Itoa(candidate.Version)
+		}
+		return candidate
+	}
+	return Candidate{}
+}
+
+// Candidates returns all versions that reviews could name, in the order in which they came.
+func (c Council) Candidates() []Candidate {
+	var candidates []Candidate
+	for _, e := range c.ledger {
+		if e.assignment.Phase.Kind != PeerReview && e.state == AgentCompleted {
+			candidates = append(candidates, c.candidateOf(e.turn.id))
+		}
+	}
+	return candidates
+}

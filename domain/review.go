@@ -1,0 +1,181 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Review is one reviewer's judgement of the proposals that it read.
+type Review struct {
+	Notes   []Note
+	Ranking []TurnID // the best first; each proposal that was read, once
+}
+
+// Note is what a review says about one proposal.
+type Note struct {
+	Of       TurnID
+	Marks    map[string]int // 1 to 5, by criterion
+	Critique string
+	Blocking []string // issues that must be solved before the proposal can be used
+}
+
+// note returns what the review says about a proposal.
+func (r Review) note(of TurnID) (Note, bool) {
+	for _, note := range r.Notes {
+		if note.Of == of {
+			return note, true
+		}
+	}
+	return Note{}, false
+}
+
+// score is the weighted mean of the marks, each as (x-1)/4, and at most that of accuracy.
+func (n Note) score(rubric []Criterion) float64 {
+	sum, weights, most := 0.0, 0.0, 1.0
+	for _, criterion := range rubric {
+		mark := float64(n.Marks[criterion.Name]-lowestMark) / (highestMark - lowestMark)
+		sum += criterion.Weight * mark
+		weights += criterion.Weight
+		if criterion.Name == criterionAccuracy {
+			most = mark
+		}
+	}
+	return min(most, sum/weights)
+}
+
+// Fit cuts critiques so that the review takes at most limit bytes of Go's JSON encoding.
+func (r Review) Fit(limit int) (Review, bool) {
+	const names = 120 // of a note's fields, its id and its marks
+	each := max(0, limit/max(1, len(r.Notes))-names)
+	cut := false
+	notes := slices.Clone(r.Notes)
+	for i := range notes {
+		critique, whole := CutEncoded(notes[i].Critique, each/2)
+		blocking, left := []string{}, each-EncodedSize(critique)
+		for _, issue := range notes[i].Blocking {
+			short, all := CutEncoded(issue, left)
+			whole = whole && all
+			if left -= EncodedSize(short); short != "" {
+				blocking = append(blocking, short)
+			}
+		}
+		notes[i].Critique, notes[i].Blocking = critique, blocking
+		cut = cut || !whole
+	}
+	return Review{Notes: notes, Ranking: r.Ranking}, cut
+}
+
+// Reading is what it takes to read a turn's answer.
+type Reading struct {
+	Kind     PhaseKind
+	Reads    []TurnID // of a review: the proposals behind its labels, in their order
+	Criteria []string
+}
+
+// Reading is how the answer to a turn is read.
+func (r DeliberationRequest) Reading(turn Turn) Reading {
+	reading := Reading{Kind: turn.Phase().Kind}
+	if reading.Kind == PeerReview {
+		reading.Reads = turn.assignment.Reads
+		for _, criterion := range r.protocol.rubric {
+			reading.Criteria = append(reading.Criteria, criterion.Name)
+		}
+	}
+	return reading
+}
+
+// letter is what reviewers call the i-th proposal that they read: A, B, …, Z, AA, AB, ….
+func letter(i int) string {
+	if i < 26 {
+		return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1]
+	}
+	return letter(i/26-1) + letter(i%26)
+}
+
+// ReadReview reads a review: the last complete object with notes. The failure says what is wrong with it.
+func ReadReview(done Completion, decode DecodeObject, reading Reading) (Review, TurnFailure) {
+	said := readReply(done, "reviews", decode, func(object Object) bool { return object["reviews"].Kind == ValueList })
+	if !said.found {
+		if done.FinishReason == finishLength {
+			return Review{}, NewTurnFailure(Truncated, whyCut(said.text), true)
+		}
+		return Review{}, NewTurnFailure(InvalidOutput, "there is no object with the list \"reviews\"", true)
+	}
+	review, fault := reading.review(said.object.Object)
+	if fault != "" {
+		return Review{}, NewTurnFailure(InvalidOutput, fault, true)
+	}
+	return review, TurnFailure{}
+}
+
+func (g Reading) review(object Object) (review Review, fault string) {
+	labels := make(map[string]TurnID, len(g.Reads))
+	for i, id := range g.Reads {
+		labels[letter(i)] = id
+	}
+	for _, each := range object["reviews"].Items {
+		note, fault := readNote(each.Fields, labels, g.Criteria)
+		if fault != "" {
+			return Review{}, fault
+		}
+		if _, twice := review.note(note.Of); twice {
+			return Review{}, "a proposal is reviewed twice"
+		}
+		review.Notes = append(review.Notes, note)
+	}
+	if len(review.Notes) != len(labels) {
+		return Review{}, fmt.Sprintf("%d of %d proposals are reviewed", len(review.Notes), len(labels))
+	}
+	review.Ranking, fault = readRanking(object["ranking"], labels)
+	return review, fault
+}
+
+func readNote(fields Object, labels map[string]TurnID, criteria []string) (note Note, fault string) {
+	name := labelOf(fields["label"].Text)
+	of, known := labels[name]
+	if !known {
+		return Note{}, "there is no proposal with the label " + Quote(fields["label"].Text)
+	}
+	note = Note{Of: of, Marks: make(map[string]int, len(criteria)), Critique: strings.TrimSpace(fields["critique"].Text)}
+	for _, criterion := range criteria {
+		mark, err := strconv.ParseFloat(strings.TrimSpace(fields[criterion].Text), 64)
+		if err != nil || mark != math.Trunc(mark) || mark < lowestMark || mark > highestMark {
+			return Note{}, fmt.Sprintf("%q of proposal %s must be a whole number from 1 to 5", criterion, name)
+		}
+		note.Marks[criterion] = int(mark)
+	}
+	for _, issue := range fields["blocking"].Items {
+		if text := strings.TrimSpace(issue.Text); text != "" {
+			note.Blocking = append(note.Blocking, text)
+		}
+	}
+	return note, ""
+}
+
+func readRanking(value Value, labels map[string]TurnID) (ranking []TurnID, fault string) {
+	const rule = `"ranking" must name each label once, the best first`
+	ranking = make([]TurnID, 0, len(labels))
+	for _, place := range value.Items {
+		id, known := labels[labelOf(place.Text)]
+		if !known || slices.Contains(ranking, id) {
+			return nil, rule
+		}
+		ranking = append(ranking, id)
+	}
+	if len(ranking) != len(labels) {
+		return nil, rule
+	}
+	return ranking, ""
+}
+
+// labelOf reads a label as models write it: "A", "a", "Proposal A".
+func labelOf(text string) string {
+	words := strings.Fields(strings.ToUpper(text))
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Trim(words[len(words)-1], `."'()[]*:`)
+}

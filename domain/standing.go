@@ -1,0 +1,70 @@
+package domain
+
+import "slices"
+
+// standing are the proposals that count at the moment, by author in request order. A revision replaces
+// its author's earlier text once more reviewers of both rank it higher than lower.
+func (c Council) standing() []entry {
+	var standing []entry
+	for _, agent := range c.request.agents {
+		own, has := c.completed(Phase{Kind: Propose}, agent)
+		if !has {
+			continue
+		}
+		for round := 1; round <= c.request.protocol.rounds; round++ {
+			revised, done := c.completed(Phase{Kind: Revise, Round: round}, agent)
+			if done && c.prefers(round+1, revised.turn.id, own.turn.id) {
+				own = revised
+			}
+		}
+		standing = append(standing, own)
+	}
+	return standing
+}
+
+// prefers reports whether more reviews of a round rank the new text before the old one than after it.
+func (c Council) prefers(round int, revised, old TurnID) bool {
+	better, worse := 0, 0
+	for _, review := range c.reviews(round) {
+		newAt, oldAt := slices.Index(review.review.Ranking, revised), slices.Index(review.review.Ranking, old)
+		switch {
+		case newAt < 0 || oldAt < 0:
+		case newAt < oldAt:
+			better++
+		default:
+			worse++
+		}
+	}
+	return better > worse
+}
+
+// reviews are the usable reviews of a round.
+func (c Council) reviews(round int) []entry {
+	var reviews []entry
+	for _, e := range c.ledger {
+		if e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
+			reviews = append(reviews, e)
+		}
+	}
+	return reviews
+}
+
+// lastReviewed is the latest round with a usable review, 0 if there is none.
+func (c Council) lastReviewed() int {
+	last := 0
+	for _, e := range c.ledger {
+		if e.assignment.Phase.Kind == PeerReview && e.state == AgentCompleted {
+			last = max(last, e.assignment.Phase.Round)
+		}
+	}
+	return last
+}
+
+// completed returns the agent's completed part in a phase.
+func (c Council) completed(phase Phase, agent AgentConfig) (entry, bool) {
+	i := c.at(Assignment{Phase: phase, Agent: agent})
+	if i < 0 || c.ledger[i].state != AgentCompleted {
+		return entry{}, false
+	}
+	return c.ledger[i], true
+}

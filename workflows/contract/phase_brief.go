@@ -1,0 +1,89 @@
+package contract
+
+import (
+	"deliberation.io/deliberation/domain"
+)
+
+// Brief is what the turns of a phase are made of: the request, and the texts that they read. Each text
+// travels once, by the turn that answered with it.
+type Brief struct {
+	Request   *NormalisedRequest `json:"request"`
+	Proposals []ProposalText     `json:"proposals,omitempty"`
+	Critiques []CritiqueText     `json:"critiques,omitempty"`
+	Fence     string             `json:"fence,omitempty"`
+}
+
+// ProposalText is a proposal that others read.
+type ProposalText struct {
+	TurnID    domain.TurnID `json:"submission_id"`
+	Proposal  string        `json:"proposal"`
+	Reasoning string        `json:"reasoning,omitempty"`
+}
+
+// CritiqueText is what one review says about one proposal.
+type CritiqueText struct {
+	By       domain.TurnID `json:"by"`
+	Of       domain.TurnID `json:"of"`
+	Text     string        `json:"text"`
+	Blocking []string      `json:"blocking,omitempty"`
+}
+
+// Reading is how an answer is read that isn't a proposal.
+type Reading struct {
+	Phase    domain.PhaseKind `json:"phase"`
+	Reads    []domain.TurnID  `json:"reads,omitempty"`
+	Criteria []string         `json:"criteria,omitempty"`
+}
+
+// BriefOf gathers what the assignments read, in their order.
+func BriefOf(request *NormalisedRequest, fence string, council domain.Council, assignments []domain.Assignment) *Brief {
+	texts := council.Texts(assignments)
+	brief := &Brief{Request: request}
+	given := map[domain.TurnID]bool{}
+	for _, assignment := range assignments {
+		for _, id := range assignment.Reads {
+			text, isProposal := texts.Proposals[id]
+			if !isProposal || given[id] {
+				continue
+			}
+			given[id] = true
+			brief.Proposals = append(brief.Proposals, ProposalText{TurnID: id, Proposal: text.Proposal, Reasoning: text.Reasoning})
+		}
+	}
+	for _, critique := range texts.Critiques {
+		brief.Critiques = append(brief.Critiques, CritiqueText(critique))
+	}
+	if len(given) > 0 {
+		brief.Fence = fence
+	}
+	return brief
+}
+
+// Texts are the brief's texts as the domain knows them.
+func (b Brief) Texts() domain.Texts {
+	texts := domain.Texts{Proposals: make(map[domain.TurnID]domain.ProposalText, len(b.Proposals)), Fence: b.Fence}
+	for _, text := range b.Proposals {
+		texts.Proposals[text.TurnID] = domain.ProposalText{Proposal: text.Proposal, Reasoning: text.Reasoning}
+	}
+	for _, critique := range b.Critiques {
+		texts.Critiques = append(texts.Critiques, domain.Critique(critique))
+	}
+	return texts
+}
+
+// ReadingOf is how the answer to a turn is read; nil for a proposal.
+func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
+	reading := request.Reading(turn)
+	if reading.Kind != domain.PeerReview {
+		return nil
+	}
+	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria}
+}
+
+// Domain is the reading as the domain knows it.
+func (r *Reading) Domain() domain.Reading {
+	if r == nil {
+		return domain.Reading{Kind: domain.Propose}
+	}
+	return domain.Reading{Kind: r.Phase, Reads: r.Reads, Criteria: r.Criteria}
+}

@@ -1,0 +1,142 @@
+package contract
+
+import "deliberation.io/deliberation/domain"
+
+// ReviewSummary says how the reviews went.
+type ReviewSummary struct {
+	Rounds   int      `json:"rounds"`         // of review
+	Reviews  int      `json:"reviews"`        // that could be used
+	Failed   int      `json:"failed"`         // that couldn't
+	KendallW *float64 `json:"kendall_w"`      // agreement of the latest rankings; null below three proposals, or if unbalanced
+	Note     string   `json:"note,omitempty"` // why a proposal is first whose score isn't the highest
+}
+
+// Judgement is how reviewers see a proposal.
+type Judgement struct {
+	Points  float64 `json:"points"`  // 1: first in every ranking; 0: last in every one
+	Reviews int     `json:"reviews"` // 0: nobody reviewed it, so it ranks last
+	Blocked bool    `json:"blocked,omitempty"`
+}
+
+// Candidate is one version of a proposal: 0 is the first one, n the n-th revision. Reviews name it by its id.
+type Candidate struct {
+	ID      string `json:"id"`
+	AgentID string `json:"agent_id"`
+	Version int    `json:"version"`
+}
+
+// ReviewRecord is one review: in which order the reviewer saw the proposals, and what it says of each.
+type ReviewRecord struct {
+	Round      int                `json:"round"`
+	ReviewerID string             `json:"reviewer_id"`
+	Order      []string           `json:"order"` // ids of candidates, as all others here
+	Ranking    []string           `json:"ranking,omitempty"`
+	Notes      []NoteRecord       `json:"notes,omitempty"`
+	ErrorType  domain.FailureKind `json:"error_type,omitempty"`
+	Message    string             `json:"message,omitempty"`
+}
+
+// NoteRecord is what a review says about one proposal.
+type NoteRecord struct {
+	Of       string         `json:"of"`
+	Marks    map[string]int `json:"marks"`
+	Score    float64        `json:"score"`
+	Critique string         `json:"critique"`
+	Blocking []string       `json:"blocking,omitempty"`
+}
+
+// RevisionRecord is one revision. Of the two texts, the one that doesn't stand in the results is here.
+type RevisionRecord struct {
+	Round     int                 `json:"round"`
+	AgentID   string              `json:"agent_id"`
+	Fate      domain.RevisionFate `json:"fate"`
+	Other     *VersionText        `json:"other,omitempty"`
+	ErrorType domain.FailureKind  `json:"error_type,omitempty"`
+	Message   string              `json:"message,omitempty"`
+}
+
+// VersionText is a version of a proposal that doesn't stand.
+type VersionText struct {
+	Proposal  string `json:"proposal"`
+	Reasoning string `json:"reasoning,omitempty"`
+}
+
+// ReviewSummaryOf says how the reviews of a council went; nil when none was asked for.
+func ReviewSummaryOf(council domain.Council, ranked domain.CouncilResult) *ReviewSummary {
+	reviews := council.Reviews()
+	if len(reviews) == 0 {
+		return nil
+	}
+	summary := &ReviewSummary{KendallW: ranked.Concordance(), Note: ranked.Note()}
+	for _, review := range reviews {
+		summary.Rounds = max(summary.Rounds, review.Round)
+		if len(review.Notes) > 0 {
+			summary.Reviews++
+		} else {
+			summary.Failed++
+		}
+	}
+	return summary
+}
+
+// ReviewRecordsOf maps the reviews of a council.
+func ReviewRecordsOf(council domain.Council) []ReviewRecord {
+	reviews := council.Reviews()
+	mapped := make([]ReviewRecord, 0, len(reviews))
+	for _, review := range reviews {
+		mapped = append(mapped, ReviewRecordOf(review))
+	}
+	return mapped
+}
+
+// ReviewRecordOf maps one review.
+func ReviewRecordOf(review domain.ReviewRecord) ReviewRecord {
+	record := ReviewRecord{
+		Round: review.Round, ReviewerID: review.Reviewer.ID(), Order: idsOf(review.Order), Ranking: idsOf(review.Ranking),
+		ErrorType: review.Failure.Kind(), Message: review.Failure.Message(),
+	}
+	for _, note := range review.Notes {
+		record.Notes = append(record.Notes, NoteRecord{
+			Of: note.Of.ID, Marks: note.Marks, Score: note.Score, Critique: note.Critique, Blocking: note.Blocking,
+		})
+	}
+	return record
+}
+
+func idsOf(candidates []domain.Candidate) []string {
+	ids := make([]string, 0, len(candidates))
+	for _, candidate := range candidates {
+		ids = append(ids, candidate.ID)
+	}
+	return ids
+}
+
+// CandidatesOf maps candidates.
+func CandidatesOf(candidates []domain.Candidate) []Candidate {
+	mapped := make([]Candidate, 0, len(candidates))
+	for _, candidate := range candidates {
+		mapped = append(mapped, Candidate(candidate))
+	}
+	return mapped
+}
+
+// RevisionRecordsOf maps the revisions of a council.
+func RevisionRecordsOf(council domain.Council) []RevisionRecord {
+	revisions := council.Revisions()
+	mapped := make([]RevisionRecord, 0, len(revisions))
+	for _, revision := range revisions {
+		record := RevisionRecord{
+			Round: revision.Round, AgentID: revision.AgentID, Fate: revision.Fate,
+			ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
+		}
+		switch revision.Fate {
+		case domain.RevisionReplaced:
+			record.Other = &VersionText{Proposal: revision.Before.Proposal, Reasoning: revision.Before.Reasoning}
+		case domain.RevisionKept, domain.RevisionUnreviewed:
+			record.Other = &VersionText{Proposal: revision.After.Proposal, Reasoning: revision.After.Reasoning}
+		case domain.RevisionFailed:
+		}
+		mapped = append(mapped, record)
+	}
+	return mapped
+}
