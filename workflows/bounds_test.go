@@ -16,23 +16,23 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// largest is a deliberation in which everything is as large as it may be.
+// largest is a deliberation in which everything has the largest legal size.
 type largest struct {
 	agents   int
 	template int
-	unit     string // what the texts are made of
-	idUnit   string // what the workflow's own id is made of
+	unit     string // repeated in the texts
+	idUnit   string // repeated in the workflow id
 	failing  int    // agents with the longest message instead of the longest answer
 	late     bool   // the answers come with the stop
-	away     int    // how many tries NATS misses
+	away     int    // how many publishing tries fail
 }
 
-// text takes exactly, or just under, so many bytes in JSON.
+// text returns a text whose JSON has so many bytes, or just fewer.
 func (l largest) text(size int) string {
 	return strings.Repeat(l.unit, size/domain.EncodedSize(l.unit))
 }
 
-// name is as long as a name may be, and unlike any other number's.
+// name returns a name of the longest legal length, another one for each number.
 func (l largest) name(i int) string { return fmt.Sprintf("%02d", i) + l.text(domain.MaxName-2) }
 
 func (l largest) request() contract.Request {
@@ -69,7 +69,7 @@ func (l largest) outcome(agent int) contract.TurnOutcome {
 	return said
 }
 
-// fits runs the deliberation and weighs everything that a payload carries.
+// fits runs the deliberation and checks the size of every payload.
 func (l largest) fits(t *testing.T) {
 	t.Helper()
 	s := newStage(t)
@@ -108,7 +108,7 @@ func (l largest) fits(t *testing.T) {
 	}
 	require.Equal(t, domain.EventCompleted, s.NATS.Stored[len(s.NATS.Stored)-1].Kind)
 	if l.away > 6 {
-		require.Len(t, left.Events, 1+l.agents+1-map[bool]int{true: l.failing}[l.late], "every event is kept, if without its texts")
+		require.Len(t, left.Events, 1+l.agents+1-map[bool]int{true: l.failing}[l.late], "every event is kept, though some without their texts")
 	}
 }
 

@@ -158,7 +158,7 @@ func TestDeliberation_StopsWhatMayRunOnBothClustersWhenCancelled(t *testing.T) {
 
 	require.True(t, temporal.IsCanceledError(err), "%v", err)
 	require.Len(t, s.Ray.Stopped, 1)
-	require.Equal(t, map[string]int{"a": 2, "b": 1}, clustersOf(s.Ray.Stopped[0].Turns), "b may have taken the attempt without being heard")
+	require.Equal(t, map[string]int{"a": 2, "b": 1}, clustersOf(s.Ray.Stopped[0].Turns), "b may have accepted the attempt in an answer that was lost")
 }
 
 func TestDeliberation_ForgetsWhatIsInHistoryAtTheEnd(t *testing.T) {

@@ -28,7 +28,7 @@ func TestDeliberation_OneAgentMayFailWhileOthersWin(t *testing.T) {
 		AgentID: "agent-2", ErrorType: domain.ModelRejected, Message: "it broke", Attempts: 1,
 	}}, result.Failures)
 	require.Equal(t, domain.StopComplete, result.StopReason)
-	require.Len(t, s.Ray.Forgotten, 3, "what failed on Ray may be forgotten there too")
+	require.Len(t, s.Ray.Forgotten, 3, "failed turns may be forgotten too")
 }
 
 func TestDeliberation_EqualScoresKeepTheOrderOfTheRequest(t *testing.T) {
@@ -88,7 +88,7 @@ func TestDeliberation_FailsAtItsDeadline(t *testing.T) {
 	require.Contains(t, message, "0 of 2 agents gave a proposal, 1 needed by the deadline of 30 s")
 	require.Equal(t, "propose", details.Phase)
 	require.Equal(t, domain.StillRunning, details.Failures[0].ErrorType)
-	require.Equal(t, 2, details.Usage.CompletionTokens, "what the stop found was paid too")
+	require.Equal(t, 2, details.Usage.CompletionTokens, "the stopped turns have cost tokens too")
 	require.Equal(t, 2, details.Usage.WastedTokens)
 	require.LessOrEqual(t, s.env.Now().Sub(begin), 33*time.Second)
 	require.Len(t, s.Ray.Stopped, 1)

@@ -23,7 +23,7 @@ var (
 	stored  = fakes.Reply[contract.PublishEventsResult]{}
 )
 
-// away misses so many tries.
+// away lets the first tries fail.
 func away(calls int) func(int) fakes.Reply[contract.PublishEventsResult] {
 	return func(call int) fakes.Reply[contract.PublishEventsResult] {
 		if call <= calls {
@@ -137,7 +137,7 @@ func TestEvents_DoNotDelayTheResult(t *testing.T) {
 			s.NATS.ReplyTo = test.nats
 			var left []contract.EventRecord
 			begun := s.env.Now()
-			var handedOver time.Time // to what goes on when the run has ended
+			var handedOver time.Time // when the outbox was started
 			s.onOutbox(func(in contract.OutboxInput) { left, handedOver = in.Events, s.env.Now() })
 
 			result, err := s.runAndExpectNothingLeft(fakes.Council(1))
@@ -197,7 +197,7 @@ func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {
 			_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(outbox), 255, "as SQL databases have it")
+			require.LessOrEqual(t, len(outbox), 255, "the length of an id in SQL databases")
 			require.True(t, utf8.ValidString(outbox))
 			require.True(t, strings.HasSuffix(outbox, "/outbox/"+runID))
 			begin, _, _ := strings.Cut(strings.TrimSuffix(outbox, "/outbox/"+runID), "~")

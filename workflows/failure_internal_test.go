@@ -14,8 +14,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// An activity's error as the server records it can't be made by the test environment, which knows no
-// timeouts.
+// The test environment knows no timeouts, so these tests build an activity's error as the server records it.
 func activityError(state enumspb.RetryState, cause error) error {
 	converter := temporal.GetDefaultFailureConverter()
 	return converter.FailureToError(&failurepb.Failure{

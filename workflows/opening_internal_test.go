@@ -16,8 +16,8 @@ type fixed domain.Settings
 
 func (f fixed) Settings() domain.Settings { return domain.Settings(f) }
 
-// FuzzOpening reads what a workflow may be started with: it records faults or a request, never both,
-// never neither, and what it records comes back the same.
+// FuzzOpening starts with any input. An opening has either faults or a request, and stays the same when it is
+// encoded and decoded.
 func FuzzOpening(f *testing.F) {
 	for _, text := range []string{
 		``, `null`, `[]`, `"x"`, `7`, `{}`, `{"task_id":null}`, `{"agents":[{}]}`, `{"agents":[[]],"protocol":7}`,
@@ -38,7 +38,7 @@ func FuzzOpening(f *testing.F) {
 			require.NotEmpty(t, opening.Faults)
 			require.LessOrEqual(t, len(opening.Faults), domain.MaxFaults+1)
 			for _, fault := range opening.Faults {
-				require.NotContains(t, fault, "could not be read", "a panic")
+				require.NotContains(t, fault, "could not be read", "that is a panic")
 				require.Less(t, len(fault), 1000)
 				require.True(t, strings.Contains(fault, ": ") || strings.HasSuffix(fault, " more"), fault)
 			}

@@ -48,7 +48,7 @@ func TestOpening_RefusesABadRequestImmediately(t *testing.T) {
 
 			kind, message, _ := failed(t, err)
 			require.Equal(t, domain.InvalidRequest, kind)
-			require.NotEmpty(t, shown, "lists say why")
+			require.NotEmpty(t, shown, "lists show the reason")
 			require.Contains(t, message, strings.TrimSuffix(shown, "…"))
 			require.True(t, strings.HasSuffix(message, test.message), message)
 			require.LessOrEqual(t, strings.Count(message, "; ")+1, 51)
@@ -126,12 +126,12 @@ func TestOpening_RecordsTheEnvironmentOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "local", s.Ray.Submitted[1].Cluster)
 	last := s.Ray.Awaited[len(s.Ray.Awaited)-1]
-	require.Equal(t, 2, last.GraceSeconds, "not less than configured: 0 would be without end")
+	require.Equal(t, 2, last.GraceSeconds, "rounded up: 0 would mean without end")
 	require.Equal(t, domain.AnswerMaximum(64), last.AnswerBytes)
 	require.Equal(t, domain.EventCompleted, s.NATS.Kinds()[len(s.NATS.Kinds())-1])
 }
 
-// broken is a configuration that can't be read.
+// broken is an environment that can't be read.
 type broken struct{}
 
 func (broken) Settings() domain.Settings { panic("no configuration") }
@@ -148,7 +148,7 @@ func TestOpening_APanicIsAFaultOfTheRun(t *testing.T) {
 	require.Equal(t, "request: could not be read: no configuration", message)
 }
 
-// renamed registers the deliberation under a name of its own, beside the one of the stage.
+// renamed registers the deliberation under another name than the one of the stage.
 type renamed struct{ to workflows.Registry }
 
 func (r renamed) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {

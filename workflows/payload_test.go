@@ -18,10 +18,10 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
-// wire is every payload that travels, with every field set. The files under testdata/wire are what is
-// out in the world: a changed one is a changed contract.
+// wire has every payload, with every field set. The files in testdata/wire are the contract: a file that changes is
+// a changed contract.
 func wire(t *testing.T) map[string]any {
 	t.Helper()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// twoClusters is a stage whose first cluster is gone as soon as it has taken the council.
+// twoClusters is a stage whose first cluster goes away right after it has accepted the council.
 func twoClusters(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t)
@@ -52,7 +52,7 @@ func TestPlacement_TurnsOfAClusterThatIsGoneMoveToAnotherOneAsNewAttempts(t *tes
 
 	require.NoError(t, err)
 	require.False(t, result.Degraded)
-	require.Equal(t, []int{1, 2, 2}, attemptsOf(result), "being placed elsewhere uses up no retry")
+	require.Equal(t, []int{1, 2, 2}, attemptsOf(result), "a move uses up no retry")
 	require.Equal(t, []string{"a", "b", "b"}, clustersOfInputs(s.Ray.Submitted))
 	require.Equal(t, "b", result.Results[1].Metadata["cluster"])
 }
@@ -72,13 +72,13 @@ func TestPlacement_TurnsLeftOnAClusterAreStoppedWhenItIsBack(t *testing.T) {
 	result, err := s.runAndExpectNothingLeft(fakes.Council(2))
 
 	require.NoError(t, err)
-	require.Equal(t, "from b", result.BestResult.Proposal, "what comes from there later doesn't count")
+	require.Equal(t, "from b", result.BestResult.Proposal, "a later answer of a doesn't count")
 	require.Equal(t, 4, result.Usage.LLMCalls)
 	require.Equal(t, 2*(paid.Usage.PromptTokens+paid.Usage.CompletionTokens), result.Usage.WastedTokens)
 	stopped := map[domain.TurnID]bool{}
 	for _, in := range s.Ray.Stopped {
 		require.True(t, in.AllowPartial, "while the run goes on")
-		require.Equal(t, len(in.Turns), clustersOf(in.Turns)["a"], "nothing else is stopped with it")
+		require.Equal(t, len(in.Turns), clustersOf(in.Turns)["a"], "no turn of another cluster is stopped with it")
 		for _, handle := range in.Turns {
 			stopped[handle.TurnID] = true
 		}
@@ -97,7 +97,7 @@ func TestPlacement_AResultDoesNotWaitForAClusterThatIsGone(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, "from b", result.BestResult.Proposal)
-	require.Less(t, s.env.Now().Sub(begin), 67*time.Second, "the grace, a delay, the answer, three seconds for the stop")
+	require.Less(t, s.env.Now().Sub(begin), 67*time.Second, "grace, delay, answer, and three seconds for the stop")
 }
 
 func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
@@ -111,7 +111,7 @@ func TestPlacement_ACouncilThatWaitsForRoomGoesWhereThereIsSome(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, clustersOfInputs(s.Ray.Submitted))
 	require.Nil(t, s.Ray.Submitted[1].Brief, "the request travels once")
-	require.Equal(t, []int{2, 2}, attemptsOf(result), "a may have taken the first ones")
+	require.Equal(t, []int{2, 2}, attemptsOf(result), "a may have accepted the first attempts")
 	require.Equal(t, map[string]int{"a": 2}, clustersOf(s.Ray.Stopped[0].Turns))
 }
 
@@ -154,7 +154,7 @@ func TestPlacement_ACouncilMovesToEachClusterOnce(t *testing.T) {
 	result, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.NoError(t, err)
-	require.Equal(t, []string{"a", "b", "c"}, clustersOfInputs(s.Ray.Submitted), "a is back, but was left")
+	require.Equal(t, []string{"a", "b", "c"}, clustersOfInputs(s.Ray.Submitted), "a is back, but the council has left it")
 	require.Equal(t, []int{3}, attemptsOf(result))
 	require.Equal(t, 60, s.Ray.Awaited[1].GraceSeconds)
 	require.Zero(t, s.Ray.Awaited[2].GraceSeconds, "the last cluster is waited for")
@@ -182,7 +182,7 @@ func TestPlacement_ATurnOutOfReachIsFoundAgainWhereTheCouncilStays(t *testing.T)
 	require.NoError(t, err)
 	require.Equal(t, []int{1}, attemptsOf(result))
 	for _, in := range s.Ray.Submitted[1:] {
-		require.Equal(t, s.Ray.Submitted[0].Turns, in.Turns, "the same id is the same work")
+		require.Equal(t, s.Ray.Submitted[0].Turns, in.Turns, "the same turns are submitted again")
 	}
 	require.Equal(t, 1, result.Usage.LLMCalls)
 }

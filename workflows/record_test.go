@@ -28,7 +28,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a Temporal server and real workers, whose activities are the fakes.
+// world is a real Temporal and real workers, with fake activities.
 type world struct {
 	*testing.T
 	fakes.Services
@@ -52,7 +52,7 @@ func newWorldOn(t *testing.T, name string, server *testsuite.DevServer) *world {
 	if server == nil {
 		t.Skip("DELIBERATION_TEST_TEMPORAL is not set; it names a temporal binary: make histories")
 	}
-	worker.SetStickyWorkflowCacheSize(0) // each task replays the run so far; and no queue is named after the machine
+	worker.SetStickyWorkflowCacheSize(0) // so each task replays the run, and no queue is named after the machine
 	w := &world{
 		T: t, Services: fakes.NewServices(nil), client: server.Client(), queue: name,
 		environment: &fakes.Environment{Current: domain.Settings{
@@ -120,8 +120,8 @@ func (w *world) start(name string, input ...any) client.WorkflowRun {
 	return run
 }
 
-// keep records a run's history in place of the one that is there. That is right until CHANGELOG.md names
-// a release; from then on a recorded history stands for runs in the world and stays.
+// keep replaces a recorded history. That is right until CHANGELOG.md names a release. From then on, recorded
+// histories stand for runs of others and stay.
 func (w *world) keep(name, id, runID string) *historypb.History {
 	w.Helper()
 	history := w.history(id, runID)
@@ -152,7 +152,7 @@ func (w *world) eventually(what func() bool) {
 	require.Eventually(w, what, 30*time.Second, 20*time.Millisecond)
 }
 
-// awaitTimeouts waits until so many activities of a run have timed out, which takes their whole minute.
+// awaitTimeouts waits until so many activities of a run have timed out, which takes more than a minute.
 func (w *world) awaitTimeouts(run client.WorkflowRun, count int) {
 	w.Helper()
 	require.Eventually(w, func() bool {
@@ -170,7 +170,7 @@ func (w *world) awaiting(turns int) func() bool {
 	return w.onRay(func() bool { return len(w.Ray.Awaited) >= turns })
 }
 
-// onRay looks at what the fake notes.
+// onRay evaluates a condition on the notes of the fake Ray.
 func (w *world) onRay(holds func() bool) func() bool {
 	return func() (held bool) {
 		w.Ray.Look(func() { held = holds() })
@@ -178,7 +178,7 @@ func (w *world) onRay(holds func() bool) func() bool {
 	}
 }
 
-// onTwoClusters gives the run a choice: a, and then b.
+// onTwoClusters gives the run two clusters, of which it takes a first.
 func (w *world) onTwoClusters() {
 	w.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
 	w.environment.Current.Grace = time.Minute
@@ -191,8 +191,8 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		request any
 		given   func(*world)
 		during  func(*world, client.WorkflowRun)
-		ends    string // the type of its error; empty: it completes
-		beyond  bool   // Ray can't be asked to stop anything
+		ends    string // a part of its error; empty: it completes
+		beyond  bool   // some turns may be left, since Ray doesn't answer a stop
 	}{
 		"happy":              {given: func(w *world) { w.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer("best", 0.9)) }},
 		"without_events":     {given: func(w *world) { w.environment.Current.Events, w.environment.Current.Attributes = false, nil }},

@@ -14,8 +14,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// TestReplay_EveryRecordedHistoryStillRuns replays what deliberations did before. A file is never
-// deleted while such a run can be open. The environment can't be read: a replay needs none.
+// The environment of this test can't be read, since a replay must not read it. After the first release, no recorded
+// history is deleted while such a run can be open.
 func TestReplay_EveryRecordedHistoryStillRuns(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*"+fakes.HistorySuffix))
 	require.NoError(t, err)
@@ -27,8 +27,7 @@ func TestReplay_EveryRecordedHistoryStillRuns(t *testing.T) {
 	}
 }
 
-// TestReplay_AResetRunsUnderAnotherRunID replays histories as a reset does: what a run records must not
-// name the run.
+// A reset replays a history under another run id, so no recorded command may depend on the run id.
 func TestReplay_AResetRunsUnderAnotherRunID(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*"+fakes.HistorySuffix))
 	require.NoError(t, err)
@@ -46,7 +45,7 @@ func TestReplay_AResetRunsUnderAnotherRunID(t *testing.T) {
 	}
 }
 
-// replayed runs a history again under its own workflow id: the turns' ids are derived from it.
+// replayed replays a history under its own workflow id, from which the ids of the turns are derived.
 func replayed(history *historypb.History, register func(workflows.Registry)) error {
 	replayer := worker.NewWorkflowReplayer()
 	register(replayer)
@@ -56,7 +55,7 @@ func replayed(history *historypb.History, register func(workflows.Registry)) err
 	})
 }
 
-// TestReplay_NoticesOtherCommands shows that a replay which passes says something.
+// This test shows that the replay tests can fail.
 func TestReplay_NoticesOtherCommands(t *testing.T) {
 	history := fakes.ReadHistory(t, filepath.Join("testdata", "histories", "happy"+fakes.HistorySuffix))
 	err := replayed(history, func(to workflows.Registry) {

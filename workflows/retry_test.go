@@ -16,11 +16,11 @@ import (
 func TestDeliberation_TriesATurnAgain(t *testing.T) {
 	model := fakes.Failure(domain.ModelUnavailable, true)
 	tests := map[string]struct {
-		clusters   int // 0: one, without a choice
+		clusters   int // 0: one cluster
 		agent      fakes.Script
 		maxRetries int
 		attempts   int
-		failure    domain.FailureKind // empty: the agent gives its proposal
+		failure    domain.FailureKind // empty: the agent completes
 		calls      int
 		wasted     int
 	}{
@@ -62,7 +62,7 @@ func TestDeliberation_TriesATurnAgain(t *testing.T) {
 		"a turn that was out of reach is neither failed nor lost": {
 			agent: fakes.Replies(fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(), fakes.Unreachable(),
 				fakes.Lost(), fakes.Lost(), fakes.Lost(), fakes.Answer("found", 0.5)),
-			clusters: 6, maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // what the stop of the five found
+			clusters: 6, maxRetries: 0, attempts: 9, calls: 1, wasted: 5, // found by the stop of five turns
 		},
 	}
 	for name, test := range tests {
@@ -106,7 +106,7 @@ func TestDeliberation_EachAttemptIsANewTurnOnRay(t *testing.T) {
 	for _, in := range s.Ray.Submitted {
 		turns := in.TurnsOf(s.Ray.Submitted[0].Brief.Request.Domain())
 		for i, ref := range in.Turns {
-			require.Equal(t, ref.TurnID, turns[i].ID(), "the id is derived again where it is used")
+			require.Equal(t, ref.TurnID, turns[i].ID(), "the activity derives the same id")
 			ids[ref.TurnID] = true
 		}
 	}
@@ -149,7 +149,7 @@ func TestDeliberation_WaitsLongerAfterEachFailure(t *testing.T) {
 func TestDeliberation_AttemptsThatWereStoppedBeforeTheirSubmitCostNothing(t *testing.T) {
 	s := newStage(t)
 	request := retries(fakes.Council(1), 0)
-	for attempt := range 6 { // as a reset meets the attempts of the run before it
+	for attempt := range 6 { // as after a reset, which meets the attempts of the run before
 		s.Ray.Tombstones = append(s.Ray.Tombstones, turnID(t, s, request, "agent-1", attempt+1))
 	}
 
@@ -174,13 +174,13 @@ func TestDeliberation_ATurnThatWasStoppedBeforeItsSubmitIsTriedAgain(t *testing.
 	require.Len(t, s.Ray.Awaited, 2, "nobody waits for a turn that doesn't exist")
 }
 
-// turnID is the id that an agent's attempt has on Ray.
+// turnID returns the id of an agent's attempt on Ray.
 func turnID(t *testing.T, s *stage, request contract.Request, agent string, attempt int) domain.TurnID {
 	t.Helper()
 	parsed, err := request.Parse()
 	require.NoError(t, err)
 	in := contract.SubmitTurnsInput{
-		DeliberationID: deliberationID, // the test environment knows no original run
+		DeliberationID: deliberationID, // the test environment has no original run id
 		Turns:          []contract.TurnRef{{Phase: domain.Propose, AgentID: agent, Attempt: attempt}},
 	}
 	return in.TurnsOf(parsed.Domain)[0].ID()

@@ -90,7 +90,7 @@ func TestSeed_ExecuteGivesTheSameResultWhenNATSFails(t *testing.T) {
 	kinds := []domain.EventKind{
 		domain.EventStarted, domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
 	}
-	require.Equal(t, kinds, fakes.KindsOf(outbox), "what isn't best effort is left to the outbox, whole and in order")
+	require.Equal(t, kinds, fakes.KindsOf(outbox), "the outbox gets all events but the best-effort ones, in order")
 	require.Equal(t, kinds, without.NATS.Kinds())
 }
 
@@ -164,7 +164,7 @@ func TestSeed_JobRuntimeIsInWholeMinutesAndSeconds(t *testing.T) {
 			require.Equal(t, expected, job.Runtime)
 			require.Equal(t, "RUNNING", job.Status)
 			require.Equal(t, deliberationID, job.SubmissionID)
-			require.Equal(t, "5m 0s", ask[contract.Job](s, contract.QueryJob).Runtime, "a closed run stands still")
+			require.Equal(t, "5m 0s", ask[contract.Job](s, contract.QueryJob).Runtime, "the runtime of a closed run is fixed")
 		})
 	}
 }

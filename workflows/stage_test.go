@@ -22,10 +22,10 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// deliberationID is the workflow id of the stories that need no other.
+// deliberationID is the workflow id, unless a test sets another one.
 const deliberationID = "deliberation-T-42"
 
-// runID is what the test environment calls every run.
+// runID is the run id of every run in the test environment.
 const runID = "default-test-run-id"
 
 // stage is a deliberation with everything around it: skipped time, an environment to read, and fakes.
@@ -46,7 +46,7 @@ func newStage(t *testing.T) *stage {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: deliberationID, TaskQueue: contract.DefaultTaskQueue})
 	env.SetTestTimeout(time.Minute)
-	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // of a busy machine's time
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // since the machine may be busy
 	s := &stage{
 		T: t, Services: fakes.NewServices(env), env: env, started: func(*activity.Info) {},
 		environment: &fakes.Environment{Current: domain.Settings{Clusters: []domain.ClusterState{{Name: "local"}}, Events: true}},
@@ -82,7 +82,7 @@ func (s *stage) run(request any) (contract.Result, error) {
 	return result, nil
 }
 
-// at does something so long after the start.
+// at calls a function at a time after the start.
 func (s *stage) at(after time.Duration, do func()) { s.env.RegisterDelayedCallback(do, after) }
 
 func (s *stage) cancelAt(after time.Duration) { s.at(after, s.env.CancelWorkflow) }
@@ -106,7 +106,7 @@ func (s *stage) details() string {
 	return ask[*sdkpb.WorkflowMetadata](s, "__temporal_workflow_metadata").GetCurrentDetails()
 }
 
-// failed takes an error apart: its type, its message and its details.
+// failed returns the type, the message and the details of an error.
 func failed(t testing.TB, err error) (kind domain.FailureKind, message string, details contract.FailureDetails) {
 	t.Helper()
 	var application *temporal.ApplicationError
@@ -145,7 +145,7 @@ func encode(t testing.TB, value any) string {
 	return string(text)
 }
 
-// onOutbox tells what an outbox is started with.
+// onOutbox calls a function with the input of an outbox.
 func (s *stage) onOutbox(tell func(contract.OutboxInput)) {
 	s.env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
 		var in contract.OutboxInput
@@ -160,10 +160,10 @@ func (s *stage) onOutboxID(tell func(id string)) {
 	})
 }
 
-// payload is what Temporal takes at most.
+// payload is the largest size of a payload that Temporal takes.
 const payload = 2_000_000
 
-// updateOf takes down what an update comes to.
+// updateOf records the result of an update.
 func updateOf(r *refreshed, then func()) *testsuite.TestUpdateCallback {
 	return &testsuite.TestUpdateCallback{
 		OnAccept: r.Accept,

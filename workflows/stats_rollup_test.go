@@ -28,11 +28,11 @@ func TestStats_CountOnFromWhatIsRolledUp(t *testing.T) {
 
 	require.Equal(t, before, s.Visibility.Asked[0].RollUp)
 	for _, asked := range s.Visibility.Asked[1:3] {
-		require.Equal(t, first.Value.RollUp, asked.RollUp, "a result counts, and nothing else does")
+		require.Equal(t, first.Value.RollUp, asked.RollUp, "only a result changes the roll-up")
 	}
 	require.Equal(t, second.Value.RollUp, next.RollUp)
 	require.Equal(t, int64(2), next.Last.Stats.Total)
-	require.Zero(t, next.Last.RollUp, "the state carries it once")
+	require.Zero(t, next.Last.RollUp, "the state has it once")
 }
 
 func TestStats_TheFirstCountMayTakeAnHour(t *testing.T) {

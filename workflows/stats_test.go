@@ -27,7 +27,7 @@ func counted(total, active int64) fakes.Reply[contract.CountResult] {
 	return fakes.Reply[contract.CountResult]{Value: result}
 }
 
-// statistics runs DeliberationStats until it has lived so long, and gives what the next run starts with.
+// statistics runs DeliberationStats for a time, and returns the state with which the next run starts.
 func (s *stage) statistics(state contract.StatsState, life time.Duration) contract.StatsState {
 	s.Helper()
 	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.StatsID, TaskQueue: contract.DefaultTaskQueue})
@@ -41,7 +41,7 @@ func (s *stage) statistics(state contract.StatsState, life time.Duration) contra
 	return next
 }
 
-// refreshed is what became of one update.
+// refreshed is the result of one update.
 type refreshed struct {
 	stats contract.Stats
 	err   error
@@ -118,7 +118,7 @@ func TestStats_AnswersBeforeAnythingWasCounted(t *testing.T) {
 
 func TestStats_HaveNoNegativeUptime(t *testing.T) {
 	s := newStage(t)
-	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query's clock is another machine's
+	s.env.SetStartTime(time.Now().Add(time.Hour)) // a query may run on a machine with another clock
 	s.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(1, 0)}
 	var stats contract.Stats
 	s.at(time.Second, func() { stats = ask[contract.Stats](s, contract.QueryStats) })
@@ -159,7 +159,7 @@ func TestStats_ContinuesAsNewWithoutLosingARefresh(t *testing.T) {
 	require.NoError(t, during.err)
 	require.Equal(t, int64(2), during.stats.Total)
 	require.Equal(t, since, next.Since, "uptime counts from the chain's first start")
-	require.Equal(t, int64(2), next.Last.Stats.Total, "the next run answers at once")
+	require.Equal(t, int64(2), next.Last.Stats.Total, "the next run can answer immediately")
 }
 
 func TestStats_ContinuesAsNewEvenIfRefreshesKeepComing(t *testing.T) {
@@ -206,7 +206,7 @@ func TestStats_AFailedCountKeepsTheLastOne(t *testing.T) {
 
 			next := s.statistics(contract.StatsState{}, time.Hour)
 
-			require.ErrorContains(t, failed.err, "CountDeliberations", "who asks is told")
+			require.ErrorContains(t, failed.err, "CountDeliberations", "the caller gets the reason")
 			require.Equal(t, int64(1), meanwhile.Total)
 			require.NoError(t, mended.err)
 			require.Equal(t, int64(9), mended.stats.Total)

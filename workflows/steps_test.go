@@ -11,8 +11,7 @@ import (
 	"deliberation.io/deliberation/internal/fakes"
 )
 
-// TestSteps_HaveTheirQueuesAndTimes pins what decides how soon a dead worker is noticed, and how long a
-// Ray or a NATS that is away holds anything up.
+// The times decide how soon a dead worker is noticed, and how long an absent Ray or NATS delays a run.
 func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 	type times struct {
 		queue                       string
@@ -35,9 +34,9 @@ func TestSteps_HaveTheirQueuesAndTimes(t *testing.T) {
 	require.NoError(t, err)
 	const safety = 60 * time.Second
 	require.Equal(t, times{"deliberations-submit", 30 * time.Second, time.Hour + safety, time.Hour + safety}, seen["SubmitTurns"])
-	require.Equal(t, "deliberations-wait", seen["SubmitTurns, again"].queue, "no council that waits for room is before it")
+	require.Equal(t, "deliberations-wait", seen["SubmitTurns, again"].queue, "it waits for no council that waits for room")
 	require.Equal(t, times{"deliberations-wait", 30 * time.Second, 300*time.Second + safety, 300*time.Second + safety}, seen["AwaitTurn"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 7 * 24 * time.Hour}, seen["PublishEvents"])
 	require.Equal(t, times{"deliberations", 0, 10 * time.Second, 20 * time.Second}, seen["StopTurns"])
-	require.Equal(t, times{"deliberations", 0, 3 * time.Second, 3 * time.Second}, seen["CloseDeliberation"], "the end waits for nobody for long")
+	require.Equal(t, times{"deliberations", 0, 3 * time.Second, 3 * time.Second}, seen["CloseDeliberation"], "the end of a run waits for nobody for long")
 }
