@@ -17,7 +17,7 @@ import (
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
-	if end := d.submitTogether(ctx, phase, pursuits); end.early() {
+	if end, accepted := d.submitTogether(ctx, phase, pursuits); !accepted {
 		return end
 	}
 	d.clock.start(ctx)
@@ -66,32 +66,32 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 }
 
 // submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner.
-func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) endReason {
+func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (end endReason, accepted bool) {
 	queue := d.queue(ctx)
-	accepted, err := d.submitFirst(ctx, queue, pursuits, d.brief(pursuits))
-	for err == nil && accepted.Elsewhere {
+	answer, err := d.submitFirst(ctx, queue, pursuits, d.brief(pursuits))
+	for err == nil && answer.Elsewhere {
 		d.moveAll(ctx, pursuits)
-		accepted, err = d.submitFirst(ctx, queue, pursuits, nil)
+		answer, err = d.submitFirst(ctx, queue, pursuits, nil)
 	}
 	switch {
 	case temporal.IsCanceledError(err):
-		return endCancelled
+		return endCancelled, false
 	case err != nil && contract.TimedOut(err):
 		d.shown.refused(d.place.current, lastRefusal(err))
-		return queue.end
+		return queue.end, false
 	case err != nil:
 		d.giveUpAll(pursuits, contract.FailureOf(err))
-		return endDecided
-	case accepted.Refusal != "":
-		d.shown.refused(d.place.current, accepted.Refusal)
-		return queue.end
+		return endDecided, false
+	case answer.Refusal != "":
+		d.shown.refused(d.place.current, answer.Refusal)
+		return queue.end, false
 	}
 	d.shown.accepted()
 	for _, p := range pursuits {
 		d.place.abandon(p)
 	}
 	d.announceStreams(ctx, phase)
-	return endDecided
+	return endDecided, true
 }
 
 // brief is what the turns of a phase are made of.
