@@ -8,8 +8,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Answers that public reports of model servers and their clients tell of. The good one has a score of 0.8;
-// drafts, which must never win, have 0.99.
+// These answers come from public reports about model servers and their clients. The good answer has a score of
+// 0.8; drafts, which must never win, have 0.99.
 const (
 	goodProposal  = "FINAL: use a token bucket per account"
 	goodAnswer    = `{"proposal": "FINAL: use a token bucket per account", "reasoning": "fair and cheap", "score": 0.8}`

@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Each test runs in a bubble of its own, which fails if a goroutine outlives it.
+// Each test runs in a bubble of its own. The bubble fails the test if a goroutine outlives it.
 
 func tryAwait(w *world, cluster string) (contract.TurnOutcome, error) {
 	w.t.Helper()
@@ -111,7 +111,7 @@ func TestAwaitTurn_LeavesAClusterThatIsAwayToTemporalsRetry(t *testing.T) {
 		failed := failure(t, err)
 		require.Equal(t, string(domain.KindUnreachable), failed.Type())
 		require.False(t, failed.NonRetryable())
-		require.Zero(t, failed.NextRetryDelay()) // the retry policy's own pace
+		require.Zero(t, failed.NextRetryDelay()) // the delay is that of the retry policy
 		require.Equal(t, "poll t1: local: connection refused", failed.Message())
 	})
 }
@@ -204,7 +204,7 @@ func TestAwaitTurn_EndsWhenItIsCancelled(t *testing.T) {
 		_, err := tryAwait(w, "local")
 
 		require.True(t, temporal.IsCanceledError(err), "%v", err)
-		require.Equal(t, []domain.TurnID{"t1"}, w.ray.running()) // stopping it is somebody else's
+		require.Equal(t, []domain.TurnID{"t1"}, w.ray.running()) // the wait doesn't stop it
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// kinds are all of the domain's, and whether trying again is pointless.
+// kinds has every kind of error, and whether a retry is pointless.
 var kinds = map[domain.ErrorKind]bool{
 	domain.KindFull: false, domain.KindUnavailable: false, domain.KindUnreachable: false, domain.KindPublish: false,
 	domain.KindNoCluster: false, domain.KindDenied: true, domain.KindRejected: true, domain.KindURL: true,

@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// fakeRay is a Ray cluster in memory: it holds turns until somebody says what became of them.
+// fakeRay is a Ray cluster in memory. It holds turns until a test ends them.
 type fakeRay struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, whenever a turn changes
@@ -21,13 +21,13 @@ type fakeRay struct {
 	stopped   []domain.StopOrder
 	forgotten []domain.StopOrder
 
-	refusals  []error // for the submits in order; then there is room
-	hasty     bool    // a poll is answered at once, whatever the turn does
+	refusals  []error // for the first submits, in order; later ones find room
+	hasty     bool    // polls are answered immediately, even while the turn runs
 	hangs     bool    // a submit isn't answered before its context ends
 	awaitErr  error
 	stopErr   error
 	stopTakes time.Duration
-	deaf      map[domain.TurnID]bool // turns that don't stop
+	deaf      map[domain.TurnID]bool // turns that a stop doesn't end
 	silent    map[domain.TurnID]bool // turns that a stop's answer leaves out
 }
 
@@ -111,7 +111,7 @@ func (f *fakeRay) Stop(_ context.Context, order domain.StopOrder) ([]domain.Obse
 			seen = append(seen, turn)
 		}
 	}
-	slices.Reverse(seen) // no order is promised
+	slices.Reverse(seen) // callers must not rely on an order
 	return seen, nil
 }
 
@@ -126,7 +126,7 @@ func (f *fakeRay) Forget(_ context.Context, order domain.StopOrder) error {
 	return nil
 }
 
-// becomes says what became of a turn, and wakes those who wait for it.
+// becomes changes the state of a turn, and wakes those who wait for it.
 func (f *fakeRay) becomes(seen domain.Observation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,14 +135,14 @@ func (f *fakeRay) becomes(seen domain.Observation) {
 	f.changed = make(chan struct{})
 }
 
-// submits is how often somebody tried to submit.
+// submits counts the tries to submit.
 func (f *fakeRay) submits() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.submitted)
 }
 
-// running are the turns that run, in no order.
+// running returns the turns that run, in no order.
 func (f *fakeRay) running() []domain.TurnID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -165,7 +165,7 @@ func completed(id domain.TurnID, text string) domain.Observation {
 	}
 }
 
-// fakeEvents is a publisher that keeps what it is given, or refuses it.
+// fakeEvents is a publisher that keeps events, or refuses them.
 type fakeEvents struct {
 	stored []domain.Event
 	err    error

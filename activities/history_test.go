@@ -18,7 +18,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// pastSubmits is the history of a run that has put turns to Ray before.
+// pastSubmits is the history of a run that has submitted turns before.
 type pastSubmits struct {
 	statistics.Temporal
 
@@ -28,7 +28,7 @@ type pastSubmits struct {
 }
 
 func (p *pastSubmits) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
-	events := []*historypb.HistoryEvent{{}} // one of another kind comes first
+	events := []*historypb.HistoryEvent{{}} // an event of another kind comes first
 	for _, in := range p.inputs {
 		written := p.written
 		if written == nil {

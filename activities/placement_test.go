@@ -15,10 +15,10 @@ import (
 
 const (
 	graceSeconds = 60
-	standLook    = 2 // seconds between two looks at a cluster that is away, and as many more
+	standLook    = 2 // seconds between two looks at a cluster that is away, plus a random part of as many
 )
 
-// withStates gives the worker a second cluster, and the first one a state that it has had for so long.
+// withStates gives the worker a second cluster, and gives the first one a state and its duration.
 func (w *world) withStates(local domain.ClusterState, ago time.Duration, other bool) {
 	local.Name, local.UpSince, local.RoomSince = "local", time.Now().Add(-ago), time.Now().Add(-ago)
 	w.with.States = func() []domain.ClusterState {
@@ -91,7 +91,7 @@ func TestAwaitTurn_WaitsForAClusterThatIsKnownToBeAway(t *testing.T) {
 
 		require.NoError(t, err)
 		require.Equal(t, "text", out.Proposal)
-		require.Len(t, w.ray.polled, 2, "once in vain, and once when it is back")
+		require.Len(t, w.ray.polled, 2, "one poll that failed, and one after the cluster is back")
 		require.Equal(t, contract.AwaitProgress{
 			TurnID: "t1", State: "running", Trouble: "local: connection refused", Unanswered: 3,
 		}, w.beats.Recorded[0])
@@ -159,7 +159,7 @@ func TestSubmitTurns_GivesUpAClusterThatTakesNothingWhenAnotherOneWould(t *testi
 				require.Equal(t, "not now", out.Refusal)
 				took := 2 * time.Minute
 				if test.moves {
-					took = 10 * time.Second // what is left of the grace
+					took = 10 * time.Second // the rest of the grace
 				}
 				require.InDelta(t, took.Seconds(), time.Since(begun).Seconds(), refusedSpread)
 			})
@@ -176,7 +176,7 @@ func TestSubmitTurns_ALongTimeThatRayNamesDoesNotEndTheQueueEarly(t *testing.T) 
 		out, err := trySubmit(w, submission(t, 30*time.Second))
 
 		require.NoError(t, err)
-		require.Len(t, out.Handles, 2, "asked once more when the time is over")
+		require.Len(t, out.Handles, 2, "it is asked once more when the time is over")
 		require.Equal(t, 30*time.Second, time.Since(begun))
 	})
 }
@@ -203,7 +203,7 @@ func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 		other.stopTakes = 0
 		out, err = tryStop(w, contract.StopTurnsInput{Turns: both, AllowPartial: true})
 
-		require.NoError(t, err, "what is known is an answer")
+		require.NoError(t, err, "what is known is returned")
 		require.Len(t, out.Outcomes, 1)
 	})
 }
@@ -218,6 +218,6 @@ func TestStopTurns_DoesNotAskAClusterThatIsAwayWhenItCanWait(t *testing.T) {
 	require.False(t, failure(t, err).NonRetryable())
 	require.Empty(t, w.ray.stopped)
 	out, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
-	require.NoError(t, err, "another stop is worth a try")
+	require.NoError(t, err, "another try may reach it")
 	require.Len(t, out.Outcomes, 1)
 }

@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// A JetStream that doesn't answer must not take the slots of the stops.
+// Publishing to a JetStream that doesn't answer must leave slots for the stops.
 func TestPublishEvents_ComeBackLaterWhileManyWaitForJetStream(t *testing.T) {
 	var unasked domain.EventPublisher = struct{ domain.EventPublisher }{}
 	s := set{Dependencies: Dependencies{Publisher: unasked}, publishing: make(chan struct{}, publishesAtOnce)}
@@ -24,5 +24,5 @@ func TestPublishEvents_ComeBackLaterWhileManyWaitForJetStream(t *testing.T) {
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, domain.KindPublish, refusal.Kind)
 	require.Equal(t, 5*time.Second, refusal.RetryAfter)
-	require.Len(t, s.publishing, publishesAtOnce, "whose places it leaves alone")
+	require.Len(t, s.publishing, publishesAtOnce, "the slots of the others are untouched")
 }

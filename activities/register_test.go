@@ -32,11 +32,11 @@ func TestRegister_BindsEveryStepOnItsOwnQueue(t *testing.T) {
 	activities.Register(activities.Workers{Main: &main, Submit: &submit, Wait: &wait}, activities.Dependencies{})
 
 	require.Equal(t, names{"SubmitTurns"}, submit)
-	require.Equal(t, names{"SubmitTurns", "AwaitTurn"}, wait, "further attempts wait behind no council")
+	require.Equal(t, names{"SubmitTurns", "AwaitTurn"}, wait, "further attempts don't queue after councils")
 	require.ElementsMatch(t, workflows.StepNames(), append(main, wait...))
 }
 
-// A wrapped non-retryable error is retried by the server, so what counts is how often it was tried.
+// The server retries a wrapped non-retryable error, so this test counts the tries.
 func TestRegister_TriesAFatalErrorExactlyOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error

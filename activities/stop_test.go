@@ -145,7 +145,7 @@ func TestStopTurns_AClusterThatRefusesHidesNoAnswersOfOthers(t *testing.T) {
 
 	out, err := tryStop(w, contract.StopTurnsInput{Turns: append(at("local", "t1"), at("other", "t2")...)})
 
-	require.NoError(t, err, "another try is of no use")
+	require.NoError(t, err, "a retry can't help")
 	require.Equal(t, "in time", out.Outcomes["t2"].Proposal)
 }
 

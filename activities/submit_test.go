@@ -145,7 +145,7 @@ func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
 		require.Len(t, out.Handles, 2)
 		require.Equal(t, 3, w.ray.submits())
 		require.Equal(t, w.ray.submitted[0], w.ray.submitted[2])
-		require.Equal(t, 63*time.Second, time.Since(begun)) // as told
+		require.Equal(t, 63*time.Second, time.Since(begun)) // as the refusals ask for
 		progress := contract.SubmitProgress{State: "queued", Cluster: "local", Refusal: "the runner is full", Since: begun.UTC()}
 		require.Equal(t, slices.Repeat([]any{progress}, 7), w.beats.Recorded, "and every 10 s meanwhile")
 	})
@@ -290,7 +290,7 @@ func TestSubmitTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T
 	require.Contains(t, failed.Message(), "elsewhere")
 }
 
-// requireHandOver is an error that lets another worker go on at once.
+// requireHandOver checks for an error that lets another worker go on immediately.
 func requireHandOver(t *testing.T, err error) {
 	t.Helper()
 	failed := failure(t, err)

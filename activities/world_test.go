@@ -17,7 +17,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a worker for one activity, and what it works with.
+// world is a worker for one activity, and its dependencies.
 type world struct {
 	t    *testing.T
 	ray  *fakeRay
@@ -26,7 +26,7 @@ type world struct {
 	stopWorker chan struct{}      // closed when the worker shuts down
 	cancel     context.CancelFunc // as Temporal cancels an activity
 	ctx        context.Context
-	before     any // what an attempt before this one said last
+	before     any // the last heartbeat of the attempt before
 	beats      *fakes.Heartbeats
 }
 
@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// try runs one attempt of the activity of the name, through what a worker registers.
+// try runs one attempt of an activity, as a worker registers it.
 func try[Out any](w *world, name string, in any) (Out, error) {
 	w.t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
@@ -61,7 +61,7 @@ func try[Out any](w *world, name string, in any) (Out, error) {
 	return out, err
 }
 
-// failure is what Temporal was told of the attempt.
+// failure returns the error with which the attempt failed in Temporal.
 func failure(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
 	var failed *temporal.ApplicationError
@@ -82,7 +82,7 @@ func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	return parsed.Normalised, refs
 }
 
-// submission is the council's first turns, with room for as long as patience lasts.
+// submission submits the council's first turns, and gives up after patience.
 func submission(t *testing.T, patience time.Duration) contract.SubmitTurnsInput {
 	t.Helper()
 	request, refs := council(t)

@@ -77,7 +77,7 @@ func TestBadPatternsAreNamed(t *testing.T) {
 	} {
 		list, err := domain.NewAllowList([]string{"good", pattern})
 		require.EqualError(t, err, fmt.Sprintf("%q: must be a host or host:port pattern, an IPv6 address in brackets", pattern))
-		require.Equal(t, outside, list.Check("http://evil.com"), "a faulty list allows no more")
+		require.Equal(t, outside, list.Check("http://evil.com"), "a faulty list allows nothing more")
 	}
 }
 

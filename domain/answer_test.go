@@ -304,7 +304,7 @@ func TestFitCutsTheReasoningFirst(t *testing.T) {
 		require.Equal(t, limit < 17, cut, limit)
 		require.InDelta(t, 0.5, fitted.Score(), 0)
 	}
-	require.Equal(t, "reasoning", answer.Reasoning(), "the old value is as it was")
+	require.Equal(t, "reasoning", answer.Reasoning(), "the old value stays as it was")
 }
 
 func TestFitKeepsItsBound(t *testing.T) {

@@ -30,7 +30,7 @@ func TestACouncilFirstAsksEveryAgentForItsProposal(t *testing.T) {
 		require.Equal(t, council.Request().Agents()[i], assignment.Agent)
 		require.Empty(t, assignment.Reads)
 	}
-	require.Equal(t, plan, council.Plan(), "to ask again changes nothing")
+	require.Equal(t, plan, council.Plan(), "asking again changes nothing")
 
 	assigned := council.Assign(plan.Next)
 	require.False(t, assigned.Settled(proposing))
@@ -125,7 +125,7 @@ func TestTheSameAnswerCountsAsPaidOnce(t *testing.T) {
 	council = take(council, turns[0].WithAttempt(2), completed("second", 1, 50))
 	usage, wasted = council.Paid()
 	require.Equal(t, 150, usage.Tokens())
-	require.Equal(t, 50, wasted, "of two proposals the first counts")
+	require.Equal(t, 50, wasted, "only the first of two proposals counts")
 	require.Equal(t, "p", council.Seats()[0].Result().Proposal())
 }
 
@@ -161,7 +161,7 @@ func TestAProposalIsNeverThrownAway(t *testing.T) {
 	require.Equal(t, domain.AgentCompleted, won.Close(late).Seats()[0].State())
 
 	givenUp := take(council.Close(late), turns[0], completed("p", 1, 0))
-	require.Equal(t, domain.AgentCompleted, givenUp.Seats()[0].State(), "the stop's answer brought it")
+	require.Equal(t, domain.AgentCompleted, givenUp.Seats()[0].State(), "the answer of the stop has a proposal")
 	require.Zero(t, givenUp.Seats()[0].Failure())
 	require.Empty(t, givenUp.Rank().Failures())
 }
@@ -200,7 +200,7 @@ func TestTakeDecidesWhatFollows(t *testing.T) {
 		want    domain.DecisionKind
 		failure domain.FailureKind
 		message string
-		delay   time.Duration // without its spread
+		delay   time.Duration // before the random part
 	}{
 		"a first failure is tried again":              {3, repeat(broke, 1), domain.DecisionAgain, "", "", time.Second},
 		"the last allowed failure too":                {3, repeat(broke, 3), domain.DecisionAgain, "", "", 4 * time.Second},
@@ -256,7 +256,7 @@ func TestTheNextAttemptIsToldWhatWasWrong(t *testing.T) {
 	council, decision := council.Take(turns[0], failed(domain.Truncated, true, 0))
 	require.Equal(t, domain.Truncated, decision.Next.Hint().Kind)
 	_, decision = council.Take(decision.Next, domain.Outcome{Kind: domain.OutcomeLost})
-	require.Equal(t, domain.Truncated, decision.Next.Hint().Kind, "it stays told")
+	require.Equal(t, domain.Truncated, decision.Next.Hint().Kind, "later attempts keep the hint")
 }
 
 func TestTheQuorumIsCountedInProposals(t *testing.T) {
@@ -299,7 +299,7 @@ func TestACouncilKeepsItsCountsWhateverComes(t *testing.T) {
 			case 4:
 				council = council.Close(late)
 			}
-			require.Equal(t, before, old.Seats(), "the old value is as it was")
+			require.Equal(t, before, old.Seats(), "the old value stays as it was")
 			usage, wasted := council.Paid()
 			require.GreaterOrEqual(t, usage.Tokens(), paid, "costs only grow")
 			paid = usage.Tokens()

@@ -24,7 +24,7 @@ func TestAMessageNamesFiftyFaultsAndCountsTheRest(t *testing.T) {
 	faults.Add("at[51]", "is wrong")
 	require.Equal(t, 50, strings.Count(faults.Error(), "is wrong"))
 	require.True(t, strings.HasSuffix(faults.Error(), "at[49]: is wrong; and 2 more"), faults.Error())
-	require.Len(t, faults, 52, "none is dropped")
+	require.Len(t, faults, 52, "no fault is dropped")
 }
 
 func TestNoFaultsAreNoError(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// specOf is a legal request with so many agents, agent-1 and so on.
+// specOf is a legal request with so many agents: agent-1, agent-2, ….
 func specOf(agents int) domain.RequestSpec {
 	spec := domain.RequestSpec{
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
@@ -77,7 +77,7 @@ func failed(kind domain.FailureKind, retryable bool, tokens int) domain.Outcome 
 	}
 }
 
-// decodeJSON reads as an adapter would, but repairs nothing.
+// decodeJSON decodes as an adapter does, but repairs nothing.
 func decodeJSON(text string) (domain.Decoded, bool) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	var fields map[string]any
@@ -107,7 +107,7 @@ func objectOf(fields map[string]any) domain.Object {
 	return object
 }
 
-// anyText generates what breaks encoders: what JSON escapes, wide characters, and bytes that are no text.
+// anyText generates texts that may break encoders: characters that JSON escapes, wide ones, and invalid bytes.
 func anyText() *rapid.Generator[string] {
 	piece := rapid.OneOf(
 		rapid.String(),
@@ -122,14 +122,14 @@ func anyText() *rapid.Generator[string] {
 	})
 }
 
-// withoutBraces is any text that is no template.
+// withoutBraces generates texts without a placeholder.
 func withoutBraces() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		return strings.NewReplacer("{", "(", "}", ")").Replace(anyText().Draw(t, "text"))
 	})
 }
 
-// hasFault says that exactly this line is among the faults.
+// hasFault checks that exactly this line is among the faults.
 func hasFault(t *testing.T, err error, line string) {
 	t.Helper()
 	require.Error(t, err)

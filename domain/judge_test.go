@@ -106,7 +106,7 @@ func TestJudgeKeepsItsPromises(t *testing.T) {
 			require.Equal(t, domain.RayDenied, outcome.Failure.Kind())
 			require.False(t, outcome.Failure.Retryable())
 		case seen.State == domain.RayCompleted:
-			require.Equal(t, domain.OutcomeCompleted, outcome.Kind, "a result always counts")
+			require.Equal(t, domain.OutcomeCompleted, outcome.Kind, "a result counts in every case")
 		case seen.Unreachable != "":
 			require.Equal(t, domain.OutcomeUnreachable, outcome.Kind, "unreachable is never failed and never lost")
 		case seen.State == domain.RayUnknown:

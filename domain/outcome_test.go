@@ -131,7 +131,7 @@ func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		completion domain.Completion
-		kind       domain.FailureKind // none when it is completed
+		kind       domain.FailureKind // empty: it completed
 		message    string
 	}{
 		{"whole, then rambling", domain.Completion{Text: whole, FinishReason: "length"}, "", ""},

@@ -24,7 +24,7 @@ type session struct {
 	phases  []domain.Phase
 	turns   int
 	stop    domain.StopReason
-	texts   map[domain.TurnID]string // the proposal behind each turn
+	texts   map[domain.TurnID]string // the proposal of each turn
 }
 
 // play answers every turn until the council plans no further phase.
@@ -50,7 +50,7 @@ func play(request domain.DeliberationRequest, answer func(s *session, a domain.A
 	}
 }
 
-// skilled are agents whose proposals say how good they are; reviewers see it. A revision is better by one.
+// skilled makes proposals that state how good they are, so that reviewers see it. A revision is better by one.
 func skilled(quality func(agent string) int) func(*session, domain.Assignment) domain.Outcome {
 	return func(s *session, a domain.Assignment) domain.Outcome {
 		switch a.Phase.Kind {
@@ -70,7 +70,7 @@ func markOf(text string) int {
 	return mark
 }
 
-// reviewBy ranks by a mark; equal ones keep the order in which they are read.
+// reviewBy ranks proposals by a mark. Proposals with the same mark keep the order in which they are read.
 func reviewBy(reads []domain.TurnID, mark func(domain.TurnID) int) domain.Outcome {
 	ranking := slices.Clone(reads)
 	slices.SortStableFunc(ranking, func(a, b domain.TurnID) int { return mark(b) - mark(a) })
@@ -147,7 +147,7 @@ func TestARevisionThatIsNotBetterDoesNotStand(t *testing.T) {
 		case domain.PeerReview:
 			if a.Phase.Round == 1 {
 				outcome := reviewBy(a.Reads, func(domain.TurnID) int { return 3 })
-				for i := range outcome.Review.Notes { // so that they don't agree yet
+				for i := range outcome.Review.Notes { // so that the agents don't agree yet
 					outcome.Review.Notes[i].Blocking = []string{"it loses data"}
 				}
 				return outcome
@@ -180,7 +180,7 @@ func TestWithoutAUsableReviewTheAgentsOwnScoresRank(t *testing.T) {
 	require.Equal(t, domain.RankedBySelf, ranked.Basis())
 	best, _ := ranked.Best()
 	require.Equal(t, "agent-2", best.Agent().ID())
-	require.Empty(t, ranked.Failures(), "a failed reviewer has its proposal")
+	require.Empty(t, ranked.Failures(), "a failed reviewer keeps its proposal")
 }
 
 func TestAReviewIsAskedForOnceMoreWhenItCannotBeRead(t *testing.T) {

@@ -143,14 +143,14 @@ func TestAnAgentIsToldThatItsAnswerWasCutOff(t *testing.T) {
 	first := turnsOf(request)[0]
 	second := first.WithAttempt(2).WithHint(domain.Hint{Kind: domain.Truncated})
 	require.Equal(t, domain.Truncated, second.Hint().Kind)
-	require.NotEqual(t, first.WithAttempt(2).ID(), second.ID(), "it is asked something else, so it is other work")
+	require.NotEqual(t, first.WithAttempt(2).ID(), second.ID(), "another prompt is other work")
 	told, plain := render(t, request, second), render(t, request, first)
-	require.True(t, strings.HasPrefix(told, plain), "the hint comes last: the rest is in the model's prefix cache")
+	require.True(t, strings.HasPrefix(told, plain), "the hint comes last, since the rest may be in the model's prefix cache")
 	require.Contains(t, strings.TrimPrefix(told, plain), "much shorter")
 
 	third := second.WithAttempt(3).WithHint(domain.Hint{Kind: domain.ModelUnavailable})
-	require.Equal(t, told, render(t, request, third), "it stays told")
-	require.Equal(t, first.WithAttempt(2), first.WithAttempt(2).WithHint(domain.Hint{Kind: domain.ModelUnavailable}), "there is nothing to tell of other failures")
+	require.Equal(t, told, render(t, request, third), "later attempts keep the hint")
+	require.Equal(t, first.WithAttempt(2), first.WithAttempt(2).WithHint(domain.Hint{Kind: domain.ModelUnavailable}), "other failures give no hint")
 }
 
 func requestWithTemplate(t require.TestingT, template string) domain.DeliberationRequest {

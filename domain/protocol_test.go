@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// The runner's tests read the same table: what one takes and the other refuses would fail each turn.
+// The runner's tests read the same table: a name that only one of both refuses would fail every turn.
 func TestExtraBodyNamesAreReservedAsTheRunnerReservesThem(t *testing.T) {
 	text, err := os.ReadFile("../deploy/ray/tests/extra_body_keys.json")
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func TestAnEmptyCouncilResultHasNoBestAndAverageZero(t *testing.T) {
 	require.False(t, has)
 	require.Zero(t, result.AverageScore())
 	require.True(t, result.Degraded())
-	require.False(t, domain.CouncilResult{}.Degraded(), "nobody is missing where nobody is")
+	require.False(t, domain.CouncilResult{}.Degraded(), "in an empty council nobody is missing")
 }
 
 func TestBestAndAverageAreOverTheCompleted(t *testing.T) {
@@ -103,7 +103,7 @@ func TestRankPutsTheBestFirstAndKeepsTheOrderOfEqualOnes(t *testing.T) {
 	require.Equal(t, 1, ranked.Failed())
 	require.True(t, ranked.Degraded())
 	require.InDelta(t, 0.56, ranked.AverageScore(), 1e-9)
-	require.Equal(t, "agent-1", council.Seats()[0].Agent().ID(), "the council's own order is as it was")
+	require.Equal(t, "agent-1", council.Seats()[0].Agent().ID(), "the council keeps its own order")
 }
 
 func TestEqualScoresKeepRequestOrderInALargeCouncil(t *testing.T) {

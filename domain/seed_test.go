@@ -11,8 +11,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// The tests in this file are the twins of those that the seed names: thirteen of entities and value
-// objects, three of statistics, and the runtimes of a job.
+// Each test in this file stands for one that the seed names: thirteen of entities and value objects, three of
+// statistics, and the runtimes of a job.
 
 func TestSeedRequestHoldsWhatItWasMadeOf(t *testing.T) {
 	request := requestOf(t, specOf(2))
@@ -117,7 +117,7 @@ func TestSeedJobNeedsIDsAndAStart(t *testing.T) {
 	require.EqualError(t, domain.JobInfo{RunID: " ", Start: time.Unix(-1, 0)}.Check(),
 		"job_id: cannot be empty; submission_id: cannot be empty; start_time_seconds: cannot be negative, got -1")
 	require.ErrorContains(t, domain.JobInfo{DeliberationID: "w", RunID: "r"}.Check(),
-		"start_time_seconds: cannot be negative", "the zero time is no start")
+		"start_time_seconds: cannot be negative", "the zero time is not a start")
 }
 
 func TestSeedAgentNeedsIDRoleAndModel(t *testing.T) {

@@ -61,7 +61,7 @@ func TestSizesAddUp(t *testing.T) {
 	})
 }
 
-// jsonSize is what Go's encoder, as payloads use it, writes between the quotes.
+// jsonSize is the length of a text in JSON, without the quotes, as payloads encode it.
 func jsonSize(t require.TestingT, text string) int {
 	encoded, err := json.Marshal(text)
 	require.NoError(t, err)

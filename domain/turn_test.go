@@ -17,7 +17,7 @@ func firstTurn(t require.TestingT, spec domain.RequestSpec, run domain.RunKey) d
 	return turns[0]
 }
 
-// A changed value makes every running deliberation's turns anew: they would be paid for twice.
+// Another value here would give the turns of running deliberations new ids, so that they would be paid for twice.
 func TestTurnIDsNeverChange(t *testing.T) {
 	turn := firstTurn(t, specOf(2), domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run"})
 	require.Equal(t, domain.TurnID("td3imbjqamqdm6kqgr4uvyyilcq"), turn.ID())
@@ -82,7 +82,7 @@ func TestEveryInputIsInTheTurnID(t *testing.T) {
 	}
 }
 
-// What bounds the deliberation isn't what the model is asked: it makes no other work of a turn.
+// The bounds of a deliberation don't change what the model is asked, and so not the id.
 func TestWhatTheModelNeverSeesIsNotInTheTurnID(t *testing.T) {
 	run := domain.RunKey{WorkflowID: "w", OriginalRunID: "r"}
 	spec := specOf(2)
@@ -115,7 +115,7 @@ func TestTurnsAreTheSameExactlyWhenTheirInputsAre(t *testing.T) {
 		other[i] += part.Draw(t, "more")
 		require.NotEqual(t, turn(t, one), turn(t, other))
 
-		// Moving a character across a border must not give the same text to digest.
+		// Moving a character from one input to the next must give another id.
 		j := rapid.IntRange(0, 9).Draw(t, "border")
 		if both := one[j] + one[j+1]; len(one[j+1]) > 1 {
 			shifted := one
@@ -136,11 +136,11 @@ func TestRetryDelaysDoubleUpToAMinute(t *testing.T) {
 			delay := turn.RetryDelay(failures)
 			require.GreaterOrEqual(t, delay, want*8/10, failures)
 			require.LessOrEqual(t, delay, want*12/10, failures)
-			require.Equal(t, delay, turn.RetryDelay(failures), "a replay waits as long")
+			require.Equal(t, delay, turn.RetryDelay(failures), "a replay gets the same delay")
 		}
 		distinct[turn.RetryDelay(1)] = true
 	}
-	require.Greater(t, len(distinct), 32, "a council's retries are spread")
+	require.Greater(t, len(distinct), 32, "the retries of a council are spread over time")
 }
 
 func TestRetryDelayIsStable(t *testing.T) {

@@ -29,7 +29,7 @@ type world struct {
 	beats    fakes.Heartbeats
 }
 
-// try runs one attempt of the activity, through what a worker registers.
+// try runs one attempt of the activity, as a worker registers it.
 func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
 	w.t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
@@ -47,7 +47,7 @@ func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
 
 func tryCount(w *world) (contract.CountResult, error) { return w.try(contract.RollUp{}) }
 
-// tryCountFrom counts as any worker would: the roll-up is all that goes from one count to the next.
+// tryCountFrom counts as any worker would. Only the roll-up goes from one count to the next.
 func tryCountFrom(t *testing.T, visibility statistics.Temporal, from contract.RollUp) contract.CountResult {
 	t.Helper()
 	out, err := (&world{t: t, temporal: visibility}).try(from)
@@ -89,7 +89,7 @@ func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {
 	for _, beat := range w.beats.Recorded {
 		beats[beat]++
 	}
-	require.Equal(t, map[any]int{"running": 3, "ended": 6, "terminated": 1}, beats, "one a page, one a look at a history")
+	require.Equal(t, map[any]int{"running": 3, "ended": 6, "terminated": 1}, beats, "one for each page and for each look at a history")
 }
 
 func TestCountDeliberations_CountsNothingAsNothing(t *testing.T) {
@@ -152,7 +152,7 @@ func TestCountDeliberations_ListsTheNewestFiveHundredAndCountsAll(t *testing.T) 
 		visibility.starts(n)
 	}
 	visibility.before = func(list string) {
-		if list == whatEnded { // runs that end in between make room for older ones
+		if list == whatEnded { // runs that end in between let older ones move up
 			ends(visibility.runs[699], "Completed", time.Second)
 			ends(visibility.runs[500], "Completed", time.Second)
 		}

@@ -27,7 +27,7 @@ import (
 
 // fakeTemporal has at most one DeliberationStats.
 type fakeTemporal struct {
-	run     string // none: it was never started
+	run     string // empty: it was never started
 	closed  bool
 	state   contract.StatsState // it began with
 	counted *contract.CountResult
@@ -138,7 +138,7 @@ func TestKeeper_EndsWithItsContext(t *testing.T) {
 		keepFor(t, temporal, time.Hour)
 
 		require.Empty(t, temporal.started)
-		require.Greater(t, len(temporal.errs), 9900, "tried ever more slowly")
+		require.Greater(t, len(temporal.errs), 9900, "it tries more and more slowly")
 	})
 }
 

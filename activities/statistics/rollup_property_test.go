@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// lateVisibility learns of ends late, repeats pages and forgets what is old.
+// lateVisibility learns of ends late, repeats pages, and forgets old runs.
 type lateVisibility struct {
 	*fakeVisibility
 	unseen  map[*workflowpb.WorkflowExecutionInfo]end // that visibility doesn't know yet
@@ -39,7 +39,7 @@ func (l *lateVisibility) ListWorkflow(ctx context.Context, in *workflowservice.L
 	return page, err
 }
 
-// learn makes visible what is due.
+// learn makes the ends visible that are due.
 func (l *lateVisibility) learn() {
 	for run, end := range l.unseen {
 		if end.visible.After(time.Now()) {
@@ -52,12 +52,12 @@ func (l *lateVisibility) learn() {
 	}
 }
 
-// truth is what really happened.
+// truth counts what really happened.
 type truth struct {
 	started int64
 	ended   map[string]int64
 	reset   int64
-	took    []time.Duration // by the completed
+	took    []time.Duration // by completed runs
 }
 
 func TestRollUp_AgreesWithTheTruthInEveryOrderOfArrival(t *testing.T) {
@@ -81,7 +81,7 @@ func TestRollUp_AgreesWithTheTruthInEveryOrderOfArrival(t *testing.T) {
 	})
 }
 
-// bubbled hides the deadline, which is of the world outside.
+// bubbled hides the test's deadline, which is in real time.
 type bubbled struct{ testing.TB }
 
 type happening struct {
@@ -102,7 +102,7 @@ func (h *happening) start() {
 	}
 }
 
-// end ends some at the same moment; visibility learns of each when it does.
+// end ends some runs at the same moment. Visibility learns of each one at a time of its own.
 func (h *happening) end() {
 	for range rapid.IntRange(0, len(h.open)).Draw(h.rt, "end") {
 		at := rapid.IntRange(0, len(h.open)-1).Draw(h.rt, "which")
@@ -127,7 +127,7 @@ func (h *happening) wait() {
 	time.Sleep(time.Duration(rapid.SampledFrom([]int{1, 15, 60, 250, 300}).Draw(h.rt, "wait")) * time.Second)
 }
 
-// count goes on from the last one, at times after an attempt whose result was lost.
+// count goes on from the last count, sometimes after an attempt whose result was lost.
 func (h *happening) count() {
 	h.visibility.learn()
 	if rapid.Bool().Draw(h.rt, "the first attempt is lost") {
@@ -138,13 +138,13 @@ func (h *happening) count() {
 	var goneOn int64
 	for _, run := range h.visibility.runs {
 		if _, late := h.visibility.unseen[run]; late && h.visibility.reset[run.GetExecution().GetRunId()] {
-			goneOn++ // looks as if it still ran
+			goneOn++ // visibility still shows it as running
 		}
 	}
-	require.Equal(h.rt, h.truth.started-h.truth.reset+goneOn, h.last.Stats.Total, "a run is never in neither count, or in both")
+	require.Equal(h.rt, h.truth.started-h.truth.reset+goneOn, h.last.Stats.Total, "a run is in exactly one of the counts")
 }
 
-// retention takes away what was counted long ago.
+// retention removes runs that were counted long ago.
 func (h *happening) retention() {
 	counted := h.last.AsOf.Add(-10 * time.Minute)
 	h.visibility.runs = slices.DeleteFunc(h.visibility.runs, func(run *workflowpb.WorkflowExecutionInfo) bool {

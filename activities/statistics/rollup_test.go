@@ -62,7 +62,7 @@ func TestRollUp_ReadsAgainOnlyTheLastFiveMinutes(t *testing.T) {
 		require.Equal(t, first.AsOf.Add(-5*time.Minute), first.RollUp.RereadFrom)
 		require.Equal(t, first.AsOf.Add(time.Hour), second.RollUp.Watermark)
 		require.Contains(t, visibility.queries[1], " AND CloseTime IS NOT NULL")
-		require.NotContains(t, visibility.queries[1], ">=", "all that there is")
+		require.NotContains(t, visibility.queries[1], ">=", "the first count reads everything")
 		require.Contains(t, visibility.queries[3], "CloseTime >= '1999-12-31T23:55:00Z'")
 	})
 }
@@ -90,7 +90,7 @@ func TestRollUp_ARunThatWasResetIsTheOneThatGoesOn(t *testing.T) {
 
 	require.Equal(t, []int64{4, 0, 3, 0, 0, 3}, endings(first.Stats))
 	require.Equal(t, endings(first.Stats), endings(second.Stats))
-	require.Equal(t, 4, visibility.looked, "none is looked at twice")
+	require.Equal(t, 4, visibility.looked, "no history is read twice")
 }
 
 func TestRollUp_APausedRunIsActive(t *testing.T) {
@@ -128,7 +128,7 @@ func TestRollUp_WaitsForAServerThatIsTooBusy(t *testing.T) {
 	})
 }
 
-// many generates runs page by page, and counts the pages that somebody still holds.
+// many generates runs page by page, and counts the pages that are still in memory.
 type many struct {
 	*fakeVisibility
 	t          *testing.T
@@ -136,7 +136,7 @@ type many struct {
 	closed     func(n int) time.Time
 	pages      []weak.Pointer[workflowpb.WorkflowExecutionInfo]
 	held, most int
-	read       int // runs, of those that have ended
+	read       int // closed runs that were read
 }
 
 func (m *many) ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -201,9 +201,9 @@ func TestRollUp_HoldsOnePageOfAHundredThousandRuns(t *testing.T) {
 		require.InEpsilon(t, 95_000, out.Stats.P95MS, 0.01)
 		require.Equal(t, 1000, all.most)
 		require.LessOrEqual(t, all.held, 2, "pages in memory: this one and the one before")
-		require.Empty(t, out.RollUp.Seen, "what nobody reads again needn't be known")
+		require.Empty(t, out.RollUp.Seen, "runs that are not read again need not be remembered")
 		require.Less(t, len(encoded(t, out)), 4<<10)
-		require.Greater(t, time.Since(begin), 15*time.Second, "others ask visibility too")
+		require.Greater(t, time.Since(begin), 15*time.Second, "it leaves requests to others")
 	})
 }
 
@@ -222,7 +222,7 @@ func TestRollUp_CostsNoMoreTheMoreIsRolledUp(t *testing.T) {
 
 			require.Zero(t, all.read)
 			require.Equal(t, int64(size), third.Stats.Completed)
-			require.Less(t, len(encoded(t, third)), 1<<10, "nor does its input or its result grow")
+			require.Less(t, len(encoded(t, third)), 1<<10, "its input and its result don't grow either")
 		})
 	}
 }
@@ -234,7 +234,7 @@ func encoded(t *testing.T, value any) string {
 	return string(text)
 }
 
-// payloadMost is what Temporal refuses.
+// payloadMost is the size that Temporal refuses.
 const payloadMost = 2 << 20
 
 func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
@@ -249,7 +249,7 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 			return begin.Add(-time.Duration(n) * 2 * time.Millisecond) // 500 a second
 		}}
 		w.temporal = all
-		for n := range all.ended { // ids of the running are others
+		for n := range all.ended { // running runs have other ids
 			if n < 3000 {
 				visibility.runs[n].Execution.RunId = fmt.Sprintf("open-%d", n)
 			}
@@ -263,7 +263,7 @@ func TestRollUp_NeverOutgrowsAPayload(t *testing.T) {
 		require.Equal(t, int64(3000), first.Stats.Active)
 		require.NotEmpty(t, first.Jobs)
 		require.Equal(t, int64(100_000), first.Stats.Completed)
-		require.Equal(t, first.Stats.Completed, second.Stats.Completed, "what is known no more isn't read again")
+		require.Equal(t, first.Stats.Completed, second.Stats.Completed, "runs that are no longer remembered are not read again")
 		require.True(t, second.RollUp.RereadFrom.After(begin.Add(-4*time.Minute)))
 		for _, out := range []contract.CountResult{first, second} {
 			require.Less(t, len(encoded(t, out)), payloadMost*9/10)

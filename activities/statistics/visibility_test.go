@@ -21,18 +21,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// fakeVisibility lists runs as the server does, the newest first, a few to a page.
+// fakeVisibility lists runs as the server does: the newest first, and page by page.
 type fakeVisibility struct {
 	contract.History
 	runs    []*workflowpb.WorkflowExecutionInfo
-	page    int // runs on one
+	page    int // runs on one page
 	queries []string
-	before  func(list string) // what happens just before the first page of a list
-	says    []error           // in place of the next pages
-	err     error             // in place of every page
+	before  func(list string) // called just before the first page of a list
+	says    []error           // returned in place of the next pages
+	err     error             // returned in place of every page
 	reset   map[string]bool   // runs that a reset terminated, by id
 	deleted map[string]bool   // runs without a history
-	looked  int               // at histories
+	looked  int               // counts the looks at histories
 }
 
 const (
@@ -81,7 +81,7 @@ func (f *fakeVisibility) ListWorkflow(_ context.Context, in *workflowservice.Lis
 	return response, nil
 }
 
-// parsed understands what a server would; time.Time{} is no bound.
+// parsed reads a query as the server would. The zero time is no bound.
 func parsed(query string) (list string, since time.Time, err error) {
 	conditions := strings.Split(query, " AND ")
 	if conditions[0] != "WorkflowType='Deliberation'" {
@@ -130,7 +130,7 @@ func ends(run *workflowpb.WorkflowExecutionInfo, status string, took time.Durati
 	run.CloseTime.Seconds = run.GetStartTime().GetSeconds() + int64(took/time.Second)
 }
 
-// fresh is a new value of a type that would need an import of its own to be named.
+// fresh makes a new value of a type that would need one more import to be named.
 func fresh[T any](*T) *T { return new(T) }
 
 func memo(values map[string]any) *commonpb.Memo {
