@@ -17,6 +17,7 @@ const (
 	StopRounds        StopReason = "rounds"         // all rounds are done
 	StopReviewsFailed StopReason = "reviews_failed" // no review could be used
 	StopDeadline      StopReason = "deadline"       // the time is over
+	StopStopped       StopReason = "stopped"        // a client asked to rank what is there
 )
 
 // Plan is what a council does next: assignments of one phase, or none and why.

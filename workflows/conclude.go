@@ -34,6 +34,7 @@ func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.R
 	}
 	d.announceEnd(ctx, result, err)
 	d.closeRun(ctx)
+	d.answerWaiting(ctx, result, err)
 	return result, err
 }
 
@@ -89,7 +90,7 @@ func (d *deliberation) shortOfQuorum(why endReason) error {
 	case endDeadline:
 		kind = domain.DeadlineExceeded
 		message = fmt.Sprintf("%s by the deadline of %d s", message, seconds(d.request().Constraints().Timeout()))
-	case endDecided, endCancelled, endPatience:
+	case endDecided, endCancelled, endPatience, endStopped:
 	}
 	for _, failure := range ranked.Failures() {
 		message += fmt.Sprintf("; %s: %s: %s", failure.AgentID(), failure.Kind(), failure.Message())
@@ -105,7 +106,10 @@ func (d *deliberation) result(why endReason) contract.Result {
 	ranked := d.council.Rank()
 	results := contract.ResultsOf(ranked)
 	reason := d.stopped
-	if why.early() {
+	switch {
+	case why == endStopped:
+		reason = domain.StopStopped
+	case why.early():
 		reason = domain.StopDeadline
 	}
 	result := contract.Result{

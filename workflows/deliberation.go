@@ -37,6 +37,7 @@ type deliberation struct {
 	events  *eventQueue
 	work    []*pursuit // every assignment so far
 	forget  []contract.Handle
+	early   stopNow
 	shown   shown
 }
 
@@ -55,6 +56,7 @@ const (
 	endDeadline  endReason = "deadline"
 	endQueue     endReason = "queue"
 	endCancelled endReason = "cancelled"
+	endStopped   endReason = "stopped"
 	endPatience  endReason = contract.ReasonPatience // of a phase only
 )
 
@@ -74,6 +76,9 @@ func (s stories) open(ctx workflow.Context, request contract.Request) (*delibera
 		shown: shown{status: domain.StatusRunning, phase: phaseOpening},
 	}
 	if err := d.answerQueries(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.answerStopNow(ctx); err != nil {
 		return nil, err
 	}
 	opening, err := open(ctx, s.environment, request)

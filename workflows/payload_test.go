@@ -200,8 +200,8 @@ func TestNames_AreWireFormat(t *testing.T) {
 	require.Equal(t, []string{"Deliberation", "DeliberationOutbox", "DeliberationStats", "deliberation-stats"}, []string{
 		contract.DeliberationName, contract.DeliberationOutboxName, contract.DeliberationStatsName, contract.StatsID,
 	})
-	require.Equal(t, []string{"status", "job", "stats", "active_jobs", "refresh"}, []string{
-		contract.QueryStatus, contract.QueryJob, contract.QueryStats, contract.QueryActiveJobs, contract.UpdateRefresh,
+	require.Equal(t, []string{"status", "job", "stats", "active_jobs", "refresh", "stop_now"}, []string{
+		contract.QueryStatus, contract.QueryJob, contract.QueryStats, contract.QueryActiveJobs, contract.UpdateRefresh, contract.UpdateStopNow,
 	})
 	require.Equal(t, []string{"deliberations", "deliberations-submit", "deliberations-wait"}, []string{
 		contract.DefaultTaskQueue, contract.SubmitQueue(contract.DefaultTaskQueue), contract.WaitQueue(contract.DefaultTaskQueue),

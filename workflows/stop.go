@@ -90,6 +90,8 @@ func failureFor(why endReason) domain.TurnFailure {
 		return domain.NewTurnFailure(domain.DeadlineExceeded, "no room on Ray in time", false)
 	case endPatience:
 		return domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false)
+	case endStopped:
+		return domain.NewTurnFailure(domain.StillRunning, "not finished when the deliberation was stopped", false)
 	case endDeadline, endDecided:
 	}
 	return domain.NewTurnFailure(domain.StillRunning, "not finished by the deadline", false)

@@ -14,6 +14,7 @@ const (
 	QueryStats      = "stats"
 	QueryActiveJobs = "active_jobs"
 	UpdateRefresh   = "refresh"
+	UpdateStopNow   = "stop_now"
 
 	ActivitySubmitTurns        = "SubmitTurns"
 	ActivityAwaitTurn          = "AwaitTurn"

@@ -1,0 +1,53 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// stopNow is a client's wish to end the deliberation early and rank what is there.
+type stopNow struct {
+	asked  bool
+	ended  bool
+	result contract.Result
+	err    error
+}
+
+// answerStopNow handles the update. It may be sent again while the run ends: each sender gets the result.
+func (d *deliberation) answerStopNow(ctx workflow.Context) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, contract.UpdateStopNow, func(ctx workflow.Context) (contract.Result, error) {
+		d.early.asked = true
+		if err := workflow.Await(ctx, func() bool { return d.early.ended }); err != nil {
+			return contract.Result{}, err
+		}
+		return d.early.result, d.early.err
+	}, workflow.UpdateHandlerOptions{
+		Validator:   func(workflow.Context) error { return d.mayStop() },
+		Description: "stop the turns that still run, rank what is there, and return the result",
+	})
+}
+
+// mayStop refuses an update that would end the run without a result.
+func (d *deliberation) mayStop() error {
+	switch ranked := d.council.Rank(); {
+	case d.shown.status.Closed():
+		return errors.New("the deliberation has ended")
+	case d.clock == nil || !d.clock.started():
+		return errors.New("the council still waits for room on Ray; cancel the deliberation instead")
+	case !d.council.QuorumMet():
+		return fmt.Errorf("%d of %d needed proposals are there; cancel the deliberation instead", ranked.Completed(), d.council.Needs())
+	}
+	return nil
+}
+
+// answerWaiting gives the end to those who asked for it.
+func (d *deliberation) answerWaiting(ctx workflow.Context, result contract.Result, err error) {
+	d.early.result, d.early.err, d.early.ended = result, err, true
+	if workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }) != nil {
+		workflow.GetLogger(ctx).Debug("an update was not answered")
+	}
+}
