@@ -171,7 +171,7 @@ func TestStatus_SaysWhichVariableIsRefused(t *testing.T) {
 	}
 }
 
-// foreign is a user of nobody's.
+// foreign is a user that no server knows.
 const foreign = `-----BEGIN NATS USER JWT-----
 e30.e30.c2lnbmVk
 ------END NATS USER JWT------
@@ -181,7 +181,7 @@ SUADFL5HPSH33OG4NNCFMRNOZA4NXINKUHOMTJ7FZCFPBYDCCADTMKWZ6E
 ------END USER NKEY SEED------
 `
 
-// unknown is the URL of a server whose certificate nobody knows.
+// unknown is the URL of a server whose certificate the client does not trust.
 func unknown(t *testing.T) string {
 	t.Helper()
 	certified := httptest.NewTLSServer(nil)
@@ -191,7 +191,7 @@ func unknown(t *testing.T) string {
 	})).ClientURL()
 }
 
-// logged is a log that is read while it is written.
+// logged is a log that may be read while it is written.
 type logged struct {
 	mu   sync.Mutex
 	kept strings.Builder

@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestGolden_MessagesAreWhatConsumersKnow pins what is stored, byte for byte but for the indentation.
-// A change of one of these files breaks consumers: it needs another version of the event's type.
+// The golden files have what is stored, byte for byte but for the indentation. A change of one of these files breaks
+// consumers, so it needs another version of the event's type.
 func TestGolden_MessagesAreWhatConsumersKnow(t *testing.T) {
 	_, publisher, js := started(t)
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ALL", Subjects: []string{"deliberation.>"}})
@@ -58,7 +58,7 @@ func requireGolden(t *testing.T, file string, got []byte) {
 	require.Equal(t, string(want), indented.String(), file)
 }
 
-// payload is the data of an event, made of the structs that the workflow encodes.
+// payload is the data of an event, encoded from the structs that the workflow uses.
 type payload struct {
 	file string
 	kind domain.EventKind

@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// large is an event with a text of 64 KiB, between two that are small.
+// large is an event with a text of 64 KiB, between two small events.
 func large(t *testing.T) []domain.Event {
 	t.Helper()
 	var completed contract.AgentCompletedEvent

@@ -25,7 +25,7 @@ import (
 	"deliberation.io/deliberation/activities/nats"
 )
 
-// requireRefused waits until the publisher says what to change.
+// requireRefused waits until the publisher reports what to change.
 func requireRefused(t *testing.T, config nats.Config, want string) {
 	t.Helper()
 	publisher := connect(t, config)
@@ -168,7 +168,7 @@ func TestStreams_HaveABoundWhereTheAccountWantsOne(t *testing.T) {
 	}
 }
 
-// authority signs certificates; its own is in file.
+// authority signs certificates. Its own certificate is in file.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey

@@ -34,7 +34,7 @@ func TestPublish_KeepsTheOrderWhileAcksAreLate(t *testing.T) {
 	require.Equal(t, want, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
-// TestPublish_RepeatsWhatWasStoredWithoutAnAck shows both sides of the stream's duplicate window.
+// This test publishes again within and after the stream's duplicate window.
 func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -95,7 +95,7 @@ func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing
 	require.Equal(t, want, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 }
 
-// batch is a long one, and its numbers.
+// batch makes a long batch of events, and their numbers.
 func batch(size int) (events []domain.Event, want []int) {
 	for i := 1; i <= size; i++ {
 		events, want = append(events, news(i, domain.EventAgentCompleted)), append(want, i)
@@ -103,7 +103,7 @@ func batch(size int) (events []domain.Event, want []int) {
 	return events, want
 }
 
-// wire is between the publisher and a server.
+// wire is a proxy between the publisher and a server.
 type wire struct{ *toxiproxy.Proxy }
 
 func wireTo(t *testing.T, srv *server.Server) wire {

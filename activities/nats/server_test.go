@@ -21,7 +21,7 @@ const (
 	often    = 10 * time.Millisecond
 )
 
-// options are those of a server with JetStream on a free port, changed as a test likes.
+// options are the options of a server with JetStream on a free port, with the changes of a test.
 func options(t *testing.T, change func(*server.Options)) *server.Options {
 	t.Helper()
 	opts := &server.Options{
@@ -57,7 +57,7 @@ func connect(t *testing.T, config nats.Config) *nats.Publisher {
 	return publisher
 }
 
-// operator is somebody with another connection to the same server.
+// operator has another connection to the same server.
 func operator(t *testing.T, url string) jetstream.JetStream {
 	t.Helper()
 	conn, err := natsgo.Connect(url, natsgo.Timeout(patience), natsgo.MaxReconnects(-1), natsgo.ReconnectWait(often))
@@ -68,14 +68,14 @@ func operator(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// started is the pair that most tests want.
+// started returns the server and the publisher that most tests need.
 func started(t *testing.T) (*server.Server, *nats.Publisher, jetstream.JetStream) {
 	t.Helper()
 	srv := serve(t, options(t, nil))
 	return srv, connect(t, nats.Config{URL: srv.ClientURL()}), operator(t, srv.ClientURL())
 }
 
-// publish is for tests that look at the streams and not at the publication.
+// publish publishes for tests that look only at the streams.
 func publish(ctx context.Context, publisher *nats.Publisher, events []domain.Event) error {
 	_, err := publisher.Publish(ctx, events)
 	return err
@@ -89,7 +89,7 @@ func news(number int, kind domain.EventKind) domain.Event {
 	}
 }
 
-// run is a batch as a deliberation sends it.
+// run is a batch of events as a deliberation sends it.
 func run() []domain.Event {
 	return []domain.Event{
 		news(1, domain.EventStarted), news(2, domain.EventAgentCompleted),
@@ -97,7 +97,7 @@ func run() []domain.Event {
 	}
 }
 
-// stored are the messages of a stream, in its order.
+// stored returns the messages of a stream, in its order.
 func stored(t *testing.T, js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	t.Helper()
 	handle, err := js.Stream(t.Context(), stream)
@@ -112,7 +112,7 @@ func stored(t *testing.T, js jetstream.JetStream, stream string) []*jetstream.Ra
 	return messages
 }
 
-// numbers are those that news put into the stored events.
+// numbers returns the numbers in the ids of the stored events.
 func numbers(t *testing.T, js jetstream.JetStream, stream string) []int {
 	t.Helper()
 	found := []int{}
@@ -133,12 +133,12 @@ func requireNotStored(t *testing.T, err error) {
 	var failure *domain.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, domain.KindPublish, failure.Kind)
-	// Else the activity would take it for its own time being over.
+	// Otherwise the activity would think that its own time is over.
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-// silence is a plain subscriber: with it the server does not report that no stream takes a subject. The function
+// silence subscribes to a subject: the server then no longer reports that no stream takes it. The function
 // heard returns how many messages it has received.
 func silence(t *testing.T, url, subject string) (heard func() int) {
 	t.Helper()

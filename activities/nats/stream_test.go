@@ -104,7 +104,7 @@ func TestStreams_AreWaitedForWhileTheServerHasNoJetStream(t *testing.T) {
 	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
 }
 
-// publishOnly may publish events and hear the answers, and nothing else.
+// publishOnly is a user who may only publish events and receive the answers.
 func publishOnly(o *server.Options) {
 	allowed := &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: []string{"deliberation.events.>"}},

@@ -42,7 +42,7 @@ func TestToken_IsOneTokenAndCanBeDecoded(t *testing.T) {
 	})
 }
 
-// decoded is what a consumer does: any percent-decoder will do, but for the empty text.
+// decoded does what a consumer does. Any percent-decoder works, except for the empty text.
 func decoded(t require.TestingT, token string) string {
 	if token == emptyToken {
 		return ""

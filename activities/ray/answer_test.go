@@ -16,7 +16,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// answering is a client of a server that gives one and the same answer.
+// answering is a client of a server that always gives the same answer.
 func answering(t *testing.T, status int, body string, headers ...string) *ray.Client {
 	t.Helper()
 	return clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -59,7 +59,7 @@ var (
 	asJSON = []string{"Content-Type", "application/json"}
 )
 
-// strangers are answers that don't speak for the app, or say nothing that can be used.
+// strangers are answers that don't come from the app, or that are of no use.
 var strangers = map[string]struct {
 	status  int
 	body    string
@@ -231,7 +231,7 @@ func TestACancelledCallIsTheCallersOwnError(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestAClusterThatReplacesAnotherOne has none of its turns, and takes new ones.
+// The new cluster in this test has none of the old turns, and takes new ones.
 func TestAClusterThatReplacesAnotherOne(t *testing.T) {
 	app := raytest.NewApp(t)
 	c := newCouncil(t, standIn{app}, 1)

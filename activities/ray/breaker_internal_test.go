@@ -16,7 +16,7 @@ func silent(why string) error {
 	return &domain.Error{Kind: domain.KindUnreachable, Op: "submit to a", Err: errors.New(why)}
 }
 
-// ends makes so many calls that end alike.
+// ends makes calls that all end in the same way.
 func (b *breaker) ends(t *testing.T, calls int, err error) {
 	t.Helper()
 	for range calls {
@@ -35,11 +35,11 @@ func TestBreaker_KeepsCallsFromAClusterThatIsAway(t *testing.T) {
 		b.ends(t, tripAfter, silent("connection refused"))
 
 		_, refused := b.admit(skipWhenOpen)
-		require.ErrorContains(t, refused, "connection refused", "people still read why")
+		require.ErrorContains(t, refused, "connection refused", "the reason is still shown")
 		_, refused = b.admit(probeWhenOpen)
-		require.Error(t, refused, "not even whether it is back")
+		require.Error(t, refused, "not even a look is allowed")
 		done, refused := b.admit(always)
-		require.NoError(t, refused, "a stop is tried in any case")
+		require.NoError(t, refused, "a stop is always tried")
 		done(nil)
 
 		time.Sleep(openFor + time.Millisecond)

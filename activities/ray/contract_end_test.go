@@ -75,7 +75,7 @@ func lateAfterForget(t *testing.T, w world) {
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-// stopsLongAnswers: together they are longer than one answer may be.
+// stopsLongAnswers stops turns whose answers together are longer than one response may be.
 func stopsLongAnswers(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 24)

@@ -40,7 +40,7 @@ func anotherOwner(t *testing.T, w world) {
 	stolen := c.submission
 	stolen.Owner = config.Owner
 	_, err = others.Submit(t.Context(), stolen)
-	require.ErrorContains(t, err, "unknown", "it attaches to nobody else's work")
+	require.ErrorContains(t, err, "unknown", "it doesn't attach to the work of another owner")
 	order := c.order(handle)
 	order.Owner = config.Owner
 	stopped, err := others.Stop(t.Context(), order)
@@ -68,7 +68,7 @@ func restarted(t *testing.T, w world) {
 	require.Equal(t, seen.Incarnation, again.Incarnation)
 }
 
-// ofAnotherCluster: two Ray clusters may have one address while one replaces the other.
+// ofAnotherCluster lets two Ray clusters have one address, as while one replaces the other.
 func ofAnotherCluster(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 1)

@@ -21,7 +21,7 @@ func full(t *testing.T, w world) {
 	require.Zero(t, c.calls(t, c.id()), "all or nothing")
 }
 
-// fullForOthers: the time of a deliberation that has begun runs, and waiting elsewhere would only cost it.
+// fullForOthers: a deliberation that has begun attaches even to a full runner, since its time is running.
 func fullForOthers(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 2)
@@ -55,7 +55,7 @@ func denied(t *testing.T, w world) {
 	require.Equal(t, domain.KindDenied, kindOf(t, err))
 }
 
-// deniedInFlight: a refused token says nothing about a turn, which may be running and paid for.
+// deniedInFlight: a refused token is no news of a turn, which may be running and paid for.
 func deniedInFlight(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 1)

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// contract is what package raytest and the real app have in common.
+// contract is the behaviour that package raytest and the real app share.
 var contract = []struct {
 	name string
 	test func(*testing.T, world)
@@ -53,7 +53,7 @@ func runContract(t *testing.T, open func(*testing.T) world) {
 	}
 }
 
-// answerText is of every kind of character that an encoder treats in its own way.
+// answerText has every kind of character that encoders treat specially.
 const answerText = "I propose: limit <logins> & \"tell\" \u2028 議論 🎯 \\ {so}"
 
 func acceptsAndAnswers(t *testing.T, w world) {
@@ -103,7 +103,7 @@ func endsWithTheTurn(t *testing.T, w world) {
 	release := c.hold(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	go func() {
-		time.Sleep(100 * time.Millisecond) // most likely the wait is open by now; if not, it ends at once
+		time.Sleep(100 * time.Millisecond) // most likely the wait is open by now; if not, it ends immediately
 		release()
 	}()
 	begun := time.Now()
@@ -164,7 +164,7 @@ func waitsForModel(t *testing.T, w world) {
 	require.False(t, seen.Waiting.NextTry.Before(seen.Waiting.Since))
 	seen = c.see(t, handle)
 	require.Equal(t, answerText, seen.Completion.Text)
-	require.Equal(t, 1, seen.Usage.Calls, "what was put off is no call")
+	require.Equal(t, 1, seen.Usage.Calls, "a call that was put off doesn't count")
 	require.Equal(t, domain.Waiting{}, seen.Waiting)
 }
 
@@ -256,10 +256,10 @@ func givesUp(t *testing.T, w world) {
 	_, err = c.Stop(ctx, c.order(handle))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, c.Forget(ctx, c.order(handle)), context.DeadlineExceeded)
-	require.Equal(t, domain.OutcomeRunning, c.glance(t, handle), "the turn doesn't mind")
+	require.Equal(t, domain.OutcomeRunning, c.glance(t, handle), "the turn goes on")
 }
 
-// glance is what one look at the turn means.
+// glance returns the outcome of one look at the turn.
 func (c council) glance(t *testing.T, handle domain.Handle) domain.OutcomeKind {
 	t.Helper()
 	seen, err := c.Await(t.Context(), handle, 0)

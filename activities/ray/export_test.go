@@ -2,7 +2,7 @@ package ray
 
 import "time"
 
-// Hurry gives every call at most this long beyond its wait.
+// Hurry bounds the time of every call beyond its wait.
 func (c *Client) Hurry(within time.Duration) {
 	c.within.submit, c.within.control, c.within.margin = within, within, within
 }

@@ -16,7 +16,7 @@ import (
 	"deliberation.io/deliberation/internal/freeport"
 )
 
-// faults are what a network does to calls. Downstream is what the app answers: it has done the work.
+// faults are faults of a network. Downstream is the direction of the answers: the app has done the work by then.
 var faults = []struct {
 	name  string
 	toxic string
@@ -31,14 +31,14 @@ var faults = []struct {
 	{"reset before the work", `{"type": "reset_peer", "stream": "upstream", "attributes": {"timeout": 0}}`, "connection"},
 }
 
-// swallowed is what is said of a fault that only the call's own time ends.
+// swallowed is the error of a fault that only the call's own timeout ends.
 const swallowed = "no answer within 1s"
 
 func runFaults(t *testing.T, open func(*testing.T) world) {
 	t.Helper()
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
-			t.Parallel() // most of it is waiting for what doesn't come
+			t.Parallel() // most of its time it waits for answers that don't come
 			silenceIsNoOutcome(t, open(t), fault.toxic, fault.says)
 		})
 	}
@@ -46,7 +46,7 @@ func runFaults(t *testing.T, open func(*testing.T) world) {
 	t.Run("nobody there", func(t *testing.T) { refusedConnection(t, open(t)) })
 }
 
-// silenceIsNoOutcome: whatever the fault, nothing is called failed, and what comes after it attaches.
+// silenceIsNoOutcome checks that no fault makes a turn fail, and that a later submit attaches.
 func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	t.Helper()
 	c, wire := throughProxy(t, w)
@@ -110,7 +110,7 @@ func refusedConnection(t *testing.T, w world) {
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-// wire is a proxy between a client and its app.
+// wire is a proxy between a client and the app.
 type wire struct {
 	proxy *toxiproxy.Proxy
 	close func()
@@ -132,7 +132,7 @@ func throughProxy(t *testing.T, w world) (council, wire) {
 	return c, wire{proxy: proxy, close: c.CloseIdleConnections}
 }
 
-// add poisons new connections; those that were kept are closed.
+// add lets new connections misbehave, and closes the kept ones.
 func (w wire) add(t *testing.T, toxic string) {
 	t.Helper()
 	w.close()

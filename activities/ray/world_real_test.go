@@ -75,7 +75,7 @@ func stepOf(reply reply) map[string]any {
 	}[reply.failure]
 }
 
-// hold can't wait for the release: the stand-in model knows times only.
+// hold can't wait for a release: the stand-in model knows only times.
 func (a app) hold(t *testing.T, model string, then reply) func() {
 	t.Helper()
 	step := stepOf(then)
@@ -130,7 +130,7 @@ func (a app) fill(t *testing.T, c council) {
 			return
 		}
 		t.Cleanup(func() {
-			// Best effort: what remains goes by itself.
+			// Best effort: the app drops the rest by itself.
 			_ = newClient(t, a.config()).Forget(context.WithoutCancel(t.Context()), c.order(acceptance.Handles...))
 		})
 	}

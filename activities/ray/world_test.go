@@ -15,14 +15,14 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for an event.
 const patience = 2 * time.Minute
 
 // world is a Ray app with a scripted model: the stand-in of raytest, or a real one.
 type world interface {
 	config() ray.Config
 	modelURL() string
-	// script says how the model's calls end, one after the other; the last one repeats.
+	// script sets how the model's calls end, in order; the last one repeats.
 	script(t *testing.T, model string, replies ...reply)
 	// hold makes the model's calls last until release is called, at the latest.
 	hold(t *testing.T, model string, then reply) (release func())
@@ -64,7 +64,7 @@ func newCouncil(t *testing.T, w world, agents int) council {
 	config.Owner = c.submission.Owner
 	c.Client = newClient(t, config)
 	t.Cleanup(func() {
-		// Best effort: the app may be out of order on purpose, and what remains goes by itself.
+		// Best effort: the app may be broken on purpose, and it drops the rest by itself.
 		_ = newClient(t, w.config()).Forget(context.WithoutCancel(t.Context()), c.order(c.lost()...))
 	})
 	return c
@@ -122,7 +122,7 @@ func (c council) attempt(n int) domain.Submission {
 
 func (c council) id() domain.TurnID { return c.submission.Asks[0].TurnID }
 
-// lost are the handles of turns whose submit wasn't answered.
+// lost returns handles for turns whose submit wasn't answered.
 func (c council) lost() []domain.Handle {
 	handles := make([]domain.Handle, 0, len(c.submission.Asks))
 	for _, ask := range c.submission.Asks {
@@ -137,7 +137,7 @@ func (c council) order(handles ...domain.Handle) domain.StopOrder {
 	}
 }
 
-// submit puts the turns to Ray, which accepts or attaches all of them.
+// submit submits the turns. Ray must accept or attach all of them.
 func (c council) submit(t *testing.T) []domain.Handle {
 	t.Helper()
 	acceptance, err := c.Submit(t.Context(), c.submission)
@@ -147,7 +147,7 @@ func (c council) submit(t *testing.T) []domain.Handle {
 	return acceptance.Handles
 }
 
-// see waits until somebody who speaks for the turn says that it isn't running any more.
+// see waits until Ray reports that the turn no longer runs.
 func (c council) see(t *testing.T, handle domain.Handle) domain.Observation {
 	t.Helper()
 	for until := time.Now().Add(patience); time.Now().Before(until); {
