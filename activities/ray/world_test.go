@@ -89,7 +89,8 @@ func requestOf(t *testing.T, modelURL, model string, agents int) domain.Delibera
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",
 		Constraints: domain.ConstraintsSpec{StoryID: "S-7", PlanID: "P-3", TimeoutSeconds: 300, QueueTimeoutSeconds: 60},
 		VLLMURL:     modelURL, VLLMModel: model,
-		Protocol: domain.ProtocolSpec{Review: domain.ReviewNone, Rounds: 1, Temperature: 0.7, MaxTokens: 256,
+		Protocol: domain.ProtocolSpec{
+			Review: domain.ReviewNone, Rounds: 1, Temperature: 0.7, MaxTokens: 256,
 			ExtraBody: map[string]string{"chat_template_kwargs": `{"enable_thinking":false}`},
 		},
 	}
