@@ -34,6 +34,7 @@ func rubricOf(weights map[string]float64) []Criterion {
 		return defaultRubric()
 	}
 	criteria := make([]Criterion, 0, len(weights))
+	//workflowcheck:ignore // sorted
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		criteria = append(criteria, Criterion{Name: name, Weight: weights[name]})
 	}
