@@ -132,7 +132,8 @@ class Completion:
             return "x" * self._step.repeat_bytes
         if self._step.text is not None:
             return self._step.text
-        return canned.answer(self._asked.messages, self._asked.response_format, self._call.request_id, self._asked.schema)
+        asked = self._asked
+        return canned.answer(asked.messages, asked.response_format, self._call.request_id, asked.schema)
 
     def _pieces(self) -> list[str]:
         text = self._text()
