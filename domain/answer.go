@@ -143,9 +143,9 @@ func RestoredAnswer(proposal, reasoning string, score float64) Answer {
 // 64 KiB each and 1 MiB together, so that the task and all proposals fit into one payload.
 func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }
 
-// AnswerMaximum is how many bytes of Go's JSON encoding the answer to a turn of the phase may take. Where
-// proposals are reviewed, each of their versions and each review travels in the result: together these
-// are at most 1.2 MiB of texts and 256 KiB of critiques.
+// AnswerMaximum returns how many bytes of Go's JSON encoding an answer in this phase may have. If proposals
+// are reviewed, the result contains every version and every review: together they must be at most 1.2 MiB of
+// texts and 256 KiB of critiques.
 func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
 	agents := len(r.agents)
 	if r.protocol.review == ReviewNone {

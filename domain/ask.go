@@ -31,20 +31,20 @@ type Ask struct {
 	Form        AnswerForm
 }
 
-// Texts are what the turns of a phase read, by the turns that answered with them.
+// Texts are the answers that the turns of a phase read, by the turns that gave them.
 type Texts struct {
 	Proposals map[TurnID]ProposalText
 	Critiques []Critique
-	Fence     string // a secret from which the fences around what is data are derived
+	Fence     string // a secret; the fences around texts of models are derived from it
 }
 
-// ProposalText is a proposal as others read it.
+// ProposalText is a proposal as other agents read it.
 type ProposalText struct {
 	Proposal  string
 	Reasoning string
 }
 
-// Critique is what one review says about one proposal.
+// Critique is what one review says about one proposal, as its author reads it.
 type Critique struct {
 	By       TurnID
 	Of       TurnID
@@ -52,22 +52,22 @@ type Critique struct {
 	Blocking []string
 }
 
-// purpose is what a kind of phase asks and in which form. Each kind has a file of its own.
+// purpose says what the turns of a kind of phase ask for, and in which form. Each kind has its own file.
 type purpose struct {
 	form   func(DeliberationRequest, Turn) AnswerForm
-	common func(DeliberationRequest, Texts) map[string]string // the texts that prompts share; CommonTask opens each
+	common func(DeliberationRequest, Texts) map[string]string // the texts that the prompts share; each prompt begins with CommonTask
 	prompt func(DeliberationRequest, Turn, Texts) []PromptPart
-	hints  map[FailureKind]string // what a later attempt does better, by what was wrong with the previous one
+	hints  map[FailureKind]string // advice for the next attempt, by the failure of the previous one
 }
 
 var purposes = map[PhaseKind]purpose{Propose: proposing, PeerReview: reviewing, Revise: revising}
 
-// CommonTexts are the texts that the prompts of a phase refer to.
+// CommonTexts returns the texts that the prompts of a kind of phase refer to, by their names.
 func (r DeliberationRequest) CommonTexts(kind PhaseKind, texts Texts) map[string]string {
 	return purposes[kind].common(r, texts)
 }
 
-// Ask renders what a turn asks of its model.
+// Ask renders a turn's model call.
 func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 	purpose := purposes[turn.Phase().Kind]
 	prompt := purpose.prompt(r, turn, texts)
@@ -80,7 +80,7 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 	}
 }
 
-// urlOf is the model server of a turn: the judge may have one of its own.
+// urlOf returns the URL of a turn's model server: the judge may have its own.
 func (r DeliberationRequest) urlOf(turn Turn) string {
 	if turn.Phase().Kind == PeerReview && r.protocol.review == ReviewJudge && r.protocol.judgeURL != "" {
 		return r.protocol.judgeURL
@@ -88,7 +88,7 @@ func (r DeliberationRequest) urlOf(turn Turn) string {
 	return r.vllmURL
 }
 
-// Texts gathers what the assignments read from the council's ledger.
+// Texts collects, from the ledger, the answers that the assignments read.
 func (c Council) Texts(assignments []Assignment) Texts {
 	texts := Texts{Proposals: map[TurnID]ProposalText{}}
 	for _, assignment := range assignments {
@@ -99,7 +99,7 @@ func (c Council) Texts(assignments []Assignment) Texts {
 	return texts
 }
 
-// add adds what a turn answered. Of a review, that is only what it says about the text that is revised.
+// add adds a turn's answer. Of a review it adds only what it says about the text that is revised.
 func (c Council) add(texts Texts, id TurnID, to Assignment) Texts {
 	for _, e := range c.ledger {
 		switch {

@@ -16,7 +16,7 @@ const (
 	AgentFailed    AgentState = "failed"
 )
 
-// Council is the agents of one deliberation, with a ledger of what was asked of each and what came of it.
+// Council is the agents of one deliberation, with a ledger: what was asked of each, and with which result.
 // It decides what follows from an outcome; nothing else counts attempts.
 type Council struct {
 	request DeliberationRequest
@@ -34,7 +34,7 @@ type entry struct {
 	state      AgentState
 
 	failures   int // attempts that ran and failed
-	unreadable int // those of them whose answer couldn't be read
+	unreadable int // failures whose answer couldn't be read
 	losses     int // attempts whose runner died
 	unstarted  int // attempts that were stopped before they started
 
@@ -110,7 +110,7 @@ func (c Council) QuorumMet() bool {
 // Needs returns how many proposals make a result.
 func (c Council) Needs() int { return c.request.protocol.Needs() }
 
-// Waste counts what a turn cost whose answer no longer counts.
+// Waste adds the cost of a turn whose answer doesn't count.
 func (c Council) Waste(turn Turn, usage Usage) Council {
 	c = c.pay(turn, usage)
 	c.wasted += usage.Tokens()
@@ -128,7 +128,7 @@ func (c Council) pay(turn Turn, usage Usage) Council {
 	return c
 }
 
-// Paid returns what all attempts cost, and how many of its tokens went into answers that don't count.
+// Paid returns the cost of all attempts, and how many of its tokens went into answers that don't count.
 func (c Council) Paid() (usage Usage, wastedTokens int) {
 	for _, kind := range phaseKinds {
 		usage = usage.Plus(c.paid[kind])

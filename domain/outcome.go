@@ -41,8 +41,8 @@ type Outcome struct {
 // or the time is over.
 func GivenUp(failure TurnFailure) Outcome { return Outcome{Kind: OutcomeGivenUp, Failure: failure} }
 
-// OutcomeOf reads what was observed of a turn; reading says how its answer is read. maxAnswer bounds the answer in bytes of Go's JSON
-// encoding; what is cut is named in the metadata.
+// OutcomeOf returns the outcome of an observed turn, with its answer; reading says how the answer is read. It
+// cuts the answer to maxAnswer bytes of Go's JSON encoding; the metadata says if it did.
 func OutcomeOf(handle Handle, seen Observation, reading Reading, decode DecodeObject, maxAnswer int) Outcome {
 	outcome := Judge(handle, seen)
 	outcome.Usage = seen.Usage
@@ -140,7 +140,7 @@ func (o Outcome) reviewed(done Completion, reading Reading, decode DecodeObject,
 	return o
 }
 
-// label bounds a word of the model server's: only the answer itself may be long.
+// label cuts a word that the model server wrote: only the answer may be long.
 func label(word string) string {
 	cut, _ := CutEncoded(word, 64)
 	return cut

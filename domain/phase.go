@@ -2,7 +2,7 @@ package domain
 
 import "slices"
 
-// PhaseKind is what the turns of a phase are for. Append only: it travels in histories.
+// PhaseKind is the purpose of a phase's turns. Append only: it travels in histories.
 type PhaseKind string
 
 // Kinds of phases.

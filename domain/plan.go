@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// StopReason is why a deliberation plans no further phase. Append only: results name it.
+// StopReason says why a council plans no more phases. Append only: results name it.
 type StopReason string
 
 // Reasons to stop.
@@ -20,14 +20,14 @@ const (
 	StopStopped       StopReason = "stopped"        // a client asked to rank what is there
 )
 
-// Plan is what a council does next: assignments of one phase, or none and why.
+// Plan is what a council does next: the assignments of one phase, or none, and the reason to stop.
 type Plan struct {
 	Next []Assignment
 	Stop StopReason
 }
 
-// Plan decides what the council does next. Ask once a phase, when no assignment is open: what comes in
-// later doesn't change what was assigned.
+// Plan decides what the council does next. Call it once before each phase, when no assignment is open. An
+// answer that comes later doesn't change what was assigned.
 func (c Council) Plan() Plan {
 	if len(c.ledger) == 0 {
 		return Plan{Next: c.proposals()}
@@ -55,7 +55,7 @@ func (c Council) proposals() []Assignment {
 	return next
 }
 
-// planReview asks for the review of a round. From the second round on there must be something new.
+// planReview asks for the reviews of a round. After the first round it does so only if there is a revision.
 func (c Council) planReview(round int) Plan {
 	candidates := c.candidates(round)
 	news := round == 1 || slices.ContainsFunc(candidates, func(texts []TurnID) bool { return len(texts) > 1 })
@@ -99,7 +99,7 @@ func (c Council) planRevision(round int) Plan {
 	return Plan{Next: next}
 }
 
-// reviewers are the judge, or the agents that have a proposal.
+// reviewers returns who reviews: the judge, or the agents that have a proposal.
 func (c Council) reviewers() []AgentConfig {
 	if c.request.protocol.review == ReviewJudge {
 		return []AgentConfig{c.request.judge()}
@@ -111,8 +111,8 @@ func (c Council) reviewers() []AgentConfig {
 	return reviewers
 }
 
-// candidates are the texts that a review of the round compares, by author: the standing one, and the
-// revision if there is a new one.
+// candidates returns the texts that the reviews of a round compare, by author: the author's standing text, and
+// its revision if there is a new one.
 func (c Council) candidates(round int) [][]TurnID {
 	var candidates [][]TurnID
 	for _, own := range c.standing() {
@@ -125,12 +125,12 @@ func (c Council) candidates(round int) [][]TurnID {
 	return candidates
 }
 
-// mostRead is how many other authors a peer of a large council reviews.
+// mostRead is how many other authors each peer of a large council reviews.
 const mostRead = 3
 
-// readingList is what a reviewer reads, in its order. Nobody reviews himself; above six proposals each is
-// reviewed by the same number of peers. There are at most three orders, so that a model server's prefix
-// cache serves most of a prompt, and none favours the same proposal.
+// readingList returns what a reviewer reads, in order. No agent reviews its own proposal. With more than six
+// proposals, each one is reviewed by the same number of peers. There are at most three orders: so a model
+// server's prefix cache helps with most of a prompt, and no proposal is always the first.
 func (c Council) readingList(round, place int, reviewer AgentConfig, candidates [][]TurnID) []TurnID {
 	order := c.shuffled(round, len(candidates))
 	mine := -1
@@ -156,7 +156,8 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	return reads
 }
 
-// peersOf are the authors after one's own place in a circle: each is read equally often.
+// peersOf returns the authors that follow a reviewer's own place in a circle, so that each is read equally
+// often.
 func peersOf(circle []int, mine int) []int {
 	at := slices.Index(circle, mine)
 	peers := make([]int, 0, mostRead)
@@ -166,7 +167,7 @@ func peersOf(circle []int, mine int) []int {
 	return peers
 }
 
-// shuffled is an order of n candidates, derived from the deliberation's id.
+// shuffled returns an order of n candidates that is derived from the deliberation's id.
 func (c Council) shuffled(round, n int) []int {
 	order, keys := make([]int, n), make([]uint32, n)
 	for i := range order {
@@ -176,7 +177,7 @@ func (c Council) shuffled(round, n int) []int {
 	return order
 }
 
-// chance is a number that looks random and is the same in each replay.
+// chance returns a number that looks random, and is the same in each replay.
 func (c Council) chance(round int, of ...string) uint32 {
 	digest := digestOf(append([]string{c.run.WorkflowID, strconv.Itoa(round)}, of...)...)
 	return binary.BigEndian.Uint32(digest[:4])

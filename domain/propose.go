@@ -8,8 +8,8 @@ import (
 
 // proposing asks each agent for its own proposal.
 var proposing = purpose{
-	// The schema is flat and without bounds: servers differ in what they take of a schema, and
-	// [ReadAnswer] reads leniently anyway.
+	// The schema is flat and without bounds: servers differ in which parts of a schema they support, and
+	// [ReadAnswer] is lenient.
 	form: func(DeliberationRequest, Turn) AnswerForm {
 		return AnswerForm{Name: "answer", Schema: `{"type":"object",` +
 			`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +

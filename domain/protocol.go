@@ -11,7 +11,7 @@ import (
 
 // Ways in which proposals are reviewed.
 const (
-	ReviewNone  = "none"  // they aren't: the agents' own scores rank them
+	ReviewNone  = "none"  // not at all: the agents' own scores rank them
 	ReviewPeer  = "peer"  // each agent reviews the others' proposals
 	ReviewJudge = "judge" // one model reviews all of them
 )
@@ -88,7 +88,7 @@ func (s ProtocolSpec) checkReview(agents int, faults *Faults) {
 	faults.within("protocol.patience_seconds", s.Patience, 0, mostPatience)
 }
 
-// checkExtraBody refuses what would change how an answer is asked for, read or paid for.
+// checkExtraBody refuses fields that change how an answer is asked for, read or paid for.
 func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	const path = "protocol.extra_body"
 	size := len("{}") + max(0, len(s.ExtraBody)-1) // the commas
@@ -125,10 +125,10 @@ func (s ProtocolSpec) protocol() Protocol {
 	}
 }
 
-// Review names the way in which proposals are reviewed.
+// Review returns how proposals are reviewed.
 func (p Protocol) Review() string { return p.review }
 
-// Rounds is how many revisions there are at most.
+// Rounds returns how often proposals may be revised.
 func (p Protocol) Rounds() int { return p.rounds }
 
 // Needs returns how many proposals make a result: the quorum, where 0 means one.
@@ -140,8 +140,9 @@ func (p Protocol) Temperature() float64 { return p.temperature }
 // MaxTokens returns how many tokens an answer may have.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
 
-// Patience returns how long the slow turns of a phase are waited for, once the council could go on without
-// them; false: until the deadline. Reviews need time too, so they take half of what remains by default.
+// Patience returns how long the council waits for the slow turns of a phase once it could go on without them,
+// and whether it goes on before the deadline at all. By default it waits for half of the remaining time if
+// there are reviews, since these need time too.
 func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	switch {
 	case p.patience > 0:
@@ -152,5 +153,5 @@ func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// ExtraBody has the further fields of every model call: the JSON of each value by its name.
+// ExtraBody returns the additional fields of every model call: the JSON of each value by its name.
 func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// RankingBasis is what the order of proposals rests on. Append only: results name it.
+// RankingBasis says what ranks the proposals. Append only: results name it.
 type RankingBasis string
 
 // Bases of a ranking.
@@ -16,10 +16,10 @@ const (
 	RankedByJudge RankingBasis = "judge" // one judge's review
 )
 
-// Judgement is how reviewers see a proposal.
+// Judgement is what the reviewers together say of a proposal.
 type Judgement struct {
 	Score   float64 // the mean over the reviews
-	Points  float64 // 1: first in every ranking; 0: last in every one
+	Points  float64 // from 1 (first in every ranking) to 0 (last in every ranking)
 	Reviews int
 	Firsts  int // rankings in which it is first
 	Ranked  int // rankings of two or more that it is in
@@ -27,7 +27,7 @@ type Judgement struct {
 }
 
 // Rank orders the proposals, the best first: by the reviews if there are any, else by the agents' own
-// scores. Equal ones keep request order.
+// scores. Of equal own scores, the first agent of the request comes first.
 func (c Council) Rank() CouncilResult {
 	ranked := CouncilResult{total: len(c.request.agents), basis: RankedBySelf}
 	for _, e := range c.ledger {
@@ -54,8 +54,8 @@ func (c Council) Rank() CouncilResult {
 	return ranked
 }
 
-// judged are the standing proposals with what reviewers say of them, ordered by points, then by score,
-// then by a stable hash. What nobody reviewed comes last.
+// judged returns the standing proposals with their judgements, ordered by points, then by score, then by a
+// stable hash. Proposals without a review come last.
 func (c Council) judged() []DeliberationResult {
 	standing := c.standing()
 	results := make([]DeliberationResult, 0, len(standing))
@@ -86,8 +86,8 @@ func idsOf(entries []entry) []TurnID {
 	return ids
 }
 
-// judgement gathers what the latest reviews of a proposal say: its mean score, and its average place
-// (k-place)/(k-1) in the rankings, among the proposals that still stand.
+// judgement combines what the latest reviews say of a proposal: the mean of its scores, and the mean of its
+// places in the rankings. Place p among k standing proposals counts (k-p)/(k-1) points.
 func (c Council) judgement(id TurnID, standing []TurnID) Judgement {
 	var j Judgement
 	for round := c.lastReviewed(); round > 0 && j.Reviews == 0; round-- {
@@ -119,13 +119,13 @@ func (j Judgement) with(note Note, ranking []TurnID, rubric []Criterion) Judgeme
 	return j
 }
 
-// among is the ranking of those proposals only.
+// among returns the ranking of only these proposals.
 func (r Review) among(standing []TurnID) []TurnID {
 	return slices.DeleteFunc(slices.Clone(r.Ranking), func(id TurnID) bool { return !slices.Contains(standing, id) })
 }
 
 // agreed reports whether the reviewers agree on the winner: it is first in two thirds of the rankings that
-// could name it, and nothing blocks it.
+// contain it, and no review names a blocking issue of it.
 func (c Council) agreed() bool {
 	results := c.judged()
 	if len(results) == 0 {
@@ -135,7 +135,7 @@ func (c Council) agreed() bool {
 	return best.Ranked > 0 && 3*best.Firsts >= 2*best.Ranked && !best.Blocked
 }
 
-// whyFirst explains a winner whose score is below that of the second.
+// whyFirst explains why a proposal wins although the second one has a higher score.
 func whyFirst(results []DeliberationResult) string {
 	if len(results) < 2 || results[0].Score() >= results[1].Score() {
 		return ""

@@ -17,7 +17,7 @@ type Candidate struct {
 type ReviewRecord struct {
 	Round    int
 	Reviewer AgentConfig
-	Order    []Candidate // in which the reviewer saw the proposals
+	Order    []Candidate // the proposals in the order in which the reviewer saw them
 	Ranking  []Candidate
 	Notes    []NoteRecord
 	Failure  TurnFailure // why there is no review; zero when there is one
@@ -32,14 +32,14 @@ type NoteRecord struct {
 	Blocking []string
 }
 
-// RevisionFate is what became of a revision.
+// RevisionFate says whether a revision replaced the earlier version.
 type RevisionFate string
 
 // Fates of revisions.
 const (
-	RevisionReplaced   RevisionFate = "replaced"   // it is better: it stands for the earlier version
-	RevisionKept       RevisionFate = "kept"       // the earlier version stays: reviewers don't prefer the new one
-	RevisionUnreviewed RevisionFate = "unreviewed" // the earlier version stays: nobody compared the two
+	RevisionReplaced   RevisionFate = "replaced"   // reviewers prefer it: it replaces the earlier version
+	RevisionKept       RevisionFate = "kept"       // reviewers don't prefer it: the earlier version stays
+	RevisionUnreviewed RevisionFate = "unreviewed" // no review compared the two: the earlier version stays
 	RevisionFailed     RevisionFate = "failed"     // there is no new version
 )
 

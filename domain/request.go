@@ -126,7 +126,7 @@ func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 // IsZero reports whether this is the zero value, which is no request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
-// Agent finds who takes part in a phase by an id: a member of the council, or the judge.
+// Agent returns who takes part in a phase under an id: a member of the council, or the judge.
 func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	if phase.Kind == PeerReview && r.protocol.review == ReviewJudge {
 		return r.judge(), id == r.judge().id
@@ -139,12 +139,12 @@ func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	return AgentConfig{}, false
 }
 
-// judge is the agent that reviews all proposals.
+// judge returns the agent that reviews all proposals.
 func (r DeliberationRequest) judge() AgentConfig {
 	return AgentConfig{id: "judge", role: "JUDGE", model: r.protocol.judgeModel}
 }
 
-// Title names the deliberation for people: its task, role and council.
+// Title describes the deliberation for people: its task, role and council.
 func (r DeliberationRequest) Title() string {
 	return fmt.Sprintf("%s · %s · %s", r.taskID, r.role, Count(len(r.agents), "agent"))
 }

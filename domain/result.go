@@ -15,7 +15,7 @@ type DeliberationResult struct {
 	usage    Usage
 	metadata map[string]string
 
-	judgement *Judgement // nil: nobody reviewed it
+	judgement *Judgement // nil if there is no review of it
 }
 
 // ResultSpec holds the parts of a [DeliberationResult].
@@ -58,7 +58,7 @@ func (r DeliberationResult) Proposal() string { return r.answer.proposal }
 // Reasoning returns why the agent proposes it.
 func (r DeliberationResult) Reasoning() string { return r.answer.reasoning }
 
-// Score is the reviewers' if there are reviews, else the agent's own; in [0,1].
+// Score returns the reviewers' score if there are reviews, else the agent's own. It is in [0,1].
 func (r DeliberationResult) Score() float64 {
 	if r.judgement != nil {
 		return r.judgement.Score
@@ -66,10 +66,10 @@ func (r DeliberationResult) Score() float64 {
 	return r.answer.score
 }
 
-// OwnScore is what the agent says of its own proposal, in [0,1].
+// OwnScore returns the agent's score of its own proposal, in [0,1].
 func (r DeliberationResult) OwnScore() float64 { return r.answer.score }
 
-// Judgement is how reviewers see the proposal; false when the ranking rests on no reviews.
+// Judgement returns what the reviewers together say of the proposal, and whether there are any.
 func (r DeliberationResult) Judgement() (Judgement, bool) {
 	if r.judgement == nil {
 		return Judgement{}, false
@@ -156,13 +156,13 @@ func (r CouncilResult) AverageScore() float64 {
 	return sum / float64(len(r.results))
 }
 
-// Basis is what the order rests on.
+// Basis returns what ranks the proposals.
 func (r CouncilResult) Basis() RankingBasis { return r.basis }
 
-// Concordance is Kendall's W of the rankings; nil where it isn't defined.
+// Concordance returns Kendall's W of the rankings; nil if it isn't defined.
 func (r CouncilResult) Concordance() *float64 { return r.concordance }
 
-// Note says why a proposal is first whose score isn't the highest; empty when there is nothing to explain.
+// Note explains why the first proposal doesn't have the highest score; empty if it has.
 func (r CouncilResult) Note() string { return r.note }
 
 // Degraded reports whether any agent's proposal is missing.

@@ -32,7 +32,8 @@ func (r Review) note(of TurnID) (Note, bool) {
 	return Note{}, false
 }
 
-// score is the weighted mean of the marks, each as (x-1)/4, and at most that of accuracy.
+// score returns the weighted mean of the marks, where mark x counts (x-1)/4. It is at most the value of
+// accuracy.
 func (n Note) score(rubric []Criterion) float64 {
 	sum, weights, most := 0.0, 0.0, 1.0
 	for _, criterion := range rubric {
@@ -48,7 +49,7 @@ func (n Note) score(rubric []Criterion) float64 {
 
 // Fit cuts critiques so that the review takes at most limit bytes of Go's JSON encoding.
 func (r Review) Fit(limit int) (Review, bool) {
-	const names = 120 // of a note's fields, its id and its marks
+	const names = 120 // bytes for the names of a note's fields, its id and its marks
 	each := max(0, limit/max(1, len(r.Notes))-names)
 	cut := false
 	notes := slices.Clone(r.Notes)
@@ -68,14 +69,14 @@ func (r Review) Fit(limit int) (Review, bool) {
 	return Review{Notes: notes, Ranking: r.Ranking}, cut
 }
 
-// Reading is what it takes to read a turn's answer.
+// Reading is what must be known to read a turn's answer.
 type Reading struct {
 	Kind     PhaseKind
-	Reads    []TurnID // of a review: the proposals behind its labels, in their order
+	Reads    []TurnID // for a review: the proposals that the labels A, B, … stand for, in this order
 	Criteria []string
 }
 
-// Reading is how the answer to a turn is read.
+// Reading returns what must be known to read the answer of a turn.
 func (r DeliberationRequest) Reading(turn Turn) Reading {
 	reading := Reading{Kind: turn.Phase().Kind}
 	if reading.Kind == PeerReview {
@@ -87,7 +88,7 @@ func (r DeliberationRequest) Reading(turn Turn) Reading {
 	return reading
 }
 
-// letter is what reviewers call the i-th proposal that they read: A, B, …, Z, AA, AB, ….
+// letter returns the label of the i-th proposal that a reviewer reads: A, B, …, Z, AA, AB, ….
 func letter(i int) string {
 	if i < 26 {
 		return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1]
@@ -95,7 +96,7 @@ func letter(i int) string {
 	return letter(i/26-1) + letter(i%26)
 }
 
-// ReadReview reads a review: the last complete object with notes. The failure says what is wrong with it.
+// ReadReview reads a review from the last complete object with reviews. If it can't, the failure says why.
 func ReadReview(done Completion, decode DecodeObject, reading Reading) (Review, TurnFailure) {
 	said := readReply(done, "reviews", decode, func(object Object) bool { return object["reviews"].Kind == ValueList })
 	if !said.found {

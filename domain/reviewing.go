@@ -16,7 +16,7 @@ var reviewing = purpose{
 	},
 }
 
-// reviewForm is flat but for the list of notes: enumerations keep labels and marks what they must be.
+// reviewForm is the JSON schema of a review. Enumerations keep labels and marks within what is allowed.
 func (r DeliberationRequest) reviewForm(turn Turn) AnswerForm {
 	labels := make([]string, 0, len(turn.assignment.Reads))
 	for i := range turn.assignment.Reads {
@@ -24,7 +24,7 @@ func (r DeliberationRequest) reviewForm(turn Turn) AnswerForm {
 	}
 	anyLabel := `{"type":"string","enum":[` + strings.Join(labels, ",") + `]}`
 	var fields, required strings.Builder
-	for _, criterion := range r.protocol.rubric { // the names are of a-z, 0-9 and _
+	for _, criterion := range r.protocol.rubric { // the names have only a-z, 0-9 and _
 		fmt.Fprintf(&fields, `%q:{"type":"integer","enum":[1,2,3,4,5]},`, criterion.Name)
 		fmt.Fprintf(&required, `,%q`, criterion.Name)
 	}
@@ -35,11 +35,11 @@ func (r DeliberationRequest) reviewForm(turn Turn) AnswerForm {
 		`"ranking":{"type":"array","items":` + anyLabel + `}},"required":["reviews","ranking"],"additionalProperties":false}`}
 }
 
-// reviewTexts are the instructions and each proposal between its fences.
+// reviewTexts returns the instructions, and each proposal between its fences.
 func (r DeliberationRequest) reviewTexts(texts Texts) map[string]string {
 	common := map[string]string{CommonTask: r.reviewTask()}
 	if r.protocol.review == ReviewJudge {
-		return common // one reader: its prompt carries the texts itself
+		return common // there is one reviewer: its prompt contains the proposals
 	}
 	for id, text := range texts.Proposals {
 		common[string(id)] = text.fenced(texts.fence(string(id)))
@@ -74,7 +74,8 @@ func (r DeliberationRequest) reviewTask() string {
 	return out.String()
 }
 
-// reviewPrompt is what all reviewers share, then the proposals in this reviewer's order, then who it is.
+// reviewPrompt begins with what all reviewers share. The proposals follow in this reviewer's order, and last
+// comes the reviewer's persona.
 func (r DeliberationRequest) reviewPrompt(turn Turn, texts Texts) []PromptPart {
 	parts := []PromptPart{{Ref: CommonTask}}
 	for i, id := range turn.assignment.Reads {
@@ -91,14 +92,14 @@ func (r DeliberationRequest) reviewPrompt(turn Turn, texts Texts) []PromptPart {
 	return append(parts, PromptPart{Text: "\n\n## Who you are\n" + rolePersona(turn.Agent().role)})
 }
 
-// fence is the line around a text that is data. It can't be guessed from the text or its id.
+// fence returns the line before and after a text of a model. The model can't guess it.
 func (t Texts) fence(id string) string {
 	digest := digestOf("fence", t.Fence, id)
 	return fmt.Sprintf("=== %x ===", digest[:12])
 }
 
-// fenced stands between two fences. Lines that look like our own headings lose their marks, so that a text
-// can't open a proposal of its own.
+// fenced returns the proposal between two fences. Lines that look like our headings lose their #, so that a
+// text can't begin another proposal.
 func (p ProposalText) fenced(fence string) string {
 	text := p.Proposal
 	if p.Reasoning != "" {

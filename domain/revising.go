@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// revising asks an author for a better version of its own proposal. It sees the critiques and not the
-// other proposals: what others propose makes councils agree, not improve.
+// revising asks an author for a better version of its own proposal. The author sees the critiques, but not the
+// other proposals: seeing those makes councils agree, not improve.
 var revising = purpose{
 	form: proposing.form,
 	common: func(r DeliberationRequest, _ Texts) map[string]string {
@@ -33,7 +33,8 @@ func (r DeliberationRequest) revisionTask() string {
 	return out.String()
 }
 
-// revisionPrompt is what all authors share, then who this one is, its own text, and what is said of it.
+// revisionPrompt begins with what all authors share. This author's persona, its proposal and the critiques of
+// it follow.
 func (r DeliberationRequest) revisionPrompt(turn Turn, texts Texts) []PromptPart {
 	parts := append([]PromptPart{{Ref: CommonTask}, {Text: "\n\n## Who you are\n"}}, r.personaWithoutTask(turn.Agent())...)
 	own := turn.assignment.Reads[0]
@@ -58,8 +59,8 @@ func (c Critique) fenced(fence string) string {
 	return fence + "\n" + withoutHeadings(strings.Join(lines, "\n")) + "\n" + fence
 }
 
-// personaWithoutTask is the persona with the task's description written out: a revision's shared texts
-// don't have it apart.
+// personaWithoutTask returns the persona with the task's description inserted, since the shared texts of
+// revisions don't contain the description separately.
 func (r DeliberationRequest) personaWithoutTask(agent AgentConfig) []PromptPart {
 	parts := r.persona(agent)
 	for i := range parts {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Criterion is one question that reviewers answer about a proposal, by a whole number from 1 to 5.
+// Criterion is a criterion by which reviewers mark each proposal from 1 to 5.
 type Criterion struct {
 	Name   string
 	Weight float64
@@ -17,7 +17,7 @@ const (
 	highestMark  = 5
 	mostCriteria = 8
 
-	// criterionAccuracy bounds a review's score: a proposal that is wrong isn't saved by its style.
+	// criterionAccuracy bounds the score of a proposal: style can't make up for errors.
 	criterionAccuracy = "accuracy"
 )
 
@@ -28,7 +28,7 @@ func defaultRubric() []Criterion {
 	return []Criterion{{criterionAccuracy, 1}, {"completeness", 1}, {"clarity", 1}, {"feasibility", 1}}
 }
 
-// rubricOf are the criteria in alphabetical order, or the default ones.
+// rubricOf returns the criteria in alphabetical order, or the default ones.
 func rubricOf(weights map[string]float64) []Criterion {
 	if len(weights) == 0 {
 		return defaultRubric()

@@ -2,7 +2,7 @@ package domain
 
 import "slices"
 
-// Seat is where one agent stands.
+// Seat shows how far one agent is.
 type Seat struct {
 	agent AgentConfig
 	entry entry // waiting, without an assignment, while nothing was asked
@@ -32,7 +32,7 @@ func (c Council) Seat(agentID string) (Seat, bool) {
 	return Seat{}, false
 }
 
-// seat shows what the agent is at work on, else what became of its proposal.
+// seat returns the assignment that the agent works on, or else its proposal.
 func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
 	for i := range c.ledger {

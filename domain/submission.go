@@ -27,7 +27,8 @@ type Submission struct {
 	Keep         time.Duration // the runner drops an outcome by itself after this time
 }
 
-// Submission is what the turns of one phase ask together. The caller adds who asks, and for how long.
+// Submission puts together what the turns of one phase ask. The caller adds the owner, the deliberation and
+// the times.
 func (r DeliberationRequest) Submission(turns []Turn, texts Texts) Submission {
 	submission := Submission{TaskID: r.taskID, Role: r.role}
 	for _, turn := range turns {

@@ -99,10 +99,11 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 	return e.again(DecisionAgain, turn.WithHint(HintOf(outcome.Failure)))
 }
 
-// mostUnreadable is how many answers of a reviewer are asked for that can't be read.
+// mostUnreadable is the number of unreadable answers after which a reviewer is given up.
 const mostUnreadable = 2
 
-// hopeless reports whether a reviewer has been asked often enough: a council can do with fewer reviews.
+// hopeless reports whether a reviewer's answers couldn't be read so often that it is given up. A council can
+// do with fewer reviews.
 func (e *entry) hopeless() bool {
 	return e.assignment.Phase.Kind == PeerReview && e.unreadable >= mostUnreadable
 }

@@ -21,14 +21,14 @@ type RunKey struct {
 	OriginalRunID string
 }
 
-// Hint is what a later attempt is told about the previous one. Detail is what was wrong, where the hint
-// names it.
+// Hint is advice in the prompt about the failure of the previous attempt. Detail says what was wrong, for hints
+// that quote it.
 type Hint struct {
 	Kind   FailureKind
 	Detail string
 }
 
-// Turn is one attempt of one agent at its part of a phase: one model call, the unit of work on Ray.
+// Turn is one attempt at an assignment: one model call, the unit of work on Ray.
 type Turn struct {
 	id         TurnID
 	run        RunKey
@@ -55,8 +55,8 @@ func (t Turn) WithAttempt(n int) Turn {
 	return t
 }
 
-// WithHint is the turn with a hint about the previous failure in its prompt, if there is one for that
-// failure. Later attempts keep the hint.
+// WithHint adds a hint about the previous failure to the prompt, if there is one for that failure. Later
+// attempts keep the hint.
 func (t Turn) WithHint(hint Hint) Turn {
 	text, known := purposes[t.assignment.Phase.Kind].hints[hint.Kind]
 	if !known {
@@ -70,13 +70,13 @@ func (t Turn) WithHint(hint Hint) Turn {
 	return t
 }
 
-// HintOf is the hint about a failure.
+// HintOf returns the hint about a failure.
 func HintOf(failure TurnFailure) Hint {
 	detail, _ := CutEncoded(failure.message, MaxName)
 	return Hint{Kind: failure.kind, Detail: detail}
 }
 
-// Hint is what the prompt hints at; zero when there is none.
+// Hint returns the hint in the prompt; zero if there is none.
 func (t Turn) Hint() Hint { return t.hint }
 
 func (t Turn) hintText() string {
@@ -135,7 +135,7 @@ func (t Turn) derive() TurnID {
 	return TurnID("t" + strings.ToLower(encoded)[:26])
 }
 
-// inputsOf are the inputs of an assignment: a review depends on how it is judged too.
+// inputsOf digests the inputs of an assignment. A review also depends on the rubric and the judge.
 func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 	inputs := r.inputs(assignment.Agent)
 	if assignment.Phase.Kind != PeerReview {
@@ -148,8 +148,8 @@ func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 	return digestOf(parts...)
 }
 
-// inputs digests what the turn's work depends on, as domain values: a changed wording of the prompt
-// doesn't make another turn of it. An extra body is a part only if there is one.
+// inputs digests the domain values that the turn's work depends on. It doesn't digest the rendered prompt: a
+// new wording must not make another turn. An extra body is digested only if there is one.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 	parts := []string{
 		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,

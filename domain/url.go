@@ -23,8 +23,8 @@ var (
 	urlNumeric = regexp.MustCompile(`(?i)^(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?$`)
 )
 
-// checkURL adds what is wrong with the URL of a model server. A text with an @ is not quoted: what stands
-// before it may be a password.
+// checkURL adds the faults of the URL of a model server. It doesn't quote a text with an @: the part before it
+// may be a password.
 func checkURL(path, text string, faults *Faults) {
 	if strings.TrimSpace(text) == "" {
 		faults.Add(path, "cannot be empty")

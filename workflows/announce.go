@@ -36,7 +36,7 @@ func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase)
 	d.events.start()
 }
 
-// announcePhase says that a phase of a council with reviews has begun.
+// announcePhase announces that a phase has begun, if the council has reviews.
 func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
 	if d.request().Protocol().Review() == domain.ReviewNone {
 		return

@@ -20,9 +20,9 @@ type Opening struct {
 	Attributes   []string                    `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool                        `json:"events,omitempty"`
 	Cluster      string                      `json:"cluster,omitempty"`
-	Clusters     []string                    `json:"clusters,omitempty"`      // where it may go besides; none: it stays
-	Fence        string                      `json:"fence,omitempty"`         // a secret from which the fences around proposals are derived
-	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0: the cluster may be away until the deadline
+	Clusters     []string                    `json:"clusters,omitempty"`      // all of them, if there are several; none = the council never moves
+	Fence        string                      `json:"fence,omitempty"`         // a secret; the fences around texts of models are derived from it
+	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0 = the cluster may be away until the deadline
 }
 
 // open records the Opening, or reads it back.

@@ -8,11 +8,11 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// patience is how long a council waits for the slow turns of a phase.
+// patience says whether a council has waited long enough for the slow turns of a phase.
 type patience struct{ over bool }
 
-// startPatience counts from when the council could go on: in the first phase that is when the quorum is met,
-// in a later one when it begins.
+// startPatience starts the wait when the council could go on: in the first phase when the quorum is met, in a
+// later phase when it begins.
 func (d *deliberation) startPatience(ctx workflow.Context, phase domain.Phase) *patience {
 	p := &patience{}
 	if _, bounded := d.request().Protocol().Patience(d.clock.timeout); !bounded {

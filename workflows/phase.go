@@ -12,8 +12,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// runPhase puts the phase's turns to Ray together and pursues each until all are settled, or until the council
-// has waited for the slow ones long enough.
+// runPhase submits the phase's turns to Ray together and pursues each, until all are settled or the council has
+// waited long enough for the slow ones.
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
@@ -96,7 +96,7 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	return endDecided, true
 }
 
-// brief is what the turns of a phase are made of.
+// brief returns the texts from which the activity makes the turns of a phase.
 func (d *deliberation) brief(pursuits []*pursuit) *contract.Brief {
 	assignments := make([]domain.Assignment, 0, len(pursuits))
 	for _, p := range pursuits {
@@ -105,7 +105,7 @@ func (d *deliberation) brief(pursuits []*pursuit) *contract.Brief {
 	return contract.BriefOf(d.opening.Request, d.opening.Fence, d.council, assignments)
 }
 
-// queue is how a phase waits for room on Ray.
+// queue says how a phase waits for room on Ray.
 type queue struct {
 	step   Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]
 	giveUp time.Time
@@ -149,7 +149,7 @@ func (d *deliberation) giveUpAll(pursuits []*pursuit, failure domain.TurnFailure
 	}
 }
 
-// submit puts turns to Ray together and notes where they live.
+// submit submits turns to Ray together, and records where they live.
 func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
 	runFor := d.clock.remaining(ctx)
 	in := contract.SubmitTurnsInput{
@@ -176,7 +176,7 @@ func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTur
 	return accepted, err
 }
 
-// summary titles the row of an activity or a timer. That of a review or a revision begins with its phase.
+// summary returns the title of an activity or a timer. For a review or a revision it begins with the phase.
 func summary(verb string, turn domain.Turn) string {
 	const most = 350 // bytes; servers refuse summaries of over 400
 	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)

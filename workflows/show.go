@@ -108,13 +108,13 @@ func (d *deliberation) upsert(ctx workflow.Context, updates ...temporal.SearchAt
 	return workflow.UpsertTypedSearchAttributes(ctx, known...)
 }
 
-// show changes the phase that people see to one that turns belong to.
+// show shows a phase of the council.
 func (d *deliberation) show(ctx workflow.Context, phase domain.Phase) {
 	d.shown.round = phase.Round
 	d.showPhase(ctx, string(phase.Kind))
 }
 
-// showPhase changes the phase that people see.
+// showPhase shows a phase by its name.
 func (d *deliberation) showPhase(ctx workflow.Context, phase string) {
 	d.shown.phase = phase
 	d.showCouncil(ctx)
