@@ -11,7 +11,8 @@
 //     workflow id. [DeliberationRequest] is what is asked, [CouncilResult] what came out.
 //   - council: the agents of one deliberation, and the ledger of what was asked of each ([Council]).
 //   - agent: one member of a council: an id, a role, a model, perhaps a persona ([AgentConfig]).
-//   - phase: one step of a deliberation, in which all turns have the same purpose ([Phase]).
+//   - phase: one step of a deliberation, in which all turns have the same purpose ([Phase]): agents propose,
+//     review the proposals of others, or revise their own.
 //   - assignment: what a phase asks of one agent ([Assignment]). It is open until it is settled: completed
 //     or given up.
 //   - turn: one model call of one agent for one assignment, the unit of work on Ray ([Turn]). Its id is
@@ -43,10 +44,11 @@
 //
 // # Find your way
 //
-//   - phase.go plans what the council does next; take.go decides what follows from an outcome; rank.go
-//     orders the proposals.
-//   - Each kind of phase has a file of its own, such as propose.go: its prompt, and the form of its answer.
-//     ask.go puts together what a turn asks.
-//   - answer.go reads what a model answered. outcome.go judges what Ray says of a turn.
+//   - plan.go plans what the council does next; take.go decides what follows from an outcome; rank.go orders
+//     the proposals, of which standing.go knows the versions that count.
+//   - Each kind of phase has a file of its own with its prompt and the form of its answer: propose.go,
+//     reviewing.go, revising.go. ask.go puts together what a turn asks.
+//   - answer.go reads a proposal and review.go a review; reply.go finds the object in what a model wrote.
+//     outcome.go judges what Ray says of a turn.
 //   - placement.go chooses among clusters. ports.go lists what the domain needs of the outside world.
 package domain
