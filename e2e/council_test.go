@@ -46,7 +46,7 @@ func TestAModelThatFailedTwiceIsAskedAgain(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	flaky := stack.Model(t, "flaky")
-	stack.Script(t, flaky, stack.Step{"status": 503}, stack.Step{"status": 500}, stack.Answers("0.7"))
+	stack.Script(t, flaky, stack.Step{"status": 500}, stack.Step{"status": 500}, stack.Answers("0.7"))
 
 	got := stack.Result(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(flaky))))
 
@@ -76,7 +76,7 @@ func TestAllAgentsFail(t *testing.T) {
 	queue := stack.Queue(t)
 	stack.StartWorker(t, queue)
 	down := stack.Model(t, "down")
-	stack.Script(t, down, stack.Step{"status": 503})
+	stack.Script(t, down, stack.Step{"status": 500})
 	request := stack.Request(t, stack.Agents(down, down))
 	request.Constraints.MaxRetries = new(1)
 

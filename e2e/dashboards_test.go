@@ -34,7 +34,7 @@ func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 	}
 	toTemporal.Stop()
 	shaky, refused := stack.Model(t, "shaky"), stack.Model(t, "refused")
-	stack.Script(t, shaky, stack.Step{"status": 503}, stack.Answers("0.5"))
+	stack.Script(t, shaky, stack.Step{"status": 500}, stack.Answers("0.5"))
 	stack.Script(t, refused, stack.Step{"status": 404})
 
 	stack.Result(t, stack.Begin(t, queue, stack.Request(t, stack.Agents(shaky))))

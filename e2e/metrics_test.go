@@ -19,7 +19,7 @@ func TestMetricsAndLogsCarryNoTextOfAPrompt(t *testing.T) {
 	queue := stack.Queue(t)
 	w := stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")
-	stack.Script(t, model, stack.Step{"status": 503}, stack.Step{"text": `{"proposal":"` + canary + `","reasoning":"` + canary + `","score":0.5}`})
+	stack.Script(t, model, stack.Step{"status": 500}, stack.Step{"text": `{"proposal":"` + canary + `","reasoning":"` + canary + `","score":0.5}`})
 	request := stack.Request(t, stack.Agents(model))
 	request.TaskDescription, request.Agents[0].PromptTemplate = canary, canary
 

@@ -21,7 +21,7 @@ func TestTheWebUIShowsDeliberations(t *testing.T) {
 	stack.StartWorker(t, queue)
 	good, shaky, away, endless := stack.Model(t, "good"), stack.Model(t, "shaky"), stack.Model(t, "away"), stack.Model(t, "hangs")
 	stack.Script(t, good, stack.Answers("0.9"))
-	stack.Script(t, shaky, stack.Step{"status": 503}, stack.Answers("0.4"))
+	stack.Script(t, shaky, stack.Step{"status": 500}, stack.Answers("0.4"))
 	stack.Script(t, away, stack.Step{"status": 404})
 	stack.Script(t, endless, stack.Hangs())
 	council := stack.Agents(good, shaky, away)

@@ -189,7 +189,7 @@ func (l *lab) cancel() {
 // attempt.
 func (l *lab) beginWithModelDown(ends ending, edits ...func(*contract.Request)) {
 	down := l.model("down")
-	l.script(down, stack.Step{"status": 503})
+	l.script(down, stack.Step{"status": 500})
 	l.worker()
 	l.begin(ends, append(edits, onlyModel(down), func(r *contract.Request) { r.Constraints.MaxRetries = new(20) })...)
 }
