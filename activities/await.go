@@ -19,13 +19,13 @@ const (
 	pollPace  = time.Second      // between two polls at least: an app that answers at once isn't flooded
 
 	standFrom = 3               // attempts in a row without an answer: another worker may reach the cluster
-	standMost = time.Minute     // at a stretch beside a cluster that is known to be away
+	standMost = time.Minute     // the longest stay of one attempt with a cluster that is known to be away
 	standLook = 2 * time.Second // between two looks at what is known of it
 )
 
 // awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
 // on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
-// retry, on any worker, which shows the reason to people. Beside one that is known to be away the wait
+// retry, on any worker, which shows the reason to people. If the cluster is known to be away, the wait
 // then stays: thousands that are tried again every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 	handle := in.Handle.Domain()
@@ -74,8 +74,9 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 	}
 }
 
-// standBy waits beside a cluster that was away already when it was asked, until it is back. False where it
-// wasn't, is gone, stays away for long, or hasn't been tried often enough.
+// standBy waits until a cluster is back that was known to be away before the poll, and reports whether it came
+// back. It returns false immediately if the cluster wasn't away, or after too few attempts without an answer. It
+// returns false later if the cluster is gone, or after standMost.
 func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
 	activity.RecordHeartbeat(ctx, *progress)
 	if !away || progress.Unanswered < standFrom {
@@ -94,9 +95,9 @@ func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, a
 	return false, nil
 }
 
-// unreached is what an unanswered poll comes to: an error, after which the same turn is polled again; or,
-// when its cluster is gone, an outcome. That is the cluster's, as this worker sees it, and not the turn's: a
-// turn that nobody asked for, because it was paused or had no worker, must not count as silence.
+// unreached returns the result of a poll without an answer: an error, after which the same turn is polled again,
+// or the outcome *unreachable* if the cluster is gone. It looks at how long the cluster has been silent, and not
+// at how long this turn has been: a turn may have been paused, or without a worker, so that nobody asked.
 func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
 	if !s.gone(in) {
 		return contract.TurnOutcome{}, why
@@ -104,7 +105,7 @@ func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutc
 	return contract.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
 }
 
-// gone tells that the turn's cluster is away beyond its grace, and another one isn't.
+// gone reports whether the turn's cluster has been away for longer than its grace, and another one answers.
 func (s set) gone(in contract.AwaitTurnInput) bool {
 	return domain.DownTooLong(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 }

@@ -21,7 +21,7 @@ func TestBeyondPace(t *testing.T) {
 		"longer than any":                  {policy, 5000, 6 * time.Second, 6 * time.Second},
 		"shorter than the longest":         {policy, 5000, 4 * time.Second, 0},
 		"nothing asked":                    {policy, 1, 0, 0},
-		"a server that tells no policy":    {nil, 1, time.Second, time.Second},
+		"a server without a policy":        {nil, 1, time.Second, time.Second},
 		"such a server, and nothing asked": {nil, 3, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

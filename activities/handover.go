@@ -59,7 +59,7 @@ func wait(working context.Context, pause time.Duration) error {
 	}
 }
 
-// waitBeating pauses like wait, and tells the server meanwhile that this worker lives.
+// waitBeating pauses like wait, and shows the server meanwhile that this worker lives.
 func waitBeating(ctx, working context.Context, pause time.Duration, progress any) error {
 	until := time.Now().Add(pause)
 	for time.Until(until) > beatEvery {
@@ -72,7 +72,7 @@ func waitBeating(ctx, working context.Context, pause time.Duration, progress any
 }
 
 // resume takes the progress of the attempt before, of this worker or another one, so that what people
-// see goes on. Progress that can't be read starts anew.
+// see goes on. Progress that can't be read starts again.
 func resume[Progress any](ctx context.Context, progress *Progress) {
 	var before Progress
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &before) == nil {

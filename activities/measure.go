@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Names of the metrics that activities count, beside the SDK's; durations are in seconds.
+// Names of the metrics of activities; the SDK has more. Durations are in seconds.
 const (
 	MetricRayLatency = "deliberation_ray_request_latency" // by cluster, operation, result
 	MetricFirstToken = "deliberation_time_to_first_token"
@@ -66,7 +66,7 @@ func (m measured) measure(ctx context.Context, operation string, began time.Time
 	}).Timer(MetricRayLatency).Record(time.Since(began))
 }
 
-// measureEvents counts what came of events, each try by itself.
+// measureEvents counts published events by their result, each try separately.
 func measureEvents(ctx context.Context, came domain.Publication) {
 	for result, count := range map[string]int{
 		"stored": came.Stored, "duplicate": came.Duplicate, "dropped": came.Dropped,

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// specOf is a legal request with so many agents: agent-1, agent-2, ….
+// specOf is a legal request with this many agents: agent-1, agent-2, ….
 func specOf(agents int) domain.RequestSpec {
 	spec := domain.RequestSpec{
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",

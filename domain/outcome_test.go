@@ -142,7 +142,7 @@ func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
 		{"an object in the thoughts", domain.Completion{ReasoningText: whole, FinishReason: "stop"}, "", ""},
 		{"blanks, and an object in the thoughts", domain.Completion{Text: " \n", ReasoningText: whole, FinishReason: "stop"}, "", ""},
 		{"only thoughts", domain.Completion{ReasoningText: "hm", FinishReason: "stop"}, domain.InvalidOutput, "only the model's reasoning came"},
-		{"thoughts beside an answer", domain.Completion{Text: "do it", ReasoningText: whole, FinishReason: "stop"}, "", ""},
+		{"thoughts in addition to an answer", domain.Completion{Text: "do it", ReasoningText: whole, FinishReason: "stop"}, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := domain.Observation{State: domain.RayCompleted, Completion: test.completion}

@@ -158,7 +158,7 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// awaitPolls waits until exactly so many turns are polled at the same time.
+// awaitPolls waits until exactly this many turns are polled at the same time.
 func (h *holdingRay) awaitPolls(t *testing.T, turns int) {
 	t.Helper()
 	stack.Eventually(t, "the turns are polled", func(c *assert.CollectT) { require.Equal(c, int64(turns), h.open.Load()) })

@@ -104,7 +104,7 @@ func beginMany(t *testing.T, count int, queue, model string) []client.WorkflowRu
 	return runs
 }
 
-// requireCalledOnce checks that exactly so many turns called the model, each of them once.
+// requireCalledOnce checks that exactly this many turns called the model, each of them once.
 func requireCalledOnce(t *testing.T, model string, turns int) {
 	t.Helper()
 	times := map[string]int{}

@@ -98,7 +98,7 @@ func (s space) stats(t require.TestingT, flags ...string) (stats contract.Stats)
 	return stats
 }
 
-// settles waits until visibility has so many deliberations, and so many of them open. It asks seldom: the
+// settles waits until visibility has this many deliberations, and this many of them open. It asks seldom: the
 // statistics need most of the requests that a namespace may send.
 func (s space) settles(t *testing.T, all, open int) {
 	t.Helper()

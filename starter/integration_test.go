@@ -61,7 +61,7 @@ func TestLive(t *testing.T) {
 	})
 }
 
-// stage is what a script plays on: its own task queue, with its own worker, behind its own wire.
+// stage is what a script plays on: its own task queue, with its own worker, with its own wire.
 type stage struct {
 	client   client.Client
 	queue    string

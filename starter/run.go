@@ -165,7 +165,7 @@ func (c *cli) start(ctx context.Context, parsed contract.Parsed, o runOptions) e
 
 // different is the exit if the task id belongs to another request.
 func (c *cli) different(other *contract.DifferentRequestError) error {
-	const hint = "--rerun starts it anew once it has ended; another task_id leaves it alone"
+	const hint = "--rerun starts it again once it has ended; another task_id leaves it alone"
 	return c.refuse(refused{
 		Status: domain.StatusFailed, ErrorType: differentRequest, DeliberationID: other.DeliberationID,
 		ExistingRunID: other.RunID, DifferingFields: other.Fields, Message: other.Error() + "; " + hint,

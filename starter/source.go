@@ -96,7 +96,7 @@ func faults(path, rule string, args ...any) error {
 }
 
 // check reads a request and finds what is wrong with it before anything is started, by the workflow's rules and
-// in its words. One more rule is Temporal's: the whole request, with what it carries beside its fields, must fit
+// in its words. One more rule is Temporal's: the whole request, with what it carries in addition to its fields, must fit
 // a message.
 func check(request contract.Request) (contract.Parsed, error) {
 	parsed, err := request.Parse()

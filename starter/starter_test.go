@@ -60,7 +60,7 @@ func silence(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("TEMPORAL_ADDRESS", listener.Addr().String())
 }
 
-// bigRequest FIELD BYTES TEXT writes a request to big.json in which a field is so many TEXTs long.
+// bigRequest FIELD BYTES TEXT writes a request to big.json in which a field repeats TEXT, a text of one byte, BYTES times.
 func bigRequest(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.Atoi(args[1])
 	ts.Check(err)

@@ -27,7 +27,7 @@ type largest struct {
 	away     int    // how many publishing tries fail
 }
 
-// text returns a text whose JSON has so many bytes, or just fewer.
+// text returns a text whose JSON has this size, or just less.
 func (l largest) text(size int) string {
 	return strings.Repeat(l.unit, size/domain.EncodedSize(l.unit))
 }

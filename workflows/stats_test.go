@@ -33,11 +33,11 @@ func (s *stage) statistics(state contract.StatsState, life time.Duration) contra
 	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.StatsID, TaskQueue: contract.DefaultTaskQueue})
 	s.at(life, func() { s.env.SetContinueAsNewSuggested(true) })
 	s.env.ExecuteWorkflow(contract.DeliberationStatsName, state)
-	var anew *workflow.ContinueAsNewError
-	require.ErrorAs(s, s.env.GetWorkflowError(), &anew)
-	require.Equal(s, contract.DeliberationStatsName, anew.WorkflowType.Name)
+	var continued *workflow.ContinueAsNewError
+	require.ErrorAs(s, s.env.GetWorkflowError(), &continued)
+	require.Equal(s, contract.DeliberationStatsName, continued.WorkflowType.Name)
 	var next contract.StatsState
-	require.NoError(s, converter.GetDefaultDataConverter().FromPayloads(anew.Input, &next))
+	require.NoError(s, converter.GetDefaultDataConverter().FromPayloads(continued.Input, &next))
 	return next
 }
 

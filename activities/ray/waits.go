@@ -32,7 +32,7 @@ func (w *waits) bound(wait time.Duration) time.Duration {
 	return min(max(0, wait), longestWait)
 }
 
-// cut notes that a request was ended from outside after so long. It reports whether shorter waits may help.
+// cut records that a request was ended from outside after this time. It reports whether shorter waits may help.
 func (w *waits) cut(after time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

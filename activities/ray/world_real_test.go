@@ -116,8 +116,8 @@ func (a app) control(t require.TestingT, method, path string, body any) []byte {
 	return answer
 }
 
-// fill lets other owners have deliberations of the same name, which go to the same runner, until so many
-// turns wait for the model that it takes no new deliberation.
+// fill lets other owners have deliberations of the same name, which go to the same runner, until too many turns
+// wait for the model and the runner takes no new deliberation.
 func (a app) fill(t *testing.T, c council) {
 	t.Helper()
 	c.script(t, c.model, hangs())

@@ -15,7 +15,7 @@ import (
 
 const (
 	grownBy    = 1.2 // times the median of the middle third is what the last third's median may be,
-	grownFloor = 8.0 // and so many MiB, since a garbage collector may be late
+	grownFloor = 8.0 // and this many MiB, since a garbage collector may be late
 )
 
 // memory is what processes hold, in MiB, measured once a second.

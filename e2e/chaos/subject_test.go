@@ -108,7 +108,7 @@ func (l *lab) awaitAnswering() {
 	l.pause()
 }
 
-// awaitOpenCalls waits until the models work on exactly so many calls.
+// awaitOpenCalls waits until the models work on exactly this many calls.
 func (l *lab) awaitOpenCalls(open int) {
 	l.t.Helper()
 	l.awaitModels(func(c *assert.CollectT) { require.Equal(c, open, stack.CountOpen(l.calls(c))) })

@@ -97,7 +97,7 @@ func Query(t require.TestingT, run client.WorkflowRun, name string, into any) {
 	require.NoError(t, answer.Get(into))
 }
 
-// AwaitPolls waits until workers poll exactly so many turns of a run.
+// AwaitPolls waits until workers poll exactly this many turns of a run.
 func AwaitPolls(t *testing.T, run client.WorkflowRun, turns int) {
 	t.Helper()
 	Eventually(t, "workers poll the turns", func(c *assert.CollectT) {

@@ -34,7 +34,7 @@ func JetStream(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// Events waits until a run has stored at least so many events and returns all of them. None may be stored
+// Events waits until a run has stored at least this many events and returns all of them. None may be stored
 // twice.
 func Events(t *testing.T, run client.WorkflowRun, atLeast int) []Event {
 	t.Helper()

@@ -91,7 +91,7 @@ func CountOpen(calls []Call) int {
 	return open
 }
 
-// AwaitOpenCalls waits until a model works on exactly so many calls.
+// AwaitOpenCalls waits until a model works on exactly this many calls.
 func AwaitOpenCalls(t *testing.T, model string, open int) {
 	t.Helper()
 	Eventually(t, "the model works on the calls", func(c *assert.CollectT) { require.Equal(c, open, OpenCalls(c, model)) })

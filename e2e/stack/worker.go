@@ -63,7 +63,7 @@ func (w *Worker) Kill(t *testing.T) {
 	_ = w.cmd.Wait()
 }
 
-// Terminate tells the worker to stop.
+// Terminate asks the worker to stop.
 func (w *Worker) Terminate(t *testing.T) {
 	t.Helper()
 	require.NoError(t, w.cmd.Process.Signal(syscall.SIGTERM))

@@ -59,7 +59,7 @@ func put(t testing.TB, at any, path []string, value string) {
 	}
 }
 
-// Council is a legal request with so many agents: agent-1, agent-2, ….
+// Council is a legal request with this many agents: agent-1, agent-2, ….
 func Council(agents int) contract.Request {
 	request := contract.Request{
 		TaskID: "T-42", TaskDescription: "Add rate limiting to the login API", Role: "DEV",

@@ -8,10 +8,10 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Parsed is a request that was read and checked, once. Beside an error it holds what could be read.
+// Parsed is a request that was read and checked, once. If there is an error, it holds what could be read.
 type Parsed struct {
 	Normalised NormalisedRequest
-	Domain     domain.DeliberationRequest // the zero value beside an error
+	Domain     domain.DeliberationRequest // the zero value if there is an error
 	Text       []byte                     // as it came: what is sent
 }
 

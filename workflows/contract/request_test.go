@@ -79,7 +79,7 @@ func TestRequest_EachRuleHasItsMessage(t *testing.T) {
 		"an agent needs an id":              {"agents.1.agent_id", ``, `agents[1].agent_id: cannot be empty`},
 		"an agent's id twice":               {"agents.1.agent_id", `"agent-1"`, `agents[1].agent_id: duplicate of agents[0]`},
 		"a number is no agent id":           {"agents.1.agent_id", `2`, `agents[1].agent_id: must be a string, got 2`},
-		"id beside agent_id":                {"agents.1.id", `"agent-3"`, `agents[1].id: give agent_id or id, not both`},
+		"id and agent_id":                   {"agents.1.id", `"agent-3"`, `agents[1].id: give agent_id or id, not both`},
 		"an agent's empty role":             {"agents.1.role", `""`, `agents[1].role: cannot be empty`},
 		"an agent's empty template":         {"agents.1.prompt_template", `""`, `agents[1].prompt_template: cannot be empty; leave it out for the persona of the role`},
 		"a long template":                   {"agents.1.prompt_template", quoted(strings.Repeat("x", 16<<10+1)), `agents[1].prompt_template: must be at most 16384 bytes in JSON, got 16385`},

@@ -141,7 +141,7 @@ def _ray(record: Record, ray: str = "ray") -> Program:
         hint=f"read {record.layout.ray_dir(ray)}/session_latest/logs; Ray needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
-            # A minute is too short for a dashboard that starts beside a compiler.
+            # A minute is too short for a dashboard that starts while a compiler runs.
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
             "DASHBOARD_METRIC_PORT": str(ports[f"{ray}_dashboard_metrics"]),
         },

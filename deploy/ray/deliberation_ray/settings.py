@@ -14,7 +14,7 @@ from deliberation_ray.secrets import ModelKeys, SecretError, Source, Tokens
 
 # Serve's default is 5 requests at once: far too few for a gateway that mostly waits.
 ONGOING_REQUESTS = 20_000
-# Below that, so that stops and submits find room beside the waits.
+# Below that, so that stops and submits find room in addition to the waits.
 _MOST_WAITS = ONGOING_REQUESTS - 1_000
 
 CommaList = Annotated[tuple[str, ...], NoDecode]

@@ -1,4 +1,4 @@
-"""Stays beside the application and brings it back when it is gone."""
+"""Watches the application and brings it back when it is gone."""
 
 import os
 import signal
