@@ -5,6 +5,12 @@ import (
 	"strings"
 )
 
+// taskText is the task and what it is part of, as all prompts have it.
+func (r DeliberationRequest) taskText() string {
+	return fmt.Sprintf("%s\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
+		r.description, r.taskID, r.constraints.storyID, r.constraints.planID, r.role)
+}
+
 // persona describes the agent in the prompt: by its template, or else by its role.
 func (r DeliberationRequest) persona(agent AgentConfig) []PromptPart {
 	if strings.TrimSpace(agent.template) == "" {

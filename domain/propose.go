@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -47,9 +46,7 @@ func (r DeliberationRequest) taskPrompt() string {
 	var out strings.Builder
 	out.WriteString("You are one member of a council. Every member works on the task below alone; " +
 		"the proposals are then compared. Give your own best proposal.\n\n## Task\n")
-	out.WriteString(r.description)
-	fmt.Fprintf(&out, "\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
-		r.taskID, r.constraints.storyID, r.constraints.planID, r.role)
+	out.WriteString(r.taskText())
 	out.WriteString("\n## Answer\nAnswer with one JSON object and nothing else:\n" +
 		`{"proposal": "<your proposal>", "reasoning": "<why it is right>", "score": <0.0 to 1.0>}` +
 		"\nproposal: complete and ready to be acted on. reasoning: short. " +

@@ -50,9 +50,7 @@ func (r DeliberationRequest) reviewTexts(texts Texts) map[string]string {
 func (r DeliberationRequest) reviewTask() string {
 	var out strings.Builder
 	out.WriteString("You review proposals that members of a council made for the task below. You don't know who made which.\n\n## Task\n")
-	out.WriteString(r.description)
-	fmt.Fprintf(&out, "\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
-		r.taskID, r.constraints.storyID, r.constraints.planID, r.role)
+	out.WriteString(r.taskText())
 	out.WriteString("\n## How to review\nMark each proposal from 1 (poor) to 5 (excellent) on each of these criteria: ")
 	for i, criterion := range r.protocol.rubric {
 		if i > 0 {
