@@ -282,13 +282,21 @@ func TestHostileAnswersAreReadInAFewTries(t *testing.T) {
 		"channels": "<|channel|>analysis{a:proposal", "details": "<details reasoning",
 	} {
 		t.Run(name, func(t *testing.T) {
-			tries, began := 0, time.Now()
-			domain.ReadAnswer(said(strings.Repeat(unit, 1<<20/len(unit))), func(text string) (domain.Decoded, bool) {
-				tries++
-				return decodeJSON(text)
-			})
-			require.LessOrEqual(t, tries, 32)
-			require.Less(t, time.Since(began), 5*time.Second)
+			best := func(size int) time.Duration { // of three, so that a busy machine decides nothing
+				best := time.Hour
+				for range 3 {
+					tries, began := 0, time.Now()
+					domain.ReadAnswer(said(strings.Repeat(unit, size/len(unit))), func(text string) (domain.Decoded, bool) {
+						tries++
+						return decodeJSON(text)
+					})
+					best = min(best, time.Since(began))
+					require.LessOrEqual(t, tries, 32)
+				}
+				return best
+			}
+			small, large := best(8<<10), best(64<<10)
+			require.Less(t, large, 32*small+10*time.Millisecond, "eight times the length takes about eight times as long, not 64 times")
 		})
 	}
 }

@@ -141,7 +141,12 @@ func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
 // at returns the index of an assignment in the ledger, -1 if it isn't there.
 func (c Council) at(assignment Assignment) int {
-	return slices.IndexFunc(c.ledger, func(e entry) bool { return e.assignment.same(assignment) })
+	for i := range c.ledger {
+		if c.ledger[i].assignment.same(&assignment) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (c Council) change(assignment Assignment, do func(*entry)) Council {

@@ -34,4 +34,4 @@ type Assignment struct {
 }
 
 // same reports whether both are the same agent's part in the same phase.
-func (a Assignment) same(b Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }
+func (a *Assignment) same(b *Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }

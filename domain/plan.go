@@ -135,7 +135,7 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	order := c.shuffled(round, len(candidates))
 	mine := -1
 	if c.request.protocol.review == ReviewPeer {
-		mine = slices.IndexFunc(c.standing(), func(e entry) bool { return e.assignment.Agent.id == reviewer.id })
+		mine = slices.IndexFunc(c.standing(), func(e *entry) bool { return e.assignment.Agent.id == reviewer.id })
 	}
 	start := (place % 3) * len(order) / 3
 	order = append(slices.Clone(order[start:]), order[:start]...)

@@ -78,7 +78,7 @@ func (c Council) judged() []DeliberationResult {
 	return results
 }
 
-func idsOf(entries []entry) []TurnID {
+func idsOf(entries []*entry) []TurnID {
 	ids := make([]TurnID, 0, len(entries))
 	for _, e := range entries {
 		ids = append(ids, e.turn.id)

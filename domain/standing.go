@@ -2,10 +2,10 @@ package domain
 
 import "slices"
 
-// standing returns the proposals that count at the moment, by author in request order. A revision replaces its
-// author's earlier text if more reviewers of both texts prefer it than don't.
-func (c Council) standing() []entry {
-	var standing []entry
+// standing are the proposals that count at the moment, by author in request order. A revision replaces
+// its author's earlier text once more reviewers of both rank it higher than lower.
+func (c Council) standing() []*entry {
+	var standing []*entry
 	for _, agent := range c.request.agents {
 		own, has := c.completed(Phase{Kind: Propose}, agent)
 		if !has {
@@ -38,11 +38,11 @@ func (c Council) prefers(round int, revised, old TurnID) bool {
 	return better > worse
 }
 
-// reviews returns the usable reviews of a round.
-func (c Council) reviews(round int) []entry {
-	var reviews []entry
-	for _, e := range c.ledger {
-		if e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
+// reviews are the usable reviews of a round.
+func (c Council) reviews(round int) []*entry {
+	var reviews []*entry
+	for i := range c.ledger {
+		if e := &c.ledger[i]; e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
 			reviews = append(reviews, e)
 		}
 	}
@@ -52,8 +52,8 @@ func (c Council) reviews(round int) []entry {
 // lastReviewed returns the latest round with a usable review, 0 if there is none.
 func (c Council) lastReviewed() int {
 	last := 0
-	for _, e := range c.ledger {
-		if e.assignment.Phase.Kind == PeerReview && e.state == AgentCompleted {
+	for i := range c.ledger {
+		if e := &c.ledger[i]; e.assignment.Phase.Kind == PeerReview && e.state == AgentCompleted {
 			last = max(last, e.assignment.Phase.Round)
 		}
 	}
@@ -61,10 +61,10 @@ func (c Council) lastReviewed() int {
 }
 
 // completed returns the agent's completed part in a phase.
-func (c Council) completed(phase Phase, agent AgentConfig) (entry, bool) {
+func (c Council) completed(phase Phase, agent AgentConfig) (*entry, bool) {
 	i := c.at(Assignment{Phase: phase, Agent: agent})
 	if i < 0 || c.ledger[i].state != AgentCompleted {
-		return entry{}, false
+		return nil, false
 	}
-	return c.ledger[i], true
+	return &c.ledger[i], true
 }
