@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.yaml.in/yaml/v3"
 
 	"deliberation.io/deliberation/e2e/stack"
@@ -51,7 +53,7 @@ func TestDashboardsAndRulesUseOnlyExportedMetrics(t *testing.T) {
 		for _, w := range workers {
 			have.add(c, stack.Scrape(c, w.Address))
 		}
-		have.add(c, stack.Scrape(c, fmt.Sprintf("127.0.0.1:%d", stack.At.Ports.RayMetrics)))
+		have.add(c, stack.Scrape(c, rayMetrics()))
 		var missing []string
 		for _, question := range asked {
 			missing = append(missing, have.lacks(question)...)
@@ -81,21 +83,30 @@ func refusedByRay(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 }
 
-// refusedByRunners submits turns whose model refuses calls for some seconds.
+// refusedByRunners submits councils whose model puts calls off, until a runner refuses one. A runner lets about 256
+// turns wait for a model, and the stack has two runners.
 func refusedByRunners(t *testing.T, queue string) {
 	t.Helper()
 	busy := stack.Model(t, "busy")
-	later := stack.Step{"status": 503, "headers": map[string]string{"Retry-After": "5"}}
-	stack.Script(t, busy, later, stack.Answers("0.5"))
-	runs := []client.WorkflowRun{stack.Begin(t, queue, stack.Request(t, stack.Agents(busy)))}
-	stack.Eventually(t, "the model is called", func(c *assert.CollectT) { require.NotEmpty(c, stack.Calls(c, busy)) })
-	for range 12 { // half of them on the same runner
-		runs = append(runs, stack.Begin(t, queue, stack.Request(t, stack.Agents(busy))))
+	stack.Script(t, busy, stack.Step{"status": 503, "headers": map[string]string{"Retry-After": "60"}})
+	council := stack.Agents(slices.Repeat([]string{busy}, 64)...)
+	var runs []client.WorkflowRun
+	for range 14 {
+		runs = append(runs, stack.Begin(t, queue, stack.Request(t, council)))
+	}
+	stack.Eventually(t, "a runner has refused a council", func(c *assert.CollectT) {
+		require.Contains(c, stack.Scrape(c, rayMetrics()), "ray_deliberation_refused_submissions_total{")
+	})
+	for _, run := range runs {
+		require.NoError(t, stack.Temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
 	}
 	for _, run := range runs {
-		stack.Result(t, run)
+		require.True(t, temporal.IsCanceledError(run.Get(t.Context(), nil)))
 	}
 }
+
+// rayMetrics is the address at which Ray exports its metrics.
+func rayMetrics() string { return fmt.Sprintf("127.0.0.1:%d", stack.At.Ports.RayMetrics) }
 
 // question is a metric in an expression, and the labels that the expression names.
 type question struct {
