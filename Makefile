@@ -86,7 +86,8 @@ statistics: ## compare the statistics of 2,000 deliberations with a count by han
 	  go test -tags=integration -count=1 -timeout 60m -v -run '^TestStatistics(AgreeWith|TakeNoLonger)' ./e2e \
 	    -deliberations 2000 -executions 10000
 
-check: ## run the linters and check replay safety, modules, Python types and alert rules
+check: ## run the linters and check replay safety, modules, Python types, alert rules, links and words
+	python3 deploy/dev/prose.py
 	@$(STACK) prepare venv lint promtool
 	bin/tools/golangci-lint run && bin/tools/workflowcheck -test=false -config .workflowcheck.yml ./... && go vet -tags=integration ./... && go mod tidy -diff
 	$(VENV)/ruff check deploy && $(VENV)/ruff format --check deploy && cd deploy/ray && $(VENV)/mypy
