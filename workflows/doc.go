@@ -10,8 +10,9 @@
 //   - deliberation.go is the story of a run: open, deliberate phase by phase, stop the rest, conclude.
 //   - opening.go reads the request and the configuration, once.
 //   - phase.go submits the turns of a phase together; pursue.go tries one assignment until it is settled.
-//   - clock.go owns the deadline, patience.go the wait for slow turns; stop.go ends what still runs on Ray;
-//     conclude.go ranks and ends the run.
+//   - clock.go owns the deadline, patience.go the wait for slow turns; stop_now.go answers the update by which
+//     a client ends the wait.
+//   - stop.go ends what still runs on Ray; conclude.go ranks and ends the run.
 //   - placement.go knows on which cluster the council is, and what it left on others.
 //   - announce.go says what is published when; events.go publishes it in order; outbox.go keeps what NATS
 //     didn't take.
