@@ -136,7 +136,7 @@ func (c Council) Paid() (usage Usage, wastedTokens int) {
 	return usage, c.wasted
 }
 
-// PaidFor returns what the turns of one kind of phase cost.
+// PaidFor returns the cost of the turns of one kind of phase.
 func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
 // at returns the index of an assignment in the ledger, -1 if it isn't there.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// taskText is the task and what it is part of, as all prompts have it.
+// taskText returns the part that all prompts share: the task, and the story and plan that it belongs to.
 func (r DeliberationRequest) taskText() string {
 	return fmt.Sprintf("%s\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
 		r.description, r.taskID, r.constraints.storyID, r.constraints.planID, r.role)

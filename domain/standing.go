@@ -2,8 +2,8 @@ package domain
 
 import "slices"
 
-// standing are the proposals that count at the moment, by author in request order. A revision replaces
-// its author's earlier text once more reviewers of both rank it higher than lower.
+// standing returns the proposals that count at the moment, by author in request order. A revision replaces its
+// author's earlier text if more reviewers of both texts prefer it than don't.
 func (c Council) standing() []*entry {
 	var standing []*entry
 	for _, agent := range c.request.agents {
@@ -38,7 +38,7 @@ func (c Council) prefers(round int, revised, old TurnID) bool {
 	return better > worse
 }
 
-// reviews are the usable reviews of a round.
+// reviews returns the usable reviews of a round.
 func (c Council) reviews(round int) []*entry {
 	var reviews []*entry
 	for i := range c.ledger {

@@ -46,7 +46,7 @@ func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, t
 	})
 }
 
-// announceAgent publishes what an agent's part in a phase resulted in.
+// announceAgent publishes the result of an agent's part in a phase.
 func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 	d.showCouncil(ctx)
 	switch turn.Phase().Kind {

@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stopNow is a client's wish to end the deliberation early and rank what is there.
+// stopNow is a client's request to end the deliberation early and to rank what is there.
 type stopNow struct {
 	asked  bool
 	ended  bool
@@ -44,7 +44,7 @@ func (d *deliberation) mayStop() error {
 	return nil
 }
 
-// answerWaiting gives the end to those who asked for it.
+// answerWaiting answers the clients that asked to stop, with the result or the error of the run.
 func (d *deliberation) answerWaiting(ctx workflow.Context, result contract.Result, err error) {
 	d.early.result, d.early.err, d.early.ended = result, err, true
 	if workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }) != nil {
