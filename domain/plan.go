@@ -125,8 +125,12 @@ func (c Council) candidates(round int) [][]TurnID {
 	return candidates
 }
 
-// mostRead is how many other authors each peer of a large council reviews.
-const mostRead = 3
+const (
+	// mostRead is how many other authors each peer of a large council reviews.
+	mostRead = 3
+	// mostReadAll is how many proposals there may be for each peer to review all others.
+	mostReadAll = 6
+)
 
 // readingList returns what a reviewer reads, in order. No agent reviews its own proposal. With more than six
 // proposals, each one is reviewed by the same number of peers. There are at most three orders: so a model
@@ -139,7 +143,7 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	}
 	start := (place % 3) * len(order) / 3
 	order = append(slices.Clone(order[start:]), order[:start]...)
-	if mine >= 0 && len(candidates) > 6 {
+	if mine >= 0 && len(candidates) > mostReadAll {
 		order = peersOf(c.shuffled(round, len(candidates)), mine)
 	}
 	var reads []TurnID

@@ -19,6 +19,7 @@ type runOptions struct {
 	rerun     bool
 	detach    bool
 	dryRun    bool
+	plan      bool
 }
 
 func (c *cli) runCommand() *cobra.Command {
@@ -32,6 +33,10 @@ The request comes from a JSON file (-f request.json), from stdin (-f -), or is m
 then story and plan are "adhoc", and the task id is made of the words and a hash of the whole request.
 What is read with -f is sent as it is.
 
+From two agents on, a council that is made of words reviews its proposals: each agent reviews the others,
+and authors revise. --review none leaves that out. The command says before the start how many model calls
+there are at most; --plan says it with the tokens, and starts nothing.
+
 If the task already runs or has completed, the command attaches to it; if it failed or was cancelled, it
 runs again. Another request under the same task id is exit code 4.
 
@@ -39,7 +44,8 @@ Ctrl-C ends the wait, not the deliberation.`,
 		Example: `  starter run "Add rate limiting to the login API" --role DEV --agents 3
   starter run -f request.json --json > result.json
   generate-request | starter run -f - --detach
-  starter run "Name the risks" --role QA --dry-run > request.json`,
+  starter run "Name the risks" --role QA --dry-run > request.json
+  starter run "Name the risks" --role QA --agents 5 --rounds 2 --plan`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args, o) },
 	}
 	flags := cmd.Flags()
@@ -48,6 +54,7 @@ Ctrl-C ends the wait, not the deliberation.`,
 	flags.BoolVar(&o.rerun, "rerun", false, "start the task again if it has ended, even if it completed")
 	flags.BoolVarP(&o.detach, "detach", "d", false, "start it, print its ids as JSON, and don't wait")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check the request and print it; start nothing")
+	flags.BoolVar(&o.plan, "plan", false, "say how many model calls and tokens it needs at most; start nothing")
 	o.register(flags)
 	_ = cmd.MarkFlagFilename("file", "json") // the flag is there
 	return cmd
@@ -90,8 +97,12 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 		return err
 	case fromWords:
 		c.announce(request)
+		c.announceCalls(parsed.Domain)
 	}
-	if o.dryRun {
+	switch {
+	case o.plan:
+		return c.showPlan(parsed.Domain)
+	case o.dryRun:
 		return terminal.WriteIndentedJSON(c.stdout, request)
 	}
 	return c.start(cmd.Context(), parsed, o)

@@ -115,6 +115,8 @@ var flagOf = map[string]string{
 	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
 	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
+	"protocol.review": "--review", "protocol.judge_model": "--judge-model", "protocol.judge_url": "--judge-url",
+	"protocol.rounds": "--rounds", "protocol.patience_seconds": "--patience",
 }
 
 // localStack is how a shell gets the variables of `make up`, which names a model server.

@@ -22,6 +22,7 @@ type words struct {
 	agents                   int
 	timeout, queueTimeout    time.Duration
 	retries, quorum          int
+	review                   reviewing
 }
 
 // adhoc is the story and the plan of a request that comes from neither.
@@ -39,10 +40,12 @@ func (w *words) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&w.queueTimeout, "queue-timeout", domain.DefaultQueueTimeoutSeconds*time.Second, "time to wait for room on Ray, in whole seconds")
 	flags.IntVar(&w.retries, "retries", domain.DefaultMaxRetries, "how often an agent's failed turn is tried again")
 	flags.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 means one")
+	w.review.register(flags)
 }
 
 // wordFlags are the flags that make a request. With -f they would change nothing.
-var wordFlags = []string{"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum"}
+var wordFlags = []string{"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
+	"review", "judge-model", "judge-url", "rounds", "patience"}
 
 // request makes a request of a sentence. What isn't given is left to the request's own defaults.
 func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
@@ -63,8 +66,8 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request
 	if flags.Changed("retries") {
 		request.Constraints.MaxRetries = &w.retries
 	}
-	if flags.Changed("quorum") {
-		request.Protocol = &contract.Protocol{Review: domain.ReviewNone, Quorum: &w.quorum}
+	if request.Protocol, err = w.protocol(flags); err != nil {
+		return contract.Request{}, err
 	}
 	for i := range w.agents {
 		request.Agents = append(request.Agents, contract.Agent{AgentID: agentID(w.role, i+1)})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -40,14 +41,27 @@ func TestWhatIsNotGivenIsLeftToTheRequestsDefaults(t *testing.T) {
 	request := made(t, "Plan it")
 	require.Nil(t, request.Constraints.TimeoutSeconds)
 	require.Nil(t, request.Constraints.MaxRetries)
-	require.Nil(t, request.Protocol)
+	require.Equal(t, &contract.Protocol{Review: domain.ReviewPeer}, request.Protocol)
 	require.Len(t, request.Agents, defaultAgents)
+	require.Nil(t, made(t, "Plan it", "--agents", "1").Protocol, "nobody is there to review it")
+}
+
+func TestFlagsSetTheProtocol(t *testing.T) {
+	protocol := made(t, "Plan it", "--review", "judge", "--judge-model", "large", "--judge-url", "http://judge:8000",
+		"--rounds", "2", "--patience", "30s").Protocol
+	require.Equal(t, "judge", protocol.Review)
+	require.Equal(t, "large", protocol.JudgeModel)
+	require.Equal(t, "http://judge:8000", protocol.JudgeURL)
+	require.Equal(t, 2, *protocol.Rounds)
+	require.Equal(t, 30, *protocol.Patience)
+	require.Equal(t, domain.ReviewNone, made(t, "Plan it", "--review", "none").Protocol.Review)
+	require.Equal(t, domain.ReviewNone, made(t, "Plan it", "--agents", "1", "--quorum", "1").Protocol.Review)
 }
 
 func TestTheSameWordsAreTheSameTaskAndAChangeIsAnother(t *testing.T) {
 	id := made(t, "Plan it").TaskID
 	require.Equal(t, id, made(t, "Plan it").TaskID)
-	for _, change := range [][]string{{"--role", "QA"}, {"--agents", "4"}, {"--retries", "1"}, {"--timeout", "60s"}, {"--model", "n"}} {
+	for _, change := range [][]string{{"--role", "QA"}, {"--agents", "4"}, {"--retries", "1"}, {"--timeout", "60s"}, {"--model", "n"}, {"--review", "none"}, {"--rounds", "2"}} {
 		require.NotEqual(t, id, made(t, append([]string{"Plan it"}, change...)...).TaskID, "%v", change)
 	}
 	require.Equal(t, "mine", made(t, "Plan it", "--task-id", "mine").TaskID)

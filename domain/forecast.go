@@ -1,0 +1,109 @@
+package domain
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Forecast is what a deliberation needs at most, as long as no turn is tried again.
+type Forecast struct {
+	Proposals        int // model calls
+	Reviews          int
+	Revisions        int
+	PromptTokens     int // estimated from the length of the prompts
+	CompletionTokens int
+}
+
+// bytesPerToken is how many bytes of text a token stands for. Common tokenizers need fewer tokens.
+const bytesPerToken = 3
+
+// MostCalls is how many model calls a deliberation makes at most, as long as no turn is tried again.
+func (r DeliberationRequest) MostCalls() int { return r.Forecast().Calls() }
+
+// Forecast says what the deliberation needs at most.
+func (r DeliberationRequest) Forecast() Forecast {
+	f := Forecast{Proposals: len(r.agents)}
+	for _, agent := range r.agents {
+		f.PromptTokens += tokensOf(r.taskPrompt()) + r.personaTokens(agent)
+	}
+	if r.protocol.review != ReviewNone && len(r.agents) > 1 {
+		for round := 1; round <= r.protocol.rounds+1; round++ {
+			f = f.withReview(r, round)
+		}
+		for range r.protocol.rounds {
+			f = f.withRevision(r)
+		}
+	}
+	f.CompletionTokens = f.Calls() * r.protocol.maxTokens
+	return f
+}
+
+// Calls is the number of model calls.
+func (f Forecast) Calls() int { return f.Proposals + f.Reviews + f.Revisions }
+
+// Tokens is the number of prompt and completion tokens.
+func (f Forecast) Tokens() int { return f.PromptTokens + f.CompletionTokens }
+
+// withReview adds the reviews of a round. From the second round on, reviewers read two versions of a proposal.
+func (f Forecast) withReview(r DeliberationRequest, round int) Forecast {
+	reviewers, reads := r.reviewLoad()
+	f.Reviews += reviewers
+	f.PromptTokens += reviewers * (tokensOf(r.reviewTask()) + min(round, 2)*reads*r.protocol.maxTokens)
+	return f
+}
+
+// withRevision adds a revision by each author, who reads its own proposal and all reviews of it.
+func (f Forecast) withRevision(r DeliberationRequest) Forecast {
+	_, readers := r.reviewLoad() // a proposal has as many reviewers as a peer has proposals to read
+	if r.protocol.review == ReviewJudge {
+		readers = 1
+	}
+	for _, agent := range r.agents {
+		f.Revisions++
+		f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + (1+readers)*r.protocol.maxTokens
+	}
+	return f
+}
+
+// reviewLoad is how many reviewers a round has, and how many authors each of them reads.
+func (r DeliberationRequest) reviewLoad() (reviewers, reads int) {
+	switch agents := len(r.agents); {
+	case r.protocol.review == ReviewJudge:
+		return 1, agents
+	case agents > mostReadAll:
+		return agents, mostRead
+	default:
+		return agents, agents - 1
+	}
+}
+
+func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
+	tokens := 0
+	for _, part := range r.persona(agent) {
+		if part.Ref == CommonDescription {
+			part.Text = r.description
+		}
+		tokens += tokensOf(part.Text)
+	}
+	return tokens
+}
+
+func tokensOf(text string) int { return (len(text) + bytesPerToken - 1) / bytesPerToken }
+
+// CallsInWords says how many model calls there are at most, and what they are for.
+func (r DeliberationRequest) CallsInWords() string {
+	f := r.Forecast()
+	words := fmt.Sprintf("at most %s: %s", Count(f.Calls(), "model call"), Count(f.Proposals, "proposal"))
+	if f.Reviews == 0 {
+		return words
+	}
+	rounds := r.protocol.rounds
+	parts := []string{Count(rounds+1, "review")}
+	if r.protocol.review == ReviewJudge {
+		parts[0] += " by the judge"
+	}
+	if rounds > 0 {
+		parts = append(parts, Count(rounds, "revision"))
+	}
+	return words + ", then up to " + strings.Join(parts, " and ") + " each"
+}
