@@ -112,20 +112,15 @@ func (c *cli) printResult(result contract.Result) {
 		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), string(result.Status)),
 		milliseconds(result.ExecutionTimeMS), result.CompletedAgents, domain.Count(result.TotalAgents, "agent"),
 		result.AverageScore, terminal.Inline(string(result.RankingBasis)), degraded)
-	t := terminal.NewTable("#", "score", "agent", "role", "attempts", "time", "proposal")
-	for _, r := range result.Results {
-		t.AppendRow([]any{
-			r.Rank, fmt.Sprintf("%.2f", r.Score), terminal.Inline(r.AgentID), terminal.Inline(r.Role), r.Attempts,
-			milliseconds(r.DurationMS), terminal.FirstLines(r.Proposal, 2, 60),
-		})
-	}
-	c.printf("%s\n", t.Render())
+	c.printLeaderboard(result)
 	c.printOddAnswers(result.Results)
 	c.printFailures(result.Failures)
+	c.printReviews(result)
 	if result.BestResult != nil {
 		c.printBest(*result.BestResult)
 	}
 	c.printUsage(result.Usage, attempts(result.Results, result.Failures))
+	c.printUsageByPhase(result.Usage)
 }
 
 // oddAnswers explain the values of metadata.parse, above all why a score is 0.

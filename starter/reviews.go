@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// printLeaderboard shows the ranked proposals. Where reviewers ranked them, their score stands beside the agent's own.
+func (c *cli) printLeaderboard(result contract.Result) {
+	reviewed := result.BestResult != nil && result.BestResult.Judged != nil
+	header := []any{"#", "score"}
+	if reviewed {
+		header = append(header, "own", "points", "reviews")
+	}
+	t := terminal.NewTable(append(header, "agent", "role", "attempts", "time", "proposal")...)
+	for _, r := range result.Results {
+		row := []any{r.Rank, fmt.Sprintf("%.2f", r.Score)}
+		if reviewed {
+			row = append(row, judgedCells(r)...)
+		}
+		t.AppendRow(append(row, terminal.Inline(r.AgentID), terminal.Inline(r.Role), r.Attempts,
+			milliseconds(r.DurationMS), terminal.FirstLines(r.Proposal, 2, 60)))
+	}
+	c.printf("%s\n", t.Render())
+}
+
+// judgedCells are the agent's own score, the points and the number of reviews.
+func judgedCells(r contract.AgentResult) []any {
+	cells := []any{"", "", "none"}
+	if r.OwnScore != nil {
+		cells[0] = fmt.Sprintf("%.2f", *r.OwnScore)
+	}
+	if r.Judged == nil || r.Judged.Reviews == 0 {
+		return cells
+	}
+	cells[1], cells[2] = fmt.Sprintf("%.2f", r.Judged.Points), fmt.Sprint(r.Judged.Reviews)
+	if r.Judged.Blocked {
+		cells[2] = fmt.Sprint(cells[2], ", blocked")
+	}
+	return cells
+}
+
+// stopWords say why no further phase was planned.
+var stopWords = map[domain.StopReason]string{
+	domain.StopComplete:      "everything that was asked for is done",
+	domain.StopAgreement:     "the reviewers agree on the winner",
+	domain.StopRounds:        "all rounds are done",
+	domain.StopReviewsFailed: "no review could be used, so the agents' own scores rank",
+	domain.StopDeadline:      "the time was over",
+	domain.StopStopped:       "a client asked to rank what is there",
+}
+
+// printReviews says how the reviews went and what became of each revision. Without reviews it prints nothing.
+func (c *cli) printReviews(result contract.Result) {
+	if result.Review == nil {
+		return
+	}
+	summary := result.Review
+	c.printf("\n%s\n", c.paint(text.Bold, "Reviews"))
+	c.printf("  %s in %s, %d failed; %s\n", domain.Count(summary.Reviews, "usable review"),
+		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(summary.KendallW))
+	reason := terminal.Inline(string(result.StopReason))
+	c.printf("  stopped: %s\n", cmp.Or(stopWords[result.StopReason], reason))
+	if summary.Note != "" {
+		c.printf("  note: %s\n", terminal.Inline(summary.Note))
+	}
+	for _, review := range result.Reviews {
+		if review.ErrorType != "" {
+			c.printf("  %s has no review in round %d: %s: %s\n", terminal.Inline(review.ReviewerID), review.Round,
+				terminal.Inline(string(review.ErrorType)), terminal.Inline(review.Message))
+		}
+	}
+	c.printRevisions(result.Revisions)
+}
+
+func agreementWords(w *float64) string {
+	if w == nil {
+		return "Kendall's W isn't defined for so few or such uneven rankings"
+	}
+	return fmt.Sprintf("Kendall's W %.2f", *w)
+}
+
+// fateWords say what became of a revision.
+var fateWords = map[domain.RevisionFate]string{
+	domain.RevisionReplaced:   "the new text is better and replaced the old one",
+	domain.RevisionKept:       "the old text stayed; reviewers don't prefer the new one",
+	domain.RevisionUnreviewed: "the old text stayed; nobody compared the two",
+	domain.RevisionFailed:     "failed; the old text stayed",
+}
+
+func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
+	if len(revisions) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint(text.Bold, "Revisions"))
+	for _, revision := range revisions {
+		fate := cmp.Or(fateWords[revision.Fate], terminal.Inline(string(revision.Fate)))
+		if revision.ErrorType != "" {
+			fate += ": " + terminal.Inline(strings.TrimSuffix(string(revision.ErrorType)+": "+revision.Message, ": "))
+		}
+		c.printf("  round %d, %s: %s\n", revision.Round, terminal.Inline(revision.AgentID), fate)
+	}
+}
+
+// printUsageByPhase shows what each kind of phase cost, where there is more than one.
+func (c *cli) printUsageByPhase(usage contract.TotalUsage) {
+	for _, kind := range domain.PhaseKinds() {
+		if part, paid := usage.ByPhase[kind]; paid {
+			c.printf("  %-8s %s, %d prompt and %d completion tokens\n", kind,
+				domain.Count(part.LLMCalls, "model call"), part.PromptTokens, part.CompletionTokens)
+		}
+	}
+}
