@@ -24,7 +24,7 @@ def answer(messages: Any, response_format: str | None, request_id: str, schema: 
     """Returns JSON if JSON was asked for, else prose. The id makes agents with the same prompt answer differently."""
     digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
     if schema and "reviews" in schema.get("properties", {}):
-        return json.dumps(_review(schema, digest))
+        return json.dumps(_review(schema, digest, strict=STRICT in json.dumps(messages)))
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
     score = round(0.55 + 0.40 * digest[2] / 255, 2)
@@ -32,6 +32,9 @@ def answer(messages: Any, response_format: str | None, request_id: str, schema: 
         return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": score})
     return f"{proposal} {reasoning} I would give it {score}."
 
+
+# A task that says this gets reviews which block every proposal, so that all of them are revised.
+STRICT = "Block every proposal."
 
 _CRITIQUES = (
     "it says what to build, but not how it is tested",
@@ -41,7 +44,7 @@ _CRITIQUES = (
 )
 
 
-def _review(schema: dict[str, Any], digest: bytes) -> dict[str, Any]:
+def _review(schema: dict[str, Any], digest: bytes, strict: bool) -> dict[str, Any]:
     """Marks and a ranking in the form of the schema, which has the labels and the criteria."""
     fields = schema["properties"]["reviews"]["items"]["properties"]
     labels = fields["label"]["enum"]
@@ -52,7 +55,7 @@ def _review(schema: dict[str, Any], digest: bytes) -> dict[str, Any]:
         marks = {name: 2 + seed[i % 32] % 4 for i, name in enumerate(criteria)}
         sums[label] = (sum(marks.values()), seed[31])
         critique = f"CANNED {_CRITIQUES[seed[30] % len(_CRITIQUES)]}."
-        blocking = ["CANNED it can't be switched off."] if seed[29] % 4 == 0 else []
+        blocking = ["CANNED it can't be switched off."] if strict or seed[29] % 4 == 0 else []
         notes.append({"label": label, **marks, "critique": critique, "blocking": blocking})
     return {"reviews": notes, "ranking": sorted(labels, key=lambda label: sums[label], reverse=True)}
 
