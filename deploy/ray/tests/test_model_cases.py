@@ -1,15 +1,15 @@
 """Each case of the scripted model server, and what the runner makes of it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from model_cases.answers import SCORES
-from model_cases.refusals import CONTEXT, SAID, SHAPES
 from model_cases.reply import CASES, GOOD_TEXT, PARTIAL
 from model_cases.server import Server
-from model_cases.streams import WHOLE
 from submission import SCHEMA, submit, turn
 
 from deliberation_ray import endpoints
@@ -23,38 +23,14 @@ SPEED = 50.0
 PARAMETERS: dict[str, Any] = {"temperature": 0.7, "max_tokens": 2048, "response_format": SCHEMA}
 QUICK = Patiences(silence_seconds=0.3)
 
+# The right value of each case, here and through the whole product: e2e reads the same file.
+RIGHT = json.loads((Path(__file__).parent / "model_cases" / "right.json").read_text())
+RUNNER: dict[str, dict[str, Any]] = {name: right["runner"] for name, right in RIGHT.items()}
 # Whole answers: the case, the calls it takes, the finish reason, the format that held.
 ANSWERS: list[tuple[str, int, str, str]] = [
-    *((name, 1, "stop", "json_schema") for name in CASES if name.startswith("case-score-")),
-    *((f"case-finish-{name}", 1, reason, "json_schema") for name, reason in WHOLE.items()),
-    *(
-        (f"case-{name}", 1, "stop", "json_schema")
-        for name in (
-            *("think-json", "think-double-end", "thinking-tag", "thought-prose", "think-bracket", "think-unclosed"),
-            *("draft-then-final", "reasoning-then-answer", "raw-newlines", "trailing-comma", "single-quotes"),
-            *("unescaped-quotes", "fence-prose", "bom", "keys-capital", "schema-echo", "template-echo"),
-            *("list-of-one", "nested", "non-english", "content-list", "crlf", "cr", "no-space", "single-newline"),
-            *("bom-stream", "keepalive-comment", "empty-data", "blank-data", "event-ping", "retry-field"),
-            *("empty-object", "null-event", "multibyte-split", "no-done", "finish-empty-string"),
-            *("finish-every-chunk", "finish-before-last", "finish-with-content", "empty-choices-first"),
-            *("null-choices", "no-usage", "last-unfinished", "json-not-sse", "second-choice", "slow-40s"),
-            *("format-lmstudio", "late-90s", "empty", "whitespace", "reasoning-only"),
-        )
-    ),
-    ("ok", 1, "stop", "json_schema"),
-    ("ok-low", 1, "stop", "json_schema"),
-    ("case-done-no-finish", 1, "", "json_schema"),
-    ("case-length-complete", 1, "length", "json_schema"),
-    ("case-length-cut", 1, "length", "json_schema"),
-    ("case-partial-model-length", 1, "length", "json_schema"),
-    ("case-partial-max-tokens", 1, "length", "json_schema"),
-    ("case-needs-max-completion-tokens", 2, "stop", "json_schema"),
-    ("case-needs-default-temperature", 2, "stop", "json_schema"),
-    ("case-no-stream-options", 2, "stop", "json_schema"),
-    ("case-format-unknown-variant", 3, "stop", "text"),
-    ("case-format-json-mode", 3, "stop", "text"),
-    ("case-format-structured-output", 3, "stop", "text"),
-    ("case-format-constrained", 3, "stop", "text"),
+    (name, right["calls"], right["finish_reason"], right["response_format"])
+    for name, right in RUNNER.items()
+    if "finish_reason" in right
 ]
 # What the text is where it isn't the good answer.
 TEXTS = {"case-length-cut": PARTIAL, "case-partial-model-length": PARTIAL, "case-partial-max-tokens": PARTIAL}
@@ -64,54 +40,13 @@ GOOD_ONES += [name for name, *_ in ANSWERS if "-chunk" in name or name in ("case
 
 # Failures: the case, its type, words of its message, the calls that were made.
 FAILURES: list[tuple[str, str, str, int]] = [
-    *((f"case-context-{name}", "ContextTooLong", message, 1) for name, _, message in CONTEXT),
-    *(
-        (f"case-said-{name}", "ModelRejected", SAID, 1)
-        for name, status, _ in SHAPES
-        if status != 500 and name != "no-body"
-    ),
-    ("case-said-flat-500", "ModelUnavailable", SAID, 1),
-    ("case-said-no-body", "ModelRejected", "400: Bad Request (called http", 3),
-    ("case-context-vllm-flat", "ContextTooLong", "4096 tokens, 9000 were requested", 1),
-    ("case-error-in-stream-context", "ContextTooLong", "context length of 4096", 1),
-    ("case-error-object-error", "ContextTooLong", "9000 were given", 1),
-    ("case-length-thinking", "Truncated", "all tokens up to max_tokens (2048) were thoughts", 1),
-    ("case-partial-content-filter", "ModelRejected", "content_filter", 1),
-    ("case-partial-recitation", "ModelRejected", "RECITATION", 1),
-    ("case-filter-empty", "ModelRejected", "content_filter", 1),
-    ("case-partial-tool-calls-half", "ModelRejected", "tool", 1),
-    ("case-tool-calls", "ModelRejected", "tool", 1),
-    ("case-partial-cancelled", "ModelUnavailable", "cancelled", 1),
-    ("case-cut", "ModelUnavailable", "broke off", 1),
-    ("case-reset", "ModelUnavailable", "without an answer", 1),
-    ("case-stall", "ModelTimeout", "fell silent", 1),
-    ("case-stall-once", "ModelTimeout", "fell silent", 1),
-    ("case-error-in-stream", "ModelUnavailable", "the engine died", 1),
-    ("case-error-field", "ModelUnavailable", "the slot is not available", 1),
-    ("case-error-200-json", "ModelRejected", "no such model", 1),
-    ("case-html-200", "ModelRejected", "Sign in", 1),
-    ("case-groq-json-invalid", "ModelUnavailable", "the generated JSON is invalid", 1),
-    ("case-echoes-request", "ModelRejected", "body.max_tokens: too large", 1),
-    ("case-model-404", "ModelRejected", "no such model here", 1),
-    ("case-model-404-vllm-flat", "ModelRejected", "the model does not exist", 1),
-    ("case-redirect-307", "ModelRejected", "307", 1),
-    ("case-403-html", "ModelRejected", "blocked", 1),
-    ("case-502-html", "ModelUnavailable", "Bad gateway", 1),
-    ("case-413", "ModelRejected", "too large", 1),
-    ("case-402", "ModelRejected", "no credit left", 1),
-    ("case-quota", "ModelRejected", "the quota is used up", 1),
+    (name, right["error_type"], right["words"], right["calls"])
+    for name, right in RUNNER.items()
+    if "error_type" in right
 ]
 # Calls that the server puts off: the case, and the seconds that it names, of the time that is left.
 PUT_OFF: list[tuple[str, tuple[float, float] | None]] = [
-    ("case-429-bare-20s", None),
-    ("case-503-loading-30s", None),
-    ("case-529", None),
-    ("case-404-loading", None),
-    ("case-error-in-stream-429", None),
-    ("case-429-reset-20s", (0.2, 0.4)),
-    ("case-429-ms-20s", (0.2, 0.4)),
-    ("case-429-date-8s", (0.0, 1.2)),
-    ("case-429-seconds-5s", (1.0, 1.0)),
+    (name, right["put_off_seconds"]) for name, right in RUNNER.items() if "put_off_seconds" in right
 ]
 
 
