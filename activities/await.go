@@ -46,9 +46,7 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 		outcome := domain.OutcomeOf(handle, seen, in.Reading.Domain(), answerDecoder(), in.AnswerBytes)
 		switch outcome.Kind {
 		case domain.OutcomeRunning:
-			progress.Polls++
-			progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
-			progress.Trouble, progress.Unanswered = seen.Waiting.String(), 0
+			progress = answered(progress, seen)
 			activity.RecordHeartbeat(ctx, progress)
 			if err := wait(working, pollPace-time.Since(asked)); err != nil {
 				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
@@ -62,15 +60,28 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 			if back {
 				continue
 			}
-			return s.unreached(in, &domain.Error{
-				Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
-				RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
-			})
+			return s.unreached(in, silence(ctx, handle, seen, outcome))
 		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled, domain.OutcomeGivenUp:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
 				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
 			return contract.TurnOutcomeOf(outcome), nil
 		}
+	}
+}
+
+// answered is the progress after a poll that found the turn running.
+func answered(progress contract.AwaitProgress, seen domain.Observation) contract.AwaitProgress {
+	progress.Polls++
+	progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
+	progress.Trouble, progress.Unanswered = seen.Waiting.String(), 0
+	return progress
+}
+
+// silence is the error of a poll that nobody answered.
+func silence(ctx context.Context, handle domain.Handle, seen domain.Observation, outcome domain.Outcome) error {
+	return &domain.Error{
+		Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
+		RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
 	}
 }
 

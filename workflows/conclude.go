@@ -105,7 +105,7 @@ func (d *deliberation) shortOfQuorum(why endReason) error {
 func (d *deliberation) result(why endReason) contract.Result {
 	ranked := d.council.Rank()
 	results := contract.ResultsOf(ranked)
-	reason := d.stopped
+	reason := d.finish.planned
 	switch {
 	case why == endStopped:
 		reason = domain.StopStopped

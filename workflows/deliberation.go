@@ -33,11 +33,10 @@ type deliberation struct {
 	council domain.Council // every decision so far
 	place   *placement
 	clock   *clock
-	stopped domain.StopReason // why no further phase was planned
 	events  *eventQueue
 	work    []*pursuit // every assignment so far
 	forget  []contract.Handle
-	early   stopNow
+	finish  finish
 	shown   shown
 }
 
@@ -114,6 +113,6 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 			return end
 		}
 	}
-	d.stopped = plan.Stop
+	d.finish.planned = plan.Stop
 	return endDecided
 }

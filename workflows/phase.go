@@ -30,9 +30,9 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 	}
 	patience := d.startPatience(working, phase)
 
-	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late || d.early.asked || patience.over })
+	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late || d.finish.asked || patience.over })
 	switch {
-	case d.early.asked && err == nil:
+	case d.finish.asked && err == nil:
 		return endStopped
 	case d.council.Settled(phase):
 		return endDecided

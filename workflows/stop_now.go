@@ -6,25 +6,27 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stopNow is a client's request to end the deliberation early and to rank what is there.
-type stopNow struct {
-	asked  bool
-	ended  bool
-	result contract.Result
-	err    error
+// finish is why the council is done, and what clients get that asked it to stop now.
+type finish struct {
+	planned domain.StopReason // why the council planned no further phase
+	asked   bool              // a client wants what is there to be ranked
+	ended   bool
+	result  contract.Result
+	err     error
 }
 
 // answerStopNow handles the update. It may be sent again while the run ends: each sender gets the result.
 func (d *deliberation) answerStopNow(ctx workflow.Context) error {
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.UpdateStopNow, func(ctx workflow.Context) (contract.Result, error) {
-		d.early.asked = true
-		if err := workflow.Await(ctx, func() bool { return d.early.ended }); err != nil {
+		d.finish.asked = true
+		if err := workflow.Await(ctx, func() bool { return d.finish.ended }); err != nil {
 			return contract.Result{}, err
 		}
-		return d.early.result, d.early.err
+		return d.finish.result, d.finish.err
 	}, workflow.UpdateHandlerOptions{
 		Validator:   func(workflow.Context) error { return d.mayStop() },
 		Description: "stop the turns that still run, rank what is there, and return the result",
@@ -46,7 +48,7 @@ func (d *deliberation) mayStop() error {
 
 // answerWaiting answers the clients that asked to stop, with the result or the error of the run.
 func (d *deliberation) answerWaiting(ctx workflow.Context, result contract.Result, err error) {
-	d.early.result, d.early.err, d.early.ended = result, err, true
+	d.finish.result, d.finish.err, d.finish.ended = result, err, true
 	if workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }) != nil {
 		workflow.GetLogger(ctx).Debug("an update was not answered")
 	}
