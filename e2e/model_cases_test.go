@@ -29,7 +29,7 @@ const (
 	mostCalls = 8
 )
 
-// rightValue is what becomes of a case: of one call in the runner, and of the agent in the whole product. A
+// rightValue is the outcome of a case: of one call in the runner, and of the agent in the whole product. A
 // failure in the runner is also the agent's, unless the product names another end.
 type rightValue struct {
 	Runner struct {

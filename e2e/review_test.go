@@ -107,6 +107,4 @@ func TestAWorkerAndARunnerDieWhileACouncilReviews(t *testing.T) {
 		require.Equal(t, 1, times, "turn %s was paid twice", id)
 	}
 	require.Len(t, completed, got.Usage.LLMCalls)
-	turns := got.Usage.LLMCalls
-	require.LessOrEqual(t, len(stack.EventTypes(t, run)), 20+8*turns, "%d turns", turns)
 }

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// printLeaderboard shows the ranked proposals. Where reviewers ranked them, their score stands beside the agent's own.
+// printLeaderboard shows the ranked proposals. Where reviewers ranked them, their score stands next to the agent's own.
 func (c *cli) printLeaderboard(result contract.Result) {
 	reviewed := result.BestResult != nil && result.BestResult.Judged != nil
 	header := []any{"#", "score"}
@@ -57,7 +57,7 @@ var stopWords = map[domain.StopReason]string{
 	domain.StopStopped:       "a client asked to rank what is there",
 }
 
-// printReviews says how the reviews went and what became of each revision. Without reviews it prints nothing.
+// printReviews says how the reviews went and what the fate of each revision was. Without reviews it prints nothing.
 func (c *cli) printReviews(result contract.Result) {
 	if result.Review == nil {
 		return
@@ -87,7 +87,7 @@ func agreementWords(w *float64) string {
 	return fmt.Sprintf("Kendall's W %.2f", *w)
 }
 
-// fateWords say what became of a revision.
+// fateWords describe the fate of a revision.
 var fateWords = map[domain.RevisionFate]string{
 	domain.RevisionReplaced:   "the new text is better and replaced the old one",
 	domain.RevisionKept:       "the old text stayed; reviewers don't prefer the new one",
