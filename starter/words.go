@@ -44,8 +44,10 @@ func (w *words) register(flags *pflag.FlagSet) {
 }
 
 // wordFlags are the flags that make a request. With -f they would change nothing.
-var wordFlags = []string{"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
-	"review", "judge-model", "judge-url", "rounds", "patience"}
+var wordFlags = []string{
+	"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
+	"review", "judge-model", "judge-url", "rounds", "patience",
+}
 
 // request makes a request of a sentence. What isn't given is left to the request's own defaults.
 func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
