@@ -109,6 +109,9 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	workflow.Go(working, d.stopAbandoned)
 	plan := d.council.Plan()
 	for ; len(plan.Next) > 0; plan = d.council.Plan() {
+		if d.clock.late { // while the phase before was closed: its successor's turns would only cost
+			return endDeadline
+		}
 		if end := d.runPhase(working, plan.Next); end.early() {
 			return end
 		}

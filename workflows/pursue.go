@@ -28,7 +28,7 @@ type placed struct {
 // running returns all turns of the assignment that may still run on Ray.
 func (p *pursuit) running() []placed {
 	if p.stopped || p.handle.TurnID == "" {
-		return p.unconfirmed
+		return slices.Clone(p.unconfirmed) // a caller confirms turns while it walks these
 	}
 	return append(slices.Clip(p.unconfirmed), placed{p.turn, p.handle})
 }
