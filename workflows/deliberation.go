@@ -109,7 +109,7 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	workflow.Go(working, d.stopAbandoned)
 	plan := d.council.Plan()
 	for ; len(plan.Next) > 0; plan = d.council.Plan() {
-		if d.clock.late { // while the phase before was closed: its successor's turns would only cost
+		if d.clock.late { // the deadline passed while the last phase was being closed
 			return endDeadline
 		}
 		if end := d.runPhase(working, plan.Next); end.early() {
