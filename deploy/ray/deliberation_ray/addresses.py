@@ -1,6 +1,7 @@
 """Which hosts a model call may reach: by the name in its URL, and by the address that the name resolves to."""
 
 import ipaddress
+import socket
 from fnmatch import fnmatchcase
 
 from deliberation_ray.model_url import origin
@@ -44,11 +45,26 @@ def _unwrapped(address: Address) -> Address:
     return address
 
 
-def check_address(text: str) -> None:
-    """Refuses link-local and metadata addresses; no setting permits them."""
+def check_address(text: str, *, refuse_own: bool = False) -> None:
+    """Refuses link-local and metadata addresses; no setting permits them. `refuse_own` also refuses this node's."""
     address = _unwrapped(ipaddress.ip_address(text))
     if address.is_link_local or address in _METADATA or address in _LOCAL_NAT64:
         raise AddressRefused(f"address {address} is link-local or cloud metadata")
+    if refuse_own and _is_own(address):
+        raise AddressRefused(f"address {address} is the node's own, and DELIBERATION_VLLM_REFUSE_OWN refuses it")
+
+
+def _is_own(address: Address) -> bool:
+    """Whether the address leads to this node: only such an address can be bound."""
+    if address.is_loopback or address.is_unspecified:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
 
 
 def is_address(host: str) -> bool:
@@ -77,10 +93,10 @@ def has_key(pattern: str, scheme: str, host: str, port: int) -> bool:
     return scheme == wanted_scheme and matches(rest, host, port)
 
 
-def check_url(url: str, allow: tuple[str, ...]) -> None:
+def check_url(url: str, allow: tuple[str, ...], *, refuse_own: bool = False) -> None:
     """Checks what needs no resolving: the allow-list, and addresses that stand in the URL."""
     _, host, port = origin(url)
     if allow and not any(matches(pattern, host, port) for pattern in allow):
         raise AddressRefused(f"{host}:{port} is not in DELIBERATION_VLLM_ALLOW")
     if is_address(host):
-        check_address(host)
+        check_address(host, refuse_own=refuse_own)

@@ -117,7 +117,7 @@ class Model:
 
     def _check(self, vllm_url: str) -> None:
         try:
-            check_url(vllm_url, self._allow)
+            check_url(vllm_url, self._allow, refuse_own=self._transport.refuse_own)
         except AddressRefused as error:
             raise Failure("UrlNotAllowed", str(error)) from error
 

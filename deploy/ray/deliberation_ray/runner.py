@@ -23,6 +23,7 @@ from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.secrets import ModelKeys
 from deliberation_ray.settings import Settings
+from deliberation_ray.transport import Transport
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
 
@@ -49,7 +50,8 @@ class Runner:
         self._node_id = ray.get_runtime_context().get_node_id()
         self._metrics = RunnerMetrics(name)
         patiences = Patiences(settings.model_silence_seconds, settings.model_first_token_share)
-        self._model = Model(settings.vllm_allow, ModelKeys(settings.keys_source), patiences)
+        transport = Transport(refuse_own=settings.vllm_refuse_own)
+        self._model = Model(settings.vllm_allow, ModelKeys(settings.keys_source), patiences, transport)
         self._endpoints = Endpoints(settings.model_concurrency, settings.model_waiting)
         call = self._metrics.measured(self._model.answer)
         self._turns = Turns(call, settings.runner_capacity, self._endpoints, settings.runner_memory_bytes)

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     ray_token_file: Path | None = None
     ray_open: bool = False
     vllm_allow: CommaList = ()
+    vllm_refuse_own: bool = False
     vllm_keys_file: Path | None = None
     runners: int = Field(default=2, ge=1, le=256)
     runner_capacity: int = Field(default=5000, ge=1)

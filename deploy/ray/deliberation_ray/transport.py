@@ -32,8 +32,9 @@ class CheckedResolver(AbstractResolver):
     It must not use threads: a few names that hang would delay every other lookup.
     """
 
-    def __init__(self, resolver: AbstractResolver) -> None:
+    def __init__(self, resolver: AbstractResolver, refuse_own: bool) -> None:
         self._resolver = resolver
+        self._refuse_own = refuse_own
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -43,7 +44,7 @@ class CheckedResolver(AbstractResolver):
         except TimeoutError as error:
             raise OSError(None, f"cannot resolve {host} in time") from error
         for each in found:
-            check_address(each["host"])
+            check_address(each["host"], refuse_own=self._refuse_own)
         return found
 
     async def close(self) -> None:
@@ -106,8 +107,9 @@ class Patience:
 class Transport:
     """The connections of all calls. They are kept for a while, since most calls go to a few servers."""
 
-    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, resolver: AbstractResolver | None = None, *, refuse_own: bool = False) -> None:
         self._resolver = resolver
+        self.refuse_own = refuse_own
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -149,7 +151,7 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(self._resolver or aiohttp.AsyncResolver(timeout=2, tries=2)),
+            resolver=CheckedResolver(self._resolver or aiohttp.AsyncResolver(timeout=2, tries=2), self.refuse_own),
             ttl_dns_cache=_REMEMBER_ADDRESSES_SECONDS,
             ssl=ssl.create_default_context(),
             limit=0,

@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from deliberation_ray.addresses import AddressRefused, check_address, check_url, matches
@@ -25,6 +27,27 @@ def test_never_reached(address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "::1", "8.8.8.8", "fd00::1", "::ffff:10.0.0.7"])
 def test_reached(address: str) -> None:
     check_address(address)
+
+
+def own_address() -> str:
+    """The address that this node has in its network, or loopback if it has none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "0.0.0.0", "::ffff:127.0.0.1", own_address()])
+def test_a_setting_refuses_the_nodes_own_addresses(address: str) -> None:
+    with pytest.raises(AddressRefused, match="DELIBERATION_VLLM_REFUSE_OWN"):
+        check_address(address, refuse_own=True)
+
+
+def test_the_setting_refuses_no_other_address() -> None:
+    for address in ("8.8.8.8", "192.0.2.1", "2001:db8::1"):
+        check_address(address, refuse_own=True)
 
 
 @pytest.mark.parametrize(

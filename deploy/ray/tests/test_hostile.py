@@ -145,6 +145,14 @@ async def test_a_name_that_resolves_to_metadata_is_not_called(open_model: Open, 
     assert (failure.value.kind, failure.value.retryable) == ("UrlNotAllowed", False)
 
 
+@pytest.mark.parametrize("url", ["http://innocent:9", "http://127.0.0.1:9", "http://[::1]:9"])
+async def test_a_runner_can_refuse_to_call_its_own_node(open_model: Open, url: str) -> None:
+    model = open_model(transport=Transport(Names(innocent="127.0.0.1"), refuse_own=True))
+    with pytest.raises(Failure, match="DELIBERATION_VLLM_REFUSE_OWN") as failure:
+        await model.answer(ModelCall("t1", url, "m", [], {}), Progress())
+    assert (failure.value.kind, failure.value.retryable) == ("UrlNotAllowed", False)
+
+
 async def test_the_address_that_was_checked_is_the_one_that_is_called(cases: Server, open_model: Open) -> None:
     names = Names(model="127.0.0.1")
     model = open_model(transport=Transport(names))
