@@ -201,6 +201,18 @@ func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 	}
 }
 
+func TestShow_WordsOfAServerAreNoMarkdown(t *testing.T) {
+	s := newStage(t)
+	broken := fakes.Failure(domain.ModelRejected, false)
+	broken.Value.Message = "see [here](http://x) ![i](y) <b>`*now*` | \\"
+	s.Ray.Agents["agent-1"] = fakes.Replies(broken)
+
+	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
+
+	require.Error(t, err)
+	require.Contains(t, s.details(), "- agent-1: ModelRejected: see \\[here](http://x) !\\[i](y) \\<b>\\`\\*now\\*\\` \\| \\\\")
+}
+
 func TestShow_CurrentDetailsDescribeTheRun(t *testing.T) {
 	s := newStage(t)
 	request := fakes.Council(3)

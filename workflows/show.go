@@ -143,7 +143,10 @@ func (d *deliberation) showCouncil(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, out.String())
 }
 
-// inline escapes a value for the cell of a table.
+// inline makes a value harmless in the markdown of a page: words of a model server must not become a link, an
+// image, HTML or another cell.
 func inline(text string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(text)
+	return markdown.Replace(text)
 }
+
+var markdown = strings.NewReplacer("\n", " ", "\r", " ", `\`, `\\`, "|", `\|`, "[", `\[`, "<", `\<`, "`", "\\`", "*", `\*`)
