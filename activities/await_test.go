@@ -77,7 +77,6 @@ func TestAwaitTurn_ReturnsTheEndOfATurnAsAValue(t *testing.T) {
 			domain.OutcomeFailed, domain.ModelUnavailable, "503",
 		},
 		"an answer without a proposal": {completed("t1", `{"proposal":" "}`), domain.OutcomeFailed, domain.InvalidOutput, "the answer has an empty proposal"},
-		"a token that is refused":      {domain.Observation{Denied: "set the token"}, domain.OutcomeFailed, domain.RayDenied, "set the token"},
 		"a runner that is gone":        {domain.Observation{State: domain.RayUnknown}, domain.OutcomeLost, "", "runner runner/a/0 no longer exists"},
 		"a runner that was restarted": {
 			domain.Observation{State: domain.RayUnknown, Incarnation: "2"}, domain.OutcomeLost, "", "runner runner/a/0 was restarted",

@@ -104,11 +104,6 @@ func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, re
 	if answered && observation.State == domain.RayCancelled && observation.Unreachable == "" {
 		return domain.Outcome{Kind: domain.OutcomeCancelled, Usage: observation.Usage}, nil
 	}
-	if observation.Denied != "" { // says nothing of the turn, which may run on
-		return domain.Outcome{}, &domain.Error{
-			Kind: domain.KindDenied, Op: "stop " + string(handle.TurnID), Err: errors.New(observation.Denied),
-		}
-	}
 	outcome := domain.OutcomeOf(handle, observation, reading, answerDecoder(), answerBytes)
 	if answered && outcome.Kind != domain.OutcomeRunning && outcome.Kind != domain.OutcomeUnreachable {
 		return outcome, nil

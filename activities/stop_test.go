@@ -125,17 +125,6 @@ func TestStopTurns_ReturnsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T
 	})
 }
 
-func TestStopTurns_DoesNotTakeARefusedTokenForTheEndOfATurn(t *testing.T) {
-	w := newWorld(t)
-	w.ray.becomes(domain.Observation{TurnID: "t1", Denied: "the token is wrong"})
-
-	_, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
-
-	failed := failure(t, err)
-	require.Equal(t, string(domain.KindDenied), failed.Type())
-	require.True(t, failed.NonRetryable())
-}
-
 func TestStopTurns_AClusterThatRefusesHidesNoAnswersOfOthers(t *testing.T) {
 	w := newWorld(t)
 	other := newFakeRay()

@@ -13,7 +13,6 @@ var theHandle = domain.Handle{TurnID: "t1", Cluster: "local", Runner: "runner/b/
 
 func TestJudge(t *testing.T) {
 	broke := domain.NewTurnFailure(domain.ModelUnavailable, "503", true)
-	denied := domain.NewTurnFailure(domain.RayDenied, "401", false)
 	for name, test := range map[string]struct {
 		seen domain.Observation
 		want domain.Outcome
@@ -60,13 +59,6 @@ func TestJudge(t *testing.T) {
 			domain.Observation{Unreachable: "connection refused", State: domain.RayUnknown},
 			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "connection refused"},
 		},
-		"a refused token is a failure": {
-			domain.Observation{Denied: "401"}, domain.Outcome{Kind: domain.OutcomeFailed, Failure: denied},
-		},
-		"a refused token outweighs all else": {
-			domain.Observation{Denied: "401", Unreachable: "timeout", State: domain.RayCompleted},
-			domain.Outcome{Kind: domain.OutcomeFailed, Failure: denied},
-		},
 		"a state that nobody knows isn't judged": {
 			domain.Observation{State: "paused", Incarnation: "one"},
 			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: `the Ray app speaks of an unknown state "paused"`},
@@ -88,7 +80,6 @@ func anyObservation() *rapid.Generator[domain.Observation] {
 			}).Draw(t, "state"),
 			Incarnation: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "incarnation"),
 			Unreachable: rapid.SampledFrom([]string{"", "timeout"}).Draw(t, "unreachable"),
-			Denied:      rapid.SampledFrom([]string{"", "401"}).Draw(t, "denied"),
 			Completion:  domain.Completion{Text: rapid.SampledFrom([]string{"", "do it", `{"proposal":"do it","score":1}`}).Draw(t, "text")},
 			Failure:     domain.NewTurnFailure(domain.ModelTimeout, "slow", true),
 			Usage:       domain.Usage{CompletionTokens: rapid.IntRange(0, 9).Draw(t, "tokens")},
@@ -102,9 +93,6 @@ func TestJudgeKeepsItsPromises(t *testing.T) {
 		outcome := domain.Judge(theHandle, seen)
 		require.Equal(t, outcome, domain.Judge(theHandle, seen))
 		switch {
-		case seen.Denied != "":
-			require.Equal(t, domain.RayDenied, outcome.Failure.Kind())
-			require.False(t, outcome.Failure.Retryable())
 		case seen.State == domain.RayCompleted:
 			require.Equal(t, domain.OutcomeCompleted, outcome.Kind, "a result counts in every case")
 		case seen.Unreachable != "":

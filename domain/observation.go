@@ -29,7 +29,6 @@ type Observation struct {
 	Failure     TurnFailure   // when failed or cancelled
 	Usage       Usage         // what was paid so far, in any state
 	Unreachable string        // why there was no answer from the turn's runner; empty when there was one
-	Denied      string        // why the Ray app refuses our token; empty when it doesn't
 	RetryAfter  time.Duration // how long the app wants not to be asked; 0 when it said nothing
 }
 

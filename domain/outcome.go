@@ -57,10 +57,7 @@ func OutcomeOf(handle Handle, seen Observation, reading Reading, decode DecodeOb
 // counts, whichever runner returns it. Silence is never a failure. A turn is lost only if its runner, or the
 // app that looked for the runner, says that it is gone.
 func Judge(handle Handle, seen Observation) Outcome {
-	switch {
-	case seen.Denied != "":
-		return Outcome{Kind: OutcomeFailed, Failure: NewTurnFailure(RayDenied, seen.Denied, false)}
-	case seen.Unreachable != "" && seen.State != RayCompleted:
+	if seen.Unreachable != "" && seen.State != RayCompleted {
 		return Outcome{Kind: OutcomeUnreachable, Reason: seen.Unreachable}
 	}
 	switch seen.State {

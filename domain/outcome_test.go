@@ -37,10 +37,6 @@ func TestOutcomeOf(t *testing.T) {
 			domain.Observation{Unreachable: "timeout"},
 			domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: "timeout", Metadata: where},
 		},
-		"denied": {
-			domain.Observation{Denied: "401"},
-			domain.Outcome{Kind: domain.OutcomeFailed, Failure: domain.NewTurnFailure(domain.RayDenied, "401", false), Metadata: where},
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, test.want, domain.OutcomeOf(theHandle, test.seen, aProposal, decodeJSON, 1000))

@@ -74,7 +74,7 @@ func (w work) remove(ctx context.Context, from Cluster, owner string) (stopped i
 func stillRunning(seen []domain.Observation) int {
 	running := 0
 	for _, turn := range seen {
-		if turn.State == domain.RayQueued || turn.State == domain.RayRunning || turn.Unreachable != "" || turn.Denied != "" {
+		if turn.State == domain.RayQueued || turn.State == domain.RayRunning || turn.Unreachable != "" {
 			running++
 		}
 	}
