@@ -35,7 +35,7 @@ type Ask struct {
 type Texts struct {
 	Proposals map[TurnID]ProposalText
 	Critiques []Critique
-	Fence     string // a secret; the fences around texts of models are derived from it
+	Fence     string // a secret of the phase; the fences around texts of models are derived from it
 }
 
 // ProposalText is a proposal as other agents read it.

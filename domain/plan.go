@@ -15,7 +15,7 @@ const (
 	StopComplete      StopReason = "complete"       // everything that was asked for is done
 	StopAgreement     StopReason = "agreement"      // the reviewers agree on the winner
 	StopRounds        StopReason = "rounds"         // all rounds are done
-	StopReviewsFailed StopReason = "reviews_failed" // no review could be used
+	StopReviewsFailed StopReason = "reviews_failed" // no review of the last round could be used
 	StopDeadline      StopReason = "deadline"       // the time is over
 	StopStopped       StopReason = "stopped"        // a client asked to rank what is there
 )
@@ -74,9 +74,9 @@ func (c Council) planReview(round int) Plan {
 // planRevision asks the authors whose proposals were criticised to revise them, unless it is time to stop.
 func (c Council) planRevision(round int) Plan {
 	switch {
-	case len(c.reviews(round)) == 0 && c.lastReviewed() == 0:
+	case len(c.reviews(round)) == 0:
 		return Plan{Stop: StopReviewsFailed}
-	case round > c.request.protocol.rounds || len(c.reviews(round)) == 0:
+	case round > c.request.protocol.rounds:
 		return Plan{Stop: StopRounds}
 	case c.agreed():
 		return Plan{Stop: StopAgreement}

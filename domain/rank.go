@@ -61,7 +61,7 @@ func (c Council) judged() []DeliberationResult {
 	results := make([]DeliberationResult, 0, len(standing))
 	ids := make(map[string]TurnID, len(standing))
 	for _, own := range standing {
-		judgement := c.judgement(own.turn.id, idsOf(standing))
+		judgement := c.judgement(own.turn.id)
 		result := own.result
 		result.judgement = &judgement
 		results = append(results, result)
@@ -86,11 +86,12 @@ func idsOf(entries []*entry) []TurnID {
 	return ids
 }
 
-// judgement combines what the latest reviews say of a proposal: the mean of its scores, and the mean of its
-// places in the rankings. Place p among k standing proposals counts (k-p)/(k-1) points.
-func (c Council) judgement(id TurnID, standing []TurnID) Judgement {
+// judgement combines what the latest reviews of a proposal say of it: the mean of its scores, and the mean of
+// its places in the rankings. Place p among k proposals that stood after this round counts (k-p)/(k-1) points.
+func (c Council) judgement(id TurnID) Judgement {
 	var j Judgement
 	for round := c.lastReviewed(); round > 0 && j.Reviews == 0; round-- {
+		standing := idsOf(c.standingAfter(round))
 		for _, review := range c.reviews(round) {
 			if note, noted := review.review.note(id); noted {
 				j = j.with(note, review.review.among(standing), c.request.protocol.rubric)

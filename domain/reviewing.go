@@ -1,7 +1,10 @@
 package domain
 
 import (
+	"encoding/hex"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -90,6 +93,13 @@ func (r DeliberationRequest) reviewPrompt(turn Turn, texts Texts) []PromptPart {
 	return append(parts, PromptPart{Text: "\n\n## Who you are\n" + rolePersona(turn.Agent().role)})
 }
 
+// Fence returns the secret of one phase. An author sees the code around its own proposal when it revises: the
+// codes that reviewers get differ from it.
+func (p Phase) Fence(secret string) string {
+	digest := digestOf("phase", secret, string(p.Kind), strconv.Itoa(p.Round))
+	return hex.EncodeToString(digest[:])
+}
+
 // fence returns the line before and after a text of a model. The model can't guess it.
 func (t Texts) fence(id string) string {
 	digest := digestOf("fence", t.Fence, id)
@@ -106,12 +116,8 @@ func (p ProposalText) fenced(fence string) string {
 	return fence + "\n" + withoutHeadings(text) + "\n" + fence
 }
 
-func withoutHeadings(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if bare := strings.TrimLeft(line, " \t#"); bare != line && strings.Contains(line, "#") && strings.HasPrefix(strings.ToLower(bare), "proposal ") {
-			lines[i] = bare
-		}
-	}
-	return strings.Join(lines, "\n")
-}
+// ourHeading matches a line that begins like a heading of our prompts, after anything that ends a line for a reader.
+var ourHeading = regexp.MustCompile(`(?i)(^|[\n\r\v\f\x{85}\x{2028}\x{2029}])[\s\p{Zs}\p{Cf}]*#[#\s\p{Zs}\p{Cf}]*` +
+	`((?:your )?proposal|review|task|how to|answer|who you are|this time)\b`)
+
+func withoutHeadings(text string) string { return ourHeading.ReplaceAllString(text, "$1$2") }

@@ -4,14 +4,17 @@ import "slices"
 
 // standing returns the proposals that count at the moment, by author in request order. A revision replaces its
 // author's earlier text if more reviewers of both texts prefer it than don't.
-func (c Council) standing() []*entry {
+func (c Council) standing() []*entry { return c.standingAfter(c.request.protocol.rounds + 1) }
+
+// standingAfter returns the proposals that counted after the reviews of a round.
+func (c Council) standingAfter(reviewed int) []*entry {
 	var standing []*entry
 	for _, agent := range c.request.agents {
 		own, has := c.completed(Phase{Kind: Propose}, agent)
 		if !has {
 			continue
 		}
-		for round := 1; round <= c.request.protocol.rounds; round++ {
+		for round := 1; round < reviewed; round++ {
 			revised, done := c.completed(Phase{Kind: Revise, Round: round}, agent)
 			if done && c.prefers(round+1, revised.turn.id, own.turn.id) {
 				own = revised

@@ -66,8 +66,7 @@ func (c *cli) printReviews(result contract.Result) {
 	c.printf("\n%s\n", c.paint(text.Bold, "Reviews"))
 	c.printf("  %s in %s, %d failed; %s\n", domain.Count(summary.Reviews, "usable review"),
 		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(summary.KendallW))
-	reason := terminal.Inline(string(result.StopReason))
-	c.printf("  stopped: %s\n", cmp.Or(stopWords[result.StopReason], reason))
+	c.printf("  stopped: %s\n", whyStopped(result))
 	if summary.Note != "" {
 		c.printf("  note: %s\n", terminal.Inline(summary.Note))
 	}
@@ -78,6 +77,13 @@ func (c *cli) printReviews(result contract.Result) {
 		}
 	}
 	c.printRevisions(result.Revisions)
+}
+
+func whyStopped(result contract.Result) string {
+	if result.StopReason == domain.StopReviewsFailed && result.RankingBasis != domain.RankedBySelf {
+		return "no review of the last round could be used, so earlier ones rank"
+	}
+	return cmp.Or(stopWords[result.StopReason], terminal.Inline(string(result.StopReason)))
 }
 
 func agreementWords(w *float64) string {

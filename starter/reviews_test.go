@@ -33,6 +33,11 @@ func TestFailedReviewsAreSaidBesideTheAgentsOwnRanking(t *testing.T) {
 	require.Contains(t, out.String(), "\n  0 usable reviews in 1 round, 3 failed; Kendall's W isn't defined")
 	require.Contains(t, out.String(), "\n  stopped: no review could be used, so the agents' own scores rank\n")
 	require.NotContains(t, out.String(), "Revisions")
+
+	result.RankingBasis = domain.RankedByPeers
+	out.Reset()
+	(&cli{stdout: &out}).printResult(result)
+	require.Contains(t, out.String(), "\n  stopped: no review of the last round could be used, so earlier ones rank\n")
 }
 
 // reviewedResult is a council of three whose winner has a lower score than the second.

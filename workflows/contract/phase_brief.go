@@ -54,7 +54,7 @@ func BriefOf(request *NormalisedRequest, fence string, council domain.Council, a
 		brief.Critiques = append(brief.Critiques, CritiqueText(critique))
 	}
 	if len(given) > 0 {
-		brief.Fence = fence
+		brief.Fence = assignments[0].Phase.Fence(fence)
 	}
 	return brief
 }
