@@ -31,7 +31,7 @@ type Dependencies struct {
 	Owner     string // the namespace's id; turns on Ray carry it
 	// States is what this worker last heard of its clusters; nil: there is no choice between them.
 	States func() []domain.ClusterState
-	// DataConverter is that of the workers' client, for what is read of histories; nil: the SDK's default.
+	// DataConverter is that of the workers' client, for what is read of histories and memos; nil: the SDK's default.
 	DataConverter converter.DataConverter
 }
 
@@ -65,7 +65,7 @@ func Register(on Workers, with Dependencies) {
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
 	bind(on.Main, workflows.CloseDeliberation, s.closeDeliberation)
-	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal).Count)
+	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal, with.DataConverter).Count)
 }
 
 func bind[In, Out any](on Registry, step workflows.Step[In, Out], do func(context.Context, In) (Out, error)) {

@@ -101,6 +101,6 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result,
 	d.events.publish(ctx, kind, "", contract.EndedEvent{
 		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Status: d.shown.status, ErrorType: errorType,
 		Message: d.shown.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
-		ExecutionTimeMS: d.shown.closed.Sub(d.run.started).Milliseconds(),
+		ExecutionTimeMS: d.executionTime().Milliseconds(),
 	})
 }

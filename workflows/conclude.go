@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -119,7 +120,7 @@ func (d *deliberation) result(why endReason) contract.Result {
 		FailedAgents: ranked.Failed(), AverageScore: ranked.AverageScore(), HasFailures: ranked.Failed() > 0,
 		StopReason: reason, Usage: contract.TotalUsageOf(d.council),
 		StartedAt: d.run.started, CompletedAt: d.shown.closed,
-		ExecutionTimeMS: d.shown.closed.Sub(d.run.started).Milliseconds(),
+		ExecutionTimeMS: d.executionTime().Milliseconds(),
 	}
 	if d.request().Protocol().Review() != domain.ReviewNone {
 		result.Review, result.Candidates = contract.ReviewSummaryOf(d.council, ranked), contract.CandidatesOf(d.council.Candidates())
@@ -127,6 +128,10 @@ func (d *deliberation) result(why endReason) contract.Result {
 	}
 	return result
 }
+
+// executionTime is the time from the start to the decision. The result, the events, the metrics and the
+// statistics all show this one.
+func (d *deliberation) executionTime() time.Duration { return d.shown.closed.Sub(d.run.started) }
 
 func (d *deliberation) close(ctx workflow.Context, status domain.DeliberationStatus) {
 	d.shown.close(status, workflow.Now(ctx).UTC())

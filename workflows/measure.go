@@ -51,6 +51,6 @@ func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
 	}
 	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
 	ended.Counter(MetricDeliberations).Inc(1)
-	ended.Timer(MetricDeliberationDuration).Record(d.shown.closed.Sub(d.run.started))
+	ended.Timer(MetricDeliberationDuration).Record(d.executionTime())
 	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council).WastedTokens))
 }

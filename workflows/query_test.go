@@ -137,10 +137,13 @@ func TestShow_UpsertsAtTheStartAndAtTheEnd(t *testing.T) {
 		memo  string
 		score bool
 	}{
-		"a completed run": {nil, `{"outcome":"completed","best_agent":"agent-1","score":0.5}`, true},
+		"a completed run": {
+			fakes.Replies(fakes.Answer("a proposal", 0.5).After(2 * time.Second)),
+			`{"outcome":"completed","best_agent":"agent-1","score":0.5,"execution_time_ms":2000}`, true,
+		},
 		"a failed run": {
 			fakes.Replies(fakes.Failure(domain.ModelRejected, false)),
-			`{"outcome":"failed","error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
+			`{"outcome":"failed","execution_time_ms":0,"error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
 		},
 	}
 	for name, test := range tests {

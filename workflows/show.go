@@ -61,7 +61,7 @@ func (d *deliberation) showOpening(ctx workflow.Context) error {
 // showEnd writes memo and search attributes for the second time.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
-	memo := map[string]any{contract.MemoOutcome: string(d.shown.status)}
+	memo := map[string]any{contract.MemoOutcome: string(d.shown.status), contract.MemoExecutionTime: d.executionTime().Milliseconds()}
 	var updates []temporal.SearchAttributeUpdate
 	if d.shown.best != nil {
 		memo[contract.MemoBest], memo[contract.MemoScore] = d.shown.best.AgentID, d.shown.best.Score

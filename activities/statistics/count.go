@@ -9,7 +9,6 @@ import (
 
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
@@ -35,7 +34,7 @@ func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.Co
 	err = c.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
 		for _, run := range page {
 			if !roll.has(run) {
-				open.add(run)
+				open.add(run, c.activeJob)
 			}
 		}
 		return nil
@@ -65,7 +64,7 @@ type running struct {
 	size   int      // of the jobs in JSON
 }
 
-func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
+func (r *running) add(run *workflowpb.WorkflowExecutionInfo, jobOf func(*workflowpb.WorkflowExecutionInfo) contract.ActiveJob) {
 	hash := hashOf(run)
 	if _, twice := r.runs[hash]; twice {
 		return
@@ -74,7 +73,7 @@ func (r *running) add(run *workflowpb.WorkflowExecutionInfo) {
 	if len(r.jobs) == mostActive+spare {
 		return
 	}
-	job := activeJob(run)
+	job := jobOf(run)
 	if size := encodedSize(job); r.size+size <= 2*jobsBytes {
 		r.jobs, r.hashes, r.size = append(r.jobs, job), append(r.hashes, hash), r.size+size
 	}
@@ -119,17 +118,13 @@ func (r *rolling) result(open running, asOf time.Time) (contract.CountResult, er
 	return contract.CountResult{Stats: contract.StatsOf(stats, asOf), Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
 }
 
-func activeJob(run *workflowpb.WorkflowExecutionInfo) contract.ActiveJob {
+func (c Counter) activeJob(run *workflowpb.WorkflowExecutionInfo) contract.ActiveJob {
 	job := contract.ActiveJob{
 		WorkflowID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 		Start: run.GetStartTime().AsTime(),
 	}
-	memo := run.GetMemo().GetFields()
-	read := converter.GetDefaultDataConverter()
-	for key, target := range map[string]*string{contract.MemoTaskID: &job.TaskID, contract.MemoRole: &job.Role} {
-		if payload := memo[key]; payload != nil {
-			_ = read.FromPayload(payload, target) // a memo of another shape is shown as none
-		}
-	}
+	// A memo of another shape is shown as none.
+	c.read(run, contract.MemoTaskID, &job.TaskID)
+	c.read(run, contract.MemoRole, &job.Role)
 	return job
 }

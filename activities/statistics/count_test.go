@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -26,6 +27,7 @@ import (
 type world struct {
 	t        *testing.T
 	temporal statistics.Temporal
+	memos    converter.DataConverter // nil: the SDK's default
 	beats    fakes.Heartbeats
 }
 
@@ -36,7 +38,7 @@ func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&w.beats}})
-	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, activities.Dependencies{Temporal: w.temporal})
+	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, activities.Dependencies{Temporal: w.temporal, DataConverter: w.memos})
 	var out contract.CountResult
 	encoded, err := env.ExecuteActivity(workflows.CountDeliberations.Name(), contract.CountInput{RollUp: from})
 	if err == nil {

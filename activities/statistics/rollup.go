@@ -106,7 +106,7 @@ func (c Counter) addPage(ctx context.Context, into *rolling, page []*workflowpb.
 			return err
 		}
 		if !reset { // a reset run goes on in another one, which counts
-			into.add(run)
+			into.add(run, c.executionTime(run))
 		}
 		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.rereadFrom) {
 			into.seen[hash] = closed.Truncate(contract.SeenWithin)
@@ -142,12 +142,22 @@ func (c Counter) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInf
 	return outside.Reset, err
 }
 
-func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo) {
+// executionTime returns the time from a run's start to its decision, as its result shows it. A run whose memo
+// can't be read, for example because another data converter wrote it, has at least its start and its end.
+func (c Counter) executionTime(run *workflowpb.WorkflowExecutionInfo) time.Duration {
+	var ms int64
+	if c.read(run, contract.MemoExecutionTime, &ms) {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime())
+}
+
+// add counts a run that has ended. Only completed runs have an execution time.
+func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo, took time.Duration) {
 	switch run.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
 		r.sum.Completed++
-		// The times come from the clocks of two hosts: the end may be before the start.
-		took := max(0, run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime()))
+		took = max(0, took) // the start and the end come from the clocks of two hosts
 		r.sum.ExecutionUS += took.Microseconds()
 		_ = r.times.RecordValue(min(took.Milliseconds(), longest)) // in range, so there is no error
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:

@@ -12,10 +12,12 @@ import (
 	"weak"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -38,6 +40,39 @@ func TestRollUp_KeepsWhatVisibilityForgets(t *testing.T) {
 	require.Equal(t, endings(first.Stats), endings(second.Stats))
 	require.InDelta(t, 1500, second.Stats.AverageMS, 0)
 	require.InEpsilon(t, 2000, second.Stats.P95MS, 0.01)
+}
+
+func TestRollUp_TimesARunFromItsStartToItsDecision(t *testing.T) {
+	zipped := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true}))
+	tests := map[string]struct {
+		reads     converter.DataConverter
+		memo      *commonpb.Memo
+		executed  float64
+		ofTheRole string
+	}{
+		"as its memo says":                           {nil, memo(map[string]any{contract.MemoExecutionTime: 1700, contract.MemoRole: "DEV"}), 1700, "DEV"},
+		"as its memo says by the worker's converter": {zipped, memoBy(zipped, map[string]any{contract.MemoExecutionTime: 1700, contract.MemoRole: "DEV"}), 1700, "DEV"},
+		"until its end if its memo can't be read":    {nil, memoBy(zipped, map[string]any{contract.MemoExecutionTime: 1700, contract.MemoRole: "DEV"}), 2000, ""},
+		"until its end without a memo":               {nil, nil, 2000, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w, visibility := newCounted(t)
+			w.memos = test.reads
+			ends(visibility.starts(1), "Completed", 2*time.Second)
+			visibility.starts(2)
+			for _, run := range visibility.runs {
+				run.Memo = test.memo
+			}
+
+			out, err := tryCount(w)
+
+			require.NoError(t, err)
+			require.InDelta(t, test.executed, out.Stats.AverageMS, 0)
+			require.InEpsilon(t, test.executed, out.Stats.P95MS, 0.01)
+			require.Equal(t, test.ofTheRole, out.Jobs[0].Role)
+		})
+	}
 }
 
 func TestRollUp_TakesTheNearestRank(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"golang.org/x/time/rate"
 
 	"deliberation.io/deliberation/workflows/contract"
@@ -36,12 +37,19 @@ type Temporal interface {
 // Counter counts the deliberations of a namespace.
 type Counter struct {
 	temporal Temporal
+	memos    converter.DataConverter
 	pace     *rate.Limiter // of pages read from visibility
 }
 
-// NewCounter returns a counter with a pace of its own.
-func NewCounter(temporal Temporal) Counter {
-	return Counter{temporal: temporal, pace: rate.NewLimiter(pagesPerSecond, pagesPerSecond)}
+// NewCounter returns a counter with a pace of its own. It reads memos with the converter that wrote them.
+func NewCounter(temporal Temporal, memos converter.DataConverter) Counter {
+	return Counter{temporal: temporal, memos: memos, pace: rate.NewLimiter(pagesPerSecond, pagesPerSecond)}
+}
+
+// read reads a value of a run's memo. It reports whether the memo has the key with a value of that type.
+func (c Counter) read(run *workflowpb.WorkflowExecutionInfo, key string, into any) bool {
+	payload := run.GetMemo().GetFields()[key]
+	return payload != nil && c.memos.FromPayload(payload, into) == nil
 }
 
 // list passes on the matching runs page by page, and keeps no page.

@@ -134,9 +134,13 @@ func ends(run *workflowpb.WorkflowExecutionInfo, status string, took time.Durati
 func fresh[T any](*T) *T { return new(T) }
 
 func memo(values map[string]any) *commonpb.Memo {
+	return memoBy(converter.GetDefaultDataConverter(), values)
+}
+
+func memoBy(writes converter.DataConverter, values map[string]any) *commonpb.Memo {
 	fields := map[string]*commonpb.Payload{}
 	for key, value := range values {
-		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+		payload, err := writes.ToPayload(value)
 		if err != nil {
 			panic(err)
 		}

@@ -38,11 +38,12 @@ func WorkflowID(taskID string) string { return "deliberation-" + taskID }
 
 // Memo keys: what lists show of a deliberation without asking anybody.
 const (
-	MemoTaskID  = "task_id"
-	MemoRole    = "role"
-	MemoAgents  = "agents"
-	MemoOutcome = "outcome"
-	MemoBest    = "best_agent"
-	MemoScore   = "score"
-	MemoError   = "error"
+	MemoTaskID        = "task_id"
+	MemoRole          = "role"
+	MemoAgents        = "agents"
+	MemoOutcome       = "outcome"
+	MemoBest          = "best_agent"
+	MemoScore         = "score"
+	MemoError         = "error"
+	MemoExecutionTime = "execution_time_ms"
 )
