@@ -138,22 +138,3 @@ func (a Answer) Fit(limit int) (Answer, bool) {
 func RestoredAnswer(proposal, reasoning string, score float64) Answer {
 	return Answer{proposal: proposal, reasoning: reasoning, score: score}
 }
-
-// AnswerMaximum returns how many bytes of Go's JSON encoding an answer of each of n agents may have: at most
-// 64 KiB each and 1 MiB together, so that the task and all proposals fit into one payload.
-func AnswerMaximum(n int) int { return min(64<<10, (1<<20)/max(1, n)) }
-
-// AnswerMaximum returns how many bytes of Go's JSON encoding an answer in this phase may have. If proposals
-// are reviewed, the result contains every version and every review: together they must be at most 1.2 MiB of
-// texts and 256 KiB of critiques.
-func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
-	agents := len(r.agents)
-	if r.protocol.review == ReviewNone {
-		return AnswerMaximum(agents)
-	}
-	versions := r.protocol.rounds + 1
-	if kind == PeerReview {
-		return min(16<<10, (256<<10)/max(1, versions*agents))
-	}
-	return min(64<<10, (1200<<10)/max(1, versions*agents+1))
-}

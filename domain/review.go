@@ -47,20 +47,25 @@ func (n Note) score(rubric []Criterion) float64 {
 	return min(most, sum/weights)
 }
 
-// Fit cuts critiques so that the review takes at most limit bytes of Go's JSON encoding.
+// Fit cuts critiques and blocking issues so that together they take at most limit bytes of Go's JSON encoding. The
+// beginning of a blocking issue always stays: without it, a proposal would no longer be blocked.
 func (r Review) Fit(limit int) (Review, bool) {
-	const names = 120 // bytes for the names of a note's fields, its id and its marks
-	each := max(0, limit/max(1, len(r.Notes))-names)
+	const quotes = len(`"",`)
+	each := limit / max(1, len(r.Notes))
 	cut := false
 	notes := slices.Clone(r.Notes)
 	for i := range notes {
 		critique, whole := CutEncoded(notes[i].Critique, each/2)
 		blocking, left := []string{}, each-EncodedSize(critique)
 		for _, issue := range notes[i].Blocking {
-			short, all := CutEncoded(issue, left)
+			if len(blocking) == 0 {
+				left = max(left, blockingItself)
+			}
+			short, all := CutEncoded(issue, left-quotes)
 			whole = whole && all
-			if left -= EncodedSize(short); short != "" {
+			if short != "" {
 				blocking = append(blocking, short)
+				left -= EncodedSize(short) + quotes
 			}
 		}
 		notes[i].Critique, notes[i].Blocking = critique, blocking

@@ -24,6 +24,10 @@ type Decision struct {
 	After time.Duration
 }
 
+// mostFailures bounds the failed attempts of a council. Each adds some 15 events to a history, and Temporal ends a
+// workflow that has 51,200.
+const mostFailures = 2500
+
 // Take records a turn's outcome and decides what follows. The first answer to an assignment counts, even if
 // the assignment was given up before. The tokens of all other outcomes are wasted.
 func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
@@ -44,8 +48,18 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 		return c, Decision{Kind: DecisionSettled}
 	}
 	var decision Decision
-	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints) })
+	mayRetry := c.failures() < mostFailures
+	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints, mayRetry) })
 	return c, decision
+}
+
+// failures counts the failed attempts of all assignments.
+func (c Council) failures() int {
+	sum := 0
+	for i := range c.ledger {
+		sum += c.ledger[i].failures
+	}
+	return sum
 }
 
 // ClosePhase gives up every assignment of a phase that isn't settled.
@@ -68,7 +82,7 @@ func (c Council) Close(failure TurnFailure) Council {
 	return c
 }
 
-func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, constraints TaskConstraints) Decision {
+func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, constraints TaskConstraints, mayRetry bool) Decision {
 	switch outcome.Kind {
 	case OutcomeCompleted:
 		e.state, e.turn, e.failure = AgentCompleted, turn, AgentFailure{}
@@ -81,7 +95,7 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 		if outcome.Failure.kind == InvalidOutput {
 			e.unreadable++
 		}
-		if !outcome.Failure.retryable || !constraints.MayRetry(e.failures) || e.hopeless() {
+		if !mayRetry || !outcome.Failure.retryable || !constraints.MayRetry(e.failures) || e.hopeless() {
 			return e.giveUp(turn, outcome.Failure)
 		}
 	case OutcomeLost:

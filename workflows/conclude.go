@@ -39,11 +39,14 @@ func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.R
 	return result, err
 }
 
+// mostForgotten bounds the handles of the closing step, beside the events and the task's description.
+const mostForgotten = 500
+
 // closeRun publishes the last events, and lets Ray forget the outcomes that are in history. Events that aren't
 // stored then go to the outbox. Outcomes that aren't forgotten end by their keep_seconds.
 func (d *deliberation) closeRun(ctx workflow.Context) {
 	in := contract.CloseDeliberationInput{
-		DeliberationID: d.run.key.WorkflowID, Events: d.events.close(ctx), Forget: d.forget,
+		DeliberationID: d.run.key.WorkflowID, Events: d.events.close(ctx), Forget: d.forget[max(0, len(d.forget)-mostForgotten):],
 	}
 	if describe(in.Events) {
 		in.TaskDescription = d.request().TaskDescription()

@@ -30,10 +30,12 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 // stop stops what may still run of the pursuits, and takes the outcomes.
 func (d *deliberation) stop(ctx workflow.Context, pursuits []*pursuit, why endReason) {
 	in := contract.StopTurnsInput{DeliberationID: d.run.key.WorkflowID, Reason: string(why)}
+	in.AnswerBytes = domain.AnswerMaximum(1)
 	readings := map[domain.TurnID]contract.Reading{}
 	for _, p := range pursuits {
 		for _, turn := range p.running() {
 			in.Turns = append(in.Turns, turn.handle)
+			in.AnswerBytes = min(in.AnswerBytes, d.request().AnswerMaximum(p.turn.Phase().Kind))
 			if reading := contract.ReadingOf(d.request(), turn.turn); reading != nil {
 				readings[turn.turn.ID()] = *reading
 			}
@@ -43,7 +45,7 @@ func (d *deliberation) stop(ctx workflow.Context, pursuits []*pursuit, why endRe
 		return
 	}
 	in.Readings = readings
-	in.AnswerBytes = min(d.request().AnswerMaximum(domain.Propose), domain.AnswerMaximum(len(in.Turns)))
+	in.AnswerBytes = min(in.AnswerBytes, domain.AnswerMaximum(len(in.Turns)))
 	title := fmt.Sprintf("stop · %s · %s", domain.Count(len(in.Turns), "turn"), why)
 	stopped, err := StopTurns.call(ctx, stopWithin, title, in).get(ctx)
 	if err != nil {

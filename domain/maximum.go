@@ -1,0 +1,62 @@
+package domain
+
+// AnswerMaximum returns how many bytes of Go's JSON encoding an answer of each of n agents may have: at most
+// 64 KiB each and 1 MiB together, so that the task and all proposals fit into one payload.
+func AnswerMaximum(n int) int { return min(mostAnswer, (1<<20)/max(1, n)) }
+
+// What the result of a council with reviews may take, in bytes of Go's JSON encoding. A test in workflows weighs
+// the largest results.
+const (
+	mostAnswer    = 64 << 10
+	mostCritiques = 16 << 10 // of a peer's review
+	mostJudged    = 128 << 10
+
+	mostResult     = 1_950_000 // of the 2 MiB that a payload may have
+	resultItself   = 5_000     // ids, usage, times
+	agentItself    = 1_900     // three names, metadata, numbers
+	versionItself  = 300       // of a proposal: its id, its author, the fate of a revision
+	reviewItself   = 400       // the reviewer, names of fields
+	noteItself     = 130       // names of fields, the score, the id of the proposal here and in order and ranking
+	markItself     = 6         // beside the criterion's name
+	blockingItself = 24        // what Fit keeps of an issue in any case
+)
+
+// AnswerMaximum returns how many bytes of Go's JSON encoding the texts of an answer in this phase may have. If
+// proposals are reviewed, the result contains every version and every review. A quarter of its room is for
+// critiques.
+func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
+	agents, versions := len(r.agents), r.protocol.rounds+1
+	if r.protocol.review == ReviewNone {
+		return AnswerMaximum(agents)
+	}
+	room := mostResult - r.resultWithoutTexts()
+	if kind != PeerReview {
+		return min(mostAnswer, room*3/4/(versions*agents+1)) // the best one is in the result twice
+	}
+	if r.protocol.review == ReviewJudge {
+		return min(mostJudged, room/4/versions)
+	}
+	return min(mostCritiques, room/4/(versions*agents))
+}
+
+// resultWithoutTexts returns the most bytes that a result takes beside proposals and critiques.
+func (r DeliberationRequest) resultWithoutTexts() int {
+	agents := len(r.agents)
+	size := resultItself + (agents+1)*agentItself + agents*(r.protocol.rounds+1)*versionItself
+	reviewers, reads := agents, min(agents-1, mostRead)
+	switch {
+	case r.protocol.review == ReviewJudge:
+		reviewers, reads = 1, agents
+	case agents <= mostReadAll:
+		reads = agents - 1
+	}
+	note := noteItself + blockingItself
+	for _, criterion := range r.protocol.rubric {
+		note += markItself + len(criterion.Name)
+	}
+	for round := range r.protocol.rounds + 1 {
+		notes := reads * min(2, round+1) // later rounds compare the old and the new text
+		size += reviewers * (reviewItself + max(MaxMessage, notes*note))
+	}
+	return size
+}

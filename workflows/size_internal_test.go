@@ -1,0 +1,115 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// fullest is a council whose every text is as long as it may be.
+type fullest struct {
+	request domain.DeliberationRequest
+	failing bool // every other review and revision fails
+}
+
+func TestTheLargestResultFitsItsPayload(t *testing.T) {
+	for _, review := range []string{domain.ReviewPeer, domain.ReviewJudge} {
+		for _, agents := range []int{2, 6, 7, 16, 32, 64} {
+			for rounds := range 4 {
+				for _, failing := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s, %d agents, %d rounds, failing %v", review, agents, rounds, failing), func(t *testing.T) {
+						t.Parallel()
+						f := fullest{request: longNames(t, review, agents, rounds), failing: failing}
+						d := &deliberation{council: f.play()}
+						d.finish.planned = domain.StopRounds
+						text, err := json.Marshal(d.result(endDecided))
+						require.NoError(t, err)
+						require.Less(t, len(text), 2_000_000)
+					})
+				}
+			}
+		}
+	}
+}
+
+// longNames is a request whose names have the greatest length.
+func longNames(t *testing.T, review string, agents, rounds int) domain.DeliberationRequest {
+	t.Helper()
+	name := func(of string, i int) string { return fmt.Sprintf("%s%0*d", of, domain.MaxName-1, i) }
+	spec := domain.RequestSpec{
+		TaskID: name("t", 0), TaskDescription: "d", Role: name("r", 0), VLLMURL: "http://x:1/v1", VLLMModel: name("m", 0),
+		Constraints: domain.ConstraintsSpec{StoryID: "s", PlanID: "p", TimeoutSeconds: 300, MaxRetries: 20, QueueTimeoutSeconds: 60},
+		Protocol: domain.ProtocolSpec{
+			Review: review, JudgeModel: name("j", 0), Rounds: rounds, Temperature: 0.7, MaxTokens: 2048, Rubric: map[string]float64{},
+		},
+	}
+	for i := range 8 {
+		spec.Protocol.Rubric[fmt.Sprintf("c%039d", i)] = float64(i) + 0.7
+	}
+	for i := range agents {
+		spec.Agents = append(spec.Agents, domain.AgentSpec{AgentID: name("a", i), Role: name("r", i), Model: name("m", i)})
+	}
+	request, err := domain.NewDeliberationRequest(spec)
+	require.NoError(t, err)
+	return request
+}
+
+func (f fullest) play() domain.Council {
+	council := domain.NewCouncil(f.request, domain.RunKey{WorkflowID: strings.Repeat("w", 200), OriginalRunID: "r"})
+	for plan := council.Plan(); len(plan.Next) > 0; plan = council.Plan() {
+		council = council.Assign(plan.Next)
+		for i, assignment := range plan.Next {
+			turn := council.Turn(assignment)
+			council, _ = council.Take(turn, f.outcome(i, turn))
+		}
+	}
+	return council
+}
+
+func (f fullest) outcome(i int, turn domain.Turn) domain.Outcome {
+	long, phase := strings.Repeat("z", 200_000), turn.Phase()
+	switch {
+	case f.failing && i%2 == 1 && phase.Kind != domain.Propose:
+		return domain.GivenUp(domain.NewTurnFailure(domain.ModelUnavailable, long[:domain.MaxMessage], false))
+	case phase.Kind == domain.PeerReview:
+		return domain.Outcome{Kind: domain.OutcomeCompleted, Review: f.review(i, turn, long)}
+	}
+	answer, _ := domain.RestoredAnswer(long, "", 0.123456789012).Fit(f.request.AnswerMaximum(phase.Kind))
+	return domain.Outcome{Kind: domain.OutcomeCompleted, Answer: answer, Metadata: map[string]string{
+		"submission_id": string(turn.ID()), "cluster": strings.Repeat("c", 60), "finish_reason": "stop", "response_format": "json_schema",
+		"model": long[:domain.MaxName], "truncated": "true", "parse": "repaired", "score_given": long[:domain.MaxName],
+	}}
+}
+
+// review blocks everything, and ranks in an order of its own, so that nobody agrees.
+func (f fullest) review(i int, turn domain.Turn, long string) domain.Review {
+	reading := f.request.Reading(turn)
+	var review domain.Review
+	for at, id := range reading.Reads {
+		marks := map[string]int{}
+		for j, criterion := range reading.Criteria {
+			marks[criterion] = 1 + (i+at+j)%5
+		}
+		review.Notes = append(review.Notes, domain.Note{Of: id, Marks: marks, Critique: long, Blocking: []string{long}})
+		review.Ranking = append(review.Ranking, reading.Reads[(at+i)%len(reading.Reads)])
+	}
+	fitted, _ := review.Fit(f.request.AnswerMaximum(domain.PeerReview))
+	return fitted
+}
+
+func TestTheClosingStepFitsItsPayload(t *testing.T) {
+	in := contract.CloseDeliberationInput{TaskDescription: strings.Repeat("d", domain.MaxDescription)}
+	handle := contract.Handle{TurnID: "tabcdefghijklmnopqrstuvwxyz", Cluster: strings.Repeat("c", 60), Runner: "runner/deliberation/0", Incarnation: strings.Repeat("0", 32)}
+	for range mostForgotten {
+		in.Forget = append(in.Forget, handle)
+	}
+	text, err := json.Marshal(in)
+	require.NoError(t, err)
+	require.Less(t, len(text)+lastBytes, 1_900_000)
+}
