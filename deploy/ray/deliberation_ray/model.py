@@ -26,6 +26,7 @@ __all__ = ["Answer", "Model", "ModelCall", "Patiences", "Progress"]
 # Callers give a turn this much more time than they wait for it, as a safety net.
 _CALLER_MARGIN_SECONDS = 60.0
 _LISTED_BYTES = 4 * 1024 * 1024
+_REFUSALS = ("ModelRejected", "ContextTooLong")
 _TRACEPARENT = re.compile(r"[0-9a-f-]{1,100}")
 
 
@@ -93,6 +94,8 @@ class Model:
                 failure = failure_of(error, url)
                 untouched = progress.tokens == tokens_before
                 plainer = _plainer(error, failure, dialect, call) if untouched else None
+                if plainer is not None or (untouched and failure.kind in _REFUSALS):
+                    progress.calls -= 1  # it was refused before anything was generated, so nothing is paid
                 if plainer is None:
                     raise _final(failure, first_refusal, dialect, untouched, progress) from error
                 first_refusal = first_refusal or failure

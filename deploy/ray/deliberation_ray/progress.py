@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Progress:
-    calls: int = 0  # that the server took: one that it put off is none
+    calls: int = 0  # that the server took: one that it put off or refused is none
     tokens: int = 0
     characters: int = 0
     prompt_tokens: int = 0
