@@ -81,5 +81,8 @@ func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
 // Metadata returns the caller's labels of the task. The service doesn't interpret them.
 func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
 
+// MaxRetries returns how often a failed attempt is tried again.
+func (c TaskConstraints) MaxRetries() int { return c.maxRetries }
+
 // MayRetry reports whether an assignment is tried again after this many failed attempts.
 func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.maxRetries }

@@ -23,6 +23,7 @@ type Council struct {
 	run     RunKey
 	ledger  []entry // in the order of assignment
 	paid    map[PhaseKind]Usage
+	paidTo  map[string]Usage // by model
 	wasted  int
 }
 
@@ -36,6 +37,7 @@ type entry struct {
 	failures   int // attempts that ran and failed
 	unreadable int // failures whose answer couldn't be read
 	losses     int // attempts whose runner died
+	uncounted  int // losses whose cost nobody knows
 	unstarted  int // attempts that were stopped before they started
 
 	result  DeliberationResult // of a completed proposal or revision
@@ -118,14 +120,20 @@ func (c Council) Waste(turn Turn, usage Usage) Council {
 }
 
 func (c Council) pay(turn Turn, usage Usage) Council {
-	paid := maps.Clone(c.paid)
-	if paid == nil {
-		paid = map[PhaseKind]Usage{}
+	c.paid = added(c.paid, turn.assignment.Phase.Kind, usage)
+	if usage != (Usage{}) {
+		c.paidTo = added(c.paidTo, turn.assignment.Agent.model, usage)
 	}
-	kind := turn.assignment.Phase.Kind
-	paid[kind] = paid[kind].Plus(usage)
-	c.paid = paid
 	return c
+}
+
+func added[Key comparable](to map[Key]Usage, key Key, usage Usage) map[Key]Usage {
+	sums := maps.Clone(to)
+	if sums == nil {
+		sums = map[Key]Usage{}
+	}
+	sums[key] = sums[key].Plus(usage)
+	return sums
 }
 
 // Paid returns the cost of all attempts, and how many of its tokens went into answers that don't count.

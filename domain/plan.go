@@ -18,6 +18,7 @@ const (
 	StopReviewsFailed StopReason = "reviews_failed" // no review of the last round could be used
 	StopDeadline      StopReason = "deadline"       // the time is over
 	StopStopped       StopReason = "stopped"        // a client asked to rank what is there
+	StopBudget        StopReason = "budget"         // the budget doesn't cover another phase
 )
 
 // Plan is what a council does next: the assignments of one phase, or none, and the reason to stop.
@@ -29,6 +30,15 @@ type Plan struct {
 // Plan decides what the council does next. Call it once before each phase, when no assignment is open. An
 // answer that comes later doesn't change what was assigned.
 func (c Council) Plan() Plan {
+	plan := c.planned()
+	if len(plan.Next) > 0 && !c.affords(plan.Next) {
+		return Plan{Stop: StopBudget}
+	}
+	return plan
+}
+
+// planned decides what the council does next as if it had no budget.
+func (c Council) planned() Plan {
 	if len(c.ledger) == 0 {
 		return Plan{Next: c.proposals()}
 	}

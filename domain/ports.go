@@ -56,5 +56,6 @@ type Settings struct {
 	Attributes []string       // the search attributes that the namespace has
 	Events     bool           // whether events are published
 	Allow      AllowList      // which model servers may be named
+	Prices     Prices         // what models cost
 	Fence      string         // a new secret each time; the fences around texts of models are derived from it
 }

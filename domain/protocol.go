@@ -39,6 +39,7 @@ type Protocol struct {
 	quorum      int
 	temperature float64
 	maxTokens   int
+	budget      Budget
 	extraBody   map[string]string
 }
 
@@ -53,6 +54,7 @@ type ProtocolSpec struct {
 	Quorum      int
 	Temperature float64
 	MaxTokens   int
+	Budget      Budget
 	ExtraBody   map[string]string
 }
 
@@ -65,6 +67,7 @@ func (s ProtocolSpec) check(agents int, faults *Faults) {
 		faults.Add("protocol.temperature", "must be 0..%d, got %g", mostTemperature, s.Temperature)
 	}
 	faults.within("protocol.max_tokens", s.MaxTokens, 1, mostTokens)
+	s.Budget.check(faults)
 	s.checkExtraBody(faults)
 }
 
@@ -120,7 +123,7 @@ func (s ProtocolSpec) protocol() Protocol {
 	return Protocol{
 		review: s.Review, judgeModel: s.JudgeModel, judgeURL: s.JudgeURL, rubric: rubricOf(s.Rubric),
 		patience: time.Duration(s.Patience) * time.Second,
-		rounds:   s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens,
+		rounds:   s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens, budget: s.Budget,
 		extraBody: maps.Clone(s.ExtraBody),
 	}
 }
@@ -139,6 +142,9 @@ func (p Protocol) Temperature() float64 { return p.temperature }
 
 // MaxTokens returns how many tokens an answer may have.
 func (p Protocol) MaxTokens() int { return p.maxTokens }
+
+// Budget returns what the deliberation may cost.
+func (p Protocol) Budget() Budget { return p.budget }
 
 // Patience returns how long the council waits for the slow turns of a phase once it could go on without them,
 // and whether it goes on before the deadline at all. By default it waits for half of the remaining time if

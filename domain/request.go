@@ -50,6 +50,9 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
 	spec.Protocol.check(len(spec.Agents), &faults)
 	request.checkPersonas(&faults)
+	if len(faults) == 0 {
+		request.checkBudget(&faults)
+	}
 	if err := faults.OrNil(); err != nil {
 		return DeliberationRequest{}, err
 	}

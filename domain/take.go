@@ -50,6 +50,9 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	var decision Decision
 	mayRetry := c.failures() < mostFailures
 	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints, mayRetry) })
+	if decision.Kind == DecisionAgain && !c.affords(nil) {
+		c = c.change(turn.assignment, func(e *entry) { decision = e.giveUp(turn, beyondBudget(outcome)) })
+	}
 	return c, decision
 }
 
@@ -100,6 +103,9 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 		}
 	case OutcomeLost:
 		e.losses++
+		if outcome.Usage == (Usage{}) {
+			e.uncounted++
+		}
 		if e.losses > MaxLost {
 			return e.giveUp(turn, NewTurnFailure(LostRepeatedly, "its runner died "+Count(e.losses, "time")+": "+outcome.Reason, false))
 		}

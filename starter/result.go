@@ -162,7 +162,7 @@ func attempts(results []contract.AgentResult, failures []contract.AgentFailure) 
 	for _, failure := range failures {
 		tried += failure.Attempts
 		switch failure.ErrorType { //nolint:exhaustive // failures whose last turn may have made no call, and wasn't lost
-		case domain.StillRunning, domain.URLNotAllowed, domain.RayDenied, domain.TurnRejected, domain.DeadlineExceeded:
+		case domain.ModelRejected, domain.ContextTooLong, domain.StillRunning, domain.URLNotAllowed, domain.RayDenied, domain.TurnRejected, domain.DeadlineExceeded:
 			tried--
 		}
 	}
@@ -175,6 +175,9 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 	}
 	c.printf("\nUsage: %s, %d prompt and %d completion tokens, %d of them wasted\n",
 		domain.Count(usage.LLMCalls, "model call"), usage.PromptTokens, usage.CompletionTokens, usage.WastedTokens)
+	if usage.Cost != nil {
+		c.printf("Cost: %s\n", costWords(*usage.Cost))
+	}
 	switch lost := attempts - usage.LLMCalls; {
 	case lost == 1:
 		c.printf("1 attempt was lost with its runner; its cost is unknown\n")
@@ -182,6 +185,9 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 		c.printf("%d attempts were lost with their runner; their cost is unknown\n", lost)
 	}
 }
+
+// costWords is a cost in the currency of DELIBERATION_PRICES, without needless zeros.
+func costWords(cost float64) string { return strconv.FormatFloat(cost, 'f', -1, 64) }
 
 func milliseconds(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond

@@ -48,7 +48,8 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 	if protocol.Patience, err = wholeSeconds(flags, "patience", w.review.patience); err != nil {
 		return nil, err
 	}
-	silent := !flags.Changed("review") && protocol.Rounds == nil && protocol.Quorum == nil && protocol.Patience == nil
+	w.budget.set(&protocol, flags)
+	silent := protocol.MaxCalls == nil && protocol.TotalTokens == nil && !flags.Changed("review") && protocol.Rounds == nil && protocol.Quorum == nil && protocol.Patience == nil
 	if w.agents == 1 && silent {
 		return nil, nil //nolint:nilnil // the request's own defaults hold
 	}

@@ -55,6 +55,7 @@ var stopWords = map[domain.StopReason]string{
 	domain.StopReviewsFailed: "no review could be used, so the agents' own scores rank",
 	domain.StopDeadline:      "the time was over",
 	domain.StopStopped:       "a client asked to rank what is there",
+	domain.StopBudget:        "the budget doesn't cover another phase",
 }
 
 // printReviews says how the reviews went and what the fate of each revision was. Without reviews it prints nothing.

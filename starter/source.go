@@ -117,6 +117,7 @@ var flagOf = map[string]string{
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
 	"protocol.review": "--review", "protocol.judge_model": "--judge-model", "protocol.judge_url": "--judge-url",
 	"protocol.rounds": "--rounds", "protocol.patience_seconds": "--patience",
+	"protocol.max_llm_calls": "--max-calls", "protocol.max_total_tokens": "--max-total-tokens",
 }
 
 // localStack is how a shell gets the variables of `make up`, which names a model server.

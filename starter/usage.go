@@ -25,7 +25,10 @@ import (
 const readersMost = 8
 
 // usageGroups are what usage can be added up by.
-var usageGroups = []string{"role", "model", "team"}
+var usageGroups = []string{"role", "model", "team", byPhase}
+
+// byPhase adds up by what the turns were for. A deliberation counts in each of its phases.
+const byPhase = "phase"
 
 // usageOptions are the flags of usage.
 type usageOptions struct {
@@ -42,7 +45,8 @@ func (c *cli) usageCommand() *cobra.Command {
 
 Prompt and completion tokens are those of every attempt that was paid for; wasted ones went into answers that
 don't count. The team is constraints.metadata.team of the request. A council's wasted tokens aren't known by
-model, so councils of several models are a group of their own. Deliberations that were cancelled or terminated,
+model, so councils of several models are a group of their own. By phase, a deliberation counts in each of its
+phases, without wasted tokens and cost. Deliberations that were cancelled or terminated,
 or that the namespace keeps no longer, aren't counted. What a reset took over from the run before counts in both
 runs. The metrics deliberation_tokens and deliberation_wasted_tokens count everything, once.`,
 		Example: `  starter usage
@@ -79,6 +83,7 @@ type account struct {
 	Name          string `json:"name"`
 	Deliberations int    `json:"deliberations"`
 	contract.TotalUsage
+	Unpriced int `json:"unpriced"` // deliberations without a cost; the cost is that of the others
 }
 
 func (a *account) add(usage contract.TotalUsage) {
@@ -87,6 +92,15 @@ func (a *account) add(usage contract.TotalUsage) {
 	a.PromptTokens += usage.PromptTokens
 	a.CompletionTokens += usage.CompletionTokens
 	a.WastedTokens += usage.WastedTokens
+	switch {
+	case usage.Cost == nil:
+		a.Unpriced++
+	case a.Cost == nil:
+		a.Cost = usage.Cost
+	default:
+		sum := *a.Cost + *usage.Cost
+		a.Cost = &sum
+	}
 }
 
 func (c *cli) usage(ctx context.Context, since time.Time, by string) error {
@@ -103,13 +117,29 @@ func (c *cli) usage(ctx context.Context, since time.Time, by string) error {
 
 // add adds a run to its group and to the total.
 func (a *accounts) add(group string, usage contract.TotalUsage) {
+	a.group(group).add(usage)
+	a.Total.add(usage)
+}
+
+// addPhases adds a run to the group of each of its phases, and to the total. A phase has no cost and no wasted
+// tokens of its own.
+func (a *accounts) addPhases(usage contract.TotalUsage) {
+	for kind, part := range usage.Phases() {
+		a.group(string(kind)).add(contract.TotalUsage{
+			PromptTokens: part.PromptTokens, CompletionTokens: part.CompletionTokens, LLMCalls: part.LLMCalls,
+		})
+	}
+	a.Total.add(usage)
+}
+
+// group is the account of a group, which is made if it isn't there.
+func (a *accounts) group(group string) *account {
 	i := slices.IndexFunc(a.Groups, func(known account) bool { return known.Name == group })
 	if i < 0 {
 		i = len(a.Groups)
 		a.Groups = append(a.Groups, account{Name: group})
 	}
-	a.Groups[i].add(usage)
-	a.Total.add(usage)
+	return &a.Groups[i]
 }
 
 // sort puts the group with the most tokens first.
@@ -144,6 +174,8 @@ func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string
 			switch {
 			case errors.As(err, &gone): // its retention ended in the meantime
 				answer.Unread++
+			case err == nil && by == byPhase:
+				answer.addPhases(usage)
 			case err == nil:
 				answer.add(group, usage)
 			case !errors.Is(err, errNoCouncil):
@@ -172,7 +204,7 @@ func (s server) spent(ctx context.Context, run runs.Run, by string) (string, con
 		return "", contract.TotalUsage{}, errNoCouncil
 	}
 	group := run.Role()
-	if by != "role" || group == "" {
+	if by != byPhase && (by != "role" || group == "") {
 		request, err := contract.Recorded(ctx, s, run.ID, run.RunID)
 		if err != nil {
 			return "", contract.TotalUsage{}, err
@@ -211,11 +243,22 @@ func (c *cli) printAccounts(answer accounts) {
 	if len(answer.Groups) == 0 {
 		return
 	}
-	t := terminal.NewTable(terminal.Inline(answer.By), "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens")
+	header := []any{terminal.Inline(answer.By), "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens"}
+	if answer.Total.Cost != nil {
+		header = append(header, "cost")
+	}
+	t := terminal.NewTable(header...)
 	for _, line := range append(slices.Clone(answer.Groups), answer.Total) {
-		t.AppendRow([]any{
+		row := []any{
 			terminal.Inline(cmp.Or(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
-		})
+		}
+		if line.Cost != nil {
+			row = append(row, costWords(*line.Cost))
+		}
+		t.AppendRow(row)
 	}
 	c.printf("\n%s\n", t.Render())
+	if answer.Total.Cost != nil && answer.Total.Unpriced > 0 {
+		c.printf("%s without a cost: a model had no price\n", domain.Count(answer.Total.Unpriced, "deliberation"))
+	}
 }

@@ -23,6 +23,7 @@ type words struct {
 	timeout, queueTimeout    time.Duration
 	retries, quorum          int
 	review                   reviewing
+	budget                   budgeting
 }
 
 // adhoc is the story and the plan of a request that comes from neither.
@@ -41,12 +42,14 @@ func (w *words) register(flags *pflag.FlagSet) {
 	flags.IntVar(&w.retries, "retries", domain.DefaultMaxRetries, "how often an agent's failed turn is tried again")
 	flags.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 means one")
 	w.review.register(flags)
+	w.budget.register(flags)
 }
 
 // wordFlags are the flags that make a request. With -f they would change nothing.
 var wordFlags = []string{
 	"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
 	"review", "judge-model", "judge-url", "rounds", "patience",
+	"max-calls", "max-total-tokens",
 }
 
 // request makes a request of a sentence. What isn't given is left to the request's own defaults.

@@ -26,6 +26,7 @@ type config struct {
 	WaitSlots   int      `env:"DELIBERATION_WAIT_SLOTS" envDefault:"10000"`
 	SubmitSlots int      `env:"DELIBERATION_SUBMIT_SLOTS" envDefault:"64"`
 	VLLMAllow   []string `env:"DELIBERATION_VLLM_ALLOW"`
+	Prices      []string `env:"DELIBERATION_PRICES"`
 	NATS        nats.Config
 	HTTPAddr    string     `env:"DELIBERATION_HTTP_ADDR" envDefault:"127.0.0.1:9464"`
 	LogLevel    slog.Level `env:"DELIBERATION_LOG_LEVEL" envDefault:"INFO"`
@@ -33,7 +34,8 @@ type config struct {
 	Register    bool       `env:"DELIBERATION_REGISTER_SEARCH_ATTRIBUTES" envDefault:"true"`
 	Build       build
 
-	allow domain.AllowList
+	allow  domain.AllowList
+	prices domain.Prices
 }
 
 // readConfig checks everything and reports all faults together. Warnings name variables that nothing reads: an
@@ -64,6 +66,9 @@ func (c *config) check(found *faults) {
 		found.add("DELIBERATION_VLLM_ALLOW", "%w", err)
 	}
 	c.allow = allow
+	if c.prices, err = domain.ReadPrices(c.Prices); err != nil {
+		found.add("DELIBERATION_PRICES", "%w", err)
+	}
 	if strings.TrimSpace(c.TaskQueue) == "" {
 		found.add("DELIBERATION_TASK_QUEUE", "cannot be empty")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/rayclusters"
 )
 
@@ -45,7 +46,8 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	read, warnings, err := readConfig([]string{
 		"DELIBERATION_RAY_CLUSTERS= gpu = x", needed, // the later one counts
 		"DELIBERATION_RAY_TOKEN=secret", "DELIBERATION_RAY_GRACE=90s", "DELIBERATION_TASK_QUEUE=q",
-		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
+		"DELIBERATION_WAIT_SLOTS=7", "DELIBERATION_SUBMIT_SLOTS=8", "DELIBERATION_PRICES=small=0.1/0.4, a=b=2",
+		"DELIBERATION_VLLM_ALLOW=vllm:8000, *.internal",
 		"NATS_URL=nats://nats:4222", "NATS_CREDS=" + written(t, credentials), "NATS_CA=" + written(t, authority(t)), "DELIBERATION_NATS_PREFIX=p",
 		"NATS_INBOX_PREFIX=_INBOX_app", "NATS_JS_DOMAIN=hub", "DELIBERATION_NATS_MAX_BYTES=1000",
 		"DELIBERATION_HTTP_ADDR=:1", "DELIBERATION_LOG_LEVEL=debug",
@@ -58,6 +60,8 @@ func TestReadConfig_ReadsEveryVariable(t *testing.T) {
 	require.Equal(t, []string{"vllm:8000", "*.internal"}, read.allow.Patterns())
 	require.Empty(t, read.allow.Check("http://a.internal"))
 	require.NotEmpty(t, read.allow.Check("http://elsewhere"))
+	require.Equal(t, domain.Prices{"small": {Prompt: 0.1, Completion: 0.4}, "a=b": {Prompt: 2, Completion: 2}}, read.prices)
+	read.prices, read.Prices = nil, nil
 	read.allow, read.VLLMAllow, read.NATS.Creds, read.NATS.CA = config{}.allow, nil, "", ""
 	require.Equal(t, config{
 		Ray:       rays{Clusters: rayclusters.List{{Name: "local", URL: "http://ray:8000/deliberation"}}, Token: "secret", Grace: 90 * time.Second},

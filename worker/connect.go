@@ -74,7 +74,7 @@ func (a *adapters) dependencies() activities.Dependencies {
 // environment also registers the search attributes that the namespace lacks.
 func (a *adapters) environment(ctx context.Context, c config, namespace string, log *slog.Logger) environment {
 	present, settling := searchattributes.Ensure(ctx, a.temporal, namespace, c.Register, log)
-	settings := domain.Settings{Events: a.publisher != nil, Allow: c.allow, Attributes: present}
+	settings := domain.Settings{Events: a.publisher != nil, Allow: c.allow, Prices: c.prices, Attributes: present}
 	if len(a.fleet) > 1 { // with one cluster there is nowhere else to go before the deadline
 		settings.Grace = c.Ray.Grace
 	}

@@ -27,6 +27,9 @@ func (c *config) print(out io.Writer, temporal client.Options) {
 		models = strings.Join(patterns, ", ")
 	}
 	line("Model servers: %s, but never link-local and cloud metadata addresses", models)
+	if len(c.prices) > 0 {
+		line("Prices: %s", strings.Join(c.Prices, ", "))
+	}
 	line("Events: %s", c.NATS)
 	line("Health and metrics: %s", c.HTTPAddr)
 	line("Log: %s, %s", c.LogLevel, c.LogFormat)

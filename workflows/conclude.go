@@ -102,7 +102,7 @@ func (d *deliberation) shortOfQuorum(why endReason) error {
 	d.shown.failure, _ = domain.CutEncoded(message, domain.MaxMessage)
 	return failed(kind, d.shown.failure, contract.FailureDetails{
 		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Phase: phase,
-		Failures: contract.AgentFailuresOf(ranked.Failures()), Usage: contract.TotalUsageOf(d.council),
+		Failures: contract.AgentFailuresOf(ranked.Failures()), Usage: contract.TotalUsageOf(d.council, d.opening.Prices),
 	})
 }
 
@@ -121,7 +121,7 @@ func (d *deliberation) result(why endReason) contract.Result {
 		RankingBasis: ranked.Basis(), Degraded: ranked.Degraded() || reason == domain.StopReviewsFailed, BestResult: &results[0], Results: results,
 		Failures: contract.AgentFailuresOf(ranked.Failures()), TotalAgents: ranked.Total(), CompletedAgents: ranked.Completed(),
 		FailedAgents: ranked.Failed(), AverageScore: ranked.AverageScore(), HasFailures: ranked.Failed() > 0,
-		StopReason: reason, Usage: contract.TotalUsageOf(d.council),
+		StopReason: reason, Usage: contract.TotalUsageOf(d.council, d.opening.Prices),
 		StartedAt: d.run.started, CompletedAt: d.shown.closed,
 		ExecutionTimeMS: d.executionTime().Milliseconds(),
 	}

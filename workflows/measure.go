@@ -52,5 +52,5 @@ func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
 	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
 	ended.Counter(MetricDeliberations).Inc(1)
 	ended.Timer(MetricDeliberationDuration).Record(d.executionTime())
-	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council).WastedTokens))
+	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council, nil).WastedTokens))
 }

@@ -22,6 +22,7 @@ type Opening struct {
 	Cluster      string                      `json:"cluster,omitempty"`
 	Clusters     []string                    `json:"clusters,omitempty"`      // all of them, if there are several; none = the council never moves
 	Fence        string                      `json:"fence,omitempty"`         // a secret; the fences around texts of models are derived from it
+	Prices       contract.Prices             `json:"prices,omitempty"`        // of the models that the request names
 	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0 = the cluster may be away until the deadline
 }
 
@@ -53,6 +54,7 @@ func newOpening(environment domain.Environment, request contract.Request) (openi
 		Events:       settings.Events,
 		Cluster:      domain.Place(settings.Clusters),
 		Clusters:     choices(settings.Clusters),
+		Prices:       contract.PricesOf(settings.Prices.Of(parsed.Domain.Models())),
 		GraceSeconds: seconds(settings.Grace),
 	}
 	if parsed.Domain.Protocol().Review() != domain.ReviewNone {

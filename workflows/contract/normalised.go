@@ -39,6 +39,8 @@ type NormalisedProtocol struct {
 	Quorum      int                        `json:"quorum"`
 	Temperature float64                    `json:"temperature"`
 	MaxTokens   int                        `json:"max_tokens"`
+	MaxCalls    int                        `json:"max_llm_calls,omitempty"`
+	TotalTokens int                        `json:"max_total_tokens,omitempty"`
 	ExtraBody   map[string]json.RawMessage `json:"extra_body,omitempty"`
 }
 
@@ -84,7 +86,7 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,
 		Protocol: domain.ProtocolSpec{
 			Review: p.Review, JudgeModel: p.JudgeModel, JudgeURL: p.JudgeURL, Rubric: p.Rubric, Patience: p.Patience, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,
-			ExtraBody: extra,
+			Budget: domain.Budget{Calls: p.MaxCalls, Tokens: p.TotalTokens}, ExtraBody: extra,
 		},
 	}
 }

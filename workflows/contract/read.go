@@ -91,6 +91,14 @@ func (v value) whole(target *int) {
 	*target = whole
 }
 
+// positive reads a bound. An explicit 0 is a fault, since it doesn't mean that there is no bound.
+func (v value) positive(target *int) {
+	v.whole(target)
+	if whole, is := wholeNumber(v.is); v.given && is && whole == 0 {
+		v.fault("must be at least 1, got 0; leave it out for no bound")
+	}
+}
+
 // wholeNumber reads 300, and also 300.0 and 3e2: JSON has one kind of number, and some clients send it so.
 func wholeNumber(is any) (int, bool) {
 	number, isNumber := is.(json.Number)

@@ -72,6 +72,8 @@ func (v value) protocol(protocol *NormalisedProtocol) {
 		o.optional("quorum").whole(&protocol.Quorum)
 		o.optional("temperature").number(&protocol.Temperature)
 		o.optional("max_tokens").whole(&protocol.MaxTokens)
+		o.optional("max_llm_calls").positive(&protocol.MaxCalls)
+		o.optional("max_total_tokens").positive(&protocol.TotalTokens)
 		o.optional("extra_body").values(&protocol.ExtraBody)
 	})
 }

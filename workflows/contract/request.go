@@ -52,6 +52,8 @@ type Protocol struct {
 	Quorum      *int               `json:"quorum,omitempty"`           // 0: one proposal is enough
 	Temperature *float64           `json:"temperature,omitempty"`      // 0.7
 	MaxTokens   *int               `json:"max_tokens,omitempty"`       // 2048
+	MaxCalls    *int               `json:"max_llm_calls,omitempty"`    // no bound
+	TotalTokens *int               `json:"max_total_tokens,omitempty"` // no bound
 
 	// ExtraBody is passed on to the model server as it is, for example {"top_p": 0.9}.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`

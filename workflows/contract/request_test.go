@@ -190,6 +190,7 @@ func TestRequest_NullIsTheSameAsAbsentWhereAFieldIsOptional(t *testing.T) {
 		"constraints.timeout_seconds", "constraints.max_retries", "constraints.queue_timeout_seconds", "constraints.metadata",
 		"agents.0.role", "agents.0.model", "agents.0.prompt_template", "agents.0.id", "protocol", "protocol.review", "protocol.rounds",
 		"protocol.quorum", "protocol.temperature", "protocol.max_tokens", "protocol.extra_body",
+		"protocol.max_llm_calls", "protocol.max_total_tokens",
 	} {
 		null, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{path: "null"})).Parse()
 		require.NoError(t, err, path)

@@ -67,6 +67,8 @@ type TotalUsage struct {
 	LLMCalls         int `json:"llm_calls"`
 	WastedTokens     int `json:"wasted_tokens"`
 
+	// Cost is by DELIBERATION_PRICES. There is none if a model that was paid for has no price.
+	Cost *float64 `json:"cost,omitempty"`
 	// ByPhase is what each kind of phase cost, where there is more than one.
 	ByPhase map[domain.PhaseKind]PhaseUsage `json:"by_phase,omitempty"`
 }
@@ -122,11 +124,24 @@ func AgentFailuresOf(failures []domain.AgentFailure) []AgentFailure {
 	return mapped
 }
 
+// Phases is the usage by kind of phase, also where there is only one.
+func (u TotalUsage) Phases() map[domain.PhaseKind]PhaseUsage {
+	if len(u.ByPhase) > 0 || u.LLMCalls == 0 {
+		return u.ByPhase
+	}
+	return map[domain.PhaseKind]PhaseUsage{
+		domain.Propose: {PromptTokens: u.PromptTokens, CompletionTokens: u.CompletionTokens, LLMCalls: u.LLMCalls},
+	}
+}
+
 // TotalUsageOf is what the council has cost so far.
-func TotalUsageOf(council domain.Council) TotalUsage {
+func TotalUsageOf(council domain.Council, prices Prices) TotalUsage {
 	paid, wasted := council.Paid()
 	usage := TotalUsage{
 		PromptTokens: paid.PromptTokens, CompletionTokens: paid.CompletionTokens, LLMCalls: paid.Calls, WastedTokens: wasted,
+	}
+	if cost, known := council.Cost(prices.domain()); known {
+		usage.Cost = &cost
 	}
 	if council.PaidFor(domain.Propose) == paid {
 		return usage
