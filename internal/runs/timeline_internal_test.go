@@ -33,7 +33,7 @@ func TestAHistoryGivesTheSameAccountAsTheResult(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), fakes.HistorySuffix)
 		t.Run(name, func(t *testing.T) {
 			requireSameAgents(t, end, timeline.council)
-			require.Equal(t, end.Usage(), contract.TotalUsageOf(timeline.council))
+			require.Equal(t, end.Usage(), contract.TotalUsageOf(timeline.council, nil))
 		})
 	}
 	require.Greater(t, read, 10)
