@@ -109,8 +109,8 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	workflow.Go(working, d.stopAbandoned)
 	plan := d.council.Plan()
 	for ; len(plan.Next) > 0; plan = d.council.Plan() {
-		if d.clock.late { // the deadline passed while the last phase was being closed
-			return endDeadline
+		if end, over := d.over(); over { // while the last phase was being closed
+			return end
 		}
 		if end := d.runPhase(working, plan.Next); end.early() {
 			return end
@@ -118,4 +118,15 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	}
 	d.finish.planned = plan.Stop
 	return endDecided
+}
+
+// over reports whether the run ends before its council has decided, and why.
+func (d *deliberation) over() (why endReason, over bool) {
+	switch {
+	case d.finish.asked:
+		return endStopped, true
+	case d.clock.late:
+		return endDeadline, true
+	}
+	return "", false
 }

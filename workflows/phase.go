@@ -69,13 +69,23 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 
 // submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner.
 func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (end endReason, accepted bool) {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if workflow.Await(ctx, func() bool { _, over := d.over(); return over }) == nil {
+			stop() // the wait for room
+		}
+	})
 	queue := d.queue(ctx)
 	answer, err := d.submitFirst(ctx, queue, pursuits, d.brief(pursuits))
 	for err == nil && answer.Elsewhere {
 		d.moveAll(ctx, pursuits)
 		answer, err = d.submitFirst(ctx, queue, pursuits, nil)
 	}
+	early, over := d.over()
 	switch {
+	case temporal.IsCanceledError(err) && over:
+		return early, false
 	case temporal.IsCanceledError(err):
 		return endCancelled, false
 	case err != nil && contract.TimedOut(err):

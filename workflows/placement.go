@@ -91,6 +91,11 @@ func (p *placement) unattended() string {
 	return ""
 }
 
+// isAbandoned reports whether an abandoned turn may still run.
+func (p *placement) isAbandoned(id domain.TurnID) bool {
+	return slices.ContainsFunc(p.abandoned, func(turn placed) bool { return turn.turn.ID() == id })
+}
+
 // forgetTurn removes an abandoned turn that was seen to end.
 func (p *placement) forgetTurn(id domain.TurnID) {
 	p.abandoned = slices.DeleteFunc(p.abandoned, func(turn placed) bool { return turn.turn.ID() == id })

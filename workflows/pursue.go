@@ -61,13 +61,16 @@ func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 		if !known {
 			return // the run or the phase is ending: its stop returns the turn's outcome
 		}
+		had := d.council.Has(p.turn)
 		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
 		p.stopped = ended(outcome)
 		if decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp {
-			d.announceAgent(ctx, p.turn)
+			if !had { // else the stop of the phase brought the same answer first
+				d.announceAgent(ctx, p.turn)
+			}
 			return
 		}
-		if !d.tryAgain(ctx, p, decision) {
+		if ctx.Err() != nil || !d.tryAgain(ctx, p, decision) {
 			return
 		}
 	}
@@ -90,7 +93,9 @@ func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.O
 	if err != nil {
 		return d.gaveUp(ctx, err)
 	}
-	return answer.Domain(), ctx.Err() == nil
+	outcome = answer.Domain()
+	// What ended while the run or the phase ends was paid for, and counts.
+	return outcome, ctx.Err() == nil || ended(outcome)
 }
 
 // gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the deadline may

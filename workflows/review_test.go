@@ -213,6 +213,34 @@ func TestReview_TheDeadlineCountsTheReviewsThatCame(t *testing.T) {
 	require.Zero(t, result.Results[2].Judged.Reviews)
 }
 
+func TestReview_NoPhaseOutlivesTheDeadline(t *testing.T) {
+	patience := 30
+	for name, given := range map[string]func(*stage){
+		"while it waits for room": func(s *stage) {
+			s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
+		},
+		"while the slow turns of the last phase are stopped": func(s *stage) {
+			s.Ray.Agents["agent-3"] = fakes.Script{fakes.Never()}
+			s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 40 * time.Second}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			given(s)
+			request := withReview(timeout(fakes.Council(3), 60), 1)
+			request.Protocol.Patience = &patience
+			begin := s.env.Now()
+
+			result, err := s.run(request)
+
+			require.NoError(t, err)
+			require.Equal(t, domain.StopDeadline, result.StopReason)
+			require.Less(t, s.env.Now().Sub(begin), 75*time.Second)
+			require.LessOrEqual(t, len(s.Ray.Submitted), 2)
+		})
+	}
+}
+
 func TestReview_EndsOnceWhateverItsTurnsResultIn(t *testing.T) {
 	results := rapid.SampledFrom([]fakes.Reply[contract.TurnOutcome]{
 		fakes.Failure(domain.ModelUnavailable, true), fakes.Failure(domain.ModelRejected, false), fakes.Failure(domain.InvalidOutput, true),
@@ -242,7 +270,7 @@ func TestReview_EndsOnceWhateverItsTurnsResultIn(t *testing.T) {
 }
 
 func TestReview_TheLargestCouncilFitsItsPayloads(t *testing.T) {
-	for agents, most := range map[int][]int{7: {1, 3}, 64: {3}} {
+	for agents, most := range map[int][]int{7: {1, 3}, 16: {1}, 64: {1, 3}} {
 		for _, rounds := range most {
 			t.Run(fmt.Sprintf("%d agents, %d rounds", agents, rounds), func(t *testing.T) {
 				t.Parallel()

@@ -164,7 +164,7 @@ func (d *deliberation) takeAbandoned(ctx workflow.Context, s stopping) error {
 	}
 	for _, turn := range s.turns {
 		answer, known := stopped.Outcomes[turn.turn.ID()]
-		if !known {
+		if !known || !d.place.isAbandoned(turn.turn.ID()) { // another stop has seen it end
 			continue
 		}
 		outcome := answer.Domain()

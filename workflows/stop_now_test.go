@@ -91,3 +91,36 @@ func TestStopNow_StartsNoReviewAndKeepsWhatWasNotRevised(t *testing.T) {
 		require.Equal(t, "a proposal", proposal.Proposal)
 	}
 }
+
+func TestStopNow_EndsTheWaitForRoom(t *testing.T) {
+	s := newStage(t)
+	s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, {Delay: fakes.Forever}}
+	begin := s.env.Now()
+	answer := s.stopNowAt(20*time.Second, "one")
+
+	result, err := s.runAndExpectNothingLeft(withReview(timeout(fakes.Council(3), 600), 1))
+
+	require.NoError(t, err)
+	require.True(t, answer.done)
+	require.Equal(t, domain.StopStopped, result.StopReason)
+	require.Equal(t, 3, result.CompletedAgents)
+	require.Less(t, s.env.Now().Sub(begin), 25*time.Second)
+	require.Len(t, s.Ray.Stopped[0].Turns, 3, "the unanswered submit may have started them")
+}
+
+func TestStopNow_IsSeenAfterSlowTurnsWereStopped(t *testing.T) {
+	s := newStage(t)
+	s.Ray.Agents["agent-3"] = fakes.Script{fakes.Never()}
+	s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 4 * time.Second}}
+	request := withReview(timeout(fakes.Council(3), 600), 1)
+	patience := 10
+	request.Protocol.Patience = &patience
+	answer := s.stopNowAt(12*time.Second, "while the slow turn is stopped")
+
+	result, err := s.run(request)
+
+	require.NoError(t, err)
+	require.True(t, answer.done)
+	require.Equal(t, domain.StopStopped, result.StopReason)
+	require.Len(t, s.Ray.Submitted, 1, "no review begins")
+}
