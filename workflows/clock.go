@@ -14,11 +14,13 @@ type clock struct {
 }
 
 // start starts the one timer that ends a run. Only the first call, at the first acceptance, does anything.
+// The timer is never cancelled, since that would be one more event: the run's end ends it.
 func (c *clock) start(ctx workflow.Context) {
 	if c.started() {
 		return
 	}
 	c.deadline = workflow.Now(ctx).Add(c.timeout)
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	timer := workflow.NewTimerWithOptions(ctx, c.timeout, workflow.TimerOptions{Summary: "deadline"})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if timer.Get(ctx, nil) == nil {

@@ -95,6 +95,9 @@ func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
 	}
 	q.closing = true
 	defer q.stop()
+	if !q.busy { // without a timer, since that is an event
+		return q.remaining(true)
+	}
 	wait := workflow.AwaitOptions{Timeout: CloseTries, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
 	if idle, err := workflow.AwaitWithOptions(ctx, wait, func() bool { return !q.busy }); err != nil || !idle {
 		return nil

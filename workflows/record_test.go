@@ -36,8 +36,11 @@ type world struct {
 	client      client.Client
 	queue       string
 	environment *fakes.Environment
-	stopWork    func()
+	stops       map[string]func() // by queue
 }
+
+// recordWithin bounds a run that is recorded.
+const recordWithin = 2 * time.Minute
 
 // newWorld starts workers for one history, on a server that all histories share.
 func newWorld(t *testing.T, name string) *world {
@@ -60,7 +63,7 @@ func newWorldOn(t *testing.T, name string, server *testsuite.DevServer) *world {
 		}},
 	}
 	w.work()
-	t.Cleanup(func() { w.stopWork() })
+	t.Cleanup(w.stopWork)
 	return w
 }
 
@@ -97,18 +100,24 @@ func TestMain(m *testing.M) {
 // work starts the workers of the three queues.
 func (w *world) work() {
 	w.Helper()
-	var stops []func()
+	w.stops = map[string]func(){}
 	for _, queue := range []string{w.queue, contract.SubmitQueue(w.queue), contract.WaitQueue(w.queue)} {
-		runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
-		workflows.Register(runs, w.environment)
-		w.Register(runs)
-		require.NoError(w, runs.Start())
-		stops = append(stops, runs.Stop)
+		w.workOn(queue)
 	}
-	w.stopWork = func() {
-		for _, stop := range stops {
-			stop()
-		}
+}
+
+func (w *world) workOn(queue string) {
+	w.Helper()
+	runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
+	workflows.Register(runs, w.environment)
+	w.Register(runs)
+	require.NoError(w, runs.Start())
+	w.stops[queue] = runs.Stop
+}
+
+func (w *world) stopWork() {
+	for _, stop := range w.stops {
+		stop()
 	}
 }
 
@@ -397,7 +406,7 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			if test.during != nil {
 				test.during(w, run)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), recordWithin)
 			defer cancel()
 			err := run.GetWithOptions(ctx, nil, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 			switch test.ends {

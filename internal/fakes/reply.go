@@ -20,6 +20,7 @@ type Reply[Out any] struct {
 	Delay    time.Duration
 	Until    <-chan struct{} // closing it ends the delay, in real time only
 	Progress any             // of the heartbeats meanwhile; nil: they carry none
+	Quiet    bool            // no heartbeats meanwhile: Temporal counts each as a state transition
 }
 
 // After is the reply after a delay.
@@ -42,7 +43,11 @@ func give[Out any](ctx context.Context, c clock, r Reply[Out], then func()) (Out
 	}
 	var none Out
 	if c.env == nil {
-		if err := wait(ctx, r.Delay, r.Until, r.Progress); err != nil {
+		beats := func() { activity.RecordHeartbeat(ctx, details(r.Progress)...) }
+		if r.Quiet {
+			beats = nothing
+		}
+		if err := wait(ctx, r.Delay, r.Until, beats); err != nil {
 			return none, err
 		}
 		then()
@@ -58,18 +63,21 @@ func give[Out any](ctx context.Context, c clock, r Reply[Out], then func()) (Out
 	return none, activity.ErrResultPending
 }
 
+func details(progress any) []any {
+	if progress == nil {
+		return nil
+	}
+	return []any{progress}
+}
+
 // wait blocks an activity, which keeps sending heartbeats.
-func wait(ctx context.Context, delay time.Duration, until <-chan struct{}, progress any) error {
+func wait(ctx context.Context, delay time.Duration, until <-chan struct{}, beats func()) error {
 	done := time.NewTimer(delay)
 	defer done.Stop()
 	beat := time.NewTicker(200 * time.Millisecond)
 	defer beat.Stop()
 	for {
-		if progress == nil {
-			activity.RecordHeartbeat(ctx)
-		} else {
-			activity.RecordHeartbeat(ctx, progress)
-		}
+		beats()
 		select {
 		case <-done.C:
 			return nil
