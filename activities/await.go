@@ -14,32 +14,31 @@ import (
 )
 
 const (
-	firstPoll = 2 * time.Second  // then a heartbeat shows that the turn is waited for
-	longPoll  = 12 * time.Second // with the client's margin under the heartbeat timeout
-	pollPace  = time.Second      // between two polls at least: an app that answers at once isn't flooded
-
 	standFrom = 3               // attempts in a row without an answer: another worker may reach the cluster
 	standMost = time.Minute     // the longest stay of one attempt with a cluster that is known to be away
 	standLook = 2 * time.Second // between two looks at what is known of it
 )
 
-// awaitTurn polls Ray until the turn has ended. It changes nothing on Ray: whoever polls next, here or
-// on another worker, finds the same turn. A cluster that doesn't answer is asked again by Temporal's
-// retry, on any worker, which shows the reason to people. If the cluster is known to be away, the wait
-// then stays: thousands that are tried again every few seconds would be too much for Temporal.
+// awaitTurn waits until the turn has ended, in one request with all other turns that this worker awaits on the same
+// runner. It changes nothing on Ray: whoever waits next, here or on another worker, finds the same turn. It heartbeats
+// only when Ray has named the turn. A cluster that doesn't answer is asked again by Temporal's retry, on any worker,
+// which shows the reason to people. If the cluster is known to be away, the activity then stays and says so:
+// thousands that are tried again every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 	handle := in.Handle.Domain()
 	progress := contract.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
 	resume(ctx, &progress)
-	cluster, err := s.cluster(handle.Cluster)
+	cluster, err := s.cluster(ctx, handle.Cluster)
 	if err != nil {
 		return contract.TurnOutcome{}, err
 	}
 	working, stop := untilStopped(ctx)
 	defer stop()
-	for hold := firstPoll; ; hold = longPoll {
-		asked, away := time.Now(), s.down(handle.Cluster)
-		seen, err := cluster.Await(working, handle, hold)
+	turn := s.waits.Turn(cluster, handle)
+	defer turn.Leave()
+	for {
+		away := s.down(handle.Cluster)
+		seen, err := turn.Next(working)
 		if err != nil {
 			return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 		}
@@ -48,9 +47,6 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 		case domain.OutcomeRunning:
 			progress = answered(progress, seen)
 			activity.RecordHeartbeat(ctx, progress)
-			if err := wait(working, pollPace-time.Since(asked)); err != nil {
-				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
-			}
 		case domain.OutcomeUnreachable:
 			progress.Trouble, progress.Unanswered = bounded(outcome.Reason), progress.Unanswered+1
 			back, err := s.standBy(ctx, working, in, away, &progress)

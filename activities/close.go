@@ -53,10 +53,10 @@ func (s set) storeAll(ctx context.Context, in contract.CloseDeliberationInput) e
 
 func (s set) forgetAll(ctx context.Context, in contract.CloseDeliberationInput) error {
 	return together(byCluster(in.Forget), func(handles []domain.Handle) error {
-		cluster, err := s.cluster(handles[0].Cluster)
+		cluster, err := s.cluster(ctx, handles[0].Cluster)
 		if err != nil {
 			return err
 		}
-		return cluster.Forget(ctx, s.order(in.DeliberationID, handles, "in history"))
+		return s.forgets.forget(ctx, cluster, s.order(in.DeliberationID, handles, "in history"))
 	})
 }

@@ -19,7 +19,7 @@ type fakeRay struct {
 	submitted []domain.Submission
 	polled    []time.Duration
 	stopped   []domain.StopOrder
-	forgotten []domain.StopOrder
+	forgotten [][]domain.StopOrder // by request
 
 	refusals  []error // for the first submits, in order; later ones find room
 	hasty     bool    // polls are answered immediately, even while the turn runs
@@ -69,7 +69,7 @@ func (f *fakeRay) Submit(ctx context.Context, submission domain.Submission) (dom
 	return accepted, nil
 }
 
-func (f *fakeRay) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+func (f *fakeRay) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	over := time.NewTimer(wait)
 	defer over.Stop()
 	f.mu.Lock()
@@ -77,17 +77,30 @@ func (f *fakeRay) Await(ctx context.Context, handle domain.Handle, wait time.Dur
 	f.mu.Unlock()
 	for late := f.hasty; ; {
 		f.mu.Lock()
-		seen, changed, err := f.turns[handle.TurnID], f.changed, f.awaitErr
+		var all, ended []domain.Observation
+		for _, handle := range handles {
+			seen := f.turns[handle.TurnID]
+			all = append(all, seen)
+			if !seen.Runs() {
+				ended = append(ended, seen)
+			}
+		}
+		changed, err := f.changed, f.awaitErr
 		f.mu.Unlock()
-		if err != nil || late || !slices.Contains([]domain.RayState{domain.RayQueued, domain.RayRunning}, seen.State) {
-			return seen, err
+		switch {
+		case err != nil:
+			return nil, err
+		case late:
+			return all, nil
+		case len(ended) > 0:
+			return ended, nil
 		}
 		select {
 		case <-changed:
 		case <-over.C:
 			late = true
 		case <-ctx.Done():
-			return domain.Observation{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -115,13 +128,15 @@ func (f *fakeRay) Stop(_ context.Context, order domain.StopOrder) ([]domain.Obse
 	return seen, nil
 }
 
-func (f *fakeRay) Forget(_ context.Context, order domain.StopOrder) error {
+func (f *fakeRay) Forget(_ context.Context, orders ...domain.StopOrder) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forgotten = append(f.forgotten, order)
-	for _, handle := range order.Handles {
-		delete(f.turns, handle.TurnID)
-		f.buried[handle.TurnID] = true
+	f.forgotten = append(f.forgotten, orders)
+	for _, order := range orders {
+		for _, handle := range order.Handles {
+			delete(f.turns, handle.TurnID)
+			f.buried[handle.TurnID] = true
+		}
 	}
 	return nil
 }

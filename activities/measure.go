@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -17,31 +18,29 @@ const (
 	MetricEvents     = "deliberation_published_events" // by result
 )
 
-// measured is a cluster whose requests are timed. An await takes as long as its turn does, at most the
-// long poll.
+// measured is a cluster whose requests are timed. An await takes until a turn ends, at most the long poll.
 type measured struct {
 	domain.RayCluster
 
-	name string
+	name    string
+	metrics client.MetricsHandler // of an activity: requests that several share are counted for one of them
 }
 
 func (m measured) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	began := time.Now()
 	accepted, err := m.RayCluster.Submit(ctx, submission)
-	m.measure(ctx, "submit", began, err)
+	m.measure("submit", began, err)
 	return accepted, err
 }
 
-func (m measured) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+func (m measured) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	began := time.Now()
-	seen, err := m.RayCluster.Await(ctx, handle, wait)
-	told := err
-	if seen.Unreachable != "" {
-		told = &domain.Error{Kind: domain.KindUnreachable}
-	}
-	m.measure(ctx, "await", began, told)
-	if seen.State == domain.RayCompleted {
-		activity.GetMetricsHandler(ctx).Timer(MetricFirstToken).Record(seen.Completion.FirstToken)
+	seen, err := m.RayCluster.Await(ctx, handles, wait)
+	m.measure("await", began, err)
+	for _, turn := range seen {
+		if turn.State == domain.RayCompleted && turn.Unreachable == "" {
+			m.metrics.Timer(MetricFirstToken).Record(turn.Completion.FirstToken)
+		}
 	}
 	return seen, err
 }
@@ -49,19 +48,19 @@ func (m measured) Await(ctx context.Context, handle domain.Handle, wait time.Dur
 func (m measured) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
 	began := time.Now()
 	seen, err := m.RayCluster.Stop(ctx, order)
-	m.measure(ctx, "stop", began, err)
+	m.measure("stop", began, err)
 	return seen, err
 }
 
-func (m measured) Forget(ctx context.Context, order domain.StopOrder) error {
+func (m measured) Forget(ctx context.Context, orders ...domain.StopOrder) error {
 	began := time.Now()
-	err := m.RayCluster.Forget(ctx, order)
-	m.measure(ctx, "forget", began, err)
+	err := m.RayCluster.Forget(ctx, orders...)
+	m.measure("forget", began, err)
 	return err
 }
 
-func (m measured) measure(ctx context.Context, operation string, began time.Time, err error) {
-	activity.GetMetricsHandler(ctx).WithTags(map[string]string{
+func (m measured) measure(operation string, began time.Time, err error) {
+	m.metrics.WithTags(map[string]string{
 		"cluster": m.name, "operation": operation, "result": resultOf(err),
 	}).Timer(MetricRayLatency).Record(time.Since(began))
 }

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"deliberation.io/deliberation/activities/statistics"
+	"deliberation.io/deliberation/activities/waiting"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
 )
@@ -46,6 +47,8 @@ type set struct {
 	Dependencies
 
 	publishing chan struct{}
+	waits      *waiting.Room
+	forgets    *forgets
 }
 
 // Register makes workers run the activities.
@@ -56,7 +59,9 @@ func Register(on Workers, with Dependencies) {
 	if with.States == nil {
 		with.States = func() []domain.ClusterState { return nil }
 	}
-	s := set{Dependencies: with, publishing: make(chan struct{}, publishesAtOnce)}
+	s := set{
+		Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(),
+	}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	if on.Wait != on.Submit { // further attempts
 		bind(on.Wait, workflows.SubmitTurns, s.submitTurns)

@@ -32,7 +32,7 @@ func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domai
 	outcomes := map[domain.TurnID]contract.TurnOutcome{}
 	var noting sync.Mutex
 	err := together(byCluster(in.Turns), func(handles []domain.Handle) error {
-		cluster, err := s.cluster(handles[0].Cluster)
+		cluster, err := s.cluster(ctx, handles[0].Cluster)
 		if err != nil {
 			return err
 		}

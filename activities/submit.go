@@ -27,7 +27,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	var none contract.SubmitTurnsResult
 	progress := contract.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
 	resume(ctx, &progress)
-	cluster, err := s.cluster(in.Cluster)
+	cluster, err := s.cluster(ctx, in.Cluster)
 	if err != nil {
 		return none, err
 	}
@@ -133,9 +133,9 @@ func sameTurns(wanted []contract.TurnRef, derived []domain.Turn) error {
 }
 
 // cluster finds a cluster by name. One that isn't configured here may be on another worker.
-func (s set) cluster(name string) (domain.RayCluster, error) {
+func (s set) cluster(ctx context.Context, name string) (domain.RayCluster, error) {
 	if cluster, configured := s.Clusters[name]; configured {
-		return measured{RayCluster: cluster, name: name}, nil
+		return measured{RayCluster: cluster, name: name, metrics: activity.GetMetricsHandler(ctx)}, nil
 	}
 	return nil, &domain.Error{
 		Kind: domain.KindNoCluster, Op: "choose cluster " + domain.Quote(name), RetryAfter: refusedMost,

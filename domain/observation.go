@@ -32,6 +32,11 @@ type Observation struct {
 	RetryAfter  time.Duration // how long the app wants not to be asked; 0 when it said nothing
 }
 
+// Runs reports whether the turn is seen not to have ended.
+func (o Observation) Runs() bool {
+	return o.Unreachable == "" && (o.State == RayQueued || o.State == RayRunning)
+}
+
 // Waiting says what a turn waits for while its model server puts calls off. The zero value means that it
 // doesn't wait.
 type Waiting struct {

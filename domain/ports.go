@@ -5,22 +5,28 @@ import (
 	"time"
 )
 
+// MaxAwaited is how many turns one wait may be for.
+const MaxAwaited = 1024
+
 // RayCluster is one Ray cluster with the deliberation app on it. Errors are [*Error], or the context's.
 type RayCluster interface {
 	// Submit is idempotent by turn id: a second call attaches to the same work. After KindUnavailable and
 	// KindUnreachable the work may have started: the caller submits again, or stops it.
 	Submit(ctx context.Context, submission Submission) (Acceptance, error)
 
-	// Await returns as soon as the turn has ended, or after wait, with what is known of it. If the cluster
-	// can't be reached, the [Observation] says so: the error is only the context's.
-	Await(ctx context.Context, handle Handle, wait time.Duration) (Observation, error)
+	// Await returns as soon as one of the turns has ended, with those that have, or after wait, with what is known
+	// of all. Where an answer would be too long, the rest of it comes the next time. The handles name the same
+	// runner and incarnation, and there are at most MaxAwaited. An error that isn't the context's says that nobody
+	// could speak for the turns. What can't be read of one turn is that turn's own [Observation].
+	Await(ctx context.Context, handles []Handle, wait time.Duration) ([]Observation, error)
 
 	// Stop returns the state of each turn once none of their model calls runs any more, or when it can't wait
 	// longer. Turns that had completed come with their result.
 	Stop(ctx context.Context, order StopOrder) ([]Observation, error)
 
-	// Forget drops outcomes that are in history. If such a turn is submitted again, nothing starts.
-	Forget(ctx context.Context, order StopOrder) error
+	// Forget drops outcomes that are in history, those of several deliberations together. If such a turn is
+	// submitted again, nothing starts.
+	Forget(ctx context.Context, orders ...StopOrder) error
 }
 
 // EventPublisher stores events. A nil publisher means that no events are wanted.

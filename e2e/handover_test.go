@@ -89,7 +89,7 @@ type holdingRay struct {
 	url      string
 	full     atomic.Bool
 	refused  atomic.Int64
-	open     atomic.Int64
+	open     atomic.Int64 // turns that are waited for now
 	released chan struct{}
 
 	mu      sync.Mutex
@@ -102,18 +102,27 @@ func startHoldingRay(t *testing.T) *holdingRay {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/turns", ray.submit)
 	mux.HandleFunc("POST /v1/turns/await", ray.await)
+	// A worker doesn't ask a cluster for anything else that never answers this.
+	mux.HandleFunc("GET /v1/info", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"api_version": 1, "build": "b", "runners": []any{}})
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	ray.url = server.URL
 	return ray
 }
 
-// asked are the turns that a request names.
+// asked are the turns of a submit.
 type asked struct {
 	Turns []struct {
 		ID string `json:"submission_id"`
 	} `json:"turns"`
-	Wait float64 `json:"wait_seconds"`
+}
+
+// awaited are the turns of a wait.
+type awaited struct {
+	Turns []string `json:"turns"`
+	Wait  float64  `json:"wait_seconds"`
 }
 
 func (h *holdingRay) submit(w http.ResponseWriter, r *http.Request) {
@@ -136,20 +145,24 @@ func (h *holdingRay) submit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *holdingRay) await(w http.ResponseWriter, r *http.Request) {
-	var in asked
+	var in awaited
 	_ = json.NewDecoder(r.Body).Decode(&in)
-	h.open.Add(1)
-	defer h.open.Add(-1)
-	turn := map[string]any{"submission_id": in.Turns[0].ID, "incarnation": "i", "state": "running"}
+	h.open.Add(int64(len(in.Turns)))
+	defer h.open.Add(int64(-len(in.Turns)))
+	state, result := "running", any(nil)
 	select {
 	case <-r.Context().Done():
 		return
 	case <-time.After(time.Duration(in.Wait * float64(time.Second))):
 	case <-h.released:
-		turn["state"] = "completed"
-		turn["result"] = map[string]any{"text": stack.Answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
+		state = "completed"
+		result = map[string]any{"text": stack.Answers("0.5")["text"], "finish_reason": "stop", "model": "held", "calls": 1}
 	}
-	reply(w, http.StatusOK, map[string]any{"turns": []any{turn}})
+	turns := make([]any, 0, len(in.Turns))
+	for _, id := range in.Turns {
+		turns = append(turns, map[string]any{"submission_id": id, "incarnation": "i", "state": state, "result": result})
+	}
+	reply(w, http.StatusOK, map[string]any{"turns": turns})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

@@ -35,7 +35,7 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 	for _, cluster := range c.Ray.Clusters {
 		config := c.Ray.client(cluster)
 		config.Owner = owner
-		config.MaxIdleConnections, config.Changed = c.WaitSlots, fleet.LogBreaker(log, cluster.Name)
+		config.Changed = fleet.LogBreaker(log, cluster.Name)
 		made, err := ray.New(config)
 		if err != nil {
 			return nil, err

@@ -39,7 +39,7 @@ var handle = domain.Handle{TurnID: "t1", Cluster: "local", Runner: "runner/a/0",
 
 func awaited(t *testing.T, client *ray.Client) domain.Observation {
 	t.Helper()
-	seen, err := client.Await(t.Context(), handle, 0)
+	seen, err := look(t.Context(), client, handle, 0)
 	require.NoError(t, err)
 	require.Equal(t, handle.TurnID, seen.TurnID)
 	return seen
@@ -93,8 +93,8 @@ var strangers = map[string]struct {
 	"200 with another type":      {200, `{"turns":"t1","runner":1}`, asJSON, "answered 200"},
 	"200 and something after it": {200, `{"turns":[]}{"turns":[]}`, asJSON, "answered 200"},
 	"200 of other turns":         {200, `{"turns":[{"submission_id":"t2"}],"runner":"r","incarnation":"i"}`, asJSON, "answered 200"},
-	"an endless body":            {200, strings.Repeat("[", 9<<20), asJSON, "answered 200 with more than"},
-	"an endless error":           {500, strings.Repeat("x", 9<<20), asJSON, "answered 500 with more than"},
+	"an endless body":            {200, strings.Repeat("[", 17<<20), asJSON, "answered 200 with more than"},
+	"an endless error":           {500, strings.Repeat("x", 17<<20), asJSON, "answered 500 with more than"},
 }
 
 func TestOnlyTheAppSpeaksForItself(t *testing.T) {
@@ -204,7 +204,7 @@ func TestAGoneRunnerIsNotAnAbsentOne(t *testing.T) {
 func TestTheLargestAnswerFits(t *testing.T) {
 	const megabyte = 1 << 20
 	text := strings.Repeat(`\u0001`, megabyte)
-	body := `{"turns":[{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"` + text + `"}}]}`
+	body := `{"turns":[{"submission_id":"t1","state":"completed","incarnation":"i1","result":{"text":"` + text + `","reasoning_text":"` + text + `"}}]}`
 	seen := awaited(t, answering(t, 200, body))
 	require.Equal(t, domain.RayCompleted, seen.State)
 	require.Len(t, seen.Completion.Text, megabyte)
@@ -224,7 +224,7 @@ func TestACancelledCallIsTheCallersOwnError(t *testing.T) {
 	client := answering(t, 200, "{}")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := client.Await(ctx, handle, time.Second)
+	_, err := look(ctx, client, handle, time.Second)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = client.Info(ctx)
 	require.ErrorIs(t, err, context.Canceled)

@@ -14,11 +14,9 @@ import (
 )
 
 const (
-	// tripAfter is how many calls in a row must stay unanswered before the cluster isn't asked any more.
-	tripAfter = 5
-	// tripQuiet is how long ago the last answer must be then: one lost gateway costs many calls at once, and is
-	// no sign that the cluster is away.
-	tripQuiet = 2 * time.Second
+	// tripAfter is for how long all calls must stay unanswered before the cluster isn't asked any more. Calls aren't
+	// counted: one lost gateway costs many at once, and is no sign that the cluster is away.
+	tripAfter = 2 * time.Second
 	// openFor is how long the cluster isn't asked: about what a gateway takes to come back.
 	openFor = 3 * time.Second
 )
@@ -53,7 +51,7 @@ const (
 type breaker struct {
 	steps      *gobreaker.TwoStepCircuitBreaker[struct{}]
 	reason     atomic.Pointer[string] // why the last unanswered call wasn't answered
-	answeredAt atomic.Int64           // when the last answer came, in Unix nanoseconds
+	silentFrom atomic.Int64           // when the first call after an answer stayed unanswered, in Unix nanoseconds; 0 after an answer
 }
 
 func newBreaker(name string, changed func(from, to BreakerState, why string)) *breaker {
@@ -62,7 +60,7 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 		Name:    name,
 		Timeout: openFor,
 		ReadyToTrip: func(counts gobreaker.Counts) bool {
-			return counts.ConsecutiveFailures >= tripAfter && time.Since(time.Unix(0, b.answeredAt.Load())) >= tripQuiet
+			return counts.ConsecutiveFailures > 1 && time.Since(time.Unix(0, b.silentFrom.Load())) >= tripAfter
 		},
 		IsSuccessful: func(err error) bool { return !unanswered(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
@@ -100,17 +98,20 @@ func (b *breaker) admit(as policy) (done func(error), refused error) {
 	return func(err error) {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			b.noteReason("no answer in time")
+			b.noteSilence("no answer in time")
 		case unanswered(err):
-			b.noteReason(errors.Unwrap(err).Error())
+			b.noteSilence(errors.Unwrap(err).Error())
 		case !errors.Is(err, context.Canceled):
-			b.answeredAt.Store(time.Now().UnixNano())
+			b.silentFrom.Store(0)
 		}
 		report(err)
 	}, nil
 }
 
-func (b *breaker) noteReason(why string) { b.reason.Store(&why) }
+func (b *breaker) noteSilence(why string) {
+	b.reason.Store(&why)
+	b.silentFrom.CompareAndSwap(0, time.Now().UnixNano())
+}
 
 func (b *breaker) refusal() error {
 	return fmt.Errorf("not asked for a moment, since it did not answer: %s", b.why())

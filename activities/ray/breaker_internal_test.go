@@ -26,13 +26,21 @@ func (b *breaker) ends(t *testing.T, calls int, err error) {
 	}
 }
 
+// goesSilent makes calls for as long as the breaker lets them.
+func (b *breaker) goesSilent(t *testing.T, why string) {
+	t.Helper()
+	b.ends(t, 1, silent(why))
+	time.Sleep(tripAfter)
+	b.ends(t, 1, silent(why))
+}
+
 func TestBreaker_KeepsCallsFromAClusterThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes []string
 		b := newBreaker("a", func(from, to BreakerState, why string) {
 			changes = append(changes, from.String()+" → "+to.String()+": "+why)
 		})
-		b.ends(t, tripAfter, silent("connection refused"))
+		b.goesSilent(t, "connection refused")
 
 		_, refused := b.admit(skipWhenOpen)
 		require.ErrorContains(t, refused, "connection refused", "the reason is still shown")
@@ -75,37 +83,57 @@ func TestBreaker_OnlySilenceCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBreaker("a", nil)
-			b.ends(t, 3*tripAfter, err)
+			b.ends(t, 15, err)
 			require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
 		})
 	}
 }
 
 func TestBreaker_AnAnswerInBetweenStartsTheCountAgain(t *testing.T) {
-	b := newBreaker("a", nil)
-	for range 3 {
-		b.ends(t, tripAfter-1, silent("reset"))
-		b.ends(t, 1, nil)
-	}
-	require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker("a", nil)
+		for range 3 {
+			b.ends(t, 4, silent("reset"))
+			time.Sleep(tripAfter - time.Millisecond)
+			b.ends(t, 1, nil)
+		}
+		b.ends(t, 4, silent("reset"))
+		require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
+	})
 }
 
-func TestBreaker_ABurstAfterAnAnswerIsNoSign(t *testing.T) {
+func TestBreaker_ABurstIsNoSign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker("a", nil)
 		b.ends(t, 1, nil)
 		b.ends(t, 100, silent("reset")) // a gateway dies with a hundred waits
 		require.Equal(t, BreakerClosed, BreakerState(b.steps.State()))
 
-		time.Sleep(tripQuiet)
+		time.Sleep(tripAfter)
+		b.ends(t, 1, silent("reset"))
+		require.Equal(t, BreakerOpen, BreakerState(b.steps.State()))
+	})
+}
+
+// TestBreaker_CountsTimeAndNotCalls: a worker that waits for many turns in one request makes few calls.
+func TestBreaker_CountsTimeAndNotCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker("a", nil)
+		b.ends(t, 1, silent("reset"))
+		time.Sleep(time.Hour) // nobody asks
+		require.Equal(t, BreakerClosed, BreakerState(b.steps.State()), "one call is no sign")
 		b.ends(t, 1, silent("reset"))
 		require.Equal(t, BreakerOpen, BreakerState(b.steps.State()))
 	})
 }
 
 func TestBreaker_ACallersOwnTimeCounts(t *testing.T) {
-	b := newBreaker("a", nil)
-	b.ends(t, tripAfter, context.DeadlineExceeded)
-	_, refused := b.admit(skipWhenOpen)
-	require.ErrorContains(t, refused, "no answer in time")
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker("a", nil)
+		b.ends(t, 1, context.DeadlineExceeded)
+		time.Sleep(tripAfter)
+		b.ends(t, 1, context.DeadlineExceeded)
+		_, refused := b.admit(skipWhenOpen)
+		require.ErrorContains(t, refused, "no answer in time")
+	})
 }

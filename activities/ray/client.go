@@ -20,11 +20,6 @@ type Config struct {
 	Token string // sent as bearer token unless empty
 	Owner string // whose turns are awaited; turns of another owner are unknown. Empty: anybody's
 
-	// MaxIdleConnections is how many connections are kept for the next call; 0 means 10,000. Each wait
-	// holds one, so it should be no fewer than the waits in flight. Open connections aren't limited: a
-	// stop must never queue behind waits.
-	MaxIdleConnections int
-
 	// Changed, if set, is called when the breaker changes, with the reason why calls stayed unanswered.
 	Changed func(from, to BreakerState, why string)
 
@@ -72,7 +67,7 @@ func New(config Config) (*Client, error) {
 		// Not quoted: it is a secret. The header could not carry it, so every call would fail.
 		return nil, fmt.Errorf("ray cluster %s: the token has characters other than printable ASCII without spaces", config.Name)
 	}
-	var transport http.RoundTripper = newTransport(config.MaxIdleConnections)
+	var transport http.RoundTripper = newTransport()
 	if config.Wrap != nil {
 		transport = config.Wrap(transport)
 	}
@@ -132,46 +127,45 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 
 // Await waits at most 30 s, whatever is asked for: the caller asks again. A wait that a proxy or Serve cuts is
 // asked again at once, for a shorter time.
-func (c *Client) Await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+func (c *Client) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	for until := time.Now().Add(wait); ; wait = time.Until(until) {
 		begun := time.Now()
-		seen, err := c.await(ctx, handle, c.waits.bound(wait))
+		seen, err := c.await(ctx, handles, c.waits.bound(wait))
 		if other, is := asStranger(err); is && other.cutsWaits() && wait > 0 && c.waits.cut(time.Since(begun)) {
 			continue
 		}
-		return c.observation(handle, seen, err)
+		return seen, c.silence(err)
 	}
 }
 
-func (c *Client) await(ctx context.Context, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+func (c *Client) await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	ask := call{
 		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
-		body:   awaitBody{Owner: c.owner, Turns: handleBodiesOf([]domain.Handle{handle}), WaitSeconds: wait.Seconds()},
-		within: wait + c.within.margin, limit: shortAnswer + turnAnswer,
+		body: awaitBodyOf(c.owner, handles, wait), within: wait + c.within.margin, limit: waitAnswer,
 	}
-	handles := []domain.Handle{handle}
-	seen, err := c.observe(ctx, ask, handles)
+	var answer statesAnswer
+	err := c.ask(ctx, ask, &answer)
 	switch {
 	case c.sightings.gone(err, handles, c.within.away):
-		return lost(handles)[0], nil
+		return lost(handles), nil
 	case err != nil:
-		return domain.Observation{}, err
-	case len(seen) == 0:
-		return domain.Observation{}, ask.unreadable(errors.New("answered 200 without the turn"))
+		return nil, err
 	}
-	return seen[0], nil
+	seen := c.observations(answer.those(handles))
+	if len(seen) == 0 {
+		return nil, ask.unreadable(errors.New("answered 200 without any of the turns"))
+	}
+	return seen, nil
 }
 
-// observation makes an unreachable turn of an error that isn't the context's. A refused token says nothing about
-// the turn: what was paid for goes on.
-func (c *Client) observation(handle domain.Handle, seen domain.Observation, err error) (domain.Observation, error) {
+// silence is the error of a wait as a person reads it. A refused token says nothing about the turns: what was paid
+// for goes on.
+func (c *Client) silence(err error) error {
 	failed, ours := errors.AsType[*domain.Error](passing(err))
 	if !ours {
-		return seen, err
+		return err
 	}
-	return domain.Observation{
-		TurnID: handle.TurnID, Unreachable: c.reason(failed.Err.Error()), RetryAfter: failed.RetryAfter,
-	}, nil
+	return &domain.Error{Kind: failed.Kind, Op: "await", Err: errors.New(c.reason(failed.Err.Error())), RetryAfter: failed.RetryAfter}
 }
 
 // boundedAnswer names the turns that it leaves out because it would be too long with them.
@@ -193,7 +187,12 @@ func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle)
 	if err != nil {
 		return nil, ask.unreadable(err)
 	}
-	seen := make([]domain.Observation, 0, len(handles))
+	return c.observations(states), nil
+}
+
+// observations is what the states say. A state that can't be read hides no other one.
+func (c *Client) observations(states []stateAnswer) []domain.Observation {
+	seen := make([]domain.Observation, 0, len(states))
 	for _, state := range states {
 		observation, err := state.observation()
 		c.sightings.saw(observation.Incarnation)
@@ -202,7 +201,7 @@ func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle)
 		}
 		seen = append(seen, observation)
 	}
-	return seen, nil
+	return seen
 }
 
 // reason is what a person reads of this cluster: its name first, short.

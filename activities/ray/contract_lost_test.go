@@ -34,7 +34,7 @@ func anotherOwner(t *testing.T, w world) {
 	config := w.config()
 	config.Owner = "somebody else"
 	others := newClient(t, config)
-	seen, err := others.Await(t.Context(), handle, 10*time.Second)
+	seen, err := look(t.Context(), others, handle, 10*time.Second)
 	require.NoError(t, err)
 	require.Equal(t, domain.RayUnknown, seen.State)
 	stolen := c.submission
@@ -77,16 +77,14 @@ func ofAnotherCluster(t *testing.T, w world) {
 	here := handle.Incarnation
 	require.Equal(t, 2, strings.Count(here, "."), here)
 	handle.Incarnation = "000000000000.00000000" + here[strings.LastIndex(here, "."):]
-	seen, err := c.Await(t.Context(), handle, 10*time.Second)
-	require.NoError(t, err)
+	seen := c.look(t, handle, 10*time.Second)
 	require.Contains(t, seen.Unreachable, "another Ray cluster")
-	_, err = c.Stop(t.Context(), c.order(handle))
+	_, err := c.Stop(t.Context(), c.order(handle))
 	require.Equal(t, domain.KindUnavailable, kindOf(t, err))
 	require.Equal(t, domain.KindUnavailable, kindOf(t, c.Forget(t.Context(), c.order(handle))))
 
 	c.MissForGood()
-	seen, err = c.Await(t.Context(), handle, 0)
-	require.NoError(t, err)
+	seen = c.look(t, handle, 0)
 	require.Equal(t, domain.OutcomeLost, domain.Judge(handle, seen).Kind, "it is gone")
 	require.Equal(t, domain.RayUnknown, c.stop(t, handle)[0].State)
 	require.NoError(t, c.Forget(t.Context(), c.order(handle)))

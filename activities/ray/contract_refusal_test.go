@@ -65,7 +65,7 @@ func deniedInFlight(t *testing.T, w world) {
 	config.Token = "wrong"
 	stranger := newClient(t, config)
 	stranger.TireOfRefusals()
-	seen, err := stranger.Await(t.Context(), handle, 0)
+	seen, err := look(t.Context(), stranger, handle, 0)
 	require.NoError(t, err)
 	require.Contains(t, seen.Unreachable, "DELIBERATION_RAY_TOKEN")
 	require.Equal(t, domain.OutcomeUnreachable, domain.Judge(handle, seen).Kind)

@@ -21,6 +21,11 @@ var contract = []struct {
 	{"the same id attaches and is paid once", attaches},
 	{"a wait ends soon after the turn", endsWithTheTurn},
 	{"a wait ends when its time is over", endsWithItsTime},
+	{"a wait for many names what has ended", waitsForMany},
+	{"an unknown turn ends no wait for others", unknownBesideOthers},
+	{"long answers come one after the other", readsLongAnswersInParts},
+	{"a wait takes as many turns as it says", takesAsManyAsItSays},
+	{"turns of several deliberations are forgotten together", forgetsTogether},
 	{"a failed call says how it failed", saysHowItFailed},
 	{"a turn ends by itself after its time", timesOut},
 	{"a model server that puts calls off is waited for", waitsForModel},
@@ -107,8 +112,7 @@ func endsWithTheTurn(t *testing.T, w world) {
 		release()
 	}()
 	begun := time.Now()
-	seen, err := c.Await(t.Context(), handle, 30*time.Second)
-	require.NoError(t, err)
+	seen := c.look(t, handle, 30*time.Second)
 	require.Equal(t, domain.RayCompleted, seen.State)
 	require.Less(t, time.Since(begun), 20*time.Second, "long before its time")
 }
@@ -120,8 +124,7 @@ func endsWithItsTime(t *testing.T, w world) {
 	handle := c.submit(t)[0]
 	c.called(t)
 	begun := time.Now()
-	seen, err := c.Await(t.Context(), handle, 300*time.Millisecond)
-	require.NoError(t, err)
+	seen := c.look(t, handle, 300*time.Millisecond)
 	require.GreaterOrEqual(t, time.Since(begun), 300*time.Millisecond)
 	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 }
@@ -154,8 +157,7 @@ func waitsForModel(t *testing.T, w world) {
 	c.script(t, c.model, putsOff(), says(answerText))
 	handle := c.submit(t)[0]
 	c.called(t)
-	seen, err := c.Await(t.Context(), handle, 0)
-	require.NoError(t, err)
+	seen := c.look(t, handle, 0)
 	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 	require.Equal(t, http.StatusServiceUnavailable, seen.Waiting.Status)
 	require.Contains(t, seen.Waiting.Reason, c.model)
@@ -174,8 +176,7 @@ func stopBringsWords(t *testing.T, w world) {
 	c.script(t, c.model, putsOff())
 	handle := c.submit(t)[0]
 	require.EventuallyWithT(t, func(collect *assert.CollectT) {
-		seen, err := c.Await(t.Context(), handle, 0)
-		require.NoError(collect, err)
+		seen := c.look(collect, handle, 0)
 		require.NotEmpty(collect, seen.Waiting.Reason)
 	}, patience, 10*time.Millisecond)
 	seen := c.stop(t, handle)[0]
@@ -204,8 +205,7 @@ func keepsForItsTime(t *testing.T, w world) {
 	handle := c.submit(t)[0]
 	require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
 	require.EventuallyWithT(t, func(collect *assert.CollectT) {
-		seen, err := c.Await(t.Context(), handle, 0)
-		require.NoError(collect, err)
+		seen := c.look(collect, handle, 0)
 		require.Equal(collect, domain.RayUnknown, seen.State)
 	}, patience, 50*time.Millisecond)
 }
@@ -249,7 +249,7 @@ func givesUp(t *testing.T, w world) {
 	handle := c.submit(t)[0]
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := c.Await(ctx, handle, 20*time.Second)
+	_, err := look(ctx, c.Client, handle, 20*time.Second)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	_, err = c.Submit(ctx, c.submission)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -262,7 +262,6 @@ func givesUp(t *testing.T, w world) {
 // glance returns the outcome of one look at the turn.
 func (c council) glance(t *testing.T, handle domain.Handle) domain.OutcomeKind {
 	t.Helper()
-	seen, err := c.Await(t.Context(), handle, 0)
-	require.NoError(t, err)
+	seen := c.look(t, handle, 0)
 	return domain.Judge(handle, seen).Kind
 }

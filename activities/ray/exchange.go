@@ -20,30 +20,29 @@ import (
 // Bounds of an answer. A turn's text is at most 1 MiB raw, and JSON may take 6 bytes for each.
 const (
 	shortAnswer = 1 << 20
-	turnAnswer  = 7 << 20
+	waitAnswer  = 16 << 20 // the app's texts have 8 MiB as JSON, or are those of one turn: its answer and its thoughts
 	longAnswer  = 64 << 20
 )
 
 const (
 	dialWithin = 5 * time.Second
 	// idleFor is below Serve's keep-alive of 90 s: the server seldom closes a connection under a call.
-	idleFor        = 60 * time.Second
-	defaultMaxIdle = 10_000
+	idleFor = 60 * time.Second
+	// keptIdle is how many connections are kept for the next call: as many as submits, stops and waits have at a time.
+	// Open connections aren't limited, since a stop must never queue behind waits.
+	keptIdle = 256
 )
 
-func newTransport(maxIdle int) *http.Transport {
-	if maxIdle <= 0 {
-		maxIdle = defaultMaxIdle
-	}
-	// One connection per wait: with HTTP/2, one lost connection would lose hundreds of waits at once.
+func newTransport() *http.Transport {
+	// With HTTP/2, one lost connection would lose the waits for all runners at once.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               nil, // the app is an inner service: HTTP_PROXY is meant for others
 		DialContext:         (&net.Dialer{Timeout: dialWithin, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: dialWithin,
-		MaxIdleConns:        maxIdle,
-		MaxIdleConnsPerHost: maxIdle,
+		MaxIdleConns:        keptIdle,
+		MaxIdleConnsPerHost: keptIdle,
 		IdleConnTimeout:     idleFor,
 		DisableCompression:  true, // bounds count the bytes that arrive
 		Protocols:           protocols,

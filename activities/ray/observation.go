@@ -4,29 +4,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"deliberation.io/deliberation/domain"
 )
 
-type handleBody struct {
-	ID          domain.TurnID `json:"submission_id"`
-	Runner      string        `json:"runner"`
-	Incarnation string        `json:"incarnation"`
-}
-
-func handleBodiesOf(handles []domain.Handle) []handleBody {
-	bodies := make([]handleBody, 0, len(handles))
-	for _, handle := range handles {
-		bodies = append(bodies, handleBody{ID: handle.TurnID, Runner: handle.Runner, Incarnation: handle.Incarnation})
-	}
-	return bodies
-}
-
+// awaitBody is about turns of one runner.
 type awaitBody struct {
-	Owner       string       `json:"owner,omitempty"`
-	Turns       []handleBody `json:"turns"`
-	WaitSeconds float64      `json:"wait_seconds"`
+	Owner       string          `json:"owner,omitempty"`
+	Runner      string          `json:"runner"`
+	Incarnation string          `json:"incarnation"`
+	Turns       []domain.TurnID `json:"turns"`
+	WaitSeconds float64         `json:"wait_seconds"`
+}
+
+func awaitBodyOf(owner string, handles []domain.Handle, wait time.Duration) awaitBody {
+	body := awaitBody{
+		Owner: owner, Runner: handles[0].Runner, Incarnation: handles[0].Incarnation,
+		Turns: make([]domain.TurnID, 0, len(handles)), WaitSeconds: wait.Seconds(),
+	}
+	for _, handle := range handles {
+		body.Turns = append(body.Turns, handle.TurnID)
+	}
+	return body
 }
 
 type statesAnswer struct {
@@ -103,6 +104,15 @@ func (u usageAnswer) usage(calls int) domain.Usage {
 	return domain.Usage{
 		PromptTokens: max(0, u.PromptTokens), CompletionTokens: max(0, u.CompletionTokens), Calls: max(0, calls),
 	}
+}
+
+// those are the states of the handles' turns, as far as there are any.
+func (a statesAnswer) those(handles []domain.Handle) []stateAnswer {
+	asked := make(map[domain.TurnID]bool, len(handles))
+	for _, handle := range handles {
+		asked[handle.TurnID] = true
+	}
+	return slices.DeleteFunc(a.Turns, func(state stateAnswer) bool { return !asked[state.ID] })
 }
 
 // inOrder is the state of each handle's turn; an error when one is missing.

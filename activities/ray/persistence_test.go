@@ -75,7 +75,7 @@ func TestAWaitThatIsCutIsAskedAgainForLess(t *testing.T) {
 		_, _ = io.WriteString(w, `{"turns":[{"submission_id":"t1","state":"running","incarnation":"i1"}]}`)
 	})
 	for range 2 {
-		seen, err := client.Await(t.Context(), handle, 3*time.Second)
+		seen, err := look(t.Context(), client, handle, 3*time.Second)
 		require.NoError(t, err)
 		require.Empty(t, seen.Unreachable)
 		require.Equal(t, domain.RayRunning, seen.State)
@@ -88,7 +88,7 @@ func TestAWaitThatIsCutIsAskedAgainForLess(t *testing.T) {
 func TestAWaitThatIsAlwaysCutNamesTheOption(t *testing.T) {
 	client := answering(t, http.StatusRequestTimeout, "Request timed out", asText...)
 	for range 10 {
-		seen, err := client.Await(t.Context(), handle, time.Second)
+		seen, err := look(t.Context(), client, handle, time.Second)
 		require.NoError(t, err)
 		require.Contains(t, seen.Unreachable, "request_timeout_s")
 	}

@@ -9,24 +9,41 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// perStop bounds how many turns one request ends: as many as a council has.
-const perStop = domain.MaxAgents
+const (
+	// perStop bounds how many turns one request stops: as many as a council has.
+	perStop = domain.MaxAgents
+	// perForget is the app's own bound.
+	perForget = 1024
+)
 
 // stopAgain is the pause before turns that still end are asked for again; the app waits by itself.
 const stopAgain = 100 * time.Millisecond
 
 type endBody struct {
-	Owner        string       `json:"owner"`
-	Deliberation string       `json:"deliberation"`
-	Reason       string       `json:"reason,omitempty"`
-	Turns        []handleBody `json:"turns"`
+	Owner  string       `json:"owner"`
+	Reason string       `json:"reason,omitempty"`
+	Turns  []handleBody `json:"turns"`
 }
 
-func endBodyOf(order domain.StopOrder, handles []domain.Handle) endBody {
-	return endBody{
-		Owner: order.Owner, Deliberation: order.Deliberation, Reason: cutTo(order.Reason, maxRefusal),
-		Turns: handleBodiesOf(handles),
+type handleBody struct {
+	ID           domain.TurnID `json:"submission_id"`
+	Deliberation string        `json:"deliberation"`
+	Runner       string        `json:"runner"`
+	Incarnation  string        `json:"incarnation"`
+}
+
+func handleBodiesOf(order domain.StopOrder, handles []domain.Handle) []handleBody {
+	bodies := make([]handleBody, 0, len(handles))
+	for _, handle := range handles {
+		bodies = append(bodies, handleBody{
+			ID: handle.TurnID, Deliberation: order.Deliberation, Runner: handle.Runner, Incarnation: handle.Incarnation,
+		})
 	}
+	return bodies
+}
+
+func endBodyOf(order domain.StopOrder, turns []handleBody) endBody {
+	return endBody{Owner: order.Owner, Reason: cutTo(order.Reason, maxRefusal), Turns: turns}
 }
 
 // Stop asks again while a turn hasn't ended, or its answer was left out for its length. After a time it returns
@@ -61,7 +78,7 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 		}
 		left := slices.DeleteFunc(slices.Clone(pending), func(handle domain.Handle) bool {
 			observation, known := seen[handle.TurnID]
-			return known && !stillRuns(observation)
+			return known && !observation.Runs()
 		})
 		if len(left) == 0 || time.Until(until) < time.Second {
 			return c.inOrder(handles, seen), nil
@@ -79,7 +96,7 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
 	return c.observe(ctx, call{
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
-		body: endBodyOf(order, handles), within: time.Until(until), limit: longAnswer, as: always,
+		body: endBodyOf(order, handleBodiesOf(order, handles)), within: time.Until(until), limit: longAnswer, as: always,
 	}, handles)
 }
 
@@ -96,10 +113,6 @@ func (c *Client) inOrder(handles []domain.Handle, seen map[domain.TurnID]domain.
 	return ordered
 }
 
-func stillRuns(seen domain.Observation) bool {
-	return seen.Unreachable == "" && (seen.State == domain.RayQueued || seen.State == domain.RayRunning)
-}
-
 func pause(ctx context.Context, long time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -109,24 +122,38 @@ func pause(ctx context.Context, long time.Duration) error {
 	}
 }
 
-// Forget drops what the app keeps of the turns.
-func (c *Client) Forget(ctx context.Context, order domain.StopOrder) error {
+// Forget drops what the app keeps of the turns. All orders are one owner's.
+func (c *Client) Forget(ctx context.Context, orders ...domain.StopOrder) error {
+	var handles []domain.Handle
+	var bodies []handleBody
+	for _, order := range orders {
+		handles = append(handles, order.Handles...)
+		bodies = append(bodies, handleBodiesOf(order, order.Handles)...)
+	}
 	until := time.Now().Add(c.within.control)
-	for handles := range slices.Chunk(order.Handles, perStop) {
+	for start := 0; start < len(handles); start += perForget {
+		end := min(start+perForget, len(handles))
 		ask := call{
 			op: "forget on " + c.name, method: http.MethodPost, path: "/v1/turns/forget",
-			body: endBodyOf(order, handles), within: time.Until(until), limit: shortAnswer, as: always,
+			body: endBodyOf(orders[0], bodies[start:end]), within: time.Until(until), limit: shortAnswer, as: always,
 		}
-		var answer statesAnswer
-		switch err := c.ask(ctx, ask, &answer); {
-		case c.sightings.gone(err, handles, c.within.away):
-			continue
-		case err != nil:
-			return passing(err)
+		if err := c.forgetOnce(ctx, ask, handles[start:end]); err != nil {
+			return err
 		}
-		if _, err := answer.inOrder(handles); err != nil {
-			return ask.unreadable(err)
-		}
+	}
+	return nil
+}
+
+func (c *Client) forgetOnce(ctx context.Context, ask call, handles []domain.Handle) error {
+	var answer statesAnswer
+	switch err := c.ask(ctx, ask, &answer); {
+	case c.sightings.gone(err, handles, c.within.away):
+		return nil
+	case err != nil:
+		return passing(err)
+	}
+	if _, err := answer.inOrder(handles); err != nil {
+		return ask.unreadable(err)
 	}
 	return nil
 }

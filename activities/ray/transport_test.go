@@ -257,7 +257,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	for range workers {
 		running.Go(func() {
 			for range 25 {
-				_, _ = client.Await(context.Background(), handle, 0)
+				_, _ = look(context.Background(), client, handle, 0)
 				_, _ = client.Stop(context.Background(), domain.StopOrder{Handles: []domain.Handle{handle}})
 			}
 		})
@@ -268,9 +268,9 @@ func TestConnectionsAreKept(t *testing.T) {
 
 func TestTheTransportMindsItself(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	transport := ray.TransportOf(0)
+	transport := ray.TransportOf()
 	require.Nil(t, transport.Proxy)
-	require.Equal(t, 10_000, transport.MaxIdleConnsPerHost)
+	require.GreaterOrEqual(t, transport.MaxIdleConnsPerHost, 100, "submits and stops of many runs at a time")
 	require.Zero(t, transport.MaxConnsPerHost, "a stop never queues behind waits")
 	require.Less(t, transport.IdleConnTimeout, 90*time.Second, "Serve's keep-alive")
 }

@@ -3,6 +3,7 @@ package ray_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -148,13 +149,31 @@ func (c council) submit(t *testing.T) []domain.Handle {
 	return acceptance.Handles
 }
 
+// look waits for one turn, and says for it that nobody answered.
+func look(ctx context.Context, client *ray.Client, handle domain.Handle, wait time.Duration) (domain.Observation, error) {
+	seen, err := client.Await(ctx, []domain.Handle{handle}, wait)
+	var silent *domain.Error
+	switch {
+	case errors.As(err, &silent):
+		return domain.Observation{TurnID: handle.TurnID, Unreachable: silent.Err.Error(), RetryAfter: silent.RetryAfter}, nil
+	case err != nil:
+		return domain.Observation{}, err
+	}
+	return seen[0], nil
+}
+
+func (c council) look(t require.TestingT, handle domain.Handle, wait time.Duration) domain.Observation {
+	seen, err := look(context.Background(), c.Client, handle, wait)
+	require.NoError(t, err)
+	return seen
+}
+
 // see waits until Ray reports that the turn no longer runs.
 func (c council) see(t *testing.T, handle domain.Handle) domain.Observation {
 	t.Helper()
 	for until := time.Now().Add(patience); time.Now().Before(until); {
-		seen, err := c.Await(t.Context(), handle, 5*time.Second)
-		require.NoError(t, err)
-		if seen.Unreachable == "" && seen.State != domain.RayQueued && seen.State != domain.RayRunning {
+		seen := c.look(t, handle, 5*time.Second)
+		if seen.Unreachable == "" && !seen.Runs() {
 			return seen
 		}
 	}

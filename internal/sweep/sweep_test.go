@@ -57,10 +57,10 @@ func (f *fakeCluster) Stop(ctx context.Context, order domain.StopOrder) ([]domai
 	return seen, nil
 }
 
-func (f *fakeCluster) Forget(_ context.Context, order domain.StopOrder) error {
+func (f *fakeCluster) Forget(_ context.Context, orders ...domain.StopOrder) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forgotten = append(f.forgotten, order)
+	f.forgotten = append(f.forgotten, orders...)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 type Cluster interface {
 	Turns(ctx context.Context, owner string) (ray.Inventory, error)
 	Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error)
-	Forget(ctx context.Context, order domain.StopOrder) error
+	Forget(ctx context.Context, orders ...domain.StopOrder) error
 }
 
 // work is what one run of a deliberation has on one cluster.

@@ -1,6 +1,8 @@
 package raytest
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -99,10 +101,10 @@ func (a *App) await(request *http.Request) reply {
 	a.mu.Lock()
 	restarts := a.restarts
 	a.mu.Unlock()
-	for over := false; ; {
+	for over := in.WaitSeconds == 0; ; {
 		a.mu.Lock()
-		views, news := a.look(in.Turns, in.Owner)
-		elsewhere, mark := slices.ContainsFunc(in.Turns, a.elsewhere), a.mark()
+		all, ended := a.look(in.handles(), in.Owner)
+		elsewhere, mark := a.elsewhere(in.handles()[0]), a.mark()
 		broken, changed := a.busy || a.closed || a.restarts != restarts, a.changed
 		away := a.away
 		a.mu.Unlock()
@@ -111,8 +113,10 @@ func (a *App) await(request *http.Request) reply {
 			return restarting()
 		case elsewhere:
 			return ofAnotherCluster(mark)
-		case news || over:
-			return bounded(views)
+		case over:
+			return bounded(all)
+		case len(ended) > 0:
+			return bounded(ended)
 		}
 		select {
 		case <-changed:
@@ -124,15 +128,16 @@ func (a *App) await(request *http.Request) reply {
 	}
 }
 
-// look is the state of each turn, and whether any has ended. It needs the lock.
-func (a *App) look(handles []handle, owner string) (views []map[string]any, news bool) {
+// look is the state of each turn, and of those that have ended. It needs the lock.
+func (a *App) look(handles []handle, owner string) (all, ended []map[string]any) {
 	for _, handle := range handles {
 		view := a.viewOf(handle, owner)
-		state := view["state"]
-		news = news || (state != domain.RayQueued && state != domain.RayRunning)
-		views = append(views, view)
+		all = append(all, view)
+		if state := view["state"]; state != domain.RayQueued && state != domain.RayRunning {
+			ended = append(ended, view)
+		}
 	}
-	return views, news
+	return all, ended
 }
 
 // viewOf needs the lock. An empty runner means this one: there is no other.
@@ -168,12 +173,12 @@ func (a *App) stop(request *http.Request) reply {
 // bounded leaves answers out that would make this one too long, and names their turns.
 func bounded(views []map[string]any) reply {
 	turns, left := []map[string]any{}, []any{}
-	bytes := 0
+	used := 0
 	for _, view := range views {
 		if result, completed := view["result"].(map[string]any); completed {
 			text, _ := result["text"].(string)
-			bytes += len(text)
-			if bytes > maxAnswers && len(turns) > 0 {
+			used += jsonBytes(text)
+			if used > maxAnswers && len(turns) > 0 {
 				left = append(left, view["submission_id"])
 				continue
 			}
@@ -181,6 +186,17 @@ func bounded(views []map[string]any) reply {
 		turns = append(turns, view)
 	}
 	return answer(http.StatusOK, map[string]any{"turns": turns, "left": left})
+}
+
+// jsonBytes is how long the text is as JSON that leaves HTML alone.
+func jsonBytes(text string) int {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(text); err != nil {
+		panic(err) // a string can always be encoded
+	}
+	return encoded.Len()
 }
 
 // endAll stops and buries the turns. It needs the lock.

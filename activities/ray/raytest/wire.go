@@ -39,23 +39,26 @@ type part struct {
 	Text *string `json:"text"`
 }
 
+// awaitRequest is about turns of one runner.
 type awaitRequest struct {
-	Owner       string   `json:"owner"`
-	Turns       []handle `json:"turns"`
-	WaitSeconds float64  `json:"wait_seconds"`
+	Owner       string          `json:"owner"`
+	Runner      string          `json:"runner"`
+	Incarnation string          `json:"incarnation"`
+	Turns       []domain.TurnID `json:"turns"`
+	WaitSeconds float64         `json:"wait_seconds"`
 }
 
 type endRequest struct {
-	Owner        string   `json:"owner"`
-	Deliberation string   `json:"deliberation"`
-	Reason       string   `json:"reason"`
-	Turns        []handle `json:"turns"`
+	Owner  string   `json:"owner"`
+	Reason string   `json:"reason"`
+	Turns  []handle `json:"turns"`
 }
 
 type handle struct {
-	ID          domain.TurnID `json:"submission_id"`
-	Runner      string        `json:"runner"`
-	Incarnation string        `json:"incarnation"`
+	ID           domain.TurnID `json:"submission_id"`
+	Deliberation string        `json:"deliberation"`
+	Runner       string        `json:"runner"`
+	Incarnation  string        `json:"incarnation"`
 }
 
 // What the app bounds, see its wire.py.
@@ -67,7 +70,7 @@ const (
 	maxName     = 1000
 	maxSeconds  = 7 * 86_400
 	longestWait = 30
-	maxAnswers  = 8 << 20 // bytes of all answers' texts in one response
+	maxAnswers  = 8 << 20 // bytes of all answers' texts in one response, as JSON
 )
 
 var (
@@ -162,18 +165,24 @@ func (r turnRequest) prompt(common map[string]string) string {
 }
 
 func (r awaitRequest) check() error {
-	for i, handle := range r.Turns {
-		if handle.Runner == "" {
-			return fmt.Errorf("turns[%d].runner: cannot be empty", i)
-		}
+	if r.Runner == "" {
+		return errors.New("runner: cannot be empty")
 	}
-	return checkHandles(r.Turns)
+	return checkHandles(r.handles())
+}
+
+func (r awaitRequest) handles() []handle {
+	handles := make([]handle, 0, len(r.Turns))
+	for _, id := range r.Turns {
+		handles = append(handles, handle{ID: id, Runner: r.Runner, Incarnation: r.Incarnation})
+	}
+	return handles
 }
 
 func (r endRequest) check() error {
 	for i, handle := range r.Turns {
-		if handle.Runner == "" && r.Deliberation == "" {
-			return fmt.Errorf("turns[%d].runner: empty, and the body names no deliberation", i)
+		if handle.Runner == "" && handle.Deliberation == "" {
+			return fmt.Errorf("turns[%d].runner: empty, and the turn names no deliberation", i)
 		}
 	}
 	return errors.Join(name("owner", r.Owner), checkHandles(r.Turns))

@@ -1,11 +1,12 @@
 """Answers about many turns, kept short enough to be sent and read."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 Plain = dict[str, Any]
 
-# Of all texts in one answer. A caller reads 64 MiB of JSON, in which a byte takes up to 6.
+# Of all texts in one answer, as JSON, in which a byte takes up to 6. A single text that is longer is sent alone.
 MOST_BYTES = 8 * 1024 * 1024
 
 
@@ -34,4 +35,5 @@ def answer(views: Iterable[Plain]) -> Plain:
 
 def _size(view: Plain) -> int:
     result = view.get("result") or {}
-    return sum(len(result.get(name, "").encode(errors="replace")) for name in ("text", "reasoning_text"))
+    texts = [result.get(name, "") for name in ("text", "reasoning_text")]
+    return sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts if text)

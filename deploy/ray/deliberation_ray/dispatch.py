@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from deliberation_ray.origin import is_elsewhere
@@ -15,6 +14,8 @@ from deliberation_ray.wire import LONGEST_WAIT_SECONDS, Await, End, Handle, Prob
 Plain = dict[str, Any]
 # What one runner said of the turns of a stop or forget, or why it said nothing.
 Ends = dict[str, Plain] | Refusal
+# To whom a stop or forget goes, and the deliberation that it is about.
+Errand = tuple[str, str]
 
 _PROBE_SECONDS = PROBE_SECONDS + 1.5
 
@@ -69,17 +70,14 @@ class Dispatch:
         return {"runner": name, **seen}
 
     async def wait(self, body: Await) -> list[Plain]:
-        """Each runner wakes for its own turns. The first that does ends the wait, and all say how theirs stand."""
-        ours = self._of_this_cluster(body.turns)
-        groups = _by_runner(ours)
+        if is_elsewhere(body.incarnation, self._mark):
+            raise of_another_cluster(self._mark)
         seconds = min(body.wait_seconds, LONGEST_WAIT_SECONDS)
-        if len(groups) > 1:
-            states = await self._wait_for_each(groups, body, 0.0)
-            if seconds == 0 or any(_ended(state) for state in states.values()):
-                return _in_order(states, body.turns)
-            await self._first_change(groups, body, seconds)
-            seconds = 0.0
-        return _in_order(await self._wait_for_each(groups, body, seconds), body.turns)
+        arguments = body.turns, seconds, body.owner
+        try:
+            return list(await self._pool.call(body.runner, "wait", *arguments, seconds=seconds + CONTROL_SECONDS))
+        except RunnerMissing:
+            return [_missing(key) for key in body.turns]
 
     def _of_this_cluster(self, handles: list[Handle]) -> list[Handle]:
         """The handles without those of another Ray cluster, of which this one knows nothing; a refusal without any."""
@@ -88,54 +86,23 @@ class Dispatch:
             raise of_another_cluster(self._mark)
         return ours
 
-    async def _wait_for_each(self, groups: dict[str, list[Handle]], body: Await, seconds: float) -> dict[str, Plain]:
-        """The states by id, without those of a runner that doesn't answer; a refusal when none does."""
-        waits = [self._wait(name, body, group, seconds) for name, group in groups.items()]
-        answers = await asyncio.gather(*waits, return_exceptions=True)
-        states = [answer for answer in answers if not isinstance(answer, BaseException)]
-        refusals = [answer for answer in answers if isinstance(answer, Refusal)]
-        defects = [answer for answer in answers if isinstance(answer, BaseException) and answer not in refusals]
-        if defects or not states:
-            raise [*defects, *refusals][0]
-        return {state["submission_id"]: state for answer in states for state in answer}
-
-    async def _first_change(self, groups: dict[str, list[Handle]], body: Await, seconds: float) -> None:
-        waits = [asyncio.create_task(self._wait(name, body, group, seconds)) for name, group in groups.items()]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _wait(self, name: str, body: Await, group: list[Handle], seconds: float) -> list[Plain]:
-        ids = [handle.submission_id for handle in group]
-        seen = {key: state for key, state in body.seen.items() if key in ids}
-        try:
-            answer = await self._pool.call(
-                name, "wait", ids, seen, seconds, body.owner, seconds=seconds + CONTROL_SECONDS
-            )
-            return list(answer)
-        except RunnerMissing:
-            return [_missing(key) for key in ids]
-
     async def end(self, method: str, body: End) -> list[Plain]:
         """Stops or forgets, wherever the turns are, and wherever a late submit of them would go."""
         until = time.monotonic() + CONTROL_SECONDS
         ours = self._of_this_cluster(body.turns)
         routes, holders = await self._routes(body, ours)
-        groups: dict[str, dict[str, float]] = {}
+        groups: dict[Errand, dict[str, float]] = {}
         for handle in ours:
             for name in routes[handle.submission_id]:
-                groups.setdefault(name, {})[handle.submission_id] = handle.run_seconds
+                groups.setdefault((name, handle.deliberation), {})[handle.submission_id] = handle.run_seconds
         left = until - time.monotonic()
         # Each answer is waited for, whatever the others say.
-        answers = await asyncio.gather(*(self._end(name, method, ends, body, left) for name, ends in groups.items()))
-        by_runner = dict(zip(groups, answers, strict=True))
+        answers = await asyncio.gather(*(self._end(to, method, ends, body, left) for to, ends in groups.items()))
+        given = dict(zip(groups, answers, strict=True))
         endings: dict[str, Plain | Refusal] = {}
         for handle in body.turns:
             route = routes.get(handle.submission_id)
-            ending = _ending(handle, route, by_runner, holders) if route else of_another_cluster(self._mark)
+            ending = _ending(handle, route, given, holders) if route else of_another_cluster(self._mark)
             endings[handle.submission_id] = ending
         refusals = [ending for ending in endings.values() if isinstance(ending, Refusal)]
         # A forget is to be repeated until every runner has answered; a stop answers what there is.
@@ -145,29 +112,39 @@ class Dispatch:
 
     async def _routes(self, body: End, handles: list[Handle]) -> tuple[dict[str, list[str]], Holders]:
         """The runners to ask about each id, and what was found out about turns whose runner isn't known."""
-        lost = [handle.submission_id for handle in handles if not handle.runner]
-        # Where a late submit would go: now, and while no runner is passed over.
-        place = self._pool.place(body.deliberation) if body.deliberation else ""
-        home = self._pool.home(body.deliberation) if body.deliberation else ""
-        heirs = list(dict.fromkeys([place, home])) if home else []
-        holders = Holders({})
-        if lost:
-            names = self._pool.possible_holders(body.deliberation, place)
-            holders = await self._pool.holders(names, lost, body.owner, seconds=CONTROL_SECONDS / 2)
-        routes = {}
+        lost: dict[str, list[str]] = {}
         for handle in handles:
-            named = handle.runner or holders.by_id.get(handle.submission_id)
-            if named is None:
-                routes[handle.submission_id] = heirs
-            elif named in self._pool.current and named == home:
-                routes[handle.submission_id] = [named]
-            else:
-                routes[handle.submission_id] = list(dict.fromkeys([named, *heirs]))
-        return routes, holders
+            if not handle.runner:
+                lost.setdefault(handle.deliberation, []).append(handle.submission_id)
+        found = await asyncio.gather(
+            *(self._holders(deliberation, ids, body.owner) for deliberation, ids in lost.items())
+        )
+        holders = Holders({})
+        for some in found:
+            holders.by_id.update(some.by_id)
+            holders.refusals.update(some.refusals)
+        return {handle.submission_id: self._route(handle, holders) for handle in handles}, holders
 
-    async def _end(self, name: str, method: str, ends: dict[str, float], body: End, seconds: float) -> Ends:
+    async def _holders(self, deliberation: str, ids: list[str], owner: str) -> Holders:
+        names = self._pool.possible_holders(deliberation, self._pool.place(deliberation))
+        return await self._pool.holders(names, ids, owner, seconds=CONTROL_SECONDS / 2)
+
+    def _route(self, handle: Handle, holders: Holders) -> list[str]:
+        # Where a late submit would go: now, and while no runner is passed over.
+        place = self._pool.place(handle.deliberation) if handle.deliberation else ""
+        home = self._pool.home(handle.deliberation) if handle.deliberation else ""
+        heirs = list(dict.fromkeys([place, home])) if home else []
+        named = handle.runner or holders.by_id.get(handle.submission_id)
+        if named is None:
+            return heirs
+        if named in self._pool.current and named == home:
+            return [named]
+        return list(dict.fromkeys([named, *heirs]))
+
+    async def _end(self, to: Errand, method: str, ends: dict[str, float], body: End, seconds: float) -> Ends:
+        name, deliberation = to
         try:
-            arguments = ends, body.deliberation, body.reason, body.owner
+            arguments = ends, deliberation, body.reason, body.owner
             states = await self._pool.call(name, method, *arguments, seconds=seconds)
             return {state["submission_id"]: state for state in states}
         except RunnerMissing:
@@ -189,27 +166,9 @@ class Dispatch:
         return list(await asyncio.gather(*map(self._pool.info, [*self._pool.current, *self._pool.others])))
 
 
-def _by_runner(handles: Iterable[Handle]) -> dict[str, list[Handle]]:
-    groups: dict[str, list[Handle]] = {}
-    for handle in handles:
-        groups.setdefault(handle.runner, []).append(handle)
-    return groups
-
-
-def _in_order(states: dict[str, Plain], handles: Iterable[Handle]) -> list[Plain]:
-    """A turn that nobody could be asked about is left out, so that the caller asks again."""
-    return [
-        states.get(handle.submission_id, {"submission_id": handle.submission_id, "left": True}) for handle in handles
-    ]
-
-
-def _ended(state: Plain) -> bool:
-    return state["state"] not in ("queued", "running")
-
-
-def _ending(handle: Handle, route: list[str], answers: dict[str, Ends], holders: Holders) -> Plain | Refusal:
+def _ending(handle: Handle, route: list[str], answers: dict[Errand, Ends], holders: Holders) -> Plain | Refusal:
     """What became of a turn that was to end; the refusal of a runner that may still run or start it."""
-    first, *heirs = (answers[name] for name in route)
+    first, *heirs = (answers[name, handle.deliberation] for name in route)
     if isinstance(first, Refusal):
         return first
     state = first[handle.submission_id]

@@ -75,8 +75,8 @@ class Runner:
             return {"refusal": {"status": refusal.status, "kind": kind, "message": message, "retry_after": after}}
         return {"incarnation": self._incarnation, "accepted_at": rfc3339(), "turns": turns}
 
-    async def wait(self, ids: list[str], seen: dict[str, Any], seconds: float, owner: str) -> list[Plain]:
-        return bounded(self._signed(await self._turns.wait(ids, seen, seconds, owner)))
+    async def wait(self, ids: list[str], seconds: float, owner: str) -> list[Plain]:
+        return bounded(self._signed(await self._turns.wait(ids, seconds, owner)))
 
     async def stop(self, ends: dict[str, float], deliberation: str, reason: str, owner: str) -> list[Plain]:
         return bounded(self._signed(await self._finish(self._turns.stop(ends, deliberation, reason, owner))))

@@ -27,7 +27,7 @@ def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
 
 
 class Turn:
-    """queued → running → completed | failed | cancelled, never back. Watchers are woken at each change."""
+    """queued → running → completed | failed | cancelled, never back. Watchers are woken at the end."""
 
     def __init__(self, spec: TurnSpec, submit: Submit, traceparent: str) -> None:
         self.submission_id = spec.submission_id
@@ -129,7 +129,6 @@ class Turn:
         if self.state == "queued":
             self.state, self._started_at = "running", rfc3339()
             self._progress.started = time.monotonic()
-            self._wake()
 
     def _seconds_left(self) -> float:
         return self.run_seconds - (time.monotonic() - self._accepted)

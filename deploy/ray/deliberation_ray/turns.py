@@ -1,7 +1,6 @@
 """The turns that one runner holds: in flight, kept, and buried."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -112,29 +111,31 @@ class Turns:
     def knows(self, submission_id: str, owner: str = "") -> bool:
         return self._state(submission_id, owner) != "unknown"
 
-    async def wait(
-        self, ids: list[str], seen: Mapping[str, State], seconds: float, owner: str = ""
-    ) -> list[dict[str, Any]]:
-        """The state of each, as soon as one has ended or differs from what the caller has seen."""
-        deadline = time.monotonic() + seconds
+    async def wait(self, ids: list[str], seconds: float, owner: str = "") -> list[dict[str, Any]]:
+        """The turns that have ended, as soon as one has. All of them once the time is over."""
+        if seconds > 0:
+            await self._first_end(ids, seconds, owner)
+            if ended := self._ended(ids, owner):
+                return [self.view(key, owner) for key in ended]
+        return [self.view(key, owner) for key in ids]
+
+    async def _first_end(self, ids: list[str], seconds: float, owner: str) -> None:
+        if self._ended(ids, owner):
+            return
         event = asyncio.Event()
-        turns = [turn for turn in (self._find(key, owner) for key in ids) if turn is not None]
+        turns = [self._turns[key] for key in ids]
         for turn in turns:
             turn.watchers.add(event)
         try:
-            while not self._news(ids, seen, owner) and (left := deadline - time.monotonic()) > 0:
-                event.clear()
-                try:
-                    await asyncio.wait_for(event.wait(), left)
-                except TimeoutError:
-                    break
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            pass
         finally:
             for turn in turns:
                 turn.watchers.discard(event)
-        return [self.view(key, owner) for key in ids]
 
-    def _news(self, ids: list[str], seen: Mapping[str, State], owner: str) -> bool:
-        return any(_is_news(self._state(key, owner), seen.get(key)) for key in ids)
+    def _ended(self, ids: list[str], owner: str) -> list[str]:
+        return [key for key in ids if self._state(key, owner) not in ("queued", "running")]
 
     def _state(self, submission_id: str, owner: str) -> State:
         turn = self._find(submission_id, owner)
@@ -201,10 +202,6 @@ class Turns:
         """Takes over the tombstones of a runner that leaves."""
         for stone in stones:
             self._tombstones.bury(stone["submission_id"], stone["deliberation"], stone["seconds"], stone["owner"])
-
-
-def _is_news(state: State, seen: State | None) -> bool:
-    return state not in ("queued", "running") if seen is None else state != seen
 
 
 def _absent(submission_id: str, state: State) -> dict[str, Any]:

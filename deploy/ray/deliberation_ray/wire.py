@@ -13,6 +13,9 @@ LONGEST_WAIT_SECONDS = 30.0
 # For an id that the runner never saw: as long as the longest deliberation.
 UNSEEN_RUN_SECONDS = 86_400.0
 
+# In one await, stop or forget.
+MOST_TURNS = 1024
+
 # Of what messages render to. The longest request of a worker stays far below both.
 PROMPT_BYTES = 4 * 1024 * 1024
 PROMPTS_BYTES = 256 * 1024 * 1024
@@ -20,6 +23,7 @@ PROMPTS_BYTES = 256 * 1024 * 1024
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 SubmissionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 RunnerName = Annotated[str, StringConstraints(pattern=r"^(runner/[0-9a-f]{1,64}/[0-9]{1,4})?$")]
+Incarnation = Annotated[str, StringConstraints(max_length=64)]
 FinalState = Literal["completed", "failed", "cancelled"]
 State = Literal["queued", "running", "completed", "failed", "cancelled", "unknown"]
 
@@ -125,47 +129,45 @@ class Submit(Body):
             raise ValueError(f"turns: their messages render to more than {PROMPTS_BYTES} bytes together")
 
 
+class Await(Body):
+    """The turns of one runner that a caller waits for. A runner that doesn't answer holds up only its own turns."""
+
+    runner: RunnerName
+    incarnation: Incarnation = ""
+    turns: Annotated[list[SubmissionId], Field(min_length=1, max_length=MOST_TURNS)]
+    # Turns of another owner are unknown to the caller.
+    owner: Annotated[str, StringConstraints(max_length=1000)] = ""
+    wait_seconds: Annotated[float, Field(ge=0)] = 15.0
+
+    @model_validator(mode="after")
+    def _named_runner(self) -> "Await":
+        if not self.runner:
+            raise ValueError("runner: cannot be empty")
+        return self
+
+
 class Handle(Body):
     """What a submit answered. An empty runner means that its answer was lost."""
 
     submission_id: SubmissionId
+    deliberation: Annotated[str, StringConstraints(max_length=1000)] = ""
     runner: RunnerName = ""
-    incarnation: Annotated[str, StringConstraints(max_length=64)] = ""
+    incarnation: Incarnation = ""
     run_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] = UNSEEN_RUN_SECONDS
 
 
-Handles = Annotated[list[Handle], Field(min_length=1, max_length=1024)]
-
-
-class Await(Body):
-    turns: Handles
-    # Turns of another owner are unknown to the caller.
-    owner: Annotated[str, StringConstraints(max_length=1000)] = ""
-    wait_seconds: Annotated[float, Field(ge=0)] = 15.0
-    # A turn whose state is the one named here does not end the wait.
-    seen: dict[str, State] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _named_runners(self) -> "Await":
-        for index, handle in enumerate(self.turns):
-            if not handle.runner:
-                raise ValueError(f"turns[{index}].runner: cannot be empty")
-        return self
-
-
 class End(Body):
-    """The body of stop and of forget."""
+    """The body of stop and of forget. The turns may be those of several deliberations."""
 
     owner: Name
-    deliberation: Annotated[str, StringConstraints(max_length=1000)] = ""
     reason: Annotated[str, StringConstraints(max_length=2048)] = ""
-    turns: Handles
+    turns: Annotated[list[Handle], Field(min_length=1, max_length=MOST_TURNS)]
 
     @model_validator(mode="after")
     def _routable(self) -> "End":
         for index, handle in enumerate(self.turns):
-            if not handle.runner and not self.deliberation:
-                raise ValueError(f"turns[{index}].runner: empty, and the body names no deliberation")
+            if not handle.runner and not handle.deliberation:
+                raise ValueError(f"turns[{index}].runner: empty, and the turn names no deliberation")
         return self
 
 

@@ -91,7 +91,7 @@ class App:
         return dict(response.json())
 
     def wait(self, *handles: dict[str, str], seconds: float = 20, **more: Any) -> list[dict[str, Any]]:
-        response = self.post("/v1/turns/await", {"turns": list(handles), "wait_seconds": seconds, **more})
+        response = self.post("/v1/turns/await", {**waiting(*handles), "wait_seconds": seconds, **more})
         assert response.status_code == 200, response.text
         return list(response.json()["turns"])
 
@@ -115,6 +115,12 @@ class App:
 def handles(answer: dict[str, Any]) -> list[dict[str, str]]:
     where = {"runner": answer["runner"], "incarnation": answer["incarnation"]}
     return [{"submission_id": each["submission_id"], **where} for each in answer["turns"]]
+
+
+def waiting(*handles: dict[str, str]) -> dict[str, Any]:
+    """The body of an await of turns of one runner."""
+    (where,) = {(handle["runner"], handle["incarnation"]) for handle in handles}
+    return {"runner": where[0], "incarnation": where[1], "turns": [handle["submission_id"] for handle in handles]}
 
 
 def statuses(answer: dict[str, Any]) -> list[str]:

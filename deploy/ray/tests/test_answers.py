@@ -32,6 +32,11 @@ def test_bytes_count_not_characters() -> None:
     assert answers.answer(views)["left"] == ["t2", "t3"]
 
 
+def test_what_json_needs_for_a_character_counts() -> None:
+    views = [completed(f"t{number}", "\u0001" * 600_000) for number in range(4)]
+    assert answers.answer(views)["left"] == ["t2", "t3"]
+
+
 def test_thoughts_count_too() -> None:
     views = [completed(f"t{number}", "") for number in range(3)]
     for view in views:
@@ -45,12 +50,12 @@ def test_one_answer_always_fits() -> None:
 
 
 def test_turns_without_an_answer_are_never_left_out() -> None:
-    views = [completed("t1", "x" * answers.MOST_BYTES), running("t2"), completed("t3", "x"), running("t4")]
+    views = [completed("t1", "x" * (answers.MOST_BYTES - 2)), running("t2"), completed("t3", "x"), running("t4")]
     answer = answers.answer(views)
     assert [view["submission_id"] for view in answer["turns"]] == ["t1", "t2", "t4"]
     assert answer["left"] == ["t3"]
 
 
 def test_what_a_runner_left_out_stays_left_out() -> None:
-    views = answers.bounded([completed("t1", "xx"), completed("t2", "xx")], limit=3)
+    views = answers.bounded([completed("t1", "xx"), completed("t2", "xx")], limit=5)
     assert answers.answer(views) == {"turns": [completed("t1", "xx")], "left": ["t2"]}

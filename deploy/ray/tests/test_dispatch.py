@@ -1,6 +1,5 @@
 """Which runners are asked, and whose word counts."""
 
-import asyncio
 from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,7 +31,7 @@ class Runners(Pool):
         self.has: dict[str, list[str]] = {}
         self.broken: dict[str, Exception] = {}
         self.ended: set[str] = set()
-        self.news = asyncio.Event()
+        self.told: set[tuple[str, str, str]] = set()
         self.bodies: list[bytes] = []
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
@@ -50,11 +49,7 @@ class Runners(Pool):
         self.bodies.append(body)
         return {"incarnation": name, "turns": []}
 
-    async def _wait(
-        self, name: str, ids: list[str], seen: dict[str, str], seconds: float, owner: str
-    ) -> list[dict[str, Any]]:
-        if seconds and not self.ended & set(ids):
-            await self.news.wait()
+    async def _wait(self, name: str, ids: list[str], seconds: float, owner: str) -> list[dict[str, Any]]:
         return [self._state(name, key) for key in ids]
 
     def _state(self, name: str, key: str) -> dict[str, Any]:
@@ -63,6 +58,7 @@ class Runners(Pool):
     async def _stop(
         self, name: str, ends: dict[str, float], deliberation: str, reason: str, owner: str
     ) -> list[dict[str, Any]]:
+        self.told |= {(key, name, deliberation) for key in ends}
         known = self.has.get(name, [])
         return [{**self._state(name, key), "state": "cancelled" if key in known else "unknown"} for key in ends]
 
@@ -93,12 +89,21 @@ def sent(dispatch: Dispatch, *ids: str) -> Coroutine[Any, Any, dict[str, Any]]:
     return dispatch.submit(submitted(*ids), b"as it came", "")
 
 
-def handles(**runners: str) -> list[dict[str, str]]:
-    return [{"submission_id": key, "runner": name, "incarnation": "i"} for key, name in runners.items()]
+def wait_at(name: str, *ids: str, incarnation: str = "i", seconds: float = 0) -> Await:
+    body = {"runner": name, "incarnation": incarnation, "turns": ids, "wait_seconds": seconds}
+    return Await.model_validate(body)
+
+
+def handle(key: str, name: str, deliberation: str = "", incarnation: str = "i") -> dict[str, str]:
+    return {"submission_id": key, "runner": name, "incarnation": incarnation, "deliberation": deliberation}
+
+
+def ends(*handles: dict[str, str]) -> End:
+    return End.model_validate({"owner": "o", "turns": handles})
 
 
 def end(deliberation: str = "", **runners: str) -> End:
-    return End.model_validate({"owner": "o", "deliberation": deliberation, "turns": handles(**runners)})
+    return ends(*(handle(key, name, deliberation) for key, name in runners.items()))
 
 
 def test_one_deliberation_one_runner(runners: Runners) -> None:
@@ -131,40 +136,37 @@ async def test_a_missing_runner_takes_no_submit_and_has_no_turns(dispatch: Dispa
     with pytest.raises(Refusal) as refusal:
         await sent(dispatch, "t1")
     assert refusal.value.kind == "runner_unavailable"
-    (state,) = await dispatch.wait(Await.model_validate({"turns": handles(t1=name)}))
+    (state,) = await dispatch.wait(wait_at(name, "t1"))
     assert (state["state"], state["incarnation"]) == ("unknown", "")
 
 
 async def test_an_unavailable_runner_is_never_unknown(dispatch: Dispatch, runners: Runners) -> None:
     runners.broken[OLD] = runner_unavailable("restarting")
     with pytest.raises(Refusal):
-        await dispatch.wait(Await.model_validate({"turns": handles(t1=OLD)}))
+        await dispatch.wait(wait_at(OLD, "t1"))
 
 
-async def test_the_first_of_several_runners_ends_the_wait(dispatch: Dispatch, runners: Runners) -> None:
-    first, second = runners.current
-    body = Await.model_validate({"turns": handles(t1=first, t2=second), "wait_seconds": 20})
-    waiting = asyncio.create_task(dispatch.wait(body))
-    while runners.asked.count((second, "wait")) < 2:
-        await asyncio.sleep(0)
+async def test_a_wait_asks_one_runner_once(dispatch: Dispatch, runners: Runners) -> None:
+    first = runners.current[0]
     runners.ended.add("t2")
-    runners.news.set()
-    assert [state["state"] for state in await waiting] == ["running", "completed"]
+    states = await dispatch.wait(wait_at(first, "t1", "t2", seconds=20))
+    assert [state["state"] for state in states] == ["running", "completed"]
+    assert runners.asked == [(first, "wait")]
+    assert runners.given == [("wait", 20 + CONTROL_SECONDS)]
 
 
-async def test_a_runner_that_does_not_answer_hides_no_turn_of_another(dispatch: Dispatch, runners: Runners) -> None:
+async def test_turns_of_several_deliberations_end_together(dispatch: Dispatch, runners: Runners) -> None:
+    """Each is remembered where a late submit of its own deliberation would go."""
     first, second = runners.current
-    runners.broken[first] = runner_unavailable("restarting")
-    runners.ended.add("t2")
-    silent, completed = await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
-    assert silent == {"submission_id": "t1", "left": True}
-    assert completed["state"] == "completed"
-    runners.broken[second] = runner_unavailable("restarting")
-    with pytest.raises(Refusal):
-        await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
-    runners.broken[second] = RuntimeError("a defect")
-    with pytest.raises(RuntimeError):
-        await dispatch.wait(Await.model_validate({"turns": handles(t1=first, t2=second)}))
+    at_first, at_second = (
+        next(f"d{n}" for n in range(50) if runners.home(f"d{n}") == name) for name in (first, second)
+    )
+    runners.has = {first: ["t1"], second: ["t2"]}
+    body = ends(handle("t1", first, at_first), handle("t2", second, at_second), handle("t3", OLD, at_first))
+    states = await dispatch.end("forget", body)
+    assert [state["submission_id"] for state in states] == ["t1", "t2", "t3"]
+    assert sorted(runners.asked) == sorted([(first, "forget"), (second, "forget"), (OLD, "forget")])
+    assert ("t3", first, at_first) in runners.told, "where a late submit of it would go"
 
 
 async def test_an_end_goes_where_its_handle_says(dispatch: Dispatch, runners: Runners) -> None:
@@ -337,28 +339,23 @@ async def test_an_end_is_remembered_where_a_late_submit_would_go(dispatch: Dispa
 
 async def test_turns_of_another_ray_cluster_are_not_lost(dispatch: Dispatch, runners: Runners) -> None:
     name = runners.current[0]
-    body = {"submission_id": "t1", "runner": name, "incarnation": ELSEWHERE}
     with pytest.raises(Refusal) as refusal:
-        await dispatch.wait(Await.model_validate({"turns": [body]}))
+        await dispatch.wait(wait_at(name, "t1", incarnation=ELSEWHERE))
     assert (refusal.value.status, refusal.value.kind) == (503, "runner_unavailable")
     assert refusal.value.body()["error"]["ray_cluster"] == MARK
     for method in ("stop", "forget"):
         with pytest.raises(Refusal):
-            await dispatch.end(method, End.model_validate({"owner": "o", "turns": [body]}))
+            await dispatch.end(method, ends(handle("t1", name, incarnation=ELSEWHERE)))
     assert runners.asked == []
 
 
 async def test_a_turn_of_another_cluster_hides_no_other(dispatch: Dispatch, runners: Runners) -> None:
     name = runners.current[0]
-    body = [{"submission_id": "t1", "runner": name, "incarnation": ELSEWHERE}, *handles(t2=name)]
-    runners.ended.add("t2")
-    first, second = await dispatch.wait(Await.model_validate({"turns": body}))
-    assert first == {"submission_id": "t1", "left": True}
-    assert second["state"] == "completed"
+    body = ends(handle("t1", name, incarnation=ELSEWHERE), handle("t2", name))
     runners.has[name] = ["t2"]
-    first, second = await dispatch.end("stop", End.model_validate({"owner": "o", "turns": body}))
+    first, second = await dispatch.end("stop", body)
     assert (first["submission_id"], first["state"], first["incarnation"]) == ("t1", "running", "")
     assert (second["submission_id"], second["state"], second["incarnation"]) == ("t2", "cancelled", name)
     with pytest.raises(Refusal):
-        await dispatch.end("forget", End.model_validate({"owner": "o", "turns": body}))
+        await dispatch.end("forget", body)
     assert (name, "forget") in runners.asked

@@ -15,6 +15,7 @@ from deliberation_ray.refusal import full, runner_unavailable
 from deliberation_ray.settings import Settings
 
 HANDLE = {"submission_id": "t1", "runner": "runner/ab/0", "incarnation": "i"}
+WAIT = {"runner": "runner/ab/0", "incarnation": "i", "turns": ["t1"]}
 
 
 class Asked(Dispatch):
@@ -169,8 +170,11 @@ async def test_no_refusal_quotes_the_prompt(client: httpx2.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v1/turns/await", {"turns": [{**HANDLE, "runner": ""}]}),
-        ("/v1/turns/await", {"turns": [{**HANDLE, "runner": "SERVE_CONTROLLER_ACTOR"}]}),
+        ("/v1/turns/await", {**WAIT, "runner": ""}),
+        ("/v1/turns/await", {**WAIT, "runner": "SERVE_CONTROLLER_ACTOR"}),
+        ("/v1/turns/await", {**WAIT, "turns": [HANDLE]}),
+        ("/v1/turns/await", {**WAIT, "turns": []}),
+        ("/v1/turns/await", {**WAIT, "turns": [f"t{number}" for number in range(1025)]}),
         ("/v1/turns/stop", {"owner": "o", "turns": [{**HANDLE, "runner": ""}]}),
         ("/v1/turns/forget", {"owner": "o", "turns": []}),
         ("/v1/turns/forget", b"{"),
@@ -208,6 +212,6 @@ async def test_waits_leave_room(asked: Asked) -> None:
         async with gateway_full._open_wait():
             app = gateway_full.app()
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://g") as crowded:
-                response = await crowded.post("/v1/turns/await", json={"turns": [HANDLE]})
+                response = await crowded.post("/v1/turns/await", json=WAIT)
         assert refused(response) == (503, "overloaded")
-        assert (await client.post("/v1/turns/await", json={"turns": [HANDLE]})).status_code == 200
+        assert (await client.post("/v1/turns/await", json=WAIT)).status_code == 200

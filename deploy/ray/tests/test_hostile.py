@@ -69,11 +69,11 @@ async def test_a_flood_costs_its_own_turn_only(flood: Flood, cases: Server, open
     async with lags() as measured:
         turns.submit(Submit.model_validate(submit(stalled, *floods)))
         ids = [each["submission_id"] for each in floods]
-        await turns.wait(ids, {}, 0.5)
+        await turns.wait(ids, 0.5)
         began = time.thread_time()
         (stopped,) = await turns.stop({stalled["submission_id"]: 1}, "", "stop")
         took = time.thread_time() - began
-        ended = [(await turns.wait([key], {}, 120))[0] for key in ids]
+        ended = [(await turns.wait([key], 120))[0] for key in ids]
     assert stopped["state"] == "cancelled"
     assert took < 0.5
     assert max(measured) < 0.25
@@ -93,7 +93,7 @@ async def test_many_answers_that_arrive_together_do_not_hold_up_a_stop(open_mode
                 turns.submit(Submit.model_validate(submit(stalled, *answers)))
                 await turns.stop({stalled["submission_id"]: 1}, "", "stop")
                 for each in answers:
-                    (view,) = await turns.wait([each["submission_id"]], {}, 30)
+                    (view,) = await turns.wait([each["submission_id"]], 30)
                     assert view["result"]["text"] == "token " * 2000
     assert max(measured) < 0.25
 
@@ -232,7 +232,7 @@ async def test_a_runner_holds_a_bounded_number_of_bytes(open_model: Open) -> Non
             submitted("t2")
         assert (refusal.value.status, refusal.value.kind, refusal.value.cause) == (429, "full", "memory")
         assert submitted("t1") == "attached"
-        await turns.wait(["t1"], {}, 30)
+        await turns.wait(["t1"], 30)
         assert turns.held_bytes == 30_000, "the answer"
         assert submitted("t2") == "accepted"
         await turns.forget({"t1": 1, "t2": 1}, "", "")

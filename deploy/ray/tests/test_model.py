@@ -141,9 +141,9 @@ async def test_a_model_that_drips_costs_its_own_turn_only(stand_in: StandIn, nam
     turns = Turns(open_model().answer, 2, Endpoints(2, 2))
     dripped, done = turn(url=stand_in.url, model=name, run_seconds=3), turn(url=stand_in.url, model=other)
     turns.submit(Submit.model_validate(submit(dripped, done)))
-    (view,) = await turns.wait([done["submission_id"]], {}, 30)
+    (view,) = await turns.wait([done["submission_id"]], 30)
     assert view["result"]["text"] == "done"
-    (view,) = await turns.wait([dripped["submission_id"]], {}, 30)
+    (view,) = await turns.wait([dripped["submission_id"]], 30)
     assert (view["state"], view["error"]["type"]) == ("failed", "ModelTimeout")
     stand_in.until_outcome(name, "disconnected", seconds=10)
 

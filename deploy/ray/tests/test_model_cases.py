@@ -149,7 +149,7 @@ async def test_a_turn_waits_until_the_server_takes_its_call(
     monkeypatch.setattr(endpoints, "SHORTEST_PAUSE_SECONDS", 0.01)
     turns = Turns(model.answer, 5, Endpoints(5, 5))
     turns.submit(Submit.model_validate(submit(turn("t1", url=server.url, model=name))))
-    (view,) = await turns.wait(["t1"], {}, 10)
+    (view,) = await turns.wait(["t1"], 10)
     assert (view["state"], view["result"]["text"], view["result"]["calls"]) == ("completed", GOOD_TEXT, 1)
     assert server.calls[name] <= 8
 
@@ -192,11 +192,11 @@ async def test_a_server_that_is_restarted_is_waited_for(model: Model, monkeypatc
     before.end()
     turns = Turns(model.answer, 5, Endpoints(5, 5))
     turns.submit(Submit.model_validate(submit(turn("t1", url=before.url, model="ok"))))
-    (view,) = await turns.wait(["t1"], {}, 0.2)
+    (view,) = await turns.wait(["t1"], 0.2)
     assert view["waiting"]["status"] == 0
     assert "refuses connections" in view["waiting"]["reason"]
     after = Server(before.server_address[1], speed=SPEED).start()
-    (view,) = await turns.wait(["t1"], {}, 10)
+    (view,) = await turns.wait(["t1"], 10)
     after.end()
     assert (view["state"], view["result"]["calls"]) == ("completed", 1)
 

@@ -52,7 +52,7 @@ async def test_no_value_of_a_server_makes_a_view_that_cannot_be_written(
     async with RawModel(*events) as server:
         turns = Turns(open_model().answer, 1, Endpoints(1, 1))
         turns.submit(Submit.model_validate(submit(turn("t1", url=server.url))))
-        (view,) = await turns.wait(["t1"], {}, 30)
+        (view,) = await turns.wait(["t1"], 30)
     assert view["state"] in ("completed", "failed")
     # As the gateway writes it.
     written = json.dumps(view, ensure_ascii=False, allow_nan=False).encode()
@@ -150,7 +150,7 @@ async def test_a_stop_after_the_finish_reason_takes_the_answer_with_it() -> None
 async def test_run_seconds_after_the_finish_reason_leave_the_answer() -> None:
     async with Finished() as server:
         await server.seen(run_seconds=5)
-        (state,) = await asyncio.wait_for(server.turns.wait(["t1"], {}, 30), 30)
+        (state,) = await asyncio.wait_for(server.turns.wait(["t1"], 30), 30)
     assert (state["state"], state["result"]["text"]) == ("completed", "whole")
 
 

@@ -7,7 +7,7 @@ import time
 
 import process
 import pytest
-from ray_app import TOKEN, App, handles, states, statuses
+from ray_app import TOKEN, App, handles, states, statuses, waiting
 from stand_in import StandIn
 from submission import SCHEMA, new_id, submit, turn
 
@@ -89,8 +89,8 @@ def test_a_stop_whose_submit_was_never_answered(app: App, stand_in: StandIn, nam
     seen, unseen = (turn(url=stand_in.url, model=name) for _ in range(2))
     app.submit(seen, deliberation="d-lost")
     stand_in.until_called(name)
-    ends = [{"submission_id": spec["submission_id"], "runner": "", "incarnation": ""} for spec in (seen, unseen)]
-    assert states(app.stop(*ends, deliberation="d-lost")) == ["cancelled", "unknown"]
+    ends = [{"submission_id": spec["submission_id"], "deliberation": "d-lost"} for spec in (seen, unseen)]
+    assert states(app.stop(*ends)) == ["cancelled", "unknown"]
     assert statuses(app.submit(seen, unseen, deliberation="d-lost")) == ["cancelled", "cancelled"]
     stand_in.until_outcome(name, "disconnected")
     assert len(stand_in.calls(name)) == 1
@@ -144,5 +144,5 @@ def test_a_stop_cut_at_every_step_can_be_repeated(app: App, stand_in: StandIn, n
 def test_a_wait_that_is_cut_harms_no_turn(app: App, stand_in: StandIn, name: str) -> None:
     stand_in.script(name, {"delay_seconds": 1, "text": "done"})
     answer = app.submit(turn(new_id(), url=stand_in.url, model=name))
-    cut(app, "/v1/turns/await", {"turns": handles(answer), "wait_seconds": 20}, "body and a moment")
+    cut(app, "/v1/turns/await", {**waiting(*handles(answer)), "wait_seconds": 20}, "body and a moment")
     assert states(app.wait(*handles(answer))) == ["completed"]

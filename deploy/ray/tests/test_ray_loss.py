@@ -6,7 +6,7 @@ from typing import Any
 
 import process
 import pytest
-from ray_app import App, handles, states, statuses
+from ray_app import App, handles, states, statuses, waiting
 from stand_in import StandIn
 from submission import turn
 
@@ -20,7 +20,7 @@ def pid_of(app: App, name: str) -> int:
 
 def honest(app: App, answer: dict[str, Any]) -> dict[str, Any] | None:
     """One look at a lost turn: a refusal to say, or a state that names another incarnation."""
-    response = app.post("/v1/turns/await", {"turns": handles(answer), "wait_seconds": 0})
+    response = app.post("/v1/turns/await", {**waiting(*handles(answer)), "wait_seconds": 0})
     if response.status_code == 503:
         assert response.json()["error"]["type"] == "runner_unavailable"
         assert int(response.headers["retry-after"]) > 0

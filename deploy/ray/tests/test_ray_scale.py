@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from ray_app import TOKEN, App, handles
+from ray_app import TOKEN, App, handles, waiting
 from stand_in import StandIn
 from submission import submit, turn
 
@@ -55,13 +55,12 @@ async def _submit(
 
 
 async def _results(http: httpx2.AsyncClient, turns: list[dict[str, str]]) -> list[Any]:
-    seen: dict[str, str] = {}
-    while True:
-        response = await http.post("/v1/turns/await", json={"turns": turns, "wait_seconds": 15, "seen": seen})
-        states = response.json()["turns"]
-        seen = {each["submission_id"]: each["state"] for each in states}
-        if not {"queued", "running"} & set(seen.values()):
-            return [(each["result"] or {}).get("text", each) for each in states]
+    texts: dict[str, Any] = {}
+    while left := [handle for handle in turns if handle["submission_id"] not in texts]:
+        response = await http.post("/v1/turns/await", json={**waiting(*left), "wait_seconds": 15})
+        ended = [each for each in response.json()["turns"] if each["state"] not in ("queued", "running")]
+        texts |= {each["submission_id"]: (each["result"] or {}).get("text", each) for each in ended}
+    return [texts[handle["submission_id"]] for handle in turns]
 
 
 async def _stop(http: httpx2.AsyncClient, handle: dict[str, str]) -> float:

@@ -88,8 +88,8 @@ def test_an_older_build_may_become_the_current_one_again(
 ) -> None:
     app.deploy(**ANOTHER_BUILD)
     late = turn(url=stand_in.url, model=name)
-    end = {"submission_id": late["submission_id"], "runner": "", "incarnation": ""}
-    assert states(app.stop(end, deliberation="late")) == ["unknown"]
+    end = {"submission_id": late["submission_id"], "deliberation": "late"}
+    assert states(app.stop(end)) == ["unknown"]
     app.deploy()
 
     fresh = turn(url=stand_in.url, model=name)
@@ -98,7 +98,7 @@ def test_an_older_build_may_become_the_current_one_again(
     assert running.is_where_it_was(again)
     process.until(lambda: len(app.get("/v1/info")["runners"]) == 2, "the other build has left")
     assert statuses(app.submit(late, deliberation="late")) == ["cancelled"], "its tombstones went with it"
-    lost = {"submission_id": running.spec["submission_id"], "runner": "", "incarnation": ""}
-    assert states(app.forget(lost, deliberation="deliberation-1")) == ["cancelled"]
+    lost = {"submission_id": running.spec["submission_id"], "deliberation": "deliberation-1"}
+    assert states(app.forget(lost)) == ["cancelled"]
     stand_in.until_outcome(running.model, "disconnected")
     assert len(stand_in.calls(running.model)) == 1

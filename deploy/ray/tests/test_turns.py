@@ -60,7 +60,7 @@ def statuses(answer: list[dict[str, str]]) -> list[str]:
 
 
 async def state(turns: Turns, submission_id: str, seconds: float = 30) -> dict:
-    (view,) = await turns.wait([submission_id], {}, seconds)
+    (view,) = await turns.wait([submission_id], seconds)
     return view
 
 
@@ -95,8 +95,8 @@ async def test_queued_until_the_call_starts_then_running_then_completed(turns: T
     turns.submit(submitted(turn("t1")))
     assert turns.view("t1")["state"] == "queued"
     assert turns.view("t1")["started_at"] is None
-    (view,) = await turns.wait(["t1"], {"t1": "queued"}, 30)
-    assert view["state"] == "running"
+    await model.called.wait()
+    assert turns.view("t1")["state"] == "running"
     model.release.set()
     view = await state(turns, "t1")
     assert view["state"] == "completed"
@@ -105,20 +105,45 @@ async def test_queued_until_the_call_starts_then_running_then_completed(turns: T
     assert view["error"] is None
 
 
-async def test_a_wait_ends_at_the_first_of_several_and_tells_all(turns: Turns, model: Model) -> None:
+async def test_a_wait_ends_at_the_first_of_several_and_names_only_what_has_ended(turns: Turns, model: Model) -> None:
     turns.submit(submitted(turn("t1"), turn("t2", run_seconds=0.5)))
-    first, second = await turns.wait(["t1", "t2"], {}, 30)
-    assert first["state"] == "running"
-    assert second["state"] == "failed"
+    (ended,) = await turns.wait(["t1", "t2"], 30)
+    assert (ended["submission_id"], ended["state"]) == ("t2", "failed")
     model.release.set()
-    first, second = await turns.wait(["t1", "t2"], {"t2": "failed"}, 30)
-    assert first["state"] == "completed"
+    (ended,) = await turns.wait(["t1"], 30)
+    assert (ended["submission_id"], ended["state"]) == ("t1", "completed")
 
 
-async def test_a_wait_that_is_over_tells_the_state(turns: Turns) -> None:
+async def test_a_turn_that_begins_ends_no_wait(turns: Turns, model: Model) -> None:
     turns.submit(submitted(turn("t1")))
-    assert (await state(turns, "t1", 0.01))["state"] == "running"
-    assert (await state(turns, "t1", 0))["state"] == "running"
+    waiting = asyncio.create_task(turns.wait(["t1"], 30))
+    await model.called.wait()
+    await asyncio.sleep(0)
+    assert turns.view("t1")["state"] == "running"
+    assert not waiting.done()
+    model.release.set()
+    assert [view["state"] for view in await waiting] == ["completed"]
+
+
+async def test_an_unknown_turn_ends_the_wait_and_says_nothing_of_the_others(turns: Turns) -> None:
+    turns.submit(submitted(turn("t1")))
+    (unknown,) = await turns.wait(["t1", "t2"], 30)
+    assert (unknown["submission_id"], unknown["state"]) == ("t2", "unknown")
+
+
+async def test_a_forgotten_turn_ends_the_wait_for_it(turns: Turns, model: Model) -> None:
+    turns.submit(submitted(turn("t1"), turn("t2")))
+    waiting = asyncio.create_task(turns.wait(["t1", "t2"], 30))
+    await model.called.wait()
+    await turns.forget({"t1": 1}, "", "")
+    assert [(view["submission_id"], view["state"]) for view in await waiting] == [("t1", "cancelled")]
+
+
+async def test_a_wait_that_is_over_names_all(turns: Turns) -> None:
+    turns.submit(submitted(turn("t1"), turn("t2")))
+    assert [view["state"] for view in await turns.wait(["t1", "t2"], 0.01)] == ["running", "running"]
+    both = await turns.wait(["t1", "t2", "t3"], 0)
+    assert [view["state"] for view in both] == ["running", "running", "unknown"]
 
 
 async def test_a_turn_outlives_the_wait_that_is_cancelled(turns: Turns, model: Model) -> None:
@@ -143,7 +168,7 @@ async def test_run_seconds_ends_a_turn_by_itself(turns: Turns, model: Model) -> 
 async def test_keep_seconds_ends_what_is_kept(turns: Turns, model: Model) -> None:
     model.release.set()
     turns.submit(submitted(turn("t1", keep_seconds=1), turn("t2")))
-    assert [view["state"] for view in await turns.wait(["t1", "t2"], {}, 30)] == ["completed", "completed"]
+    assert [view["state"] for view in await turns.wait(["t1", "t2"], 30)] == ["completed", "completed"]
     await until_dropped(turns, 1)
     assert turns.view("t1")["state"] == "unknown"
     assert turns.view("t2")["state"] == "completed"
@@ -384,7 +409,7 @@ async def test_a_call_that_is_put_off_is_waited_for_within_the_turn() -> None:
 async def test_a_turn_that_is_put_off_says_what_it_waits_for() -> None:
     turns = crowded(PuttingOff(1000, 30.0).answer)
     turns.submit(submitted(turn("t1", model="qwen"), turn("t2", model="qwen")))
-    (view, other) = await turns.wait(["t1", "t2"], {}, 0.1)
+    (view, other) = await turns.wait(["t1", "t2"], 0.1)
     assert (view["state"], view["waiting"]["status"]) == ("running", 503)
     assert view["waiting"]["reason"] == "model qwen puts calls off: 503: the model is being loaded"
     assert other["waiting"]["next_try"] == view["waiting"]["next_try"]
@@ -431,7 +456,7 @@ async def test_a_turn_is_unknown_to_another_owner(turns: Turns, model: Model) ->
     stranger = Submit.model_validate(submit(turn("t1"), owner="stranger"))
     assert turns.submit(stranger) == [{"submission_id": "t1", "status": "unknown"}]
     assert not turns.knows("t1", "stranger")
-    (view,) = await turns.wait(["t1"], {}, 0, "stranger")
+    (view,) = await turns.wait(["t1"], 0, "stranger")
     assert (view["state"], view["result"]) == ("unknown", None)
     (view,) = await turns.stop({"t1": 60}, "", "", "stranger")
     assert view["state"] == "unknown"

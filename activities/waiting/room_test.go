@@ -1,0 +1,246 @@
+package waiting_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+)
+
+// Each test runs in a bubble of its own. The bubble fails the test if a wait outlives its turns.
+func bubble(t *testing.T, test func(*world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newWorld(t)) })
+}
+
+func TestTheFirstTurnIsAskedForAtOnceAndLaterOnesTogether(t *testing.T) {
+	bubble(t, func(w *world) {
+		first := w.await("a", "t1")
+		time.Sleep(10 * time.Millisecond)
+		second := w.await("a", "t2")
+		time.Sleep(100 * time.Millisecond)
+		third := w.await("a", "t3")
+		time.Sleep(time.Second)
+		require.Equal(t, []request{
+			{0, ids("t1"), 2 * time.Second},
+			{250 * time.Millisecond, ids("t1 t2 t3"), 1750 * time.Millisecond},
+		}, w.asked())
+
+		fourth := w.await("a", "t4")
+		synctest.Wait()
+		require.Equal(t, 1110*time.Millisecond, w.asked()[2].at, "the wait was open for long")
+		w.end(ids("t1 t2 t3 t4")...)
+		for i, each := range []*waiter{first, second, third, fourth} {
+			require.Equal(t, fmt.Sprintf("of t%d", i+1), each.last().seen.Completion.Text)
+		}
+		require.Equal(t, 1, len(w.asked())-2, "and all ends came in one answer")
+	})
+}
+
+func TestACouncilThatEndsAtOnceWaitsForNothing(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.end(ids("t1 t2 t3")...)
+		one, two, three := w.await("a", "t1"), w.await("a", "t2"), w.await("a", "t3")
+		for _, each := range []*waiter{one, two, three} {
+			require.Zero(t, each.last().at)
+		}
+	})
+}
+
+func TestManyShortTurnsShareTheirRequestsToo(t *testing.T) {
+	bubble(t, func(w *world) {
+		for range 100 {
+			w.end("t1", "t2")
+			one, other := w.await("a", "t1"), w.await("a", "t2")
+			one.last()
+			other.last()
+			time.Sleep(5 * time.Millisecond)
+		}
+		require.LessOrEqual(t, float64(len(w.asked())), 4+10*time.Since(w.begun).Seconds()+1)
+	})
+}
+
+func TestUnderLoadEndsGather(t *testing.T) {
+	bubble(t, func(w *world) {
+		const turns = 500
+		var waiters []*waiter
+		for n := range turns {
+			waiters = append(waiters, w.await("a", domain.TurnID(fmt.Sprintf("t%03d", n))))
+		}
+		time.Sleep(time.Second)
+		before, begun := len(w.asked()), time.Since(w.begun)
+		for n := range turns { // 100 a second
+			w.end(domain.TurnID(fmt.Sprintf("t%03d", n)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		for n, each := range waiters {
+			ended := begun + time.Duration(n)*10*time.Millisecond
+			require.LessOrEqual(t, each.last().at-ended, 100*time.Millisecond)
+		}
+		require.LessOrEqual(t, len(w.asked())-before, 10*5+5, "ten requests a second, and a few at once")
+	})
+}
+
+func TestARunningTurnIsHeardOfNowAndThen(t *testing.T) {
+	bubble(t, func(w *world) {
+		waits := w.await("a", "t1")
+		time.Sleep(30 * time.Second)
+		w.end("t1")
+		waits.last()
+		require.Equal(t, []time.Duration{2 * time.Second, 14 * time.Second, 26 * time.Second, 30 * time.Second}, waits.times())
+		require.Len(t, w.asked(), 4)
+	})
+}
+
+func TestATurnThatNobodyNamesHearsNothing(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.muted["t2"] = true
+		named, overlooked := w.await("a", "t1"), w.await("a", "t2")
+		time.Sleep(time.Minute)
+		w.end("t1")
+		named.last()
+		require.Greater(t, len(named.heard), 4)
+		overlooked.cancel()
+		require.ErrorIs(t, overlooked.last().err, context.Canceled)
+		require.Len(t, overlooked.heard, 1, "so that it doesn't heartbeat")
+	})
+}
+
+func TestATurnThatFailsIsItsOwnResult(t *testing.T) {
+	bubble(t, func(w *world) {
+		other := w.await("a", "t1")
+		lost, unreadable := w.await("a", "t2"), w.await("a", "t3")
+		w.change(func() {
+			w.ended["t2"] = domain.Observation{TurnID: "t2", State: domain.RayUnknown}
+			w.ended["t3"] = domain.Observation{TurnID: "t3", Unreachable: "local: can't be read"}
+		})
+		require.Equal(t, domain.RayUnknown, lost.last().seen.State)
+		require.Equal(t, "local: can't be read", unreadable.last().seen.Unreachable)
+		time.Sleep(time.Minute)
+		w.end("t1")
+		require.Equal(t, "of t1", other.last().seen.Completion.Text)
+	})
+}
+
+func TestARunnerThatHangsHoldsUpNoOther(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.hung = "b"
+		hung, other := w.await("b", "t1"), w.await("a", "t2")
+		time.Sleep(time.Second)
+		w.end("t1", "t2")
+		require.Equal(t, time.Second, other.last().at)
+		hung.cancel()
+		require.Error(t, hung.last().err)
+	})
+}
+
+func TestMoreTurnsThanOneRequestTakesAreSplit(t *testing.T) {
+	bubble(t, func(w *world) {
+		var waiters []*waiter
+		for n := range 2*domain.MaxAwaited + 1 {
+			waiters = append(waiters, w.await("a", domain.TurnID(fmt.Sprint(n))))
+			synctest.Wait() // so that the last one is alone in the third wait
+		}
+		time.Sleep(time.Second)
+		require.Equal(t, 3, w.underWay())
+		w.end(domain.TurnID(fmt.Sprint(2 * domain.MaxAwaited)))
+		require.Equal(t, "of 2048", waiters[2*domain.MaxAwaited].last().seen.Completion.Text)
+		synctest.Wait()
+		require.Equal(t, 2, w.underWay(), "a wait without turns ends")
+		var left []domain.TurnID
+		for n := range 2 * domain.MaxAwaited {
+			left = append(left, domain.TurnID(fmt.Sprint(n)))
+		}
+		w.end(left...)
+		for n, each := range waiters {
+			require.Equal(t, fmt.Sprintf("of %d", n), each.last().seen.Completion.Text)
+		}
+	})
+}
+
+func TestATurnThatIsCancelledLeavesTheWait(t *testing.T) {
+	bubble(t, func(w *world) {
+		gone, stays := w.await("a", "t1"), w.await("a", "t2")
+		time.Sleep(time.Second)
+		gone.cancel()
+		require.Error(t, gone.last().err)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, ids("t2"), w.asked()[len(w.asked())-1].turns)
+		stays.cancel()
+		stays.last()
+		synctest.Wait()
+		require.Zero(t, w.underWay(), "nobody is waited for")
+	})
+}
+
+func TestTwoAttemptsOfOneActivityBothHear(t *testing.T) {
+	bubble(t, func(w *world) {
+		stale, fresh := w.await("a", "t1"), w.await("a", "t1")
+		time.Sleep(time.Second)
+		require.Equal(t, ids("t1"), w.asked()[len(w.asked())-1].turns)
+		w.end("t1")
+		require.Equal(t, "of t1", stale.last().seen.Completion.Text)
+		require.Equal(t, "of t1", fresh.last().seen.Completion.Text)
+	})
+}
+
+func silence(after time.Duration) error {
+	return &domain.Error{Kind: domain.KindUnreachable, Op: "await", Err: errors.New("local: connection reset"), RetryAfter: after}
+}
+
+func TestALostConnectionIsNoNews(t *testing.T) {
+	bubble(t, func(w *world) {
+		waits := w.await("a", "t1")
+		time.Sleep(time.Second)
+		w.fail(silence(0))
+		time.Sleep(1500 * time.Millisecond)
+		w.fail(nil)
+		time.Sleep(time.Second)
+		w.end("t1")
+		waits.last()
+		for _, word := range waits.heard {
+			require.Empty(t, word.seen.Unreachable)
+		}
+	})
+}
+
+func TestSilenceIsCountedInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		heardAt time.Duration
+	}{
+		"asked again until nobody has answered for two seconds": {silence(0), 3 * time.Second},
+		"the app is left alone for as long as it asks":          {silence(time.Second), 3 * time.Second},
+		"and the turns leave it alone for longer":               {silence(5 * time.Second), time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				one, other := w.await("a", "t1"), w.await("a", "t2")
+				time.Sleep(time.Second)
+				w.fail(c.err)
+				for _, each := range []*waiter{one, other} {
+					last := each.last()
+					require.Equal(t, "local: connection reset", last.seen.Unreachable)
+					require.InDelta(t, c.heardAt, last.at, float64(300*time.Millisecond))
+				}
+				require.LessOrEqual(t, len(w.asked()), 12)
+			})
+		})
+	}
+}
+
+func TestAnErrorOfNoKnownKindReachesAll(t *testing.T) {
+	bubble(t, func(w *world) {
+		one, other := w.await("a", "t1"), w.await("a", "t2")
+		time.Sleep(time.Second)
+		w.fail(errors.New("surprise"))
+		require.EqualError(t, one.last().err, "surprise")
+		require.EqualError(t, other.last().err, "surprise")
+	})
+}

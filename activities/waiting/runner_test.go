@@ -1,0 +1,196 @@
+package waiting_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/waiting"
+	"deliberation.io/deliberation/domain"
+)
+
+// runners hold turns, and note what they are asked.
+type runners struct {
+	domain.RayCluster // no test calls its other methods
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed, and replaced, at each change
+	ended    map[domain.TurnID]domain.Observation
+	muted    map[domain.TurnID]bool // never named
+	err      error
+	hung     string // the runner that doesn't answer
+	requests []request
+	open     int // requests that are under way
+}
+
+type request struct {
+	at    time.Duration // since the test's begin
+	turns []domain.TurnID
+	wait  time.Duration
+}
+
+type world struct {
+	*runners
+
+	t     *testing.T
+	begun time.Time
+	room  *waiting.Room
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return &world{
+		runners: &runners{changed: make(chan struct{}), ended: map[domain.TurnID]domain.Observation{}, muted: map[domain.TurnID]bool{}},
+		t:       t, begun: time.Now(), room: waiting.NewRoom(),
+	}
+}
+
+func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
+	require.LessOrEqual(w.t, len(handles), domain.MaxAwaited)
+	w.mu.Lock()
+	asked := request{at: time.Since(w.begun), wait: wait}
+	for _, handle := range handles {
+		require.Equal(w.t, handles[0].Runner, handle.Runner)
+		asked.turns = append(asked.turns, handle.TurnID)
+	}
+	slices.Sort(asked.turns)
+	w.requests = append(w.requests, asked)
+	w.open++
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.open--
+		w.mu.Unlock()
+	}()
+	over := time.After(wait)
+	for late := wait == 0; ; {
+		w.mu.Lock()
+		all, ended := w.look(handles)
+		err, changed, hung := w.err, w.changed, w.hung == handles[0].Runner
+		w.mu.Unlock()
+		switch {
+		case err != nil:
+			return nil, err
+		case hung:
+			<-ctx.Done()
+			return nil, ctx.Err()
+		case late:
+			return all, nil
+		case len(ended) > 0:
+			return ended, nil
+		}
+		select {
+		case <-changed:
+		case <-over:
+			late = true
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (r *runners) look(handles []domain.Handle) (all, ended []domain.Observation) {
+	for _, handle := range handles {
+		seen, over := r.ended[handle.TurnID]
+		switch {
+		case r.muted[handle.TurnID]:
+		case over:
+			all, ended = append(all, seen), append(ended, seen)
+		default:
+			all = append(all, domain.Observation{TurnID: handle.TurnID, State: domain.RayRunning})
+		}
+	}
+	return all, ended
+}
+
+func (r *runners) change(do func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	do()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// end ends turns, all at the same moment.
+func (r *runners) end(ids ...domain.TurnID) {
+	r.change(func() {
+		for _, id := range ids {
+			r.ended[id] = domain.Observation{TurnID: id, State: domain.RayCompleted, Completion: domain.Completion{Text: "of " + string(id)}}
+		}
+	})
+}
+
+// fail makes every request fail, or none.
+func (r *runners) fail(err error) { r.change(func() { r.err = err }) }
+
+func (r *runners) asked() []request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.requests)
+}
+
+func (r *runners) underWay() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open
+}
+
+// waiter is an activity that waits for one turn.
+type waiter struct {
+	cancel context.CancelFunc
+	heard  []word
+	done   chan struct{} // closed when it waits no longer
+}
+
+// word is what the waiter heard, and when.
+type word struct {
+	at   time.Duration
+	seen domain.Observation
+	err  error
+}
+
+// await begins to wait for a turn of the named runner, until it hears that the turn doesn't run.
+func (w *world) await(runner string, id domain.TurnID) *waiter {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	waits := &waiter{cancel: cancel, done: make(chan struct{})}
+	turn := w.room.Turn(w, domain.Handle{TurnID: id, Cluster: "local", Runner: runner, Incarnation: "1"})
+	go func() {
+		defer close(waits.done)
+		defer turn.Leave()
+		for {
+			seen, err := turn.Next(ctx)
+			waits.heard = append(waits.heard, word{time.Since(w.begun), seen, err})
+			if err != nil || !seen.Runs() {
+				return
+			}
+		}
+	}()
+	return waits
+}
+
+// last waits for the waiter's last word.
+func (w *waiter) last() word {
+	<-w.done
+	return w.heard[len(w.heard)-1]
+}
+
+func (w *waiter) times() []time.Duration {
+	var times []time.Duration
+	for _, word := range w.heard {
+		times = append(times, word.at)
+	}
+	return times
+}
+
+func ids(names string) []domain.TurnID {
+	var ids []domain.TurnID
+	for name := range strings.FieldsSeq(names) {
+		ids = append(ids, domain.TurnID(name))
+	}
+	return ids
+}
