@@ -25,7 +25,7 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 	}{
 		"before anything happened": {
 			given: waiting, at: 0, stopped: 2, runnerOf: []string{"", ""},
-			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
+			announced: []domain.EventKind{domain.EventStarted, domain.EventAgentFailed, domain.EventAgentFailed, domain.EventCancelled},
 		},
 		"in the queue, where a submit wasn't answered": {
 			given: func(s *stage) {
@@ -33,12 +33,13 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 				s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{Delay: fakes.Forever}}
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", ""},
-			announced: []domain.EventKind{domain.EventStarted, domain.EventCancelled},
+			announced: []domain.EventKind{domain.EventStarted, domain.EventAgentFailed, domain.EventAgentFailed, domain.EventCancelled},
 		},
 		"while it waits for its agents": {
 			given: waiting, at: 5 * time.Second, stopped: 2, runnerOf: []string{"runner/a/0", "runner/a/0"},
 			announced: []domain.EventKind{
-				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
+				domain.EventAgentFailed, domain.EventAgentFailed, domain.EventCancelled,
 			},
 		},
 		"between two attempts of an agent": {
@@ -48,7 +49,8 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			},
 			at: 6 * time.Second, stopped: 1, runnerOf: []string{"runner/a/0"},
 			announced: []domain.EventKind{
-				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
+				domain.EventAgentFailed, domain.EventAgentFailed, domain.EventCancelled,
 			},
 		},
 		"while an agent is put to Ray again": {
@@ -59,7 +61,8 @@ func TestDeliberation_StopsEveryLiveTurnWhenCancelled(t *testing.T) {
 			},
 			at: 5 * time.Second, stopped: 2, runnerOf: []string{"", "runner/a/0"},
 			announced: []domain.EventKind{
-				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventCancelled,
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart,
+				domain.EventAgentFailed, domain.EventAgentFailed, domain.EventCancelled,
 			},
 		},
 	}

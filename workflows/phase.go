@@ -17,12 +17,17 @@ import (
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
-	if end, accepted := d.submitTogether(ctx, phase, pursuits); !accepted {
+	end, err := d.submitTogether(ctx, phase, pursuits)
+	d.announcePhase(ctx, phase, len(pursuits))
+	switch {
+	case err != nil:
+		d.giveUp(ctx, contract.FailureOf(err))
+		return endDecided
+	case end.early():
 		return end
 	}
 	d.clock.start(ctx)
 	d.show(ctx, phase)
-	d.announcePhase(ctx, phase, len(pursuits))
 	working, stop := workflow.WithCancel(ctx)
 	defer stop()
 	for _, p := range pursuits {
@@ -30,7 +35,7 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 	}
 	patience := d.startPatience(working, phase)
 
-	err := workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late || d.finish.asked || patience.over })
+	err = workflow.Await(ctx, func() bool { return d.council.Settled(phase) || d.clock.late || d.finish.asked || patience.over })
 	switch {
 	case d.finish.asked && err == nil:
 		return endStopped
@@ -42,15 +47,16 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 		return endDeadline
 	}
 	stop()
-	d.closePhase(ctx, phase, pursuits)
+	// The council no longer waits for the slow turns. What had completed still counts.
+	d.stop(ctx, pursuits, endPatience)
+	d.giveUp(ctx, failureFor(endPatience))
 	return endDecided
 }
 
-// closePhase ends a phase whose slow turns the council no longer waits for. What had completed still counts.
-func (d *deliberation) closePhase(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) {
-	d.stop(ctx, pursuits, endPatience)
-	unfinished := slices.DeleteFunc(slices.Clone(pursuits), func(p *pursuit) bool { return d.council.Done(p.turn) })
-	d.council = d.council.ClosePhase(phase, failureFor(endPatience))
+// giveUp gives up every assignment that isn't settled, and announces it.
+func (d *deliberation) giveUp(ctx workflow.Context, failure domain.TurnFailure) {
+	unfinished := slices.DeleteFunc(slices.Clone(d.work), func(p *pursuit) bool { return d.council.Done(p.turn) })
+	d.council = d.council.Close(failure)
 	for _, p := range unfinished {
 		d.announceAgent(ctx, p.turn)
 	}
@@ -67,8 +73,9 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 	return pursuits
 }
 
-// submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner.
-func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (end endReason, accepted bool) {
+// submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner. It returns why
+// the run ends early, or the error if Ray refuses these turns for good.
+func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (endReason, error) {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -85,25 +92,24 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	early, over := d.over()
 	switch {
 	case temporal.IsCanceledError(err) && over:
-		return early, false
+		return early, nil
 	case temporal.IsCanceledError(err):
-		return endCancelled, false
+		return endCancelled, nil
 	case err != nil && contract.TimedOut(err):
 		d.shown.refused(d.place.current, lastRefusal(err))
-		return queue.end, false
+		return queue.end, nil
 	case err != nil:
-		d.giveUpAll(pursuits, contract.FailureOf(err))
-		return endDecided, false
+		return endDecided, err
 	case answer.Refusal != "":
 		d.shown.refused(d.place.current, answer.Refusal)
-		return queue.end, false
+		return queue.end, nil
 	}
 	d.shown.accepted()
 	for _, p := range pursuits {
 		d.place.abandon(p)
 	}
 	d.announceStreams(ctx, phase)
-	return endDecided, true
+	return endDecided, nil
 }
 
 // brief returns the texts from which the activity makes the turns of a phase.
@@ -150,13 +156,6 @@ func (d *deliberation) moveAll(ctx workflow.Context, pursuits []*pursuit) {
 		p.replace(decision.Next)
 	}
 	d.showCouncil(ctx)
-}
-
-// giveUpAll fails every assignment of the phase: Ray never accepted their turns.
-func (d *deliberation) giveUpAll(pursuits []*pursuit, failure domain.TurnFailure) {
-	for _, p := range pursuits {
-		d.council, _ = d.council.Take(p.turn, domain.GivenUp(failure))
-	}
 }
 
 // submit submits turns to Ray together, and records where they live.

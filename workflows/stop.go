@@ -24,7 +24,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 	for _, stopping := range abandoned {
 		_ = d.takeAbandoned(ctx, stopping) // the log has the error, and run_seconds ends the turns
 	}
-	d.council = d.council.Close(failureFor(why))
+	d.giveUp(ctx, failureFor(why))
 }
 
 // stop stops what may still run of the pursuits, and takes the outcomes.

@@ -95,10 +95,8 @@ func endedAs(result contract.Result, err error) ended {
 		end.events["failed"] = 1
 		_ = application.Details(&details) // a refused request has none
 	}
-	for _, failure := range details.Failures {
-		if failure.ErrorType != domain.StillRunning && failure.ErrorType != domain.DeadlineExceeded {
-			end.events["agent_failed"]++
-		}
+	if len(details.Failures) > 0 {
+		end.events["agent_failed"] = len(details.Failures)
 	}
 	return end
 }
