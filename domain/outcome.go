@@ -41,6 +41,16 @@ type Outcome struct {
 // or the time is over.
 func GivenUp(failure TurnFailure) Outcome { return Outcome{Kind: OutcomeGivenUp, Failure: failure} }
 
+// Ended reports whether a turn with this outcome no longer runs on Ray.
+func (o Outcome) Ended() bool {
+	switch o.Kind {
+	case OutcomeCompleted, OutcomeFailed, OutcomeLost, OutcomeCancelled:
+		return true
+	case OutcomeUnreachable, OutcomeRunning, OutcomeGivenUp:
+	}
+	return false
+}
+
 // OutcomeOf returns the outcome of an observed turn, with its answer; reading says how the answer is read. It
 // cuts the answer to maxAnswer bytes of Go's JSON encoding; the metadata says if it did.
 func OutcomeOf(handle Handle, seen Observation, reading Reading, decode DecodeObject, maxAnswer int) Outcome {

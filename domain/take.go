@@ -65,16 +65,6 @@ func (c Council) failures() int {
 	return sum
 }
 
-// ClosePhase gives up every assignment of a phase that isn't settled.
-func (c Council) ClosePhase(phase Phase, failure TurnFailure) Council {
-	for _, e := range c.ledger {
-		if e.assignment.Phase == phase && !e.settled() {
-			c, _ = c.Take(e.turn, GivenUp(failure))
-		}
-	}
-	return c
-}
-
 // Close gives up every assignment that isn't settled.
 func (c Council) Close(failure TurnFailure) Council {
 	for _, e := range c.ledger {

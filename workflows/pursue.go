@@ -63,7 +63,7 @@ func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 		}
 		had := d.council.Has(p.turn)
 		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
-		p.stopped = ended(outcome)
+		p.stopped = outcome.Ended()
 		if decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp {
 			if !had { // else the stop of the phase brought the same answer first
 				d.announceAgent(ctx, p.turn)
@@ -95,7 +95,7 @@ func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.O
 	}
 	outcome = answer.Domain()
 	// What ended while the run or the phase ends was paid for, and counts.
-	return outcome, ctx.Err() == nil || ended(outcome)
+	return outcome, ctx.Err() == nil || outcome.Ended()
 }
 
 // gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the deadline may
@@ -118,16 +118,6 @@ func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outco
 	council, decision := d.council.Take(p.turn, outcome)
 	d.council = council
 	return decision
-}
-
-// ended reports whether a turn with this outcome no longer runs on Ray.
-func ended(outcome domain.Outcome) bool {
-	switch outcome.Kind {
-	case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled:
-		return true
-	case domain.OutcomeUnreachable, domain.OutcomeRunning, domain.OutcomeGivenUp:
-	}
-	return false
 }
 
 // tryAgain waits for the delay and submits the assignment's next turn. It reports whether there is a turn to

@@ -65,7 +65,7 @@ func (d *deliberation) takeStopped(ctx workflow.Context, p *pursuit, stopped con
 		had := d.council.Has(p.turn)
 		outcome := answer.Domain()
 		d.take(ctx, turn, outcome)
-		p.confirm(turn.turn.ID(), ended(outcome))
+		p.confirm(turn.turn.ID(), outcome.Ended())
 		if !had && d.council.Has(p.turn) {
 			d.announceAgent(ctx, p.turn)
 		}

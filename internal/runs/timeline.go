@@ -22,6 +22,7 @@ type Timeline struct {
 	polled  map[string]domain.TurnID // by activity id
 	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
 	last    map[string]pastTurn // by agent
+	ended   map[domain.TurnID]bool
 
 	started   time.Time
 	taken     bool // by a worker
@@ -44,7 +45,7 @@ func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
 		planned: map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
-		last:    map[string]pastTurn{}, phase: "opening",
+		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, phase: "opening",
 	}
 }
 
@@ -131,6 +132,9 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 		run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 		t.council, t.phase = domain.NewCouncil(t.request, run), "queued"
 	}
+	if in.Brief != nil { // the first submit of a phase: the council no longer waits for the earlier ones
+		t.closePhase()
+	}
 	for _, turn := range in.TurnsOf(t.request) {
 		t.turns[turn.ID()] = turn
 		t.council = t.council.Assign([]domain.Assignment{turn.Assignment()}).Submitted(turn, domain.Handle{})
@@ -166,17 +170,22 @@ func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttribu
 	for _, handle := range in.Turns { // in the order in which the workflow takes them
 		outcome, known := stopped.Outcomes[handle.TurnID]
 		switch {
-		case !known:
+		case !known || t.ended[handle.TurnID]:
 		case in.AllowPartial:
+			t.ended[handle.TurnID] = true
 			t.council = t.council.Waste(t.turns[handle.TurnID], outcome.Domain().Usage)
 		default:
 			t.take(handle.TurnID, outcome.Domain())
 		}
 	}
-	if in.Reason == contract.ReasonPatience && len(in.Turns) > 0 {
-		why := domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false)
-		t.council = t.council.ClosePhase(t.turns[in.Turns[0].TurnID].Phase(), why)
+	if in.Reason == contract.ReasonPatience {
+		t.closePhase()
 	}
+}
+
+// closePhase gives up what the council no longer waits for.
+func (t *Timeline) closePhase() {
+	t.council = t.council.Close(domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false))
 }
 
 // giveUp folds the error of an activity, as the workflow does. While the run ends, the stop says what its turns
@@ -209,12 +218,14 @@ func (t *Timeline) turnsOf(activity *historypb.ActivityTaskScheduledEventAttribu
 	return nil
 }
 
-// take folds what a turn resulted in into the council's ledger, by the council's own rules.
+// take folds what a turn resulted in into the council's ledger, by the council's own rules. A history may have two
+// ends of one turn, of its wait and of its stop; the workflow takes only one of them.
 func (t *Timeline) take(id domain.TurnID, outcome domain.Outcome) {
 	turn, known := t.turns[id]
-	if !known {
+	if !known || t.ended[id] {
 		return
 	}
+	t.ended[id] = outcome.Ended()
 	reason := ""
 	switch outcome.Kind {
 	case domain.OutcomeFailed:

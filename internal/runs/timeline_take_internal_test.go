@@ -1,4 +1,4 @@
-package runs_test
+package runs
 
 import (
 	"fmt"
@@ -13,26 +13,30 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
-	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// history writes the events of a council of one.
+// history writes the events of a council, by default of one.
 type history struct {
 	testing.TB
 
-	timeline *runs.Timeline
+	timeline *Timeline
 	request  contract.Parsed
 	last     int64 // event id
 	attempt  int
-	turn     domain.TurnID
+	turn     domain.TurnID // the latest one
 }
 
 func newHistory(t testing.TB) *history {
 	t.Helper()
-	request, err := fakes.Council(1).Parse()
+	return newHistoryOf(t, fakes.Council(1))
+}
+
+func newHistoryOf(t testing.TB, request contract.Request) *history {
+	t.Helper()
+	parsed, err := request.Parse()
 	require.NoError(t, err)
-	return &history{TB: t, timeline: runs.NewTimeline(), request: request}
+	return &history{TB: t, timeline: NewTimeline(), request: parsed}
 }
 
 func (h *history) payloads(value any) *commonpb.Payloads {
@@ -82,8 +86,32 @@ func (h *history) submit() {
 	h.activity(contract.ActivitySubmitTurns, in, contract.SubmitTurnsResult{Handles: []contract.Handle{h.handle()}})
 }
 
+// begin puts a phase to Ray, and returns its turns.
+func (h *history) begin(turns ...contract.TurnRef) []domain.TurnID {
+	h.Helper()
+	in := contract.SubmitTurnsInput{
+		DeliberationID: "deliberation-T-42", OriginalRunID: "run", Cluster: "a", Turns: turns, Brief: &contract.Brief{Request: &h.request.Normalised},
+	}
+	var ids []domain.TurnID
+	for i, turn := range in.TurnsOf(h.request.Domain) {
+		in.Turns[i].TurnID = turn.ID()
+		ids = append(ids, turn.ID())
+	}
+	h.activity(contract.ActivitySubmitTurns, in, contract.SubmitTurnsResult{Handles: handlesOf(ids...)})
+	h.turn = ids[len(ids)-1]
+	return ids
+}
+
+func handlesOf(turns ...domain.TurnID) []contract.Handle {
+	var handles []contract.Handle
+	for _, turn := range turns {
+		handles = append(handles, contract.Handle{TurnID: turn, Cluster: "a", Runner: "runner/0", Incarnation: "i"})
+	}
+	return handles
+}
+
 func (h *history) handle() contract.Handle {
-	return contract.Handle{TurnID: h.turn, Cluster: "a", Runner: "runner/0", Incarnation: "i"}
+	return handlesOf(h.turn)[0]
 }
 
 func (h *history) await(outcome contract.TurnOutcome) {
@@ -91,8 +119,8 @@ func (h *history) await(outcome contract.TurnOutcome) {
 	h.activity(contract.ActivityAwaitTurn, contract.AwaitTurnInput{Handle: h.handle()}, outcome)
 }
 
-func (h *history) agent() runs.AgentView {
-	return runs.OpenView(runs.Run{ID: "deliberation-T-42", Info: &workflowpb.WorkflowExecutionInfo{}}, h.timeline).Agents[0]
+func (h *history) agent() AgentView {
+	return OpenView(Run{ID: "deliberation-T-42", Info: &workflowpb.WorkflowExecutionInfo{}}, h.timeline).Agents[0]
 }
 
 func TestATurnThatWasUnreachableIsNotLost(t *testing.T) {
@@ -120,4 +148,45 @@ func TestAnAgentFailsAfterItsLastLoss(t *testing.T) {
 	h.submit()
 	h.await(contract.TurnOutcome{Kind: domain.OutcomeLost, Message: "runner was restarted"})
 	require.Equal(t, domain.AgentFailed, h.agent().State)
+}
+
+func TestAPhaseHasEndedWhenTheNextOneIsSubmitted(t *testing.T) {
+	request := fakes.Council(3)
+	request.Protocol = &contract.Protocol{Review: domain.ReviewPeer}
+	h := newHistoryOf(t, request)
+	proposals := h.begin(
+		contract.TurnRef{Phase: domain.Propose, AgentID: "agent-1", Attempt: 1},
+		contract.TurnRef{Phase: domain.Propose, AgentID: "agent-2", Attempt: 1},
+		contract.TurnRef{Phase: domain.Propose, AgentID: "agent-3", Attempt: 1},
+	)
+	for _, proposal := range proposals[:2] {
+		h.turn = proposal
+		h.await(fakes.Answer("a proposal", 0.5).Value)
+	}
+
+	h.begin( // no stop was seen to end: the third turn had failed, and its next attempt was still to come
+		contract.TurnRef{Phase: domain.PeerReview, Round: 1, AgentID: "agent-1", Attempt: 1, Reads: proposals[1:2]},
+		contract.TurnRef{Phase: domain.PeerReview, Round: 1, AgentID: "agent-2", Attempt: 1, Reads: proposals[0:1]},
+	)
+
+	seat, _ := h.timeline.council.Seat("agent-3")
+	require.Equal(t, domain.AgentFailed, seat.State())
+	require.Equal(t, domain.StillRunning, seat.Failure().Kind())
+}
+
+func TestATurnIsPaidOnce(t *testing.T) {
+	failed := fakes.Failure(domain.ModelUnavailable, true).Value
+	for _, partial := range []bool{false, true} {
+		h := newHistory(t)
+		h.submit()
+		h.await(failed)
+		for range 2 {
+			h.activity(contract.ActivityStopTurns, contract.StopTurnsInput{Turns: handlesOf(h.turn), AllowPartial: partial}, contract.StopTurnsResult{
+				Outcomes: map[domain.TurnID]contract.TurnOutcome{h.turn: failed},
+			})
+		}
+		usage, wasted := h.timeline.council.Paid()
+		require.Equal(t, failed.Domain().Usage, usage)
+		require.Equal(t, usage.Tokens(), wasted)
+	}
 }
