@@ -17,7 +17,7 @@ const (
 	versionItself  = 300       // of a proposal: its id, its author, the fate of a revision
 	reviewItself   = 400       // the reviewer, names of fields
 	noteItself     = 130       // names of fields, the score, the id of the proposal here and in order and ranking
-	markItself     = 6         // beside the criterion's name
+	markItself     = 6         // in addition to the name of the criterion
 	blockingItself = 24        // what Fit keeps of an issue in any case
 )
 
@@ -39,7 +39,7 @@ func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
 	return min(mostCritiques, room/4/(versions*agents))
 }
 
-// resultWithoutTexts returns the most bytes that a result takes beside proposals and critiques.
+// resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
 	agents := len(r.agents)
 	size := resultItself + (agents+1)*agentItself + agents*(r.protocol.rounds+1)*versionItself

@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// withBudget is a request whose council reviews once, without retries and within so many model calls.
+// withBudget is a request whose council reviews once, without retries and within this many model calls.
 func withBudget(request contract.Request, calls int) contract.Request {
 	none := 0
 	request = withReview(request, 1)

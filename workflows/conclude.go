@@ -39,7 +39,7 @@ func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.R
 	return result, err
 }
 
-// mostForgotten bounds the handles of the closing step, beside the events and the task's description.
+// mostForgotten bounds the handles of the closing step, which also has events and the description of the task.
 const mostForgotten = 500
 
 // closeRun publishes the last events, and lets Ray forget the outcomes that are in history. Events that aren't
