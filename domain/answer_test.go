@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -282,21 +283,21 @@ func TestHostileAnswersAreReadInAFewTries(t *testing.T) {
 		"channels": "<|channel|>analysis{a:proposal", "details": "<details reasoning",
 	} {
 		t.Run(name, func(t *testing.T) {
-			best := func(size int) time.Duration { // of three, so that a busy machine decides nothing
-				best := time.Hour
-				for range 3 {
-					tries, began := 0, time.Now()
-					domain.ReadAnswer(said(strings.Repeat(unit, size/len(unit))), func(text string) (domain.Decoded, bool) {
-						tries++
-						return decodeJSON(text)
-					})
-					best = min(best, time.Since(began))
-					require.LessOrEqual(t, tries, 32)
-				}
-				return best
+			took := func(size int) time.Duration {
+				tries, began := 0, time.Now()
+				domain.ReadAnswer(said(strings.Repeat(unit, size/len(unit))), func(text string) (domain.Decoded, bool) {
+					tries++
+					return decodeJSON(text)
+				})
+				require.LessOrEqual(t, tries, 32)
+				return time.Since(began)
 			}
-			small, large := best(8<<10), best(64<<10)
-			require.Less(t, large, 32*small+10*time.Millisecond, "eight times the length takes about eight times as long, not 64 times")
+			best := math.Inf(1) // of ten pairs: other work on the machine spoils some of them
+			for range 10 {
+				small, large := took(8<<10), took(64<<10)
+				best = min(best, float64(large)/float64(small))
+			}
+			require.Less(t, best, 32.0, "eight times the length takes about eight times as long, not 64 times")
 		})
 	}
 }

@@ -22,7 +22,7 @@ const mostPrice = 1_000_000
 // ReadPrices reads prices of the form model=price or model=prompt/completion. The error is [Faults].
 func ReadPrices(texts []string) (Prices, error) {
 	if len(texts) == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no prices are prices too
 	}
 	var faults Faults
 	prices := make(Prices, len(texts))

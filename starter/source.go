@@ -111,7 +111,7 @@ func check(request contract.Request) (contract.Parsed, error) {
 }
 
 // flagOf is the flag that sets a field of a request made of words.
-var flagOf = map[string]string{
+var flagOf = map[string]string{ //nolint:gosec // names of flags, no credentials
 	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
 	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
