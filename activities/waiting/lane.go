@@ -95,12 +95,14 @@ func (l *lane) answered(asked *request) {
 	}
 }
 
-// askSoon breaks the open request off for the sake of a turn that has just joined. It needs the room's lock.
+// askSoon breaks the open request off for the sake of a turn that has just joined. A request whose answer is due
+// stays: turns that keep coming must not hide that nobody answers. It needs the room's lock.
 func (l *lane) askSoon() {
-	if l.open != nil && l.open.soon == nil {
-		cancel := l.open.cancel
-		l.open.soon = time.AfterFunc(time.Until(l.open.asked.Add(joinPause)), func() { cancel(errJoined) })
+	if l.open == nil || l.open.soon != nil || time.Until(l.open.asked.Add(l.open.wait)) <= joinPause {
+		return
 	}
+	cancel := l.open.cancel
+	l.open.soon = time.AfterFunc(time.Until(l.open.asked.Add(joinPause)), func() { cancel(errJoined) })
 }
 
 // handOut gives each turn what was seen of it, and keeps those that still run.

@@ -140,6 +140,24 @@ func TestARunnerThatHangsHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+func TestTurnsThatKeepComingHideNoHang(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.hung = "a"
+		first := w.await("a", "t0")
+		var later []*waiter
+		for n := range 12 {
+			time.Sleep(time.Second)
+			later = append(later, w.await("a", domain.TurnID(fmt.Sprint(n+1))))
+		}
+		last := first.last()
+		require.Equal(t, "no answer", last.seen.Unreachable)
+		require.Less(t, last.at, 2*time.Second+clientMargin+time.Second, "before its heartbeat timeout")
+		for _, each := range later {
+			require.Equal(t, "no answer", each.last().seen.Unreachable)
+		}
+	})
+}
+
 func TestMoreTurnsThanOneRequestTakesAreSplit(t *testing.T) {
 	bubble(t, func(w *world) {
 		var waiters []*waiter

@@ -2,6 +2,7 @@ package waiting_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ type runners struct {
 	requests []request
 	open     int // requests that are under way
 }
+
+// clientMargin is how much longer than its wait a client gives a request.
+const clientMargin = 12 * time.Second
 
 type request struct {
 	at    time.Duration // since the test's begin
@@ -77,8 +81,12 @@ func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Du
 		case err != nil:
 			return nil, err
 		case hung:
-			<-ctx.Done()
-			return nil, ctx.Err()
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(wait + clientMargin):
+				return nil, &domain.Error{Kind: domain.KindUnreachable, Op: "await", Err: errors.New("no answer")}
+			}
 		case late:
 			return all, nil
 		case len(ended) > 0:
