@@ -59,8 +59,8 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 	b.steps = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:    name,
 		Timeout: openFor,
-		ReadyToTrip: func(counts gobreaker.Counts) bool {
-			return counts.ConsecutiveFailures > 1 && time.Since(time.Unix(0, b.silentFrom.Load())) >= tripAfter
+		ReadyToTrip: func(gobreaker.Counts) bool {
+			return time.Since(time.Unix(0, b.silentFrom.Load())) >= tripAfter
 		},
 		IsSuccessful: func(err error) bool { return !unanswered(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
