@@ -25,11 +25,17 @@ type session struct {
 	turns   int
 	stop    domain.StopReason
 	texts   map[domain.TurnID]string // the proposal of each turn
+	authors map[domain.TurnID]string // and who made it
 }
 
 // play answers every turn until the council plans no further phase.
 func play(request domain.DeliberationRequest, answer func(s *session, a domain.Assignment) domain.Outcome) *session {
-	s := &session{council: domain.NewCouncil(request, domain.RunKey{WorkflowID: "w", OriginalRunID: "r"}), texts: map[domain.TurnID]string{}}
+	return playAs("w", request, answer)
+}
+
+// playAs plays a council of a deliberation with this id, on which the orders of its reviews depend.
+func playAs(id string, request domain.DeliberationRequest, answer func(s *session, a domain.Assignment) domain.Outcome) *session {
+	s := &session{council: domain.NewCouncil(request, domain.RunKey{WorkflowID: id, OriginalRunID: "r"}), texts: map[domain.TurnID]string{}, authors: map[domain.TurnID]string{}}
 	for {
 		plan := s.council.Plan()
 		if len(plan.Next) == 0 {
@@ -43,7 +49,7 @@ func play(request domain.DeliberationRequest, answer func(s *session, a domain.A
 			turn := s.council.Turn(assignment)
 			outcome := answer(s, assignment)
 			if outcome.Kind == domain.OutcomeCompleted {
-				s.texts[turn.ID()] = outcome.Answer.Proposal()
+				s.texts[turn.ID()], s.authors[turn.ID()] = outcome.Answer.Proposal(), assignment.Agent.ID()
 			}
 			s.council = take(s.council, turn, outcome)
 		}
