@@ -90,21 +90,30 @@ func decodeJSON(text string) (domain.Decoded, bool) {
 func objectOf(fields map[string]any) domain.Object {
 	object := domain.Object{}
 	for name, value := range fields {
-		text, _ := json.Marshal(value)
-		read := domain.Value{Text: string(text)}
-		switch value := value.(type) {
-		case string:
-			read.Kind, read.Text = domain.ValueText, value
-		case float64:
-			read.Kind = domain.ValueNumber
-		case map[string]any:
-			read.Kind, read.Fields = domain.ValueObject, objectOf(value)
-		case nil:
-			read.Text = ""
-		}
-		object[strings.ToLower(name)] = read
+		object[strings.ToLower(name)] = valueOf(value)
 	}
 	return object
+}
+
+func valueOf(value any) domain.Value {
+	text, _ := json.Marshal(value)
+	read := domain.Value{Text: string(text)}
+	switch value := value.(type) {
+	case string:
+		read.Kind, read.Text = domain.ValueText, value
+	case float64:
+		read.Kind = domain.ValueNumber
+	case []any:
+		read.Kind = domain.ValueList
+		for _, item := range value {
+			read.Items = append(read.Items, valueOf(item))
+		}
+	case map[string]any:
+		read.Kind, read.Fields = domain.ValueObject, objectOf(value)
+	case nil:
+		read.Text = ""
+	}
+	return read
 }
 
 // anyText generates texts that may break encoders: characters that JSON escapes, wide ones, and invalid bytes.
