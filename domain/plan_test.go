@@ -249,25 +249,3 @@ func TestPlansAreTheSameInEachReplay(t *testing.T) {
 	once, again := play(reviewed(t, 5, 2), quality), play(reviewed(t, 5, 2), quality)
 	require.Equal(t, once.council, again.council)
 }
-
-func TestReviewsShareAPrefixAndHaveAtMostThreeOrders(t *testing.T) {
-	council := domain.NewCouncil(reviewed(t, 6, 1), domain.RunKey{WorkflowID: "w"})
-	proposals := council.Plan().Next
-	council = council.Assign(proposals)
-	for i, a := range proposals {
-		council = take(council, council.Turn(a), completed(fmt.Sprint("proposal ", i), 0.5, 1))
-	}
-	plan := council.Plan()
-	texts := council.Texts(plan.Next)
-	first := map[domain.TurnID]bool{}
-	for _, a := range plan.Next {
-		ask := council.Request().Ask(council.Turn(a), texts)
-		require.Equal(t, domain.PromptPart{Ref: domain.CommonTask}, ask.Prompt[0])
-		require.Equal(t, domain.PromptPart{Text: "\n\n## Proposal A\n"}, ask.Prompt[1])
-		require.Equal(t, string(a.Reads[0]), ask.Prompt[2].Ref, "each proposal travels once")
-		first[a.Reads[0]] = true
-	}
-	require.LessOrEqual(t, len(first), 6)
-	require.Greater(t, len(first), 1, "no proposal is first for all")
-	require.Len(t, texts.Proposals, 6)
-}
