@@ -152,7 +152,7 @@ func (p Protocol) Budget() Budget { return p.budget }
 func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	switch {
 	case p.patience > 0:
-		return min(p.patience, remaining), true
+		return p.patience, p.patience < remaining
 	case p.review != ReviewNone:
 		return remaining / 2, true
 	}

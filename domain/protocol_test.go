@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,4 +29,24 @@ func TestExtraBodyNamesAreReservedAsTheRunnerReservesThem(t *testing.T) {
 			require.Equal(t, refused, err != nil, name)
 		}
 	}
+}
+
+func TestPatienceNeverOutlastsTheDeadline(t *testing.T) {
+	protocol := func(seconds int, review string) domain.Protocol {
+		spec := specOf(2)
+		spec.Protocol.Review, spec.Protocol.Patience = review, seconds
+		return requestOf(t, spec).Protocol()
+	}
+	wait, before := protocol(0, domain.ReviewPeer).Patience(time.Minute)
+	require.True(t, before)
+	require.Equal(t, 30*time.Second, wait)
+	wait, before = protocol(20, domain.ReviewNone).Patience(time.Minute)
+	require.True(t, before)
+	require.Equal(t, 20*time.Second, wait)
+	for _, seconds := range []int{60, 61, 86400} {
+		_, before = protocol(seconds, domain.ReviewPeer).Patience(time.Minute)
+		require.False(t, before, "only the deadline ends a phase then")
+	}
+	_, before = protocol(0, domain.ReviewNone).Patience(time.Minute)
+	require.False(t, before)
 }

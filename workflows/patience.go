@@ -22,7 +22,10 @@ func (d *deliberation) startPatience(ctx workflow.Context, phase domain.Phase) *
 		if phase.Kind == domain.Propose && workflow.Await(ctx, func() bool { return d.council.QuorumMet() }) != nil {
 			return
 		}
-		wait, _ := d.request().Protocol().Patience(d.clock.remaining(ctx))
+		wait, bounded := d.request().Protocol().Patience(d.clock.remaining(ctx))
+		if !bounded {
+			return
+		}
 		timer := workflow.NewTimerWithOptions(ctx, max(time.Second, wait), workflow.TimerOptions{Summary: "patience"})
 		p.over = timer.Get(ctx, nil) == nil
 	})
