@@ -28,22 +28,24 @@ const (
 )
 
 var (
-	deadWorker     = wait{heartbeat, "Temporal notices a dead worker by its missing heartbeats"}
-	slowestAnswer  = wait{longestAnswer, "the slowest answer"}
-	askedAgain     = wait{longestAnswer, "the slowest answer of a turn that was lost and asked again"}
-	endTogether    = wait{20 * time.Second, "twenty deliberations end together on two cores, next to those of another experiment"}
-	secondRound    = wait{20 * time.Second, "every agent fails once, so all of it happens twice"}
-	nextTry        = wait{10 * time.Second, "polls and submits pause up to 10 s between two tries"}
-	slowRequests   = wait{20 * time.Second, "every request takes up to 3 s longer"}
-	newGateway     = wait{20 * time.Second, "Ray starts another gateway"}
-	newRay         = wait{70 * time.Second, "the new Ray gets its app"}
-	unansweredStop = wait{20 * time.Second, "a stop that nobody answers is given up"}
-	nextStop       = wait{20 * time.Second, "what was left on a cluster is stopped in tries up to 20 s apart"}
-	newWorkerLooks = wait{60 * time.Second, "a worker that starts looks for work without an open run"}
-	graceOver      = wait{grace, "turns on a cluster that is away are placed on the other one after its grace"}
-	queueOver      = wait{20 * time.Second, "the queue timeout of the subjects"}
-	hangingOver    = wait{20 * time.Second, "the deadline of subjects with an agent whose model hangs"}
-	deadlineOver   = wait{30 * time.Second, "the deadline of subjects that must end by it"}
+	deadWorker         = wait{heartbeat, "Temporal notices a dead worker by its missing heartbeats"}
+	slowestAnswer      = wait{longestAnswer, "the slowest answer"}
+	askedAgain         = wait{longestAnswer, "the slowest answer of a turn that was lost and asked again"}
+	laterPhases        = wait{20 * time.Second, "the phases after the one that the fault meets, each of up to seventy turns"}
+	endTogether        = wait{20 * time.Second, "twenty deliberations end together on two cores, next to those of another experiment"}
+	secondRound        = wait{20 * time.Second, "every agent fails once, so all of it happens twice"}
+	nextTry            = wait{10 * time.Second, "polls and submits pause up to 10 s between two tries"}
+	slowRequests       = wait{20 * time.Second, "every request takes up to 3 s longer"}
+	newGateway         = wait{20 * time.Second, "Ray starts another gateway"}
+	newRay             = wait{70 * time.Second, "the new Ray gets its app"}
+	unansweredStop     = wait{20 * time.Second, "a stop that nobody answers is given up"}
+	nextStop           = wait{20 * time.Second, "what was left on a cluster is stopped in tries up to 20 s apart"}
+	newWorkerLooks     = wait{60 * time.Second, "a worker that starts looks for work without an open run"}
+	graceOver          = wait{grace, "turns on a cluster that is away are placed on the other one after its grace"}
+	queueOver          = wait{20 * time.Second, "the queue timeout of the subjects"}
+	hangingOver        = wait{20 * time.Second, "the deadline of subjects with an agent whose model hangs"}
+	reviewDeadlineOver = wait{60 * time.Second, "the deadline of councils that must be in their reviews before it"}
+	deadlineOver       = wait{30 * time.Second, "the deadline of subjects that must end by it"}
 
 	// lostTask and lostPoll are faults of Temporal's dev server that come on top of the experiment's own.
 	lostTask = wait{heartbeat, "on a busy machine the dev server hands out a task now and then that no worker gets; it comes again after its heartbeat timeout"}

@@ -37,10 +37,12 @@ type experiment struct {
 	short  bool // takes a minute at most: also a part of `make test`
 	alone  bool // hurts what the other experiments use
 	run    func(l *lab)
+
+	reviewed bool // its councils review and revise; the fault comes in these phases
 }
 
 func allExperiments() []experiment {
-	return slices.Concat(workerFaults, rayFaults, networkFaults, serverFaults, modelFaults, callerFaults, clusterFaults)
+	return slices.Concat(workerFaults, rayFaults, networkFaults, serverFaults, modelFaults, callerFaults, clusterFaults, reviewFaults)
 }
 
 func TestChaos(t *testing.T) {

@@ -63,7 +63,10 @@ func TestChaosTalliesEvents(t *testing.T) {
 	require.Equal(t, []int{0, 1, 0}, counted(append(slices.Clone(stored), eventOf("6-completed", ""))), "two ends")
 	require.Equal(t, []int{0, 1, 0}, counted(append(slices.Clone(stored), eventOf("6-agent_failed", "x"))), "two ends of one agent")
 	require.Equal(t, []int{0, 0, 1}, counted([]stack.Event{stored[0], stored[2], stored[1], stored[3]}))
-	_, doubled, _ := tally(stored, nil)
+	reviews := []stack.Event{eventOf("6-reviewed", "x"), eventOf("7-reviewed", "y")}
+	lost, doubled, _ := tally(append(reviews, eventOf("8-reviewed", "y")), map[string]int{"reviewed": 4})
+	require.Equal(t, []int{1, 1}, []int{lost, doubled}, "a review that is announced twice, and one that is missing")
+	_, doubled, _ = tally(stored, nil)
 	require.Equal(t, len(stored), doubled, "events where there must be none")
 }
 

@@ -44,12 +44,16 @@ func terminatedByCommand(l *lab) {
 	l.worker()
 }
 
-// resetByCommand resets runs. The run that goes on derives the same turns and attaches to them.
+// resetByCommand resets runs. The run that goes on derives the same turns and attaches to them. Councils that
+// review go on in their phase: what they were answered before was forgotten on Ray.
 func resetByCommand(l *lab) {
 	l.worker()
 	l.begin(endsCompleted)
 	l.awaitAllInFlight()
 	to := []string{"FirstWorkflowTask", "LastWorkflowTask"}[l.chance.IntN(2)]
+	if l.experiment.reviewed {
+		to = "LastWorkflowTask"
+	}
 	l.command("workflow", "reset", "--type", to, "--reason", "chaos")
 	for _, s := range l.subjects {
 		described, err := stack.Temporal.DescribeWorkflowExecution(l.t.Context(), s.run.GetID(), "")

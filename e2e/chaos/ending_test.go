@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -20,7 +21,9 @@ type ending string
 
 const (
 	endsCompleted  = ending(domain.StatusCompleted) // with a proposal of every agent
-	endsDegraded   = ending("degraded")             // completed, with agents missing
+	endsDegraded   = ending("degraded")             // completed, with agents or the last reviews missing
+	endsReviewed   = ending("reviewed")             // completed by a council that has all its reviews and revisions
+	endsLate       = ending("late")                 // completed at the deadline, with a proposal of every agent
 	endsCancelled  = ending(domain.StatusCancelled)
 	endsTerminated = ending("terminated")
 	endsAtDeadline = ending(domain.DeadlineExceeded)
@@ -71,6 +74,29 @@ func endOf(ctx context.Context, run client.WorkflowRun) ended {
 	}
 }
 
+// fullyReviewed reports whether every agent revised its proposal and reviewed the others before and after.
+func fullyReviewed(result contract.Result) bool {
+	return result.RankingBasis == domain.RankedByPeers && result.Review.Failed == 0 &&
+		len(result.Reviews) == 2*result.TotalAgents && len(result.Revisions) == result.TotalAgents &&
+		!slices.ContainsFunc(result.Revisions, func(r contract.RevisionRecord) bool { return r.Fate == domain.RevisionFailed })
+}
+
+// announced counts the reviews and revisions that have ended: those that are still at work at the deadline
+// aren't announced.
+func announced(result contract.Result) (reviews, revisions int) {
+	for _, review := range result.Reviews {
+		if review.ErrorType == "" {
+			reviews++
+		}
+	}
+	for _, revision := range result.Revisions {
+		if revision.ErrorType == "" {
+			revisions++
+		}
+	}
+	return reviews, revisions
+}
+
 func endedAs(result contract.Result, err error) ended {
 	end := ended{as: neverEnds, cause: err, events: map[string]int{"started": 1}}
 	var details contract.FailureDetails
@@ -79,10 +105,16 @@ func endedAs(result contract.Result, err error) ended {
 	switch {
 	case err == nil:
 		end.as = endsCompleted
-		if result.Degraded {
+		switch {
+		case result.Degraded:
 			end.as = endsDegraded
+		case result.StopReason == domain.StopDeadline:
+			end.as = endsLate
+		case fullyReviewed(result):
+			end.as = endsReviewed
 		}
 		end.events["completed"], end.events["agent_completed"] = 1, result.CompletedAgents
+		end.events["reviewed"], end.events["revised"] = announced(result)
 		details.Failures = result.Failures
 	case temporal.IsCanceledError(err):
 		end.as = endsCancelled

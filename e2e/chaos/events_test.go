@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -58,7 +59,9 @@ func tally(stored []stack.Event, expected map[string]int) (lost, doubled, disord
 		case kind == "started":
 			about = kind
 		case strings.HasPrefix(kind, "agent_"):
-			about = "agent " + agentOf(stored[i])
+			about = "agent " + partOf(stored[i])
+		case kind == "phase_started" || kind == "reviewed" || kind == "revised":
+			about = kind + " " + partOf(stored[i])
 		}
 		if seen[about] || expected == nil {
 			doubled++
@@ -72,12 +75,16 @@ func tally(stored []stack.Event, expected map[string]int) (lost, doubled, disord
 	return lost, doubled, disordered
 }
 
-func agentOf(e stack.Event) string {
+// partOf names the part of a deliberation that an event is about: whose it is, in which phase and round.
+func partOf(e stack.Event) string {
 	var data struct {
-		AgentID string `json:"agent_id"`
+		AgentID    string `json:"agent_id"`
+		ReviewerID string `json:"reviewer_id"`
+		Phase      string `json:"phase"`
+		Round      int    `json:"round"`
 	}
-	_ = json.Unmarshal(e.Data, &data) // the event of a deliberation has none
-	return data.AgentID
+	_ = json.Unmarshal(e.Data, &data) // the event of a deliberation has none of these
+	return fmt.Sprint(data.AgentID, data.ReviewerID, data.Phase, data.Round)
 }
 
 // numberOf is an event's place in its run: its id is <deliberation>/<run>/<number>-<event>. An event without a

@@ -11,6 +11,7 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/stretchr/testify/require"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/e2e/stack"
 )
 
@@ -20,18 +21,20 @@ type lab struct {
 	experiment experiment
 	chance     *rand.Rand
 	queue      string
-	clusters   []string // the Ray apps that may hold the lab's turns
-	slowModel  string   // of each council's first agent; its answers outlast the fault
-	quickModel string   // of the other agents; it may answer before, during or after the fault
-	models     []string // all of them
+	clusters   []string                    // the Ray apps that may hold the lab's turns
+	slowModel  string                      // of each council's first agent; its answers outlast the fault
+	quickModel string                      // of the other agents; it may answer before, during or after the fault
+	models     []string                    // all of them
+	holding    map[domain.PhaseKind]string // the model that holds a phase, where councils review
 	subjects   []*subject
 	eventsGo   eventsPlace
 
-	turns         int             // that the councils submit at the beginning
-	callsNeeded   int             // one a turn, and those that a model's script makes necessary
-	answersNeeded int             // complete ones
-	doomed        map[string]bool // by submission id
-	faultEnd      time.Time
+	turns          int             // that the councils submit at the beginning
+	callsNeeded    int             // one a turn, and those that a model's script makes necessary
+	answersNeeded  int             // complete ones
+	answeredBefore int             // in earlier phases, where councils review
+	doomed         map[string]bool // by submission id
+	faultEnd       time.Time
 }
 
 // eventsPlace is where the events of the subjects must be in the end.
@@ -52,6 +55,12 @@ func newLab(t *testing.T, e experiment, seed uint64) *lab {
 	l.slowModel, l.quickModel = l.model("slow"), l.model("quick")
 	l.script(l.slowModel, l.answers(4*time.Second, longestAnswer)...)
 	l.script(l.quickModel, l.answers(100*time.Millisecond, 3*time.Second)...)
+	l.holding = map[domain.PhaseKind]string{}
+	if e.reviewed {
+		for _, held := range heldPhases {
+			l.holding[held.kind] = l.model(string(held.kind))
+		}
+	}
 	return l
 }
 

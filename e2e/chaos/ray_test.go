@@ -28,14 +28,16 @@ var rayFaults = []experiment{
 }
 
 func runnerKilled(l *lab) {
-	l.worker()
+	worker := l.worker()
 	l.begin(endsCompleted)
 	l.awaitAnswering()
 	all := stack.Runners(l.t)
 	victim := all[l.chance.IntN(len(all))]
+	thaw := l.freezeIfReviewed(worker)
 	l.doom(stack.At.RayAppURL, victim.Name)
 	l.endFault()
 	require.NoError(l.t, syscall.Kill(victim.PID, syscall.SIGKILL))
+	thaw()
 }
 
 func gatewayKilled(l *lab) {
@@ -47,11 +49,13 @@ func gatewayKilled(l *lab) {
 }
 
 func rayRestarted(l *lab) {
-	l.worker()
+	worker := l.worker()
 	l.begin(endsCompleted)
 	l.awaitAnswering()
+	thaw := l.freezeIfReviewed(worker)
 	l.doom(stack.At.RayAppURL, everyRunner)
 	stack.Control(l.t, "stop", "ray")
+	thaw()
 	stack.Control(l.t, "start", "ray")
 	l.endFault()
 }

@@ -72,10 +72,12 @@ func natsNotConfigured(l *lab) {
 }
 
 func natsSlow(l *lab) {
-	proxy, listen := stack.ProxyTo(l.t, strings.TrimPrefix(stack.At.NATSURL, "nats://"))
+	proxy, listen := stack.ProxyTo(l.t, natsHost())
 	l.addToxic(proxy, "late", "latency", "downstream", 1, `{"latency":1000,"jitter":500}`)
 	l.worker("NATS_URL=nats://" + listen)
 	l.begin(endsCompleted)
 	l.awaitAllInFlight()
 	l.releaseModels()
 }
+
+func natsHost() string { return strings.TrimPrefix(stack.At.NATSURL, "nats://") }

@@ -41,11 +41,20 @@ func (l *lab) plan(ends ending, edits ...func(*contract.Request)) {
 	for range inFlight + l.chance.IntN(6) {
 		l.subjects = append(l.subjects, l.planOne(ends, edits...))
 	}
+	if l.experiment.reviewed {
+		l.holdReviews()
+	}
 }
 
 func (l *lab) planOne(ends ending, edits ...func(*contract.Request)) *subject {
 	request := stack.Request(l.t, l.council())
 	request.Constraints.TimeoutSeconds = new(900) // beyond every experiment
+	if l.experiment.reviewed {
+		l.review(&request)
+		if ends == endsCompleted {
+			ends = endsReviewed
+		}
+	}
 	for _, edit := range edits {
 		edit(&request)
 	}

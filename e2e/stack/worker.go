@@ -63,6 +63,19 @@ func (w *Worker) Kill(t *testing.T) {
 	_ = w.cmd.Wait()
 }
 
+// Freeze lets the worker do nothing until it is thawed.
+func (w *Worker) Freeze(t *testing.T) {
+	t.Helper()
+	require.NoError(t, w.cmd.Process.Signal(syscall.SIGSTOP))
+	t.Cleanup(func() { _ = w.cmd.Process.Signal(syscall.SIGCONT) }) // a frozen worker doesn't end
+}
+
+// Thaw lets a frozen worker go on.
+func (w *Worker) Thaw(t *testing.T) {
+	t.Helper()
+	require.NoError(t, w.cmd.Process.Signal(syscall.SIGCONT))
+}
+
 // Terminate asks the worker to stop.
 func (w *Worker) Terminate(t *testing.T) {
 	t.Helper()

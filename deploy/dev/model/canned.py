@@ -2,7 +2,11 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
+
+import puzzle
+
+Phase = Literal["propose", "review", "revise"]
 
 _PROPOSALS = (
     "a token bucket per account in the gateway, with the limits in configuration",
@@ -23,14 +27,27 @@ _REASONINGS = (
 def answer(messages: Any, response_format: str | None, request_id: str, schema: dict[str, Any] | None = None) -> str:
     """Returns JSON if JSON was asked for, else prose. The id makes agents with the same prompt answer differently."""
     digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
+    text = _text(messages)
+    asked = puzzle.find(text)
     if schema and "reviews" in schema.get("properties", {}):
-        return json.dumps(_review(schema, digest, strict=STRICT in json.dumps(messages)))
+        review = _review(schema, digest, strict=STRICT in text)
+        return json.dumps(_checked(review, asked, text, digest) if asked else review)
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
+    if asked:
+        proposal = f"CANNED sum. Answer: {asked.answer(digest[3], digest[4])}"
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
     score = round(0.55 + 0.40 * digest[2] / 255, 2)
     if response_format in ("json_schema", "json_object"):
         return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": score})
     return f"{proposal} {reasoning} I would give it {score}."
+
+
+def phase_of(messages: Any) -> Phase:
+    """Returns the phase of a council that the prompt belongs to, by the heading of its instructions."""
+    text = _text(messages)
+    if "## How to review" in text:
+        return "review"
+    return "revise" if "## How to revise" in text else "propose"
 
 
 # A task that says this gets reviews which block every proposal, so that all of them are revised.
@@ -58,6 +75,26 @@ def _review(schema: dict[str, Any], digest: bytes, strict: bool) -> dict[str, An
         blocking = ["CANNED it can't be switched off."] if strict or seed[29] % 4 == 0 else []
         notes.append({"label": label, **marks, "critique": critique, "blocking": blocking})
     return {"reviews": notes, "ranking": sorted(labels, key=lambda label: sums[label], reverse=True)}
+
+
+def _checked(review: dict[str, Any], asked: puzzle.Puzzle, text: str, digest: bytes) -> dict[str, Any]:
+    """Lets a review prefer the proposals whose answer seems right."""
+    found = puzzle.sections(text)
+    right = {}
+    for number, note in enumerate(review["reviews"]):
+        label = note["label"]
+        chance = hashlib.sha256(digest + bytes([number % 256])).digest()[28]
+        right[label] = asked.seems_right(found.get(label, ""), chance)
+        note["accuracy"] = 5 if right[label] else 1
+        note["blocking"] = [] if right[label] else ["CANNED the answer is wrong."]
+    return {**review, "ranking": sorted(review["ranking"], key=lambda label: not right[label])}
+
+
+def _text(messages: Any) -> str:
+    if not isinstance(messages, list):
+        return ""
+    contents = (message.get("content") for message in messages if isinstance(message, dict))
+    return "\n".join(content if isinstance(content, str) else json.dumps(content) for content in contents)
 
 
 def tokens(text: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Literal
 
+import canned
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -27,6 +28,8 @@ class Step(BaseModel):
     line_bytes: int | None = None
     refuse_formats: list[str] = Field(default_factory=list)
     redirect: str | None = None
+    # The step waits for a call of this phase. Calls of other phases get the usual answer at once.
+    phase: canned.Phase | None = None
 
     def refusal(self, response_format: str | None) -> tuple[int, str] | None:
         """Returns the status and message of the error that this call gets, if any."""
@@ -69,8 +72,10 @@ class Scripts:
             self._steps.pop(model, None)
             self._gates.pop(model, None)
 
-    def next(self, model: str) -> Step:
+    def next(self, model: str, phase: canned.Phase) -> Step:
         steps = self._steps.get(model)
         if not steps:
             return Step()
+        if steps[0].phase not in (None, phase):
+            return Step(delay_seconds=0)
         return steps.pop(0) if len(steps) > 1 else steps[0]

@@ -4,6 +4,7 @@ import argparse
 import resource
 from typing import Any
 
+import canned
 import uvicorn
 from calls import Calls
 from completion import Asked, Completion
@@ -43,7 +44,8 @@ class StandIn:
             asked.response_format,
             request.headers.get("traceparent", ""),
         )
-        step, gate = self._scripts.next(asked.model), self._scripts.gate(asked.model)
+        step = self._scripts.next(asked.model, canned.phase_of(asked.messages))
+        gate = self._scripts.gate(asked.model)
         return Completion(asked, step, gate, call, self._delay, send)
 
     async def _healthz(self, _: Request) -> Response:
