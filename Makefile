@@ -6,7 +6,7 @@ VENV    := $(CURDIR)/.dev/venv/bin
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush evidence statistics check fmt histories
 
 help: ## the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,7 +18,7 @@ demo: up ## show one deliberation, and one that survives two kills; VLLM_URL=…
 	@$(VENV)/python deploy/dev/demo.py
 
 up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model (or VLLM_URL=…) and the worker
-	@$(STACK) up
+	@$(STACK) up $(if $(MODEL),--model $(MODEL))
 
 down: ## stop it all; history and events stay for the next up
 	@$(STACK) down
@@ -80,6 +80,14 @@ soak: ## keep 200 deliberations in flight for 10 minutes (FOR=…), with random 
 rush: ## start 10,000 deliberations at once (MANY=…), while the model answers none; half an hour
 	$(STACK) run --home .dev/rush --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 90m -run '^TestRush' ./e2e -v -rush $(or $(MANY),10000)
+
+# MODEL names a model of ENDPOINT, or is tiny. Without ENDPOINT, the stand-in answers.
+evidence: export VLLM_URL := $(ENDPOINT)
+evidence: export VLLM_MODEL := $(filter-out tiny,$(MODEL))
+evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MODEL=…], or MODEL=tiny; TASKS=… of each kind
+	$(STACK) run --home .dev/evidence --free-ports $(if $(filter tiny,$(MODEL)),--model tiny) -- \
+	  go test -tags=integration -count=1 -timeout 24h -v -run '^Test(Evidence|Orders)' ./e2e/evidence \
+	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -table $(CURDIR)/.dev/evidence.md
 
 statistics: ## compare the statistics of 2,000 deliberations with a count by hand, and time them with 10,000
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \

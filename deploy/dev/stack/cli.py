@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     optional = ", ".join(ports.OPTIONAL)
     choice.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"optional programs: {optional}")
     choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, separated by commas")
+    choice.add_argument("--model", choices=("tiny",), help="a real small model in place of the stand-in")
     one = argparse.ArgumentParser(add_help=False)
     one.add_argument("program", choices=NAMES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -70,8 +71,10 @@ def _up(arguments: argparse.Namespace, layout: Layout) -> None:
     started, wanted = time.monotonic(), _wanted(arguments)
     say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
     _check([*preflight.tools(), *model_server.choose(), *_taken_ports(layout, wanted, arguments.free_ports)])
-    prepare.prepare(["venv", "nats", "temporal", *(["binaries"] if "worker" in wanted else [])])
-    Stack(layout).up(wanted, arguments.free_ports)
+    tiny = arguments.model == "tiny" and "model" in wanted
+    extra = [name for name, needed in {"tiny": tiny, "binaries": "worker" in wanted}.items() if needed]
+    prepare.prepare(["venv", "nats", "temporal", *extra])
+    Stack(layout).up(wanted, arguments.free_ports, tiny)
     say(f"up in {took(started)}")
     say(farewell(layout))
 

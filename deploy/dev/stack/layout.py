@@ -12,8 +12,10 @@ BIN = ROOT / "bin"
 TOOLS = BIN / "tools"
 VENV = ROOT / ".dev" / "venv"
 VENV_PYTHON = VENV / "bin" / "python"
+TINY_VENV = ROOT / ".dev" / "tiny"
 RAY_APP = ROOT / "deploy" / "ray"
 LOCK = RAY_APP / "requirements.lock"
+TINY_LOCK = ROOT / "deploy" / "dev" / "model" / "tiny.lock"
 
 
 @dataclass(frozen=True)

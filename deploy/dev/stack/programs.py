@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack import readiness
-from stack.layout import BIN, ROOT, VENV, VENV_PYTHON
+from stack.layout import BIN, ROOT, TINY_VENV, VENV, VENV_PYTHON
 from stack.ports import HOST, RAY_WORKER_PORTS
-from stack.record import STAND_IN_MODEL, Record
+from stack.record import STAND_IN_MODEL, TINY_MODEL, Record
 
 STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
+TINY = STANDIN.with_name("tiny.py")
 # Turns wait for a model and compute nothing, so this may be more than the machine has.
 RAY_CPUS = 4
 RAY_OBJECT_STORE_BYTES = 100_000_000
@@ -172,7 +173,21 @@ def _ray_app(record: Record, ray: str = "ray", name: str = "rayapp") -> Program:
     )
 
 
+def _tiny_model(record: Record) -> Program:
+    port, python = record.ports["model"], str(TINY_VENV / "bin" / "python")
+    return Program(
+        name="model",
+        command=[python, str(TINY), "--host", HOST, "--port", str(port), "--file", str(TINY_VENV / "model.gguf")],
+        where=f"http://{HOST}:{port} ({TINY_MODEL}: real, slow and simple-minded)",
+        ready=lambda: readiness.answers(f"http://{HOST}:{port}/v1/models"),
+        hint="it needs 1 GB of memory",
+        environment={"PYTHONUNBUFFERED": "1"},
+    )
+
+
 def _model(record: Record) -> Program:
+    if record.tiny and not record.vllm_url:
+        return _tiny_model(record)
     port, stand_in = record.ports["model"], f"http://{HOST}:{record.ports['model']}"
     where = f"{stand_in} (a stand-in: its answers are CANNED)"
     if record.vllm_url:

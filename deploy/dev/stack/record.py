@@ -14,6 +14,7 @@ from stack.ports import HOST, RAYS
 
 NAMESPACE = "default"
 STAND_IN_MODEL = "canned/stand-in"
+TINY_MODEL = "gemma-3-270m"
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Record:
     # Empty: the stand-in.
     vllm_url: str = ""
     vllm_model: str = ""
+    # A real small model in place of the stand-in.
+    tiny: bool = False
 
     @classmethod
     def load(cls, layout: Layout) -> Record:
@@ -36,7 +39,9 @@ class Record:
         except (OSError, ValueError):
             return cls(layout, {})
         server, model = kept.get("vllm_url", ""), kept.get("vllm_model", "") if kept.get("vllm_url") else ""
-        return cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"], server, model)
+        record = cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"], server, model)
+        record.tiny = kept.get("tiny", False)
+        return record
 
     def urls(self) -> dict[str, str]:
         ports = self.ports
@@ -77,7 +82,7 @@ class Record:
         """Returns the variables that a request needs as well: the model, ours unless the user names one."""
         return {
             "DELIBERATION_VLLM_URL": self.urls()["model_url"],
-            "DELIBERATION_VLLM_MODEL": self.vllm_model or STAND_IN_MODEL,
+            "DELIBERATION_VLLM_MODEL": self.vllm_model or (TINY_MODEL if self.tiny else STAND_IN_MODEL),
         }
 
     def save(self) -> None:
@@ -89,6 +94,7 @@ class Record:
             **self.urls(),
             "namespace": NAMESPACE,
             "vllm_url": self.vllm_url,
+            "tiny": self.tiny,
             "vllm_model": self.model()["DELIBERATION_VLLM_MODEL"],
             "ray_token": self.token(),
             "pids": self.pids,

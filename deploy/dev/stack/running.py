@@ -28,7 +28,7 @@ class Stack:
         self.supervisor = Supervisor(layout)
         self._log_starts: dict[str, int] = {}  # the size of each log when its program was started
 
-    def up(self, wanted: list[str], free_ports: bool) -> None:
+    def up(self, wanted: list[str], free_ports: bool, tiny: bool = False) -> None:
         """Starts what is missing, and returns when every wanted program is ready."""
         with self._locked():
             fresh = not self.supervisor.alive()
@@ -37,6 +37,9 @@ class Stack:
             running = self.supervisor.running()
             missing = [name for name in wanted if name not in running]
             record = self._record(wanted, free_ports, running)
+            if "model" in running and record.tiny != tiny:
+                raise Failed("the stack runs with another model; stop it first: make down")
+            record.tiny = tiny
             if problems := [*preflight.equal(record.ports, record.wanted), *preflight.taken(record.ports, missing)]:
                 raise Failed("\n".join(problems))
             record.save()
