@@ -77,6 +77,8 @@ func agentsOf(result contract.Result, ids []string) []string {
 	return agents
 }
 
+// The history's size isn't bounded here: workflows/cost_test.go bounds a council of this kind without faults. Each turn
+// that the runner loses adds some 15 events: its end, a delay, and another attempt.
 func TestAWorkerAndARunnerDieWhileACouncilReviews(t *testing.T) {
 	queue := stack.Queue(t)
 	first := stack.StartWorker(t, queue)

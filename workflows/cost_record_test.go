@@ -103,3 +103,32 @@ func (w *world) keepCost(run client.WorkflowRun, name string) {
 	require.NoError(w, err)
 	require.Equal(w, described.GetWorkflowExecutionInfo().GetStateTransitionCount(), int64(transitionsOf(history.GetEvents())))
 }
+
+// TestRecord_AReviewOfFive records a council of five that reviews and revises twice, which takes 30 turns. The turns
+// of a phase end at the same time, or one after the other.
+func TestRecord_AReviewOfFive(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"five_together": 0, "five_apart": 300 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, name)
+			delays := map[string]time.Duration{}
+			for i, agent := range fakes.Council(5).Agents {
+				delays[agent.AgentID] = time.Second + time.Duration(i)*apart
+				w.Ray.Agents[agent.AgentID] = fakes.Replies(quietly(fakes.Answer("a proposal", 0.5), delays[agent.AgentID]))
+			}
+			w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+				return fakes.Replies(quietly(disagreeing(ref)[0].Reply, delays[ref.AgentID]))
+			}
+			run := w.start(contract.DeliberationName, withReview(fakes.Council(5), 2))
+			var result contract.Result
+			require.NoError(t, run.Get(t.Context(), &result))
+			require.Equal(t, 30, result.Usage.LLMCalls)
+			w.keep(name, run.GetID(), run.GetRunID())
+		})
+	}
+}
+
+func quietly(reply fakes.Reply[contract.TurnOutcome], after time.Duration) fakes.Reply[contract.TurnOutcome] {
+	reply.Delay, reply.Quiet = after, true
+	return reply
+}

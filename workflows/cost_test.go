@@ -46,3 +46,21 @@ func transitionsOf(events []*historypb.HistoryEvent) (count int) {
 	}
 	return count
 }
+
+// TestCost_OfAReviewOfFive bounds the history of 30 turns: five agents, two rounds. A turn's wait is 3 events. A turn
+// that ends alone adds 9: a workflow task, a publish, and the workflow task after the publish. Turns that end
+// together share these.
+func TestCost_OfAReviewOfFive(t *testing.T) {
+	for name, most := range map[string]int{"five_together": 20 + 8*30, "five_apart": 430} {
+		t.Run(name, func(t *testing.T) {
+			events := fakes.ReadHistory(t, filepath.Join("testdata", "histories", name+fakes.HistorySuffix)).GetEvents()
+
+			kinds := map[string]int{}
+			for _, event := range events {
+				kinds[event.GetEventType().String()]++
+			}
+			t.Logf("%d events: %v", len(events), kinds)
+			require.LessOrEqual(t, len(events), most)
+		})
+	}
+}

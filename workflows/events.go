@@ -19,7 +19,7 @@ type eventQueue struct {
 	description    string
 	number         int
 	unsent         []contract.EventRecord
-	open           bool // publishing has begun, since Ray has accepted the council
+	open           bool // publishing goes on, since Ray has accepted the phase
 	busy           bool // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
@@ -66,6 +66,13 @@ func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentI
 func (q *eventQueue) start() {
 	if q != nil {
 		q.open = true
+	}
+}
+
+// hold lets the events wait for those of the next phase, which begins at once if there is room for it.
+func (q *eventQueue) hold() {
+	if q != nil {
+		q.open = false
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
+	d.events.hold()
 	end, err := d.submitTogether(ctx, phase, pursuits)
 	d.announcePhase(ctx, phase, len(pursuits))
 	switch {
