@@ -23,7 +23,10 @@ type Timeline struct {
 	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
 	last    map[string]pastTurn // by agent
 	ended   map[domain.TurnID]bool
+	past    map[domain.TurnID]*PastTurn
+	order   []domain.TurnID
 
+	now       time.Time // of the latest event
 	started   time.Time
 	taken     bool // by a worker
 	phase     string
@@ -45,7 +48,7 @@ func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
 		planned: map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
-		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, phase: "opening",
+		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, past: map[domain.TurnID]*PastTurn{}, phase: "opening",
 	}
 }
 
@@ -66,6 +69,7 @@ func (t *Timeline) Ended() bool { return t.closing != nil }
 
 // Take takes the next event.
 func (t *Timeline) Take(event *historypb.HistoryEvent) {
+	t.now = event.GetEventTime().AsTime()
 	switch event.GetEventType() {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
 		t.begin(event)
@@ -137,6 +141,7 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 	}
 	for _, turn := range in.TurnsOf(t.request) {
 		t.turns[turn.ID()] = turn
+		t.submitted(turn)
 		t.council = t.council.Assign([]domain.Assignment{turn.Assignment()}).Submitted(turn, domain.Handle{})
 	}
 }
@@ -148,6 +153,7 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 		if decoded(result, &accepted) {
 			for _, handle := range accepted.Handles {
 				t.council = t.council.Submitted(t.turns[handle.TurnID], handle.Domain())
+				t.accepted(handle.TurnID)
 			}
 		}
 	case contract.ActivityAwaitTurn:
@@ -174,6 +180,7 @@ func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttribu
 		case in.AllowPartial:
 			t.ended[handle.TurnID] = true
 			t.council = t.council.Waste(t.turns[handle.TurnID], outcome.Domain().Usage)
+			t.endTurn(handle.TurnID, domain.OutcomeCancelled, "stopped")
 		default:
 			t.take(handle.TurnID, outcome.Domain())
 		}
@@ -198,7 +205,9 @@ func (t *Timeline) giveUp(activity *historypb.ActivityTaskScheduledEventAttribut
 		Cause: cause, FailureInfo: &failurepb.Failure_ActivityFailureInfo{ActivityFailureInfo: &failurepb.ActivityFailureInfo{RetryState: state}},
 	})
 	for _, turn := range t.turnsOf(activity) {
-		t.council, _ = t.council.Take(turn, domain.GivenUp(contract.FailureOf(err)))
+		failure := contract.FailureOf(err)
+		t.endTurn(turn.ID(), domain.OutcomeGivenUp, because(string(failure.Kind()), failure.Message()))
+		t.council, _ = t.council.Take(turn, domain.GivenUp(failure))
 	}
 }
 
@@ -233,6 +242,9 @@ func (t *Timeline) take(id domain.TurnID, outcome domain.Outcome) {
 	case domain.OutcomeLost, domain.OutcomeUnreachable:
 		reason = because(string(outcome.Kind), outcome.Reason)
 	case domain.OutcomeCompleted, domain.OutcomeCancelled, domain.OutcomeRunning, domain.OutcomeGivenUp:
+	}
+	if t.ended[id] {
+		t.endTurn(id, outcome.Kind, reason)
 	}
 	t.last[turn.Agent().ID()] = pastTurn{attempt: turn.Attempt(), reason: reason, tokens: outcome.Usage.CompletionTokens}
 	t.council, _ = t.council.Take(turn, outcome)

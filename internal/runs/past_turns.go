@@ -1,0 +1,76 @@
+package runs
+
+import (
+	"time"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// PastTurn is one attempt of an agent at its part in a phase. Ended is zero while it runs, and where the run's end
+// came first.
+type PastTurn struct {
+	AgentID string           `json:"agent_id"`
+	Phase   domain.PhaseKind `json:"phase"`
+	Round   int              `json:"round"`
+	Attempt int              `json:"attempt"`
+	Begun   time.Time        `json:"begun"` // a cluster accepted it; before that, it was submitted
+	Ended   time.Time        `json:"ended,omitzero"`
+	Outcome string           `json:"outcome,omitempty"`
+	Why     string           `json:"why,omitempty"` // it gave no answer
+}
+
+// Turns are all turns, in the order in which they were submitted.
+func (t *Timeline) Turns() []PastTurn {
+	turns := make([]PastTurn, 0, len(t.order))
+	for _, id := range t.order {
+		turns = append(turns, *t.past[id])
+	}
+	return turns
+}
+
+// SoFar is the result as it would be if the run ended after the events that were taken.
+func (t *Timeline) SoFar(id string) contract.Result {
+	ranked := t.council.Rank()
+	result := contract.Result{
+		DeliberationID: id, TaskID: t.Request().TaskID(), Status: domain.StatusRunning, RankingBasis: ranked.Basis(),
+		Results: contract.ResultsOf(ranked), Failures: contract.AgentFailuresOf(ranked.Failures()), TotalAgents: ranked.Total(),
+		CompletedAgents: ranked.Completed(), FailedAgents: ranked.Failed(), Usage: contract.TotalUsageOf(t.council, nil),
+		Review: contract.ReviewSummaryOf(t.council, ranked), Candidates: contract.CandidatesOf(t.council.Candidates()),
+		Reviews: contract.ReviewRecordsOf(t.council), Revisions: contract.RevisionRecordsOf(t.council),
+		StartedAt: t.started,
+	}
+	if t.closing != nil {
+		result.CompletedAt = t.closing.GetEventTime().AsTime()
+	}
+	return result
+}
+
+// Request is what the council was asked, as the workflow read it. It is zero where the request breaks a rule.
+func (t *Timeline) Request() domain.DeliberationRequest { return t.council.Request() }
+
+// Phase is the phase that the run is in, and its round.
+func (t *Timeline) Phase() (string, int) { return t.phase, t.round }
+
+// submitted notes a turn. One that is submitted once more keeps its place.
+func (t *Timeline) submitted(turn domain.Turn) {
+	if _, known := t.past[turn.ID()]; known {
+		return
+	}
+	t.order = append(t.order, turn.ID())
+	t.past[turn.ID()] = &PastTurn{
+		AgentID: turn.Agent().ID(), Phase: turn.Phase().Kind, Round: turn.Phase().Round, Attempt: turn.Attempt(), Begun: t.now,
+	}
+}
+
+func (t *Timeline) accepted(id domain.TurnID) {
+	if past, known := t.past[id]; known && past.Ended.IsZero() {
+		past.Begun = t.now
+	}
+}
+
+func (t *Timeline) endTurn(id domain.TurnID, outcome domain.OutcomeKind, why string) {
+	if past, known := t.past[id]; known && past.Ended.IsZero() {
+		past.Ended, past.Outcome, past.Why = t.now, string(outcome), why
+	}
+}
