@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/report"
 	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -47,17 +47,6 @@ func judgedCells(r contract.AgentResult) []any {
 	return cells
 }
 
-// stopWords say why no further phase was planned.
-var stopWords = map[domain.StopReason]string{
-	domain.StopComplete:      "everything that was asked for is done",
-	domain.StopAgreement:     "the reviewers agree on the winner",
-	domain.StopRounds:        "all rounds are done",
-	domain.StopReviewsFailed: "no review could be used, so the agents' own scores rank",
-	domain.StopDeadline:      "the time was over",
-	domain.StopStopped:       "a client asked to rank what is there",
-	domain.StopBudget:        "the budget doesn't cover another phase",
-}
-
 // printReviews says how the reviews went and what the fate of each revision was. Without reviews it prints nothing.
 func (c *cli) printReviews(result contract.Result) {
 	if result.Review == nil {
@@ -67,7 +56,7 @@ func (c *cli) printReviews(result contract.Result) {
 	c.printf("\n%s\n", c.paint(text.Bold, "Reviews"))
 	c.printf("  %s in %s, %d failed; %s\n", domain.Count(summary.Reviews, "usable review"),
 		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(summary.KendallW))
-	c.printf("  stopped: %s\n", whyStopped(result))
+	c.printf("  stopped: %s\n", terminal.Inline(report.WhyStopped(result)))
 	if summary.Note != "" {
 		c.printf("  note: %s\n", terminal.Inline(summary.Note))
 	}
@@ -80,26 +69,11 @@ func (c *cli) printReviews(result contract.Result) {
 	c.printRevisions(result.Revisions)
 }
 
-func whyStopped(result contract.Result) string {
-	if result.StopReason == domain.StopReviewsFailed && result.RankingBasis != domain.RankedBySelf {
-		return "no review of the last round could be used, so earlier ones rank"
-	}
-	return cmp.Or(stopWords[result.StopReason], terminal.Inline(string(result.StopReason)))
-}
-
 func agreementWords(w *float64) string {
 	if w == nil {
 		return "Kendall's W isn't defined for so few or such uneven rankings"
 	}
 	return fmt.Sprintf("Kendall's W %.2f", *w)
-}
-
-// fateWords describe the fate of a revision.
-var fateWords = map[domain.RevisionFate]string{
-	domain.RevisionReplaced:   "the new text is better and replaced the old one",
-	domain.RevisionKept:       "the old text stayed; reviewers don't prefer the new one",
-	domain.RevisionUnreviewed: "the old text stayed; nobody compared the two",
-	domain.RevisionFailed:     "failed; the old text stayed",
 }
 
 func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
@@ -108,7 +82,7 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 	}
 	c.printf("\n%s\n", c.paint(text.Bold, "Revisions"))
 	for _, revision := range revisions {
-		fate := cmp.Or(fateWords[revision.Fate], terminal.Inline(string(revision.Fate)))
+		fate := terminal.Inline(report.FateWords(revision.Fate))
 		if revision.ErrorType != "" {
 			fate += ": " + terminal.Inline(strings.TrimSuffix(string(revision.ErrorType)+": "+revision.Message, ": "))
 		}

@@ -59,6 +59,6 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(c.runCommand(), c.batchCommand(), c.statusCommand(), c.resultCommand(), c.requestCommand(),
 		c.cancelCommand(), c.listCommand(), c.jobsCommand(), c.statsCommand(), c.usageCommand(), c.setupCommand(),
-		c.clustersCommand(), c.doctorCommand())
+		c.clustersCommand(), c.doctorCommand(), c.reportCommand())
 	return root
 }

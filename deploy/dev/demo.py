@@ -1,4 +1,4 @@
-"""The demo: one deliberation, then one during which worker and runner are killed, with a receipt."""
+"""The demo: a reviewed deliberation, one during which worker and runner are killed, with a receipt, and a report."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 60
 class Demo:
     """The two acts, on a running stack."""
 
+    reviewed: str = field(default="", init=False)  # the task of the first act
     home: str = field(default_factory=lambda: os.environ.get("STACK_HOME", ".dev/stack"))
 
     def __post_init__(self) -> None:
@@ -39,13 +40,14 @@ class Demo:
         self.farewell()
 
     def first_act(self) -> None:
-        say("\n── 1. A deliberation: three agents, on Ray, ranked ──\n")
+        say("\n── 1. A deliberation: three agents, on Ray, who review, revise and rank ──\n")
         if self.canned:
             say(
                 "(the model is a stand-in: every answer is CANNED; VLLM_URL=… VLLM_MODEL=… make demo uses a real one)\n"
             )
-        task = f"Add rate limiting to the login API, {_stamp()}"
-        self._run([STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS)])
+        task, self.reviewed = f"Add rate limiting to the login API, {_stamp()}", f"demo-{time.strftime('%H%M%S')}"
+        command = [STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS), "--review", "peer"]
+        self._run([*command, "--task-id", self.reviewed])  # the command says before how many calls that makes
 
     def second_act(self) -> None:
         say("\n── 2. The same, while the worker and a runner are killed with SIGKILL in mid-turn ──\n")
@@ -55,7 +57,7 @@ class Demo:
             model = f"canned/slow-{_stamp()}"
             self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
         task = f"Find why the nightly import loses rows, {_stamp()}"
-        command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model]
+        command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model, "--review", "none"]
         started = time.monotonic()
         with subprocess.Popen(command, env=self.environment, cwd=ROOT) as running:
             self._wait_for_turns(model, running)
@@ -97,6 +99,9 @@ class Demo:
         say("                  (ID is deliberation-<task_id>, as above)")
         say(f'  your own task   set -a; . {self.home}/env; set +a; bin/starter run "…" --role DEV --agents 3')
         say("  the end         make down")
+        say("\n── the first deliberation on one page: who won, why, who disagreed, what changed ──\n")
+        report = ROOT / self.home / f"report-{self.reviewed}.html"
+        self._run([STARTER, "report", self.reviewed, "--output", str(report)])
 
     def _kill_worker(self) -> int:
         pid = int(json.loads(Layout.at(self.home).record.read_text())["pids"].get("worker", 0)) or self._worker_pid()

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Lane has the turns of one agent.
+type Lane struct {
+	AgentID string
+	Bars    []Bar
+}
+
+// Bar is one turn; Left and Width are percent of the whole time.
+type Bar struct {
+	Phase       domain.PhaseKind
+	Left, Width float64
+	Bad, Open   bool
+	Label       string
+}
+
+// Tick is a mark of the time axis.
+type Tick struct {
+	Left  float64
+	Label string
+}
+
+const ticks = 4
+
+func lanes(source Source) ([]Lane, []Tick) {
+	begin, end := span(source)
+	whole := end.Sub(begin)
+	if len(source.Turns) == 0 || whole <= 0 {
+		return nil, nil
+	}
+	percent := func(t time.Time) float64 { return 100 * min(1, max(0, t.Sub(begin).Seconds()/whole.Seconds())) }
+	var lanes []Lane
+	at := map[string]int{}
+	for _, turn := range source.Turns {
+		place, known := at[turn.AgentID]
+		if !known {
+			place = len(lanes)
+			at[turn.AgentID], lanes = place, append(lanes, Lane{AgentID: turn.AgentID})
+		}
+		until := turn.Ended
+		if until.IsZero() {
+			until = end
+		}
+		left := percent(turn.Begun)
+		lanes[place].Bars = append(lanes[place].Bars, Bar{
+			Phase: turn.Phase, Left: left, Width: max(0.4, percent(until)-left), Open: turn.Ended.IsZero(),
+			Bad:   !turn.Ended.IsZero() && turn.Outcome != string(domain.OutcomeCompleted),
+			Label: barLabel(turn, until.Sub(turn.Begun)),
+		})
+	}
+	var marks []Tick
+	for i := range ticks + 1 {
+		part := float64(i) / ticks
+		marks = append(marks, Tick{100 * part, duration(time.Duration(part * float64(whole)))})
+	}
+	return lanes, marks
+}
+
+// span is the time from the first turn to the last one's end.
+func span(source Source) (begin, end time.Time) {
+	for i, turn := range source.Turns {
+		if i == 0 || turn.Begun.Before(begin) {
+			begin = turn.Begun
+		}
+		for _, t := range []time.Time{turn.Begun, turn.Ended} {
+			if t.After(end) {
+				end = t
+			}
+		}
+		if turn.Ended.IsZero() {
+			open := source.Written
+			if source.Status.Closed() {
+				open = source.Result.CompletedAt
+			}
+			if open.After(end) {
+				end = open
+			}
+		}
+	}
+	return begin, end
+}
+
+// PhaseTokens is what one kind of phase cost; the shares are percent of the dearest one.
+type PhaseTokens struct {
+	Phase                       domain.PhaseKind
+	Calls, Prompt, Completion   int
+	PromptShare, CompletionPart float64
+}
+
+func spending(usage contract.TotalUsage) []PhaseTokens {
+	phases := usage.Phases()
+	most := 1
+	for _, phase := range phases {
+		most = max(most, phase.PromptTokens+phase.CompletionTokens)
+	}
+	var rows []PhaseTokens
+	for _, kind := range domain.PhaseKinds() {
+		if phase, paid := phases[kind]; paid {
+			share := func(n int) float64 { return 100 * float64(n) / float64(most) }
+			rows = append(rows, PhaseTokens{
+				kind, phase.LLMCalls, phase.PromptTokens, phase.CompletionTokens, share(phase.PromptTokens), share(phase.CompletionTokens),
+			})
+		}
+	}
+	return rows
+}
+
+func barLabel(turn runs.PastTurn, took time.Duration) string {
+	label := phaseWords(turn.Phase, turn.Round) + fmt.Sprintf(", attempt %d, %s", turn.Attempt, duration(took))
+	switch {
+	case turn.Ended.IsZero():
+		return label + ", not finished"
+	case turn.Why != "":
+		return label + ", " + turn.Why
+	}
+	return label + ", " + turn.Outcome
+}
+
+func phaseWords(phase domain.PhaseKind, round int) string {
+	if round == 0 {
+		return string(phase)
+	}
+	return fmt.Sprintf("%s, round %d", phase, round)
+}
+
+func duration(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

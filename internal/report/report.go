@@ -1,0 +1,107 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Report is the story of one deliberation. It is also the JSON format.
+type Report struct {
+	DeliberationID string                    `json:"deliberation_id"`
+	TaskID         string                    `json:"task_id"`
+	Task           string                    `json:"task"`
+	Role           string                    `json:"role"`
+	Status         domain.DeliberationStatus `json:"status"`
+	WrittenAt      time.Time                 `json:"written_at"`
+	StartedAt      time.Time                 `json:"started_at"`
+	EndedAt        time.Time                 `json:"ended_at,omitzero"`
+
+	Headline    string                  `json:"headline"`
+	Story       []string                `json:"story"`
+	Decision    *Decision               `json:"decision"`
+	Leaderboard []Standing              `json:"leaderboard"`
+	Rounds      []Round                 `json:"rounds"`
+	Dissent     []Dissenter             `json:"dissent"`
+	Proposals   []Proposal              `json:"proposals"`
+	Failures    []contract.AgentFailure `json:"failures"`
+	Turns       []runs.PastTurn         `json:"turns"`
+	Usage       contract.TotalUsage     `json:"usage"`
+
+	Lanes    []Lane        `json:"-"`
+	Ticks    []Tick        `json:"-"`
+	Spending []PhaseTokens `json:"-"`
+}
+
+// Decision is the winning proposal.
+type Decision struct {
+	AgentID   string `json:"agent_id"`
+	Role      string `json:"role"`
+	Model     string `json:"model"`
+	Proposal  string `json:"proposal"`
+	Reasoning string `json:"reasoning,omitempty"`
+}
+
+// Standing is one row of the leaderboard.
+type Standing struct {
+	Rank    int      `json:"rank"`
+	AgentID string   `json:"agent_id"`
+	Role    string   `json:"role"`
+	Model   string   `json:"model"`
+	Score   float64  `json:"score"`
+	Own     *float64 `json:"own_score,omitempty"`
+	Points  *float64 `json:"points,omitempty"`
+	Reviews int      `json:"reviews"`
+	Blocked bool     `json:"blocked,omitempty"`
+	Places  []int    `json:"places"` // by round of review; 0: in no ranking
+}
+
+// Of builds the report.
+func Of(source Source) Report {
+	result := source.Result
+	h := historyOf(result)
+	r := Report{
+		DeliberationID: result.DeliberationID, TaskID: result.TaskID, Task: source.Task, Role: source.Role,
+		Status: source.Status, WrittenAt: source.Written.UTC(), StartedAt: result.StartedAt.UTC(),
+		Leaderboard: []Standing{}, Rounds: h.rounds(), Dissent: h.dissent(), Proposals: h.proposals(),
+		Failures: slices.Concat([]contract.AgentFailure{}, result.Failures), Turns: source.Turns, Usage: result.Usage,
+	}
+	if source.Status.Closed() {
+		r.EndedAt = result.CompletedAt.UTC()
+	}
+	if source.Status == domain.StatusCompleted && result.BestResult != nil {
+		best := *result.BestResult
+		r.Decision = &Decision{best.AgentID, best.Role, best.Model, best.Proposal, best.Reasoning}
+	}
+	for _, one := range result.Results {
+		r.Leaderboard = append(r.Leaderboard, standingOf(one, h.places(one.AgentID)))
+	}
+	r.Headline, r.Story = headline(source), story(source, r)
+	r.Lanes, r.Ticks = lanes(source)
+	r.Spending = spending(result.Usage)
+	return r
+}
+
+func standingOf(one contract.AgentResult, places []int) Standing {
+	standing := Standing{
+		Rank: one.Rank, AgentID: one.AgentID, Role: one.Role, Model: one.Model, Score: one.Score, Own: one.OwnScore, Places: places,
+	}
+	if judged := one.Judged; judged != nil {
+		standing.Reviews, standing.Blocked = judged.Reviews, judged.Blocked
+		if judged.Reviews > 0 {
+			standing.Points = &judged.Points
+		}
+	}
+	return standing
+}
+
+// Reviewed reports whether reviews were asked for.
+func (r Report) Reviewed() bool { return len(r.Rounds) > 0 }
+
+// Rankable reports whether the reviews rank the proposals.
+func (r Report) Rankable() bool {
+	return slices.ContainsFunc(r.Leaderboard, func(s Standing) bool { return s.Own != nil })
+}

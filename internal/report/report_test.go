@@ -1,0 +1,194 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
+	"deliberation.io/deliberation/internal/report"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// source is a reviewed deliberation of three agents and two rounds of review, with its turns.
+func source(t *testing.T) report.Source {
+	t.Helper()
+	var recorded struct {
+		Task   string          `json:"task"`
+		Result contract.Result `json:"result"`
+		Turns  []runs.PastTurn `json:"turns"`
+	}
+	text, err := os.ReadFile("testdata/reviewed.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &recorded))
+	return report.Source{
+		Task: recorded.Task, Role: "DEV", Result: recorded.Result, Turns: recorded.Turns, Status: recorded.Result.Status,
+		Written: time.Date(2026, 11, 26, 22, 0, 0, 0, time.UTC),
+	}
+}
+
+func written(t *testing.T, of report.Source, format string) string {
+	t.Helper()
+	var page bytes.Buffer
+	require.NoError(t, report.Of(of).Write(&page, format))
+	return page.String()
+}
+
+func TestAReviewedDeliberationInEveryFormat(t *testing.T) {
+	for _, format := range report.Formats {
+		t.Run(format, func(t *testing.T) {
+			page, file := written(t, source(t), format), "testdata/reviewed.golden."+format
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(want), page)
+		})
+	}
+}
+
+func TestDissentIsWhatTheMinorityHeldInTheLastRound(t *testing.T) {
+	told := report.Of(source(t))
+	require.Len(t, told.Dissent, 1)
+	require.Equal(t, "agent-dev-003", told.Dissent[0].ReviewerID)
+	require.Equal(t, "agent-dev-002", told.Dissent[0].Favourite)
+	require.Equal(t, 2, told.Dissent[0].Place)
+	require.NotEmpty(t, told.Dissent[0].OnWinner)
+}
+
+func TestTheChangesOfARevisionGiveBothTexts(t *testing.T) {
+	of := source(t)
+	for _, proposal := range report.Of(of).Proposals {
+		for i, revision := range proposal.Revisions {
+			before, after := "", ""
+			for _, change := range revision.Changes {
+				if change.Kind != "added" {
+					before += change.Text
+				}
+				if change.Kind != "removed" {
+					after += change.Text
+				}
+			}
+			if revision.Fate == domain.RevisionReplaced && i == len(proposal.Revisions)-1 {
+				require.Equal(t, proposal.Text, after)
+				require.NotEqual(t, before, after)
+			} else if revision.Fate == domain.RevisionKept {
+				require.Equal(t, proposal.Text, before)
+			}
+			require.NotEmpty(t, revision.Critiques, proposal.AgentID)
+		}
+	}
+}
+
+// What a model, a caller or a reviewer writes must stay text, whatever it is.
+func TestHostileTextStaysText(t *testing.T) {
+	const hostile = "<script>alert(1)</script>\x1b[31m\u202egnp.exe\u009b2J\x00 ``` [x](javascript:alert(1)) | **bold**"
+	of := source(t)
+	of.Task, of.Role = hostile, hostile
+	result := &of.Result
+	result.DeliberationID = hostile
+	for i := range result.Results {
+		result.Results[i].Proposal, result.Results[i].Reasoning, result.Results[i].Model = hostile, hostile, hostile
+	}
+	result.BestResult = &result.Results[0]
+	for i := range result.Reviews {
+		for j := range result.Reviews[i].Notes {
+			note := &result.Reviews[i].Notes[j]
+			note.Critique, note.Blocking = hostile, []string{hostile}
+		}
+	}
+	for i := range of.Turns {
+		of.Turns[i].Why = hostile
+	}
+	of.Result.Failures = []contract.AgentFailure{{AgentID: hostile, Message: hostile}}
+	for _, format := range report.Formats {
+		page := written(t, of, format)
+		require.NotContains(t, page, "\x1b", format)
+		require.NotContains(t, page, "\u202e", format)
+		require.NotContains(t, page, "\u009b", format)
+		require.NotContains(t, page, "\x00", format)
+	}
+	require.NotContains(t, written(t, of, "html"), "<script")
+	unescaped := regexp.MustCompile(`\\.`).ReplaceAllString(outsideFences(written(t, of, "md")), "")
+	for line := range strings.Lines(unescaped) {
+		require.NotContains(t, line, "<", line)
+		require.NotContains(t, line, "](", line)
+		require.NotContains(t, line, "**bold", line)
+	}
+}
+
+// outsideFences is a Markdown text without its fenced blocks.
+func outsideFences(page string) string {
+	var out strings.Builder
+	fence := ""
+	for line := range strings.Lines(page) {
+		trimmed := strings.TrimSuffix(line, "\n")
+		switch {
+		case fence == "" && strings.HasPrefix(trimmed, "```"):
+			fence = trimmed
+		case fence != "" && trimmed == fence:
+			fence = ""
+		case fence == "":
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}
+
+func TestACostIsShownWhereThereIsOne(t *testing.T) {
+	of := source(t)
+	require.NotContains(t, written(t, of, "html"), "Cost by")
+	cost := 0.0425
+	of.Result.Usage.Cost = &cost
+	require.Contains(t, written(t, of, "html"), "Cost by the configured prices: <strong>0.0425</strong>")
+	require.Contains(t, written(t, of, "md"), "Cost by the configured prices: 0.0425")
+}
+
+// Each history that workflows leave has a report that says how the run ended or where it is.
+func TestEveryHistoryHasAReport(t *testing.T) {
+	for name, want := range map[string]string{
+		"reviewed": " won", "happy": "Nobody reviewed the proposals", "all_fail": "Failed: there is no decision",
+		"cancelled": "Cancelled before a decision", "cancelled_in_review": "Cancelled before a decision",
+		"reviews_failed": "no review could be used", "invalid_request": "InvalidRequest", "deadline_without_quorum": "Failed: ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			timeline := runs.NewTimeline()
+			for _, event := range fakes.ReadHistory(t, filepath.Join("../../workflows/testdata/histories", name+fakes.HistorySuffix)).GetEvents() {
+				timeline.Take(event)
+			}
+			of, err := report.SourceOf("id", timeline, time.Now())
+			require.NoError(t, err)
+			for _, format := range []string{"html", "md"} {
+				page := strings.NewReplacer("&#39;", "'").Replace(written(t, of, format))
+				require.Contains(t, page, want, format)
+			}
+		})
+	}
+}
+
+func TestARunThatGoesOnSaysSo(t *testing.T) {
+	timeline := runs.NewTimeline()
+	events := fakes.ReadHistory(t, "../../workflows/testdata/histories/reviewed"+fakes.HistorySuffix).GetEvents()
+	for _, event := range events[:len(events)-1] {
+		timeline.Take(event)
+	}
+	of, err := report.SourceOf("id", timeline, events[len(events)-1].GetEventTime().AsTime())
+	require.NoError(t, err)
+	page := written(t, of, "html")
+	require.Contains(t, page, "Still running, in phase review, round 2: nothing is decided yet")
+	require.Contains(t, page, `id="reviews"`)
+	require.NotContains(t, page, `id="decision"`)
+}

@@ -1,0 +1,197 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Round is the review matrix of one round: reviewers by versions of proposals.
+type Round struct {
+	Number  int      `json:"round"`
+	Columns []Column `json:"columns"`
+	Rows    []Row    `json:"rows"`
+}
+
+// Column is one version of a proposal.
+type Column struct {
+	ID      string `json:"id"`
+	AgentID string `json:"agent_id"`
+	Version int    `json:"version"`
+}
+
+// Row is what one reviewer says.
+type Row struct {
+	ReviewerID string `json:"reviewer_id"`
+	Failed     string `json:"failed,omitempty"` // why there is no review
+	Cells      []Cell `json:"cells"`
+}
+
+// Cell is what one reviewer says of one version.
+type Cell struct {
+	Own      bool     `json:"own,omitempty"` // nobody reviews himself
+	Seen     bool     `json:"seen"`
+	Score    float64  `json:"score"`
+	Place    int      `json:"place,omitempty"` // in the reviewer's ranking
+	Blocking []string `json:"blocking,omitempty"`
+	Critique string   `json:"critique,omitempty"`
+}
+
+// history answers questions about the reviews of a result.
+type history struct {
+	result     contract.Result
+	candidates map[string]contract.Candidate
+	last       int // round of review
+}
+
+func historyOf(result contract.Result) history {
+	h := history{result: result, candidates: map[string]contract.Candidate{}}
+	for _, candidate := range result.Candidates {
+		h.candidates[candidate.ID] = candidate
+	}
+	for _, review := range result.Reviews {
+		h.last = max(h.last, review.Round)
+	}
+	return h
+}
+
+// in returns the reviews of a round.
+func (h history) in(round int) []contract.ReviewRecord {
+	var reviews []contract.ReviewRecord
+	for _, review := range h.result.Reviews {
+		if review.Round == round {
+			reviews = append(reviews, review)
+		}
+	}
+	return reviews
+}
+
+// version is the version of an agent's proposal that stood after the reviews of a round.
+func (h history) version(agent string, round int) int {
+	version := 0
+	for _, revision := range h.result.Revisions {
+		if revision.AgentID == agent && revision.Round < round && revision.Fate == domain.RevisionReplaced {
+			version = max(version, revision.Round)
+		}
+	}
+	return version
+}
+
+// ranking is a review's ranking of the proposals that stood after its round, without replaced versions.
+func (h history) ranking(review contract.ReviewRecord) []string {
+	var agents []string
+	for _, id := range review.Ranking {
+		candidate, known := h.candidates[id]
+		if known && candidate.Version == h.version(candidate.AgentID, review.Round) {
+			agents = append(agents, candidate.AgentID)
+		}
+	}
+	return agents
+}
+
+func (h history) rounds() []Round {
+	rounds := []Round{}
+	for number := 1; number <= h.last; number++ {
+		rounds = append(rounds, h.round(number))
+	}
+	return rounds
+}
+
+func (h history) round(number int) Round {
+	round := Round{Number: number}
+	reviews := h.in(number)
+	for _, candidate := range h.result.Candidates {
+		seen := slices.ContainsFunc(reviews, func(r contract.ReviewRecord) bool { return slices.Contains(r.Order, candidate.ID) })
+		if seen {
+			round.Columns = append(round.Columns, Column(candidate))
+		}
+	}
+	slices.SortStableFunc(round.Columns, func(a, b Column) int {
+		return cmp.Or(cmp.Compare(h.rank(a.AgentID), h.rank(b.AgentID)), cmp.Compare(a.Version, b.Version))
+	})
+	for _, review := range reviews {
+		row := Row{ReviewerID: review.ReviewerID}
+		if review.ErrorType != "" {
+			row.Failed = string(review.ErrorType) + ": " + review.Message
+		}
+		for _, column := range round.Columns {
+			row.Cells = append(row.Cells, cellOf(review, column))
+		}
+		round.Rows = append(round.Rows, row)
+	}
+	return round
+}
+
+func cellOf(review contract.ReviewRecord, column Column) Cell {
+	if review.ReviewerID == column.AgentID {
+		return Cell{Own: true}
+	}
+	for _, note := range review.Notes {
+		if note.Of == column.ID {
+			return Cell{
+				Seen: true, Score: note.Score, Place: slices.Index(review.Ranking, column.ID) + 1,
+				Blocking: note.Blocking, Critique: note.Critique,
+			}
+		}
+	}
+	return Cell{}
+}
+
+// rank is an agent's place in the end.
+func (h history) rank(agent string) int {
+	return slices.IndexFunc(h.result.Results, func(r contract.AgentResult) bool { return r.AgentID == agent })
+}
+
+// places are an agent's places after each round of review. The last one is that of the result.
+func (h history) places(agent string) []int {
+	places := []int{}
+	for round := 1; round <= h.last; round++ {
+		if round == h.last {
+			places = append(places, h.rank(agent)+1)
+			continue
+		}
+		places = append(places, slices.Index(h.order(round), agent)+1)
+	}
+	return places
+}
+
+// order ranks the agents by the reviews of a round, as the domain does: by points, then by score.
+func (h history) order(round int) []string {
+	type tally struct{ points, score, ranked, scored float64 }
+	tallies := map[string]*tally{}
+	of := func(agent string) *tally {
+		if tallies[agent] == nil {
+			tallies[agent] = &tally{}
+		}
+		return tallies[agent]
+	}
+	for _, review := range h.in(round) {
+		ranking := h.ranking(review)
+		for place, agent := range ranking {
+			if len(ranking) > 1 {
+				of(agent).points += float64(len(ranking)-1-place) / float64(len(ranking)-1)
+				of(agent).ranked++
+			}
+		}
+		for _, note := range review.Notes {
+			if c := h.candidates[note.Of]; c.Version == h.version(c.AgentID, round) {
+				of(c.AgentID).score += note.Score
+				of(c.AgentID).scored++
+			}
+		}
+	}
+	var agents []string
+	for _, one := range h.result.Results {
+		if tallies[one.AgentID] != nil {
+			agents = append(agents, one.AgentID)
+		}
+	}
+	slices.SortStableFunc(agents, func(a, b string) int {
+		x, y := tallies[a], tallies[b]
+		return cmp.Or(cmp.Compare(y.points/max(1, y.ranked), x.points/max(1, x.ranked)),
+			cmp.Compare(y.score/max(1, y.scored), x.score/max(1, x.scored)))
+	})
+	return agents
+}

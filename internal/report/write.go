@@ -1,0 +1,122 @@
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"deliberation.io/deliberation/internal/terminal"
+)
+
+//go:embed page.html.tmpl page.css page.md.tmpl
+var files embed.FS
+
+// Formats are the formats of a report.
+var Formats = []string{"html", "md", "json"}
+
+// Write writes a report in one of the formats.
+func (r Report) Write(to io.Writer, format string) error {
+	switch format {
+	case "html":
+		return r.render(to, pages().Execute)
+	case "md":
+		return r.render(to, markdown().Execute)
+	case "json":
+		return terminal.WriteIndentedJSON(to, r)
+	}
+	return fmt.Errorf("unknown format %q: it must be one of %s", format, strings.Join(Formats, ", "))
+}
+
+// render replaces what could steer a terminal or turn the reading direction: the templates escape only what
+// has a meaning in their format.
+func (r Report) render(to io.Writer, execute func(io.Writer, any) error) error {
+	var page bytes.Buffer
+	if err := execute(&page, r); err != nil {
+		return err
+	}
+	_, err := io.WriteString(to, terminal.Printable(page.String()))
+	return err
+}
+
+var shared = map[string]any{
+	"fate": FateWords, "version": versionWords, "move": moveWords, "places": placesWords, "score": score,
+	"when": when, "duration": duration, "cost": cost, "phase": phaseWords, "heat": heat, "took": took,
+}
+
+func pages() *template.Template {
+	css, _ := files.ReadFile("page.css")                                               // embedded
+	funcs := template.FuncMap{"css": func() template.CSS { return template.CSS(css) }} //nolint:gosec // our own file
+	return template.Must(template.New("page.html.tmpl").Funcs(shared).Funcs(funcs).ParseFS(files, "page.html.tmpl"))
+}
+
+func markdown() *texttemplate.Template {
+	funcs := texttemplate.FuncMap{"text": markdownText, "quoted": markdownBlock, "changed": markdownDiff}
+	return texttemplate.Must(texttemplate.New("page.md.tmpl").Funcs(shared).Funcs(funcs).ParseFS(files, "page.md.tmpl"))
+}
+
+var escapes = func() *strings.Replacer {
+	var pairs []string
+	for _, mark := range "\\`*_{}[]<>|#~&!" {
+		pairs = append(pairs, string(mark), `\`+string(mark))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// markdownText is a text on one line, without any meaning in Markdown or HTML.
+func markdownText(text any) string { return escapes.Replace(terminal.Inline(fmt.Sprint(text))) }
+
+// markdownBlock is a text as it is, between fences that it doesn't contain.
+func markdownBlock(text string) string { return fenced("", text) }
+
+func markdownDiff(changes []Change) string {
+	var text strings.Builder
+	for _, change := range changes {
+		switch change.Kind {
+		case "added":
+			text.WriteString("{+" + change.Text + "+}")
+		case "removed":
+			text.WriteString("[-" + change.Text + "-]")
+		default:
+			text.WriteString(change.Text)
+		}
+	}
+	return fenced("", text.String())
+}
+
+func fenced(language, text string) string {
+	text = terminal.Printable(text)
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + language + "\n" + strings.TrimRight(text, "\n") + "\n" + fence
+}
+
+func score(s any) string {
+	switch value := s.(type) {
+	case *float64:
+		if value == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.2f", *value)
+	case float64:
+		return fmt.Sprintf("%.2f", value)
+	}
+	return "–"
+}
+
+func cost(c float64) string { return strconv.FormatFloat(c, 'f', -1, 64) }
+
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// heat is one of five steps of the heat map.
+func heat(score float64) int { return slices.Min([]int{4, max(0, int(score*5))}) }
+
+func took(begin, end time.Time) string { return duration(end.Sub(begin)) }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/report"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
+)
+
+// reporting are the flags of report.
+type reporting struct{ format, output string }
+
+func (c *cli) reportCommand() *cobra.Command {
+	var flags reporting
+	cmd := &cobra.Command{
+		Use:   "report ID",
+		Short: "Write the story of a deliberation on one page",
+		Long: `Write the story of a deliberation on one page: the decision, the leaderboard, who thought what of whom, who
+disagreed and why, each proposal with its revisions, the times and the tokens. The page needs no network.
+
+ID is a deliberation id or a task id. No worker is needed. A deliberation that failed, was cancelled or still
+runs has a report too: it shows what is there. The page goes to report-ID.FORMAT in the current folder; an
+older one is replaced. Exit code 3: not found.`,
+		Example: `  starter report deliberation-T-42
+  starter report T-42 --output decision.html
+  starter report T-42 --format md --output -`,
+		Args:              oneID,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		PreRunE:           func(*cobra.Command, []string) error { return c.checkReporting(flags) },
+		RunE:              c.withRun(func(ctx context.Context, run runs.Run) error { return c.writeReport(ctx, run, flags) }),
+	}
+	cmd.Flags().StringVar(&flags.format, "format", "html", "html, md or json")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "the file to write; - is stdout (default: report-ID.FORMAT)")
+	complete(cmd, "format", report.Formats...)
+	return cmd
+}
+
+func (c *cli) checkReporting(flags reporting) error {
+	if !slices.Contains(report.Formats, flags.format) {
+		return misused("see starter report --help", "--format must be one of %s, got %q", strings.Join(report.Formats, ", "), flags.format)
+	}
+	if c.json && flags.output == "-" {
+		return misused("leave out --json: --format json prints the report itself", "--json and --output - both want stdout")
+	}
+	return nil
+}
+
+// writtenReport is the answer of report.
+type writtenReport struct {
+	DeliberationID string                    `json:"deliberation_id"`
+	Status         domain.DeliberationStatus `json:"status"`
+	Format         string                    `json:"format"`
+	Path           string                    `json:"path"`
+}
+
+func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) error {
+	told, err := c.tell(ctx, run)
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := told.Write(&page, flags.format); err != nil {
+		return err
+	}
+	if flags.output == "-" {
+		_, err := c.stdout.Write(page.Bytes())
+		return err
+	}
+	path := flags.output
+	if path == "" {
+		path = "report-" + fileName(run.ID) + "." + flags.format
+	}
+	if err := os.WriteFile(path, page.Bytes(), 0o600); err != nil {
+		return &exit{code: exitFailed, err: fmt.Errorf("write the report: %w", err), hint: "--output names another file"}
+	}
+	answer := writtenReport{run.ID, told.Status, flags.format, path}
+	return c.show(answer, func() { c.printf("%s\n", terminal.Printable(path)) })
+}
+
+// tell reads what there is of a run.
+func (c *cli) tell(ctx context.Context, run runs.Run) (report.Report, error) {
+	t, err := c.server.Timeline(ctx, run)
+	if err != nil {
+		return report.Report{}, err
+	}
+	source, err := report.SourceOf(run.ID, t, time.Now())
+	if err != nil {
+		return report.Report{}, err
+	}
+	return report.Of(source), nil
+}
+
+var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// fileName makes an id fit for every file system.
+func fileName(id string) string {
+	name := notInFileNames.ReplaceAllString(id, "-")
+	return name[:min(len(name), 150)]
+}
