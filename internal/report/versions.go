@@ -20,7 +20,7 @@ type Proposal struct {
 	Revisions []Revision `json:"revisions"`
 }
 
-// Revision is what an author changed, the critiques that it answers, and what became of it.
+// Revision is what an author changed, the critiques that it answers, and its fate.
 type Revision struct {
 	Round     int                 `json:"round"`
 	Fate      domain.RevisionFate `json:"fate"`

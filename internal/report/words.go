@@ -24,7 +24,7 @@ func headline(source Source) string {
 	return "Failed: there is no decision"
 }
 
-// story tells in a few sentences what happened.
+// story says in a few sentences what happened.
 func story(source Source, r Report) []string {
 	result := source.Result
 	lines := []string{fmt.Sprintf("%d of %s gave a proposal.", result.CompletedAgents, domain.Count(result.TotalAgents, "agent"))}
