@@ -55,7 +55,7 @@ ASIDE := ^TestStatistics
 
 system:
 	$(STACK) run --home .dev/test --free-ports --without worker -- \
-	  go test -tags=integration -count=1 -timeout 35m -skip '$(ASIDE)' ./e2e
+	  go test -tags=integration -count=1 -timeout 35m -skip '$(ASIDE)' ./e2e ./internal/report
 
 live: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
 live:
