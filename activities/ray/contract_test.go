@@ -131,11 +131,13 @@ func endsWithItsTime(t *testing.T, w world) {
 
 func saysHowItFailed(t *testing.T, w world) {
 	t.Helper()
-	retryable := map[domain.FailureKind]bool{
-		domain.ModelUnavailable: true, domain.Truncated: true,
-		domain.ModelRejected: false, domain.ContextTooLong: false, domain.AnswerTooLarge: false,
-	}
-	for kind, again := range retryable {
+	for kind, want := range map[domain.FailureKind]struct {
+		retryable bool
+		calls     int // a request that is refused generates nothing, and isn't paid
+	}{
+		domain.ModelUnavailable: {true, 1}, domain.Truncated: {true, 1}, domain.AnswerTooLarge: {false, 1},
+		domain.ModelRejected: {false, 0}, domain.ContextTooLong: {false, 0},
+	} {
 		t.Run(string(kind), func(t *testing.T) {
 			c := newCouncil(t, w, 1)
 			c.script(t, c.model, fails(kind))
@@ -144,9 +146,9 @@ func saysHowItFailed(t *testing.T, w world) {
 			outcome := domain.Judge(handle, seen)
 			require.Equal(t, domain.OutcomeFailed, outcome.Kind)
 			require.Equal(t, kind, outcome.Failure.Kind())
-			require.Equal(t, again, outcome.Failure.Retryable())
+			require.Equal(t, want.retryable, outcome.Failure.Retryable())
 			require.NotEmpty(t, outcome.Failure.Message())
-			require.Equal(t, 1, seen.Usage.Calls, "a failed call is paid too")
+			require.Equal(t, want.calls, seen.Usage.Calls)
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 type Answer struct {
 	Text         string
 	FinishReason string       // "stop" when empty
-	Usage        domain.Usage // 20 and 10 tokens when zero
+	Usage        domain.Usage // 20 and 10 tokens when zero; none of a request that is refused
 	Failure      domain.FailureKind
 	Message      string          // of the failure
 	PutOff       bool            // the server takes no call now; after a moment the next answer is asked for
@@ -68,6 +68,10 @@ func (a Answer) filled(agentID string) Answer {
 	}
 	if a.FinishReason == "" {
 		a.FinishReason = "stop"
+	}
+	if a.Failure == domain.ModelRejected || a.Failure == domain.ContextTooLong { // nothing was generated
+		a.Usage = domain.Usage{}
+		return a
 	}
 	if a.Usage == (domain.Usage{}) {
 		a.Usage = domain.Usage{PromptTokens: 20, CompletionTokens: 10}
