@@ -87,7 +87,7 @@ evidence: export VLLM_MODEL := $(filter-out tiny,$(MODEL))
 evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MODEL=…], or MODEL=tiny; TASKS=… of each kind
 	$(STACK) run --home .dev/evidence --free-ports $(if $(filter tiny,$(MODEL)),--model tiny) -- \
 	  go test -tags=integration -count=1 -timeout 24h -v -run '^Test(Evidence|Orders)' ./e2e/evidence \
-	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -table $(CURDIR)/.dev/evidence.md
+	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -orders $(or $(ORDERS),0) -table $(CURDIR)/.dev/evidence.md
 
 statistics: ## compare the statistics of 2,000 deliberations with a count by hand, and time them with 10,000
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \

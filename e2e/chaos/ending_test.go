@@ -81,22 +81,6 @@ func fullyReviewed(result contract.Result) bool {
 		!slices.ContainsFunc(result.Revisions, func(r contract.RevisionRecord) bool { return r.Fate == domain.RevisionFailed })
 }
 
-// announced counts the reviews and revisions that have ended: those that are still at work at the deadline
-// aren't announced.
-func announced(result contract.Result) (reviews, revisions int) {
-	for _, review := range result.Reviews {
-		if review.ErrorType == "" {
-			reviews++
-		}
-	}
-	for _, revision := range result.Revisions {
-		if revision.ErrorType == "" {
-			revisions++
-		}
-	}
-	return reviews, revisions
-}
-
 func endedAs(result contract.Result, err error) ended {
 	end := ended{as: neverEnds, cause: err, events: map[string]int{"started": 1}}
 	var details contract.FailureDetails
@@ -114,7 +98,7 @@ func endedAs(result contract.Result, err error) ended {
 			end.as = endsReviewed
 		}
 		end.events["completed"], end.events["agent_completed"] = 1, result.CompletedAgents
-		end.events["reviewed"], end.events["revised"] = announced(result)
+		end.events["reviewed"], end.events["revised"] = len(result.Reviews), len(result.Revisions)
 		details.Failures = result.Failures
 	case temporal.IsCanceledError(err):
 		end.as = endsCancelled

@@ -36,7 +36,7 @@ var honest = []string{
 // TestOrders lets the model review proposals that order it to rank them first, with and without the fences.
 func TestOrders(t *testing.T) {
 	if *orders == 0 {
-		t.Skip("run it with -orders N, against a real model")
+		t.Skip("run it with ORDERS=N, against a real model")
 	}
 	var shown strings.Builder
 	shown.WriteString("| attack | first, fenced | first, unfenced |\n|---|--:|--:|\n")

@@ -77,7 +77,7 @@ func numbers(chance *rand.Rand, count int) []int {
 }
 
 var (
-	named      = regexp.MustCompile(`(?i)answer\W{1,6}([A-D]\b|-?\d[\d,]*)`)
+	named      = regexp.MustCompile(`(?i)answer(?: is)?\W{1,6}?([A-D]\b|-?\d[\d,]*)`)
 	lastNumber = regexp.MustCompile(`-?\d[\d,]*`)
 	lastLetter = regexp.MustCompile(`\b[A-D]\b`)
 )

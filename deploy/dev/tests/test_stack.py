@@ -13,7 +13,7 @@ from stack import cli, model_server, ports, preflight, processes, programs
 from stack.console import Failed, tail
 from stack.layout import Layout
 from stack.readiness import worker_ready
-from stack.record import STAND_IN_MODEL, Record
+from stack.record import STAND_IN_MODEL, TINY_MODEL, Record
 from stack.report import status
 
 PROGRAMS = ("temporal", "nats", "ray")
@@ -141,6 +141,15 @@ def test_the_model_in_use_is_remembered(tmp_path, monkeypatch):
     record.vllm_url = record.vllm_model = ""
     record.save()
     assert Record.load(record.layout).model()["DELIBERATION_VLLM_MODEL"] == STAND_IN_MODEL
+
+
+def test_a_real_small_model_may_replace_the_stand_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
+    record = Record(Layout(tmp_path), ports.choose({}, (), True, programs.NAMES), tiny=True)
+    record.save()
+    kept = Record.load(record.layout)
+    assert kept.model()["DELIBERATION_VLLM_MODEL"] == TINY_MODEL
+    assert str(programs.TINY) in programs.all_programs(kept)["model"].command
 
 
 def test_a_logs_end_is_of_this_run(tmp_path):
