@@ -114,7 +114,7 @@ func attacked(t *testing.T, trial int, attack fakes.Attack, see func(prompt stri
 	t.Helper()
 	const agents = 4
 	adversary := fmt.Sprintf("agent-%d", 1+trial%agents)
-	chance := rand.New(rand.NewPCG(4, uint64(trial))) //nolint:gosec // must repeat
+	chance := rand.New(rand.NewPCG(4, uint64(trial)))
 	s := playAs(fmt.Sprint(trial), reviewed(t, agents, 0), func(s *session, a domain.Assignment) domain.Outcome {
 		if a.Phase.Kind == domain.PeerReview {
 			said := readBy(see(promptOf(s, a))).review()

@@ -180,7 +180,7 @@ func (p *paired) sigmas() float64 {
 const trials = 1000
 
 // chanceOf makes the random numbers of one trial. Two ways that are compared get the same agents from it.
-func chanceOf(trial int) *rand.Rand { return rand.New(rand.NewPCG(14, uint64(trial))) } //nolint:gosec // must repeat
+func chanceOf(trial int) *rand.Rand { return rand.New(rand.NewPCG(14, uint64(trial))) }
 
 func TestPeersFindTheBetterProposalMoreOftenThanSelfScores(t *testing.T) {
 	var hits paired

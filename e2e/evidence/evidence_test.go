@@ -91,8 +91,7 @@ func ask(t *testing.T, about task, council int, review string) asked {
 	var done asked
 	err = run.Get(t.Context(), &done.result)
 	done.usage, done.took = done.result.Usage, time.Since(started)
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) {
+	if failed, is := errors.AsType[*temporal.ApplicationError](err); is {
 		var details contract.FailureDetails
 		_ = failed.Details(&details) // a refused request has none
 		done.usage = details.Usage
