@@ -6,7 +6,7 @@ VENV    := $(CURDIR)/.dev/venv/bin
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush evidence statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush bench evidence statistics check fmt histories
 
 help: ## the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -88,6 +88,11 @@ evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MOD
 	$(STACK) run --home .dev/evidence --free-ports $(if $(filter tiny,$(MODEL)),--model tiny) -- \
 	  go test -tags=integration -count=1 -timeout 24h -v -run '^Test(Evidence|Orders)' ./e2e/evidence \
 	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -orders $(or $(ORDERS),0) -table $(CURDIR)/.dev/evidence.md
+
+bench: ## measure what deliberations cost, in half an hour, and write docs/performance.md; ROWS=… only logs some
+	$(STACK) run --home .dev/bench --free-ports --without worker -- \
+	  go test -tags=integration -count=1 -timeout 60m -run '^TestBench' ./e2e/bench -v -repeat $(or $(REPEAT),5) \
+	    $(if $(ROWS),-rows '$(ROWS)',-docs $(CURDIR)/docs)
 
 statistics: ## compare the statistics of 2,000 deliberations with a count by hand, and time them with 10,000
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \

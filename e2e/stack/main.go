@@ -30,6 +30,7 @@ var At struct {
 	ModelURL        string `json:"model_url"`
 	RayToken        string `json:"ray_token"`
 	RayAddress      string `json:"ray_address"`
+	RayDashboard    string `json:"ray_dashboard"`
 	TemporalUI      string `json:"temporal_ui"`
 	Ports           struct {
 		RayMetrics int `json:"ray_metrics"`

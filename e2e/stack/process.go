@@ -33,6 +33,14 @@ func RayProcess(t *testing.T, title string) int {
 	return 0
 }
 
+// ProgramProcess returns the process id of one of the stack's programs.
+func ProgramProcess(t *testing.T, program string) int {
+	t.Helper()
+	pid := pidsOfTheStack(t)[program]
+	require.NotZero(t, pid, "the stack's %s has no pid", program)
+	return pid
+}
+
 func descends(pid, from int) bool {
 	for ; pid > 1; pid = parentOf(pid) {
 		if pid == from {
