@@ -37,7 +37,8 @@ func TestAnActivityThatSomebodyPausesGoesOn(t *testing.T) {
 			run := stack.Begin(t, queue, stack.Request(t, stack.Agents("held")))
 			begin(t, ray)
 
-			id := pending(t, run, activity).GetActivityId()
+			var id string
+			stack.Eventually(t, "the activity is pending", func(c *assert.CollectT) { id = pending(c, run, activity).GetActivityId() })
 			temporalCommand(t, "activity", "pause", "--activity-id", id, "--workflow-id", run.GetID())
 			stack.Eventually(t, "the attempt has ended", func(c *assert.CollectT) {
 				require.Equal(c, enumspb.PENDING_ACTIVITY_STATE_PAUSED, pending(c, run, activity).GetState())

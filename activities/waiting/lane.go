@@ -39,7 +39,8 @@ type lane struct {
 
 	// Guarded by the room's lock.
 	turns map[*Turn]struct{}
-	open  *request // nil between two requests
+	open  *request      // nil between two requests
+	late  time.Duration // how long after its time the app's last answer came
 }
 
 // request is one that is under way.
@@ -102,7 +103,9 @@ func (l *lane) askSoon() {
 		return
 	}
 	cancel := l.open.cancel
-	l.open.soon = time.AfterFunc(time.Until(l.open.asked.Add(joinPause)), func() { cancel(errJoined) })
+	// An app that is slow gets the time to answer: otherwise turns that keep coming would let no answer through.
+	gather := max(joinPause, 2*l.late)
+	l.open.soon = time.AfterFunc(time.Until(l.open.asked.Add(gather)), func() { cancel(errJoined) })
 }
 
 // handOut gives each turn what was seen of it, and keeps those that still run.
@@ -115,6 +118,9 @@ func (l *lane) handOut(asked *request, seen []domain.Observation) {
 		for _, turn := range asked.turns[observation.TurnID] {
 			l.hand(turn, news{seen: observation}, stays)
 		}
+	}
+	if !ended {
+		l.late = max(0, time.Since(asked.asked)-asked.wait)
 	}
 	l.room.mu.Unlock()
 	if !ended {

@@ -158,6 +158,33 @@ func TestTurnsThatKeepComingHideNoHang(t *testing.T) {
 	})
 }
 
+func TestTurnsThatKeepComingLetASlowAppAnswer(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.latency = 600 * time.Millisecond
+		waiters := []*waiter{w.await("a", "first"), w.await("a", "last")}
+		for n := range 400 { // ten a second
+			time.Sleep(100 * time.Millisecond)
+			id := domain.TurnID(fmt.Sprint(n))
+			waiters = append(waiters, w.await("a", id))
+			switch {
+			case n == 200:
+				w.end("first")
+			case n > 200:
+				w.end(id)
+			}
+		}
+		require.Less(t, waiters[0].last().at, 22*time.Second, "it ended after 20 s")
+		require.LessOrEqual(t, len(w.asked()), 80, "most requests are left to their answers")
+		for n := range 201 {
+			w.end(domain.TurnID(fmt.Sprint(n)))
+		}
+		w.end("last")
+		for _, each := range waiters {
+			each.last()
+		}
+	})
+}
+
 func TestMoreTurnsThanOneRequestTakesAreSplit(t *testing.T) {
 	bubble(t, func(w *world) {
 		var waiters []*waiter

@@ -24,7 +24,8 @@ type runners struct {
 	ended    map[domain.TurnID]domain.Observation
 	muted    map[domain.TurnID]bool // never named
 	err      error
-	hung     string // the runner that doesn't answer
+	latency  time.Duration // of every answer
+	hung     string        // the runner that doesn't answer
 	requests []request
 	open     int // requests that are under way
 }
@@ -88,9 +89,9 @@ func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Du
 				return nil, &domain.Error{Kind: domain.KindUnreachable, Op: "await", Err: errors.New("no answer")}
 			}
 		case late:
-			return all, nil
+			return all, w.travel(ctx)
 		case len(ended) > 0:
-			return ended, nil
+			return ended, w.travel(ctx)
 		}
 		select {
 		case <-changed:
@@ -99,6 +100,16 @@ func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Du
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// travel takes as long as an answer is under way.
+func (r *runners) travel(ctx context.Context) error {
+	select {
+	case <-time.After(r.latency):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

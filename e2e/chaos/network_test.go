@@ -66,7 +66,7 @@ func resetInMidBody(l *lab) {
 }
 
 // submitsAnswerLost lets no byte of an answer through: the app does the work, and the worker doesn't learn of
-// it. After five such submits the worker's breaker lets only one submit at a time try; the others wait.
+// it. After two seconds of this the worker's breaker lets only one submit at a time try; the others wait.
 func submitsAnswerLost(l *lab) {
 	proxy := l.workerBehindProxy()
 	l.addToxic(proxy, "deaf", "limit_data", "downstream", 1, `{"bytes":0}`)
