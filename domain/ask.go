@@ -22,6 +22,8 @@ type AnswerForm struct {
 type Ask struct {
 	TurnID      TurnID
 	AgentID     string
+	Phase       Phase
+	Attempt     int
 	URL         string
 	Model       string
 	Prompt      []PromptPart
@@ -75,7 +77,8 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 		prompt = append(prompt, PromptPart{Text: "\n\n## This time\n" + hint})
 	}
 	return Ask{
-		TurnID: turn.id, AgentID: turn.Agent().id, URL: r.urlOf(turn), Model: turn.Agent().model, Prompt: prompt,
+		TurnID: turn.id, AgentID: turn.Agent().id, Phase: turn.Phase(), Attempt: turn.attempt,
+		URL: r.urlOf(turn), Model: turn.Agent().model, Prompt: prompt,
 		Temperature: r.protocol.temperature, MaxTokens: r.protocol.maxTokens, ExtraBody: r.protocol.ExtraBody(), Form: purpose.form(r, turn),
 	}
 }

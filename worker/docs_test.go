@@ -56,7 +56,7 @@ func TestConfigurationPage_ListsWhatTheRayAppReads(t *testing.T) {
 	table := documented(t, "Ray app")
 	// A field of the settings is `name: type = default`, the first level within the class.
 	fields := regexp.MustCompile(`(?m)^    ([a-z_]+): .+ = (.+)$`).FindAllStringSubmatch(string(source), -1)
-	secrets := []string{"DELIBERATION_RAY_TOKEN", "DELIBERATION_VLLM_KEYS"} // no settings: only their names travel
+	secrets := []string{"DELIBERATION_RAY_TOKEN", "DELIBERATION_VLLM_KEYS", "DELIBERATION_STREAM_NATS_CREDS"} // no settings: only their names travel
 	require.Len(t, fields, len(table)-len(secrets))
 	number := regexp.MustCompile(`default=([0-9_.* ]+),`)
 	for _, field := range fields {

@@ -20,6 +20,9 @@ type submitBody struct {
 type turnBody struct {
 	ID          domain.TurnID  `json:"submission_id"`
 	AgentID     string         `json:"agent_id"`
+	Phase       string         `json:"phase"`
+	Round       int            `json:"round"`
+	Attempt     int            `json:"attempt"`
 	VLLMURL     string         `json:"vllm_url"`
 	Model       string         `json:"model"`
 	Messages    []messageBody  `json:"messages"`
@@ -70,6 +73,7 @@ func submitBodyOf(submission domain.Submission) submitBody {
 	for _, ask := range submission.Asks {
 		body.Turns = append(body.Turns, turnBody{
 			ID: ask.TurnID, AgentID: ask.AgentID, VLLMURL: ask.URL, Model: ask.Model,
+			Phase: string(ask.Phase.Kind), Round: ask.Phase.Round, Attempt: ask.Attempt,
 			Messages: []messageBody{{Role: "user", Parts: partBodiesOf(ask.Prompt)}},
 			Parameters: parametersBody{
 				Temperature: ask.Temperature, MaxTokens: ask.MaxTokens, ResponseFormat: formatOf(ask.Form),

@@ -76,6 +76,7 @@ func TestARequestAsTheAppReadsIt(t *testing.T) {
 		"owner": "owner-m", "deliberation": "deliberation-m", "labels": {"task_id": "T-42", "role": "DEV", "run": "run"},
 		"turns": [{
 			"submission_id": "`+string(submission.Asks[0].TurnID)+`", "agent_id": "agent-1", "model": "m",
+			"phase": "propose", "round": 0, "attempt": 1,
 			"vllm_url": "http://model:8000/v1", "run_seconds": 91, "keep_seconds": 3600,
 			"parameters": {"temperature": 0.7, "max_tokens": 256, "extra_body": {"chat_template_kwargs": {"enable_thinking": false}}, "response_format": {
 				"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": {

@@ -23,6 +23,9 @@ type submitRequest struct {
 type turnRequest struct {
 	ID       domain.TurnID `json:"submission_id"`
 	AgentID  string        `json:"agent_id"`
+	Phase    string        `json:"phase"`
+	Round    int           `json:"round"`
+	Attempt  int           `json:"attempt"`
 	VLLMURL  string        `json:"vllm_url"`
 	Model    string        `json:"model"`
 	Messages []struct {

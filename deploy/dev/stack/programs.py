@@ -167,7 +167,7 @@ def _ray_app(record: Record, ray: str = "ray", name: str = "rayapp") -> Program:
         where=url,
         ready=lambda: readiness.answers(f"{url}/healthz"),
         hint="look at the Ray dashboard and the log of ray",
-        environment=_ray_environment(record),
+        environment={**_ray_environment(record), "DELIBERATION_STREAM_NATS_URL": record.urls()["nats_url"]},
         # It starts at the same time as Ray, and fails until Ray is there.
         start_retries=30,
     )

@@ -32,6 +32,9 @@ class RunnerMetrics:
         self._seconds = Histogram("deliberation_model_call_seconds", "how long they took", _BOUNDS, called)
         self._first = Histogram("deliberation_first_token_seconds", "until the first token", _BOUNDS, called[:-1])
 
+        streamed = ("build", "runner", "outcome")
+        self._streamed = Counter("deliberation_token_messages", "messages with the text of turns", streamed)
+
     def hold(self, census: Mapping[str, int], waiting: Mapping[str, int]) -> None:
         for state, count in census.items():
             self._turns.set(count, {**self._labels, "state": state})
@@ -40,6 +43,10 @@ class RunnerMetrics:
 
     def refused(self, reason: str) -> None:
         self._refused.inc(1, {**self._labels, "reason": reason})
+
+    def streamed(self, outcome: str, messages: int) -> None:
+        if messages:
+            self._streamed.inc(messages, {**self._labels, "outcome": outcome})
 
     def measured(self, call: Call) -> Call:
         async def measured(asked: ModelCall, progress: Progress) -> Answer:

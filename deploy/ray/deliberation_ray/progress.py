@@ -15,6 +15,7 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
     first_token_ms: int = 0
     on_first_token: Callable[[], None] = lambda: None  # of each call
+    on_text: Callable[[str], None] = lambda text: None  # of each token; a thought has no text
 
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)

@@ -138,6 +138,7 @@ class Reply:
         self._bytes += len(content.encode(errors="replace")) + len(thought.encode(errors="replace"))
         if self._bytes > ANSWER_BYTES:
             raise TooLarge(f"the answer is larger than {ANSWER_BYTES} bytes")
+        progress.on_text(content)
         if content:
             self._texts.append(content)
         if thought:

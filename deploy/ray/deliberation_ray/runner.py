@@ -18,11 +18,13 @@ from deliberation_ray.answers import bounded
 from deliberation_ray.endpoints import Endpoints, rfc3339
 from deliberation_ray.metrics import RunnerMetrics, repeat
 from deliberation_ray.model import Model, Patiences
+from deliberation_ray.nats_connection import NatsConnection
 from deliberation_ray.origin import cluster_mark, new_incarnation
 from deliberation_ray.probe import probe
 from deliberation_ray.refusal import Refusal
 from deliberation_ray.secrets import ModelKeys
 from deliberation_ray.settings import Settings
+from deliberation_ray.streams import Streams
 from deliberation_ray.transport import Transport
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
@@ -60,6 +62,17 @@ class Runner:
         self._turns.is_guest = lambda deliberation: placement.in_order(peers, deliberation)[0] != name
         self._tasks: set[asyncio.Task[Any]] = set()
         self._own(repeat(self._measure))
+        if settings.stream_nats_url:
+            self._stream(settings)
+
+    def _stream(self, settings: Settings) -> None:
+        connection = NatsConnection(
+            settings.stream_nats_url, settings.stream_nats_creds_source, settings.stream_nats_ca_file
+        )
+        streams = Streams(connection, settings.nats_prefix, self._metrics.streamed)
+        self._turns.open_stream = streams.open
+        self._own(connection.keep())
+        self._own(streams.keep())
 
     async def submit(self, body: bytes, traceparent: str) -> Plain:
         """Takes the body of a submit as it came to the gateway.

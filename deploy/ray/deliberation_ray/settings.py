@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from deliberation_ray import secrets
+from deliberation_ray.nats_connection import check_servers, credentials
 from deliberation_ray.runner_options import RunnerOptions
 from deliberation_ray.secrets import ModelKeys, SecretError, Source, Tokens
 
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
     gateway_queue: int = Field(default=1000, ge=1)
     gateway_waits: int = Field(default=15_000, ge=1, le=_MOST_WAITS)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    # Where the text of turns is streamed to; without servers it is not streamed.
+    stream_nats_url: CommaList = ()
+    stream_nats_creds_file: Path | None = None
+    stream_nats_ca_file: Path | None = None
+    nats_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=200)] = "deliberation"
     # Which secrets are in variables. The variables are read on the nodes of gateway and runners.
     secret_variables: Annotated[tuple[str, ...], NoDecode, Field(default=())]
 
@@ -68,6 +74,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = value.split(",")
         return tuple(str(pattern).strip().lower() for pattern in value if str(pattern).strip())
+
+    @field_validator("stream_nats_url", mode="before")
+    @classmethod
+    def _servers(cls, value: Any) -> Any:
+        return check_servers(value.split(",") if isinstance(value, str) else value)
 
     @field_validator("runner_options", mode="before")
     @classmethod
@@ -100,6 +111,10 @@ class Settings(BaseSettings):
     def keys_source(self) -> Source | None:
         return self._source(secrets.KEYS, self.vllm_keys_file)
 
+    @property
+    def stream_nats_creds_source(self) -> Source | None:
+        return self._source(secrets.NATS_CREDS, self.stream_nats_creds_file)
+
     def _source(self, variable: str, file: Path | None) -> Source | None:
         if variable in self.secret_variables:
             return Source(variable)
@@ -118,7 +133,12 @@ class Settings(BaseSettings):
     def check_secrets(self) -> None:
         """Raises a `SettingsError` that names each secret which can't be read here."""
         faults = []
-        for read, source in ((Tokens, self.token_source), (ModelKeys, self.keys_source)):
+        readers = (
+            (Tokens, self.token_source),
+            (ModelKeys, self.keys_source),
+            (credentials, self.stream_nats_creds_source),
+        )
+        for read, source in readers:
             try:
                 read(source)
             except SecretError as fault:

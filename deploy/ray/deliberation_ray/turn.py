@@ -9,6 +9,7 @@ from typing import Any
 from deliberation_ray.endpoints import Overload, Party, Place, rfc3339
 from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, ModelCall, Progress
+from deliberation_ray.streams import TurnStream
 from deliberation_ray.wire import FinalState, State, Submit, TurnSpec
 
 Call = Callable[[ModelCall, Progress], Awaitable[Answer]]
@@ -38,6 +39,7 @@ class Turn:
         self.prompt_bytes = spec.prompt_bytes
         self.outcome_bytes = 0
         self.watchers: set[asyncio.Event] = set()
+        self.stream: TurnStream | None = None
         self.state: State = "queued"
         self._agent_id = spec.agent_id
         self._labels = submit.labels
@@ -129,6 +131,9 @@ class Turn:
         if self.state == "queued":
             self.state, self._started_at = "running", rfc3339()
             self._progress.started = time.monotonic()
+            if self.stream is not None:
+                self._progress.on_text = self.stream.add
+                self.stream.begin()
 
     def _seconds_left(self) -> float:
         return self.run_seconds - (time.monotonic() - self._accepted)
@@ -152,6 +157,10 @@ class Turn:
         # The prompt is no longer needed, and an error in the task holds the frames that know it.
         self._prepare = self._task = self._place = None
         self._progress.on_first_token = lambda: None
+        self._progress.on_text = lambda text: None
+        if self.stream is not None:
+            self.stream.end(self.state)
+            self.stream = None
         if self._deadline is not None:
             self._deadline.cancel()
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from deliberation_ray.endpoints import Endpoints, Party, key_of
 from deliberation_ray.refusal import full, runner_unavailable
+from deliberation_ray.streams import TurnStream
 from deliberation_ray.tombstones import GRACE_SECONDS, Tombstones
 from deliberation_ray.turn import Call, Turn
-from deliberation_ray.wire import State, Submit
+from deliberation_ray.wire import State, Submit, TurnSpec
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 _ABORT_SECONDS = 0.9
@@ -31,6 +32,8 @@ class Turns:
         # Deliberations whose home is another runner, and the turns of such that are held.
         self.is_guest: Callable[[str], bool] = lambda deliberation: False
         self.guests = 0
+        # Where the text of a turn goes while it comes; by default nowhere.
+        self.open_stream: Callable[[TurnSpec, Submit], TurnStream | None] = lambda spec, submit: None
         self._call = call
         self._turns: dict[str, Turn] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -65,6 +68,7 @@ class Turns:
             self.endpoints.admit({key_of(spec.vllm_url, spec.model) for spec in fresh})
         for spec in fresh:
             turn = Turn(spec, submit, traceparent)
+            turn.stream = self.open_stream(spec, submit)
             self._turns[turn.submission_id] = turn
             self.held_bytes += turn.prompt_bytes
             self._parties[turn.party] += 1

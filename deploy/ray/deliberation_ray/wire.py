@@ -76,6 +76,10 @@ class Parameters(Body):
 class TurnSpec(Body):
     submission_id: SubmissionId
     agent_id: Annotated[str, StringConstraints(max_length=1000)] = ""
+    # What the turn is for. Watchers of its text read it; the runner doesn't.
+    phase: Annotated[str, StringConstraints(max_length=64)] = ""
+    round: Annotated[int, Field(ge=0)] = 0
+    attempt: Annotated[int, Field(ge=0)] = 0
     vllm_url: ModelUrl
     model: Name
     messages: Annotated[list[Message], Field(min_length=1, max_length=64)]

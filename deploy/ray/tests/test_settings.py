@@ -146,3 +146,29 @@ def test_settings_without_a_token_cannot_be_made_at_all(monkeypatch: pytest.Monk
     monkeypatch.delenv("DELIBERATION_RAY_TOKEN_FILE")
     with pytest.raises(ValidationError):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("http://nats:4222", "must be nats://host:port"),
+        ("nats:4222", "must be nats://host:port"),
+        ("nats://s3cret@nats:4222", "has a user in it, which Ray would store; use DELIBERATION_STREAM_NATS_CREDS_FILE"),
+    ],
+)
+def test_a_server_of_nats_is_checked_and_never_quoted(monkeypatch: pytest.MonkeyPatch, url: str, what: str) -> None:
+    monkeypatch.setenv("DELIBERATION_RAY_OPEN", "true")
+    monkeypatch.setenv("DELIBERATION_STREAM_NATS_URL", f"nats://a:4222,{url}")
+    with pytest.raises(SettingsError, match=f"^DELIBERATION_STREAM_NATS_URL: {what}") as fault:
+        Settings.from_environment()
+    assert "s3cret" not in str(fault.value)
+
+
+def test_credentials_of_nats_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "creds").write_text("s3cret")
+    monkeypatch.setenv("DELIBERATION_RAY_OPEN", "true")
+    monkeypatch.setenv("DELIBERATION_STREAM_NATS_URL", "nats://a:4222")
+    monkeypatch.setenv("DELIBERATION_STREAM_NATS_CREDS_FILE", str(tmp_path / "creds"))
+    with pytest.raises(SettingsError, match=r"^DELIBERATION_STREAM_NATS_CREDS_FILE: no NATS credentials") as fault:
+        Settings.from_environment().check_secrets()
+    assert "s3cret" not in str(fault.value)
