@@ -17,6 +17,7 @@ type Answer struct {
 	proposal  string
 	reasoning string
 	score     float64
+	short     string // what is counted if the council votes
 	parse     string
 	given     string // a score that couldn't be read
 }
@@ -76,6 +77,7 @@ func answerOf(decoded Decoded) Answer {
 	return Answer{
 		proposal:  strings.TrimSpace(decoded.Object["proposal"].Text),
 		reasoning: strings.TrimSpace(decoded.Object["reasoning"].Text),
+		short:     shortAnswer(decoded.Object["answer"]),
 		score:     score, parse: strings.Join(parse, ", "), given: given,
 	}
 }
@@ -87,7 +89,7 @@ func isForm(proposal Value) bool {
 		types := []string{"string", "object", "array", "number", "integer", "boolean"}
 		return proposal.Fields["type"].Kind == ValueText && slices.Contains(types, proposal.Fields["type"].Text)
 	case ValueText:
-		placeholders := []string{"your proposal", "proposal", "the proposal", "string", "text", "...", "…"}
+		placeholders := []string{"your proposal", "proposal", "the proposal", "the final answer", "string", "text", "...", "…"}
 		return slices.Contains(placeholders, strings.ToLower(strings.Trim(proposal.Text, "<>[]{} \t\n")))
 	case ValueOther, ValueNumber, ValueList:
 	}
@@ -115,6 +117,9 @@ func (a Answer) Proposal() string { return a.proposal }
 // Reasoning returns why the agent proposes it.
 func (a Answer) Reasoning() string { return a.reasoning }
 
+// Short returns what is counted if the council votes.
+func (a Answer) Short() string { return a.short }
+
 // Score returns the agent's score of its own proposal, in [0,1].
 func (a Answer) Score() float64 { return a.score }
 
@@ -127,6 +132,7 @@ func (a Answer) Parse() string { return a.parse }
 // Fit cuts the answer to limit bytes of Go's JSON encoding, and reports whether something was cut. It cuts the
 // reasoning first: the proposal is what was asked for.
 func (a Answer) Fit(limit int) (Answer, bool) {
+	limit -= EncodedSize(a.short)
 	proposal, whole := CutEncoded(a.proposal, limit)
 	reasoning, all := CutEncoded(a.reasoning, limit-EncodedSize(proposal))
 	a.proposal, a.reasoning = proposal, reasoning
@@ -137,4 +143,10 @@ func (a Answer) Fit(limit int) (Answer, bool) {
 // stricter must not break a recorded run.
 func RestoredAnswer(proposal, reasoning string, score float64) Answer {
 	return Answer{proposal: proposal, reasoning: reasoning, score: score}
+}
+
+// WithShort returns the answer with what is counted if the council votes.
+func (a Answer) WithShort(short string) Answer {
+	a.short = short
+	return a
 }

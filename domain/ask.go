@@ -1,5 +1,7 @@
 package domain
 
+import "cmp"
+
 // Names of the texts that all agents of a council share. A [PromptPart] refers to such a text by its name.
 const (
 	CommonTask        = "task"
@@ -44,6 +46,7 @@ type Texts struct {
 type ProposalText struct {
 	Proposal  string
 	Reasoning string
+	Answer    string // if the council votes
 }
 
 // Critique is what one review says about one proposal, as its author reads it.
@@ -62,7 +65,7 @@ type purpose struct {
 	hints  map[FailureKind]string // advice for the next attempt, by the failure of the previous one
 }
 
-var purposes = map[PhaseKind]purpose{Propose: proposing, PeerReview: reviewing, Revise: revising}
+var purposes = map[PhaseKind]purpose{Propose: proposing, PeerReview: reviewing, Revise: revising, Synthesize: synthesizing}
 
 // CommonTexts returns the texts that the prompts of a kind of phase refer to, by their names.
 func (r DeliberationRequest) CommonTexts(kind PhaseKind, texts Texts) map[string]string {
@@ -83,8 +86,11 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 	}
 }
 
-// urlOf returns the URL of a turn's model server: the judge may have its own.
+// urlOf returns the URL of a turn's model server: the judge and the chair may have their own.
 func (r DeliberationRequest) urlOf(turn Turn) string {
+	if turn.Phase().Kind == Synthesize {
+		return cmp.Or(r.protocol.chairURL, r.vllmURL)
+	}
 	if turn.Phase().Kind == PeerReview && r.protocol.review == ReviewJudge && r.protocol.judgeURL != "" {
 		return r.protocol.judgeURL
 	}
@@ -112,7 +118,7 @@ func (c Council) add(texts Texts, id TurnID, to Assignment) Texts {
 				texts.Critiques = append(texts.Critiques, Critique{By: id, Of: note.Of, Text: note.Critique, Blocking: note.Blocking})
 			}
 		default:
-			texts.Proposals[id] = ProposalText{Proposal: e.result.Proposal(), Reasoning: e.result.Reasoning()}
+			texts.Proposals[id] = e.result.text()
 		}
 	}
 	return texts

@@ -10,6 +10,7 @@ type Forecast struct {
 	Proposals        int // model calls
 	Reviews          int
 	Revisions        int
+	Syntheses        int // by the chair
 	PromptTokens     int // estimated from the length of the prompts
 	CompletionTokens int
 }
@@ -34,12 +35,16 @@ func (r DeliberationRequest) Forecast() Forecast {
 			f = f.withRevision(r)
 		}
 	}
+	if r.protocol.mode == ModeSynthesize {
+		f.Syntheses = 1
+		f.PromptTokens += tokensOf(r.synthesisTask()) + len(r.agents)*r.protocol.maxTokens
+	}
 	f.CompletionTokens = f.Calls() * r.protocol.maxTokens
 	return f
 }
 
 // Calls is the number of model calls.
-func (f Forecast) Calls() int { return f.Proposals + f.Reviews + f.Revisions }
+func (f Forecast) Calls() int { return f.Proposals + f.Reviews + f.Revisions + f.Syntheses }
 
 // Tokens is the number of prompt and completion tokens.
 func (f Forecast) Tokens() int { return f.PromptTokens + f.CompletionTokens }
@@ -94,9 +99,16 @@ func tokensOf(text string) int { return (len(text) + bytesPerToken - 1) / bytesP
 func (r DeliberationRequest) CallsInWords() string {
 	f := r.Forecast()
 	words := fmt.Sprintf("at most %s: %s", Count(f.Calls(), "model call"), Count(f.Proposals, "proposal"))
-	if f.Reviews == 0 {
-		return words
+	if f.Reviews > 0 {
+		words += ", then up to " + r.roundsInWords() + " each"
 	}
+	if f.Syntheses > 0 {
+		words += ", then the final answer by the chair"
+	}
+	return words
+}
+
+func (r DeliberationRequest) roundsInWords() string {
 	rounds := r.protocol.rounds
 	parts := []string{Count(rounds+1, "review")}
 	if r.protocol.review == ReviewJudge {
@@ -105,5 +117,5 @@ func (r DeliberationRequest) CallsInWords() string {
 	if rounds > 0 {
 		parts = append(parts, Count(rounds, "revision"))
 	}
-	return words + ", then up to " + strings.Join(parts, " and ") + " each"
+	return strings.Join(parts, " and ")
 }

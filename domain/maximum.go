@@ -15,23 +15,24 @@ const (
 	resultItself   = 5_000     // ids, usage, times
 	agentItself    = 1_900     // three names, metadata, numbers
 	versionItself  = 300       // of a proposal: its id, its author, the fate of a revision
-	reviewItself   = 400       // the reviewer, names of fields
-	noteItself     = 130       // names of fields, the score, the id of the proposal here and in order and ranking
-	markItself     = 6         // in addition to the name of the criterion
-	blockingItself = 24        // what Fit keeps of an issue in any case
+	voteItself     = 2*MaxName + 60
+	reviewItself   = 400 // the reviewer, names of fields
+	noteItself     = 130 // names of fields, the score, the id of the proposal here and in order and ranking
+	markItself     = 6   // in addition to the name of the criterion
+	blockingItself = 24  // what Fit keeps of an issue in any case
 )
 
 // AnswerMaximum returns how many bytes of Go's JSON encoding the texts of an answer in this phase may have. If
 // proposals are reviewed, the result contains every version and every review. A quarter of its room is for
 // critiques.
 func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
-	agents, versions := len(r.agents), r.protocol.rounds+1
-	if r.protocol.review == ReviewNone {
+	agents, versions := len(r.agents), r.versions()
+	if !r.protocol.shares() {
 		return AnswerMaximum(agents)
 	}
 	room := mostResult - r.resultWithoutTexts()
 	if kind != PeerReview {
-		return min(mostAnswer, room*3/4/(versions*agents+1)) // the best one is in the result twice
+		return min(mostAnswer, room*3/4/(versions*agents+2)) // the best one is in the result twice, and the final answer once
 	}
 	if r.protocol.review == ReviewJudge {
 		return min(mostJudged, room/4/versions)
@@ -42,7 +43,13 @@ func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
 // resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
 	agents := len(r.agents)
-	size := resultItself + (agents+1)*agentItself + agents*(r.protocol.rounds+1)*versionItself
+	size := resultItself + (agents+2)*agentItself + agents*r.versions()*versionItself
+	if r.protocol.votes() {
+		size += agents * voteItself
+	}
+	if r.protocol.review == ReviewNone {
+		return size
+	}
 	reviewers, reads := agents, min(agents-1, mostRead)
 	switch {
 	case r.protocol.review == ReviewJudge:
@@ -59,4 +66,12 @@ func (r DeliberationRequest) resultWithoutTexts() int {
 		size += reviewers * (reviewItself + max(MaxMessage, notes*note))
 	}
 	return size
+}
+
+// versions returns how many versions of a proposal there may be.
+func (r DeliberationRequest) versions() int {
+	if r.protocol.review == ReviewNone {
+		return 1
+	}
+	return r.protocol.rounds + 1
 }

@@ -110,12 +110,16 @@ func (o Outcome) completed(done Completion, reading Reading, decode DecodeObject
 	if reading.Kind == PeerReview {
 		return o.reviewed(done, reading, decode, maxAnswer)
 	}
-	return o.proposed(done, decode, maxAnswer)
+	return o.proposed(done, reading.Votes, decode, maxAnswer)
 }
 
-func (o Outcome) proposed(done Completion, decode DecodeObject, maxAnswer int) Outcome {
+func (o Outcome) proposed(done Completion, votes bool, decode DecodeObject, maxAnswer int) Outcome {
 	answer, failure, usable := ReadAnswer(done, decode)
 	if !usable {
+		o.Kind, o.Failure = OutcomeFailed, failure
+		return o
+	}
+	if answer, failure = answer.withVote(votes); failure != (TurnFailure{}) {
 		o.Kind, o.Failure = OutcomeFailed, failure
 		return o
 	}

@@ -32,12 +32,21 @@ type Plan struct {
 func (c Council) Plan() Plan {
 	plan := c.planned()
 	if len(plan.Next) > 0 && !c.affords(plan.Next) {
-		return Plan{Stop: StopBudget}
+		plan = Plan{Stop: StopBudget}
 	}
-	return plan
+	if len(plan.Next) > 0 {
+		return plan
+	}
+	switch chair := c.synthesis(); {
+	case len(chair) == 0:
+		return plan
+	case c.affords(chair):
+		return Plan{Next: chair}
+	}
+	return Plan{Stop: StopBudget}
 }
 
-// planned decides what the council does next as if it had no budget.
+// planned decides what the council does next before the final answer, as if it had no budget.
 func (c Council) planned() Plan {
 	if len(c.ledger) == 0 {
 		return Plan{Next: c.proposals()}
@@ -45,15 +54,27 @@ func (c Council) planned() Plan {
 	if !c.QuorumMet() || c.request.protocol.review == ReviewNone {
 		return Plan{Stop: StopComplete}
 	}
-	switch last := c.ledger[len(c.ledger)-1].assignment.Phase; last.Kind {
+	switch last := c.lastPhase(); last.Kind {
 	case Propose:
 		return c.planReview(1)
 	case PeerReview:
 		return c.planRevision(last.Round)
 	case Revise:
 		return c.planReview(last.Round + 1)
+	case Synthesize: // it isn't before the final answer
 	}
 	return Plan{Stop: StopComplete}
+}
+
+// lastPhase returns the latest phase before the final answer.
+func (c Council) lastPhase() Phase {
+	last := Phase{Kind: Propose}
+	for i := range c.ledger {
+		if phase := c.ledger[i].assignment.Phase; phase.Kind != Synthesize {
+			last = phase
+		}
+	}
+	return last
 }
 
 // proposals asks every agent for its proposal.

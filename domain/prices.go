@@ -80,6 +80,9 @@ func (r DeliberationRequest) Models() []string {
 	if r.protocol.review == ReviewJudge {
 		models = append(models, r.protocol.judgeModel)
 	}
+	if r.protocol.mode == ModeSynthesize {
+		models = append(models, r.chair().model)
+	}
 	slices.Sort(models)
 	return slices.Compact(models)
 }

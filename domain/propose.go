@@ -9,10 +9,14 @@ import (
 var proposing = purpose{
 	// The schema is flat and without bounds: servers differ in which parts of a schema they support, and
 	// [ReadAnswer] is lenient.
-	form: func(DeliberationRequest, Turn) AnswerForm {
+	form: func(r DeliberationRequest, _ Turn) AnswerForm {
+		counted, required := "", ""
+		if r.protocol.votes() {
+			counted, required = `"answer":{"type":"string"},`, `"answer",`
+		}
 		return AnswerForm{Name: "answer", Schema: `{"type":"object",` +
-			`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},"score":{"type":"number"}},` +
-			`"required":["proposal","reasoning","score"],"additionalProperties":false}`}
+			`"properties":{"proposal":{"type":"string"},"reasoning":{"type":"string"},` + counted + `"score":{"type":"number"}},` +
+			`"required":["proposal","reasoning",` + required + `"score"],"additionalProperties":false}`}
 	},
 	common: func(r DeliberationRequest, _ Texts) map[string]string { return r.proposalTexts() },
 	prompt: func(r DeliberationRequest, turn Turn, _ Texts) []PromptPart { return r.proposalPrompt(turn) },
@@ -48,8 +52,23 @@ func (r DeliberationRequest) taskPrompt() string {
 		"the proposals are then compared. Give your own best proposal.\n\n## Task\n")
 	out.WriteString(r.taskText())
 	out.WriteString("\n## Answer\nAnswer with one JSON object and nothing else:\n" +
-		`{"proposal": "<your proposal>", "reasoning": "<why it is right>", "score": <0.0 to 1.0>}` +
-		"\nproposal: complete and ready to be acted on. reasoning: short. " +
+		`{"proposal": "<your proposal>", "reasoning": "<why it is right>", ` + r.answerField() + `"score": <0.0 to 1.0>}` +
+		"\nproposal: complete and ready to be acted on. reasoning: short. " + r.answerRule() +
 		"score: how well the proposal solves the task, from 0 (not at all) to 1 (fully).")
 	return out.String()
+}
+
+// answerField is the field for what is counted if the council votes, in the form that the prompt shows.
+func (r DeliberationRequest) answerField() string {
+	if !r.protocol.votes() {
+		return ""
+	}
+	return `"answer": "<the result alone>", `
+}
+
+func (r DeliberationRequest) answerRule() string {
+	if !r.protocol.votes() {
+		return ""
+	}
+	return "answer: only the result, as short as it can be, for example a number, a name or a letter. Equal answers of the members are counted. "
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"regexp"
@@ -30,6 +31,9 @@ const (
 
 // Protocol says how the council works.
 type Protocol struct {
+	mode        string
+	chairModel  string
+	chairURL    string
 	review      string
 	judgeModel  string
 	judgeURL    string
@@ -45,6 +49,9 @@ type Protocol struct {
 
 // ProtocolSpec holds the parts of a [Protocol]. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
+	Mode        string // ModeRank when empty
+	ChairModel  string // the first agent's model when empty
+	ChairURL    string // the request's vllm_url when empty
 	Review      string
 	JudgeModel  string
 	JudgeURL    string             // the request's vllm_url when empty
@@ -60,6 +67,7 @@ type ProtocolSpec struct {
 
 // check checks the spec for a council of this many agents.
 func (s ProtocolSpec) check(agents int, faults *Faults) {
+	s.checkMode(faults)
 	s.checkReview(agents, faults)
 	faults.within("protocol.rounds", s.Rounds, 0, mostRounds)
 	faults.within("protocol.quorum", s.Quorum, 0, agents)
@@ -121,6 +129,7 @@ var reservedName = regexp.MustCompile(`(?i)^(model|messages|temperature|response
 
 func (s ProtocolSpec) protocol() Protocol {
 	return Protocol{
+		mode: cmp.Or(s.Mode, ModeRank), chairModel: s.ChairModel, chairURL: s.ChairURL,
 		review: s.Review, judgeModel: s.JudgeModel, judgeURL: s.JudgeURL, rubric: rubricOf(s.Rubric),
 		patience: time.Duration(s.Patience) * time.Second,
 		rounds:   s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens, budget: s.Budget,
@@ -148,12 +157,12 @@ func (p Protocol) Budget() Budget { return p.budget }
 
 // Patience returns how long the council waits for the slow turns of a phase once it could go on without them,
 // and whether it goes on before the deadline at all. By default it waits for half of the remaining time if
-// there are reviews, since these need time too.
+// there are reviews or a chair, since these need time too.
 func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	switch {
 	case p.patience > 0:
 		return p.patience, p.patience < remaining
-	case p.review != ReviewNone:
+	case p.shares():
 		return remaining / 2, true
 	}
 	return 0, false

@@ -27,8 +27,17 @@ type Judgement struct {
 }
 
 // Rank orders the proposals, the best first: by the reviews if there are any, else by the agents' own
-// scores. Of equal own scores, the first agent of the request comes first.
+// scores. In a council that votes, the answer with the most votes comes first. Of equal own scores, the first agent of the request comes first.
 func (c Council) Rank() CouncilResult {
+	ranked := c.ranked()
+	if c.request.protocol.votes() && len(ranked.results) > 0 {
+		ranked.basis, ranked.note = RankedByVotes, ""
+		ranked.results, ranked.votes = byVotes(ranked.results)
+	}
+	return ranked
+}
+
+func (c Council) ranked() CouncilResult {
 	ranked := CouncilResult{total: len(c.request.agents), basis: RankedBySelf}
 	for _, e := range c.ledger {
 		if e.assignment.Phase.Kind == Propose && e.state == AgentFailed {

@@ -126,7 +126,7 @@ func (c Council) revisionRecord(e *entry) RevisionRecord {
 func (c Council) textOf(id TurnID) ProposalText {
 	for i := range c.ledger {
 		if e := &c.ledger[i]; e.turn.id == id && e.state == AgentCompleted {
-			return ProposalText{Proposal: e.result.Proposal(), Reasoning: e.result.Reasoning()}
+			return e.result.text()
 		}
 	}
 	return ProposalText{}
@@ -161,7 +161,7 @@ func (c Council) candidateOf(id TurnID) Candidate {
 func (c Council) Candidates() []Candidate {
 	var candidates []Candidate
 	for _, e := range c.ledger {
-		if e.assignment.Phase.Kind != PeerReview && e.state == AgentCompleted {
+		if kind := e.assignment.Phase.Kind; (kind == Propose || kind == Revise) && e.state == AgentCompleted {
 			candidates = append(candidates, c.candidateOf(e.turn.id))
 		}
 	}

@@ -129,8 +129,12 @@ func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 // IsZero reports whether this is the zero value, which is no request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
-// Agent returns who takes part in a phase under an id: a member of the council, or the judge.
+// Agent returns who takes part in a phase under an id: a member of the council, the
+// judge or the chair.
 func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
+	if phase.Kind == Synthesize {
+		return r.chair(), id == r.chair().id
+	}
 	if phase.Kind == PeerReview && r.protocol.review == ReviewJudge {
 		return r.judge(), id == r.judge().id
 	}

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,6 +59,14 @@ func (r DeliberationResult) Proposal() string { return r.answer.proposal }
 // Reasoning returns why the agent proposes it.
 func (r DeliberationResult) Reasoning() string { return r.answer.reasoning }
 
+// Answer returns the short answer that is counted; empty if the council doesn't vote.
+func (r DeliberationResult) Answer() string { return r.answer.short }
+
+// text returns the proposal as other agents read it.
+func (r DeliberationResult) text() ProposalText {
+	return ProposalText{Proposal: r.Proposal(), Reasoning: r.Reasoning(), Answer: r.Answer()}
+}
+
 // Score returns the reviewers' score if there are reviews, else the agent's own. It is in [0,1].
 func (r DeliberationResult) Score() float64 {
 	if r.judgement != nil {
@@ -96,6 +105,7 @@ type CouncilResult struct {
 	failures []AgentFailure
 
 	basis       RankingBasis
+	votes       []Vote
 	concordance *float64
 	note        string
 }
@@ -158,6 +168,9 @@ func (r CouncilResult) AverageScore() float64 {
 
 // Basis returns what ranks the proposals.
 func (r CouncilResult) Basis() RankingBasis { return r.basis }
+
+// Votes returns the answers by their votes, the most first; none if the council doesn't vote.
+func (r CouncilResult) Votes() []Vote { return slices.Clone(r.votes) }
 
 // Concordance returns Kendall's W of the rankings; nil if it isn't defined.
 func (r CouncilResult) Concordance() *float64 { return r.concordance }

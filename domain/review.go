@@ -79,11 +79,12 @@ type Reading struct {
 	Kind     PhaseKind
 	Reads    []TurnID // for a review: the proposals that the labels A, B, … stand for, in this order
 	Criteria []string
+	Votes    bool // the answer of a proposal is counted
 }
 
 // Reading returns what must be known to read the answer of a turn.
 func (r DeliberationRequest) Reading(turn Turn) Reading {
-	reading := Reading{Kind: turn.Phase().Kind}
+	reading := Reading{Kind: turn.Phase().Kind, Votes: r.protocol.votes() && turn.Phase().Kind != PeerReview}
 	if reading.Kind == PeerReview {
 		reading.Reads = turn.assignment.Reads
 		for _, criterion := range r.protocol.rubric {

@@ -113,6 +113,9 @@ func (p ProposalText) fenced(fence string) string {
 	if p.Reasoning != "" {
 		text += "\n\nReasoning: " + p.Reasoning
 	}
+	if p.Answer != "" {
+		text += "\n\nAnswer: " + p.Answer
+	}
 	return fence + "\n" + withoutHeadings(text) + "\n" + fence
 }
 

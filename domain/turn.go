@@ -135,11 +135,16 @@ func (t Turn) derive() TurnID {
 	return TurnID("t" + strings.ToLower(encoded)[:26])
 }
 
-// inputsOf digests the inputs of an assignment. A review also depends on the rubric and the judge.
+// inputsOf digests the inputs of an assignment. A review also depends on the rubric and the judge, and
+// the final answer on the chair's server.
 func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 	inputs := r.inputs(assignment.Agent)
-	if assignment.Phase.Kind != PeerReview {
+	switch assignment.Phase.Kind {
+	case Propose, Revise:
 		return inputs
+	case Synthesize:
+		return digestOf(string(inputs[:]), r.protocol.chairURL)
+	case PeerReview:
 	}
 	parts := []string{string(inputs[:]), r.protocol.review, r.protocol.judgeURL}
 	for _, criterion := range r.protocol.rubric {
@@ -155,6 +160,9 @@ func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,
 		agent.id, agent.role, agent.model, agent.template, r.vllmURL,
 		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens),
+	}
+	if r.protocol.votes() { // the form of the answer is another one
+		parts = append(parts, r.protocol.mode)
 	}
 	//workflowcheck:ignore // sorted
 	for _, name := range slices.Sorted(maps.Keys(r.protocol.extraBody)) {

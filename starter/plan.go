@@ -12,6 +12,7 @@ type plan struct {
 	Proposals        int `json:"proposals"`
 	Reviews          int `json:"reviews"`
 	Revisions        int `json:"revisions"`
+	Syntheses        int `json:"syntheses,omitempty"`
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
 	Tokens           int `json:"tokens"`
@@ -39,7 +40,7 @@ func (c *cli) showPlan(request domain.DeliberationRequest) error {
 	f := request.Forecast()
 	tries, budget := 1+request.Constraints().MaxRetries(), request.Protocol().Budget()
 	answer := plan{
-		ModelCalls: f.Calls(), Proposals: f.Proposals, Reviews: f.Reviews, Revisions: f.Revisions,
+		ModelCalls: f.Calls(), Proposals: f.Proposals, Reviews: f.Reviews, Revisions: f.Revisions, Syntheses: f.Syntheses,
 		PromptTokens: f.PromptTokens, CompletionTokens: f.CompletionTokens, Tokens: f.Tokens(),
 		WithRetries: most{tries * f.Calls(), tries * f.Tokens()}, MaxCalls: budget.Calls, TotalTokens: budget.Tokens,
 	}

@@ -115,10 +115,12 @@ func (c *cli) printResult(result contract.Result) {
 	c.printLeaderboard(result)
 	c.printOddAnswers(result.Results)
 	c.printFailures(result.Failures)
+	c.printVotes(result.Votes)
 	c.printReviews(result)
 	if result.BestResult != nil {
 		c.printBest(*result.BestResult)
 	}
+	c.printSynthesis(result)
 	c.printUsage(result.Usage, attempts(result.Results, result.Failures))
 	c.printUsageByPhase(result.Usage)
 }

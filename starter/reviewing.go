@@ -9,14 +9,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// reviewing are the flags that say how a council reviews its proposals.
+// reviewing are the flags that say how a council comes to its answer.
 type reviewing struct {
-	by, judgeModel, judgeURL string
-	rounds                   int
-	patience                 time.Duration
+	mode, chairModel, chairURL string
+	by, judgeModel, judgeURL   string
+	rounds                     int
+	patience                   time.Duration
 }
 
 func (o *reviewing) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.mode, "mode", "", "how the council comes to its answer: rank, vote or synthesize (default: rank)")
+	flags.StringVar(&o.chairModel, "chair-model", "", "the chair's model, with --mode synthesize (default: --model)")
+	flags.StringVar(&o.chairURL, "chair-url", "", "the chair's model server (default: --vllm-url)")
 	flags.StringVar(&o.by, "review", "", "who reviews the proposals: none, peer or judge (default: peer from two agents on)")
 	flags.StringVar(&o.judgeModel, "judge-model", "", "the judge's model, with --review judge")
 	flags.StringVar(&o.judgeURL, "judge-url", "", "the judge's model server (default: --vllm-url)")
@@ -31,7 +35,15 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 			return nil, misused("add --review judge", "--%s is for a judge only", name)
 		}
 	}
-	protocol := contract.Protocol{Review: w.review.by, JudgeModel: w.review.judgeModel, JudgeURL: w.review.judgeURL}
+	for _, name := range []string{"chair-model", "chair-url"} {
+		if flags.Changed(name) && w.review.mode != domain.ModeSynthesize {
+			return nil, misused("add --mode synthesize", "--%s is for a chair only", name)
+		}
+	}
+	protocol := contract.Protocol{
+		Mode: w.review.mode, ChairModel: w.review.chairModel, ChairURL: w.review.chairURL,
+		Review: w.review.by, JudgeModel: w.review.judgeModel, JudgeURL: w.review.judgeURL,
+	}
 	if !flags.Changed("review") {
 		protocol.Review = domain.ReviewNone
 		if w.agents > 1 {
@@ -49,7 +61,7 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 		return nil, err
 	}
 	w.budget.set(&protocol, flags)
-	silent := protocol.MaxCalls == nil && protocol.TotalTokens == nil && !flags.Changed("review") && protocol.Rounds == nil && protocol.Quorum == nil && protocol.Patience == nil
+	silent := protocol.Mode == "" && protocol.MaxCalls == nil && protocol.TotalTokens == nil && !flags.Changed("review") && protocol.Rounds == nil && protocol.Quorum == nil && protocol.Patience == nil
 	if w.agents == 1 && silent {
 		return nil, nil //nolint:nilnil // the request's own defaults hold
 	}

@@ -117,6 +117,7 @@ var flagOf = map[string]string{ //nolint:gosec // names of flags, no credentials
 	"constraints.max_retries": "--retries", "constraints.queue_timeout_seconds": "--queue-timeout", "protocol.quorum": "--quorum",
 	"protocol.review": "--review", "protocol.judge_model": "--judge-model", "protocol.judge_url": "--judge-url",
 	"protocol.rounds": "--rounds", "protocol.patience_seconds": "--patience",
+	"protocol.mode": "--mode", "protocol.chair_model": "--chair-model", "protocol.chair_url": "--chair-url",
 	"protocol.max_llm_calls": "--max-calls", "protocol.max_total_tokens": "--max-total-tokens",
 }
 

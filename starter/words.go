@@ -48,7 +48,7 @@ func (w *words) register(flags *pflag.FlagSet) {
 // wordFlags are the flags that make a request. With -f they would change nothing.
 var wordFlags = []string{
 	"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
-	"review", "judge-model", "judge-url", "rounds", "patience",
+	"mode", "chair-model", "chair-url", "review", "judge-model", "judge-url", "rounds", "patience",
 	"max-calls", "max-total-tokens",
 }
 

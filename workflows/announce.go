@@ -36,9 +36,9 @@ func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase)
 	d.events.start()
 }
 
-// announcePhase announces that a phase has begun, if the council has reviews.
+// announcePhase announces that a phase has begun, if the council has more than one.
 func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
-	if d.request().Protocol().Review() == domain.ReviewNone {
+	if !d.request().SharesTexts() {
 		return
 	}
 	d.events.publish(ctx, domain.EventPhaseStarted, "", contract.PhaseStartedEvent{
@@ -66,6 +66,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 				ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
 			})
 		}
+	case domain.Synthesize: // the result has it
 	}
 }
 

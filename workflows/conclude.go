@@ -125,6 +125,7 @@ func (d *deliberation) result(why endReason) contract.Result {
 		StartedAt: d.run.started, CompletedAt: d.shown.closed,
 		ExecutionTimeMS: d.executionTime().Milliseconds(),
 	}
+	result.Votes, result.Synthesis, result.ChairFailure = contract.VotesOf(ranked), contract.SynthesisOf(d.council), contract.ChairFailureOf(d.council)
 	if d.request().Protocol().Review() != domain.ReviewNone {
 		result.Review, result.Candidates = contract.ReviewSummaryOf(d.council, ranked), contract.CandidatesOf(d.council.Candidates())
 		result.Reviews, result.Revisions = contract.ReviewRecordsOf(d.council), contract.RevisionRecordsOf(d.council)

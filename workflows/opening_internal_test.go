@@ -25,10 +25,13 @@ func FuzzOpening(f *testing.F) {
 		`{"task_id":"T","task_description":"d","role":"R","constraints":{"story_id":"s","plan_id":"p"},` +
 			`"agents":[{"id":"a","prompt_template":"{role} {{x}}"}],"vllm_url":"http://h:1","vllm_model":"m",` +
 			`"protocol":{"temperature":1e-3,"quorum":1}}`,
+		`{"task_id":"T","task_description":"d","role":"R","constraints":{"story_id":"s","plan_id":"p"},` +
+			`"agents":[{"id":"a"},{"id":"b"}],"vllm_url":"http://h:1","vllm_model":"m","protocol":{"mode":"synthesize",` +
+			`"chair_model":"c","chair_url":"http://c","review":"peer","max_llm_calls":99,"max_total_tokens":1e9}}`,
 	} {
 		f.Add([]byte(text))
 	}
-	environment := fixed{Clusters: []domain.ClusterState{{Name: "local"}}, Grace: time.Second, Events: true}
+	environment := fixed{Clusters: []domain.ClusterState{{Name: "local"}}, Grace: time.Second, Events: true, Prices: domain.Prices{"m": {Prompt: 1}}}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		opening := newOpening(environment, contract.RequestText(text))
 		recorded, err := json.Marshal(opening)

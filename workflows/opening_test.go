@@ -34,7 +34,7 @@ func TestOpening_RefusesABadRequestImmediately(t *testing.T) {
 		},
 		"600 KiB": {
 			string(fakes.EditedRequest(t, map[string]string{"task_description": strconv.Quote(strings.Repeat("x", 600<<10))})),
-			"task_description: must be at most 262144 bytes in JSON, got 614400; request: must be at most 524288 bytes in JSON, got 614819",
+			"task_description: must be at most 262144 bytes in JSON, got 614400; request: must be at most 524288 bytes in JSON, got 614833",
 		},
 		"more than fifty faults": {strings.Replace(fakes.LegalRequest, "{", `{"x-first":0`+many.String()+",", 1), "; and 10 more"},
 	}

@@ -41,6 +41,9 @@ func wire(t *testing.T) map[string]any {
 	}
 	failed := contract.AgentFailure{AgentID: "agent-2", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4}
 	usage := contract.TotalUsage{PromptTokens: 20, CompletionTokens: 6, LLMCalls: 3, WastedTokens: 11}
+	cost := 0.0125
+	priced, voted := usage, best
+	priced.Cost, voted.Answer = &cost, "42"
 	record := contract.EventRecord{
 		ID: "deliberation-T-42/r/1-stream_start", Kind: domain.EventStreamStart, DeliberationID: deliberationID,
 		AgentID: "agent-1", At: at, Data: json.RawMessage(`{"role":"DEV"}`),
@@ -63,12 +66,37 @@ func wire(t *testing.T) map[string]any {
 			Request: &normalised, AnswerBytes: 65536, Attributes: []string{"DeliberationRole"}, Events: true,
 			Cluster: "local", GraceSeconds: 30,
 		},
+		"opening_with_prices": &workflows.Opening{
+			Request: &normalised, AnswerBytes: 65536, Cluster: "local", Prices: contract.Prices{"qwen": {Prompt: 0.1, Completion: 0.4}},
+		},
 		"opening_refused": &workflows.Opening{Faults: []string{"task_id: cannot be empty"}},
 		"result": &contract.Result{
 			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 			Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: []contract.AgentFailure{failed},
 			TotalAgents: 2, CompletedAgents: 1, FailedAgents: 1, AverageScore: 0.82, HasFailures: true,
 			StopReason: domain.StopComplete, Usage: usage, StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+		},
+		"result_of_a_vote": &contract.Result{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedByVotes,
+			BestResult: &voted, Results: []contract.AgentResult{voted}, Failures: []contract.AgentFailure{}, TotalAgents: 1, CompletedAgents: 1,
+			AverageScore: 0.82, StopReason: domain.StopBudget, Usage: priced, Votes: []contract.Vote{{Answer: "42", Votes: 1, Agents: []string{"agent-1"}, Score: 0.82}},
+			StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+		},
+		"result_of_a_chair": &contract.Result{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
+			BestResult: &best, Results: []contract.AgentResult{best}, Failures: []contract.AgentFailure{}, TotalAgents: 1, CompletedAgents: 1,
+			AverageScore: 0.82, StopReason: domain.StopComplete, Usage: usage, Synthesis: contract.Synthesis{Wanted: true, Text: &contract.SynthesisText{
+				Model: "large", Text: "Use a token bucket, and test it.", Reasoning: "The first, with the tests of the second.", Score: 0.9,
+				Attempts: 1, DurationMS: 900, Usage: best.Usage, Metadata: best.Metadata,
+			}},
+			StartedAt: at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
+		},
+		"result_without_its_chair": &contract.Result{
+			DeliberationID: deliberationID, TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
+			BestResult: &best, Results: []contract.AgentResult{best}, Failures: []contract.AgentFailure{}, TotalAgents: 1, CompletedAgents: 1,
+			AverageScore: 0.82, StopReason: domain.StopComplete, Usage: usage, Synthesis: contract.Synthesis{Wanted: true},
+			ChairFailure: &contract.AgentFailure{AgentID: "chair", ErrorType: domain.ModelRejected, Message: "404", Attempts: 1},
+			StartedAt:    at, CompletedAt: at.Add(time.Second), ExecutionTimeMS: 1000,
 		},
 		"failure_details": &contract.FailureDetails{
 			DeliberationID: deliberationID, TaskID: "T-42", Phase: "propose", Failures: []contract.AgentFailure{failed}, Usage: usage,

@@ -186,11 +186,15 @@ func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTur
 	return accepted, err
 }
 
-// summary returns the title of an activity or a timer. For a review or a revision it begins with the phase.
+// summary returns the title of an activity or a timer. After the proposals it begins with the phase.
 func summary(verb string, turn domain.Turn) string {
 	const most = 350 // bytes; servers refuse summaries of over 400
 	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
-	if phase := turn.Phase(); phase.Kind != domain.Propose {
+	switch phase := turn.Phase(); phase.Kind {
+	case domain.Propose:
+	case domain.Synthesize:
+		verb = fmt.Sprintf("%s · %s", phase.Kind, verb)
+	case domain.PeerReview, domain.Revise:
 		verb = fmt.Sprintf("%s · r%d · %s", phase.Kind, phase.Round, verb)
 	}
 	return fmt.Sprintf("%s · %s · attempt %d", verb, who, turn.Attempt())

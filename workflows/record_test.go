@@ -343,6 +343,22 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"reviewed": {
 			request: withReview(fakes.Council(3), 1), given: func(w *world) { w.Ray.PhaseScript = disagreeing },
 		},
+		"out_of_budget": {request: withBudget(fakes.Council(3), 8), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
+		"voted": {
+			request: inMode(fakes.Council(3), domain.ModeVote),
+			given: func(w *world) {
+				for agent, answer := range map[string]string{"agent-1": "41", "agent-2": "42", "agent-3": "42"} {
+					w.Ray.Agents[agent] = fakes.Replies(fakes.Vote(answer, 0.5))
+				}
+			},
+		},
+		"synthesized": {request: inMode(fakes.Council(3), domain.ModeSynthesize)},
+		"chair_failed": {
+			request: inMode(fakes.Council(2), domain.ModeSynthesize),
+			given: func(w *world) {
+				w.Ray.PhaseScript = func(contract.TurnRef) fakes.Script { return fakes.Replies(fakes.Failure(domain.ModelRejected, false)) }
+			},
+		},
 		"reviewers_agree": {
 			request: withReview(fakes.Council(3), 1),
 			given: func(w *world) {

@@ -19,18 +19,20 @@ type fullest struct {
 }
 
 func TestTheLargestResultFitsItsPayload(t *testing.T) {
-	for _, review := range []string{domain.ReviewPeer, domain.ReviewJudge} {
+	for _, review := range []string{domain.ReviewNone, domain.ReviewPeer, domain.ReviewJudge} {
 		for _, agents := range []int{2, 6, 7, 16, 32, 64} {
 			for rounds := range 4 {
 				for _, failing := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s, %d agents, %d rounds, failing %v", review, agents, rounds, failing), func(t *testing.T) {
 						t.Parallel()
-						f := fullest{request: longNames(t, review, agents, rounds), failing: failing}
-						d := &deliberation{council: f.play()}
-						d.finish.planned = domain.StopRounds
-						text, err := json.Marshal(d.result(endDecided))
-						require.NoError(t, err)
-						require.Less(t, len(text), 2_000_000)
+						for _, mode := range []string{domain.ModeVote, domain.ModeSynthesize} {
+							f := fullest{request: longNames(t, mode, review, agents, rounds), failing: failing}
+							d := &deliberation{council: f.play()}
+							d.finish.planned = domain.StopRounds
+							text, err := json.Marshal(d.result(endDecided))
+							require.NoError(t, err)
+							require.Less(t, len(text), 2_000_000, mode)
+						}
 					})
 				}
 			}
@@ -39,14 +41,14 @@ func TestTheLargestResultFitsItsPayload(t *testing.T) {
 }
 
 // longNames is a request whose names have the greatest length.
-func longNames(t *testing.T, review string, agents, rounds int) domain.DeliberationRequest {
+func longNames(t *testing.T, mode, review string, agents, rounds int) domain.DeliberationRequest {
 	t.Helper()
 	name := func(of string, i int) string { return fmt.Sprintf("%s%0*d", of, domain.MaxName-1, i) }
 	spec := domain.RequestSpec{
 		TaskID: name("t", 0), TaskDescription: "d", Role: name("r", 0), VLLMURL: "http://x:1/v1", VLLMModel: name("m", 0),
 		Constraints: domain.ConstraintsSpec{StoryID: "s", PlanID: "p", TimeoutSeconds: 300, MaxRetries: 20, QueueTimeoutSeconds: 60},
 		Protocol: domain.ProtocolSpec{
-			Review: review, JudgeModel: name("j", 0), Rounds: rounds, Temperature: 0.7, MaxTokens: 2048, Rubric: map[string]float64{},
+			Mode: mode, ChairModel: name("c", 0), Review: review, JudgeModel: name("j", 0), Rounds: rounds, Temperature: 0.7, MaxTokens: 2048, Rubric: map[string]float64{},
 		},
 	}
 	for i := range 8 {
@@ -80,7 +82,11 @@ func (f fullest) outcome(i int, turn domain.Turn) domain.Outcome {
 	case phase.Kind == domain.PeerReview:
 		return domain.Outcome{Kind: domain.OutcomeCompleted, Review: f.review(i, turn, long)}
 	}
-	answer, _ := domain.RestoredAnswer(long, "", 0.123456789012).Fit(f.request.AnswerMaximum(phase.Kind))
+	short := ""
+	if f.request.Protocol().Mode() == domain.ModeVote {
+		short = fmt.Sprintf("%0*d", domain.MaxName, i+1) // no two are the same
+	}
+	answer, _ := domain.RestoredAnswer(long, "", 0.123456789012).WithShort(short).Fit(f.request.AnswerMaximum(phase.Kind))
 	return domain.Outcome{Kind: domain.OutcomeCompleted, Answer: answer, Metadata: map[string]string{
 		"submission_id": string(turn.ID()), "cluster": strings.Repeat("c", 60), "finish_reason": "stop", "response_format": "json_schema",
 		"model": long[:domain.MaxName], "truncated": "true", "parse": "repaired", "score_given": long[:domain.MaxName],

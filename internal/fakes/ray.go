@@ -27,8 +27,8 @@ type Ray struct {
 	ScriptFor      func(task, agent string) Script
 	SubmitReplyFor func(task string) Reply[contract.SubmitTurnsResult]
 
-	// PhaseScript is how the turns of reviews and revisions end. By default reviews rank in the order in which
-	// they read, and revisions give a proposal.
+	// PhaseScript is how the turns after the proposals end. By default reviews rank in the order in which they
+	// read, revisions give a proposal, and the chair writes a final answer.
 	PhaseScript func(contract.TurnRef) Script
 
 	Submitted []contract.SubmitTurnsInput
@@ -135,7 +135,7 @@ func (f *Ray) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contra
 // attempt is how the script wants a turn to end. A turn that was never submitted belongs to no agent.
 func (f *Ray) attempt(id domain.TurnID) Attempt {
 	held := f.turns[id]
-	if held.Phase == domain.PeerReview || held.Phase == domain.Revise {
+	if held.Phase != "" && held.Phase != domain.Propose {
 		return f.PhaseScript(held.TurnRef).attempt(max(1, held.Attempt))
 	}
 	script := f.Agents[held.AgentID]

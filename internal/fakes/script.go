@@ -50,10 +50,22 @@ func Answer(proposal string, score float64) Reply[contract.TurnOutcome] {
 	}}
 }
 
-// LaterPhases scripts reviews that rank in the order in which they read, and revisions that give a proposal.
+// Vote is a turn that gave a proposal with an answer that is counted.
+func Vote(answer string, score float64) Reply[contract.TurnOutcome] {
+	said := Answer("it is "+answer, score)
+	said.Value.Answer = answer
+	return said
+}
+
+// LaterPhases scripts reviews that rank in the order in which they read, revisions that give a proposal, and a
+// chair that writes a final answer.
 func LaterPhases(ref contract.TurnRef) Script {
-	if ref.Phase == domain.PeerReview {
+	switch ref.Phase {
+	case domain.PeerReview:
 		return Replies(Review(ref.Reads...))
+	case domain.Synthesize:
+		return Replies(Answer("the final answer", 0.9))
+	case domain.Propose, domain.Revise:
 	}
 	return Replies(Answer("a revision by "+ref.AgentID, 0.6))
 }

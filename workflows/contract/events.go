@@ -74,6 +74,7 @@ type AgentCompletedEvent struct {
 	Model          string            `json:"model"`
 	Proposal       string            `json:"proposal"`
 	Reasoning      string            `json:"reasoning"`
+	Answer         string            `json:"answer,omitempty"`
 	Score          float64           `json:"score"`
 	Attempts       int               `json:"attempts"`
 	DurationMS     int64             `json:"duration_ms"`
@@ -86,7 +87,7 @@ func AgentCompletedEventOf(deliberationID, taskID string, result domain.Delibera
 	r := AgentResultOf(0, result)
 	return AgentCompletedEvent{
 		DeliberationID: deliberationID, TaskID: taskID, AgentID: r.AgentID, Role: r.Role, Model: r.Model,
-		Proposal: r.Proposal, Reasoning: r.Reasoning, Score: r.Score, Attempts: r.Attempts,
+		Proposal: r.Proposal, Reasoning: r.Reasoning, Answer: r.Answer, Score: r.Score, Attempts: r.Attempts,
 		DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
 	}
 }

@@ -30,6 +30,9 @@ type NormalisedConstraints struct {
 
 // NormalisedProtocol is a [Protocol] with every default filled in.
 type NormalisedProtocol struct {
+	Mode        string                     `json:"mode,omitempty"`
+	ChairModel  string                     `json:"chair_model,omitempty"`
+	ChairURL    string                     `json:"chair_url,omitempty"`
 	Review      string                     `json:"review"`
 	JudgeModel  string                     `json:"judge_model,omitempty"`
 	JudgeURL    string                     `json:"judge_url,omitempty"`
@@ -55,7 +58,7 @@ func defaults() NormalisedRequest {
 		},
 		Agents: []Agent{},
 		Protocol: NormalisedProtocol{
-			Review: domain.ReviewNone, Rounds: 1,
+			Mode: domain.ModeRank, Review: domain.ReviewNone, Rounds: 1,
 			Temperature: domain.DefaultTemperature, MaxTokens: domain.DefaultMaxTokens,
 		},
 	}
@@ -85,6 +88,7 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 		Constraints: domain.ConstraintsSpec(r.Constraints), Agents: agents,
 		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,
 		Protocol: domain.ProtocolSpec{
+			Mode: p.Mode, ChairModel: p.ChairModel, ChairURL: p.ChairURL,
 			Review: p.Review, JudgeModel: p.JudgeModel, JudgeURL: p.JudgeURL, Rubric: p.Rubric, Patience: p.Patience, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,
 			Budget: domain.Budget{Calls: p.MaxCalls, Tokens: p.TotalTokens}, ExtraBody: extra,
 		},

@@ -13,6 +13,7 @@ type TurnOutcome struct {
 	Proposal   string             `json:"proposal,omitempty"`
 	Reasoning  string             `json:"reasoning,omitempty"`
 	Score      float64            `json:"score,omitempty"`
+	Answer     string             `json:"answer,omitempty"` // what is counted if the council votes
 	Review     *Review            `json:"review,omitempty"`
 	ErrorType  domain.FailureKind `json:"error_type,omitempty"`
 	Message    string             `json:"message,omitempty"`
@@ -73,7 +74,7 @@ func TurnOutcomeOf(outcome domain.Outcome) TurnOutcome {
 	}
 	return TurnOutcome{
 		Kind:     outcome.Kind,
-		Proposal: outcome.Answer.Proposal(), Reasoning: outcome.Answer.Reasoning(), Score: outcome.Answer.Score(),
+		Proposal: outcome.Answer.Proposal(), Reasoning: outcome.Answer.Reasoning(), Score: outcome.Answer.Score(), Answer: outcome.Answer.Short(),
 		Review:    reviewOf(outcome.Review),
 		ErrorType: outcome.Failure.Kind(), Message: message, Retryable: outcome.Failure.Retryable(),
 		Usage: usageOf(outcome.Usage), Calls: outcome.Usage.Calls,
@@ -89,7 +90,7 @@ func (o TurnOutcome) Domain() domain.Outcome {
 	}
 	switch o.Kind {
 	case domain.OutcomeCompleted:
-		outcome.Answer, outcome.Review = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score), o.Review.domain()
+		outcome.Answer, outcome.Review = domain.RestoredAnswer(o.Proposal, o.Reasoning, o.Score).WithShort(o.Answer), o.Review.domain()
 	case domain.OutcomeFailed:
 		outcome.Failure = domain.NewTurnFailure(o.ErrorType, o.Message, o.Retryable)
 	case domain.OutcomeLost, domain.OutcomeUnreachable, domain.OutcomeCancelled, domain.OutcomeRunning, domain.OutcomeGivenUp:

@@ -34,10 +34,8 @@ func (r Request) ParseFor(allow domain.AllowList) (Parsed, error) {
 	if fault := allow.Check(normalised.VLLMURL); fault != "" && !read.faultAt("vllm_url") {
 		read.Add("vllm_url", "%s", fault)
 	}
-	const judge = "protocol.judge_url"
-	if fault := allow.Check(normalised.Protocol.JudgeURL); normalised.Protocol.JudgeURL != "" && fault != "" && !read.faultAt(judge) {
-		read.Add(judge, "%s", fault)
-	}
+	read.checkAllowed("protocol.judge_url", normalised.Protocol.JudgeURL, allow)
+	read.checkAllowed("protocol.chair_url", normalised.Protocol.ChairURL, allow)
 	if err := read.OrNil(); err != nil {
 		return parsed, err
 	}
@@ -74,6 +72,13 @@ func (r *reading) addRuleFaults(err error) {
 		if !known && !slices.Contains(r.inherited, fault.Path) {
 			r.Faults = append(r.Faults, fault)
 		}
+	}
+}
+
+// checkAllowed refuses the URL of a model server that workers may not use. It leaves out a URL that isn't given.
+func (r *reading) checkAllowed(path, url string, allow domain.AllowList) {
+	if fault := allow.Check(url); url != "" && fault != "" && !r.faultAt(path) {
+		r.Add(path, "%s", fault)
 	}
 }
 

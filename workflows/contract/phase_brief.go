@@ -18,6 +18,7 @@ type ProposalText struct {
 	TurnID    domain.TurnID `json:"submission_id"`
 	Proposal  string        `json:"proposal"`
 	Reasoning string        `json:"reasoning,omitempty"`
+	Answer    string        `json:"answer,omitempty"`
 }
 
 // CritiqueText is what one review says about one proposal.
@@ -33,6 +34,7 @@ type Reading struct {
 	Phase    domain.PhaseKind `json:"phase"`
 	Reads    []domain.TurnID  `json:"reads,omitempty"`
 	Criteria []string         `json:"criteria,omitempty"`
+	Votes    bool             `json:"votes,omitempty"` // the answer of a proposal is counted
 }
 
 // BriefOf gathers what the assignments read, in their order.
@@ -47,7 +49,7 @@ func BriefOf(request *NormalisedRequest, fence string, council domain.Council, a
 				continue
 			}
 			given[id] = true
-			brief.Proposals = append(brief.Proposals, ProposalText{TurnID: id, Proposal: text.Proposal, Reasoning: text.Reasoning})
+			brief.Proposals = append(brief.Proposals, ProposalText{TurnID: id, Proposal: text.Proposal, Reasoning: text.Reasoning, Answer: text.Answer})
 		}
 	}
 	for _, critique := range texts.Critiques {
@@ -63,7 +65,7 @@ func BriefOf(request *NormalisedRequest, fence string, council domain.Council, a
 func (b Brief) Texts() domain.Texts {
 	texts := domain.Texts{Proposals: make(map[domain.TurnID]domain.ProposalText, len(b.Proposals)), Fence: b.Fence}
 	for _, text := range b.Proposals {
-		texts.Proposals[text.TurnID] = domain.ProposalText{Proposal: text.Proposal, Reasoning: text.Reasoning}
+		texts.Proposals[text.TurnID] = domain.ProposalText{Proposal: text.Proposal, Reasoning: text.Reasoning, Answer: text.Answer}
 	}
 	for _, critique := range b.Critiques {
 		texts.Critiques = append(texts.Critiques, domain.Critique(critique))
@@ -71,13 +73,13 @@ func (b Brief) Texts() domain.Texts {
 	return texts
 }
 
-// ReadingOf is how the answer to a turn is read; nil for a proposal.
+// ReadingOf is how the answer to a turn is read; nil for a proposal that isn't counted.
 func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
 	reading := request.Reading(turn)
-	if reading.Kind != domain.PeerReview {
+	if reading.Kind != domain.PeerReview && !reading.Votes {
 		return nil
 	}
-	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria}
+	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria, Votes: reading.Votes}
 }
 
 // Domain is the reading as the domain knows it.
@@ -85,5 +87,5 @@ func (r *Reading) Domain() domain.Reading {
 	if r == nil {
 		return domain.Reading{Kind: domain.Propose}
 	}
-	return domain.Reading{Kind: r.Phase, Reads: r.Reads, Criteria: r.Criteria}
+	return domain.Reading{Kind: r.Phase, Reads: r.Reads, Criteria: r.Criteria, Votes: r.Votes}
 }

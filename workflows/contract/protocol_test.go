@@ -12,6 +12,14 @@ import (
 // Each rule of the protocol's newer fields, by the field's path and its JSON.
 func TestProtocol_RulesNameTheField(t *testing.T) {
 	for _, test := range []struct{ path, text, fault string }{
+		{"protocol.mode", `"merge"`, `protocol.mode: must be "rank", "vote" or "synthesize", got "merge"`},
+		{"protocol.mode", `""`, `protocol.mode: cannot be empty; leave it out for the default`},
+		{"protocol.mode", `1`, `protocol.mode: must be a string, got 1`},
+		{"protocol.chair_model", `" "`, `protocol.chair_model: cannot be empty; leave it out for the default`},
+		{"protocol.chair_url", `""`, `protocol.chair_url: cannot be empty; leave it out for the default`},
+		{"protocol.chair_url", `"chair:8000"`, `protocol.chair_url: must be an absolute http or https URL, got "chair:8000"`},
+		{"protocol.chair_url", `"http://169.254.169.254"`, `protocol.chair_url: names a link-local or cloud metadata address, which is never allowed`},
+		{"protocol.chair_modle", `"m"`, `protocol.chair_modle: unknown field; did you mean chair_model?`},
 		{"protocol.max_llm_calls", `0`, `protocol.max_llm_calls: must be at least 1, got 0; leave it out for no bound`},
 		{"protocol.max_llm_calls", `-1`, `protocol.max_llm_calls: must be 1..1000000, got -1`},
 		{"protocol.max_llm_calls", `"9"`, `protocol.max_llm_calls: must be a whole number, got "9"`},

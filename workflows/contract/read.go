@@ -79,6 +79,14 @@ func annotation(name string) bool {
 
 func (v value) text(target *string) { read(v, target, "a string") }
 
+// filled reads a text whose absence means the default. An explicit empty text is a fault.
+func (v value) filled(target *string) {
+	v.text(target)
+	if text, is := v.is.(string); is && strings.TrimSpace(text) == "" {
+		v.fault("cannot be empty; leave it out for the default")
+	}
+}
+
 func (v value) whole(target *int) {
 	if !v.given {
 		return

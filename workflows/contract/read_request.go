@@ -63,6 +63,9 @@ func (v value) constraints(constraints *NormalisedConstraints) {
 
 func (v value) protocol(protocol *NormalisedProtocol) {
 	v.object(func(o *object) {
+		o.optional("mode").filled(&protocol.Mode)
+		o.optional("chair_model").filled(&protocol.ChairModel)
+		o.optional("chair_url").filled(&protocol.ChairURL)
 		o.optional("review").text(&protocol.Review)
 		o.optional("judge_model").text(&protocol.JudgeModel)
 		o.optional("judge_url").text(&protocol.JudgeURL)

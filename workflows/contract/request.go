@@ -43,6 +43,9 @@ type Agent struct {
 
 // Protocol is how the council works.
 type Protocol struct {
+	Mode        string             `json:"mode,omitempty"`             // rank, vote or synthesize; rank
+	ChairModel  string             `json:"chair_model,omitempty"`      // with mode: synthesize; the first agent's model
+	ChairURL    string             `json:"chair_url,omitempty"`        // vllm_url
 	Review      string             `json:"review,omitempty"`           // none, peer or judge; none
 	JudgeModel  string             `json:"judge_model,omitempty"`      // with review: judge
 	JudgeURL    string             `json:"judge_url,omitempty"`        // vllm_url

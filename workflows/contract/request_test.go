@@ -190,7 +190,7 @@ func TestRequest_NullIsTheSameAsAbsentWhereAFieldIsOptional(t *testing.T) {
 		"constraints.timeout_seconds", "constraints.max_retries", "constraints.queue_timeout_seconds", "constraints.metadata",
 		"agents.0.role", "agents.0.model", "agents.0.prompt_template", "agents.0.id", "protocol", "protocol.review", "protocol.rounds",
 		"protocol.quorum", "protocol.temperature", "protocol.max_tokens", "protocol.extra_body",
-		"protocol.max_llm_calls", "protocol.max_total_tokens",
+		"protocol.mode", "protocol.chair_model", "protocol.chair_url", "protocol.max_llm_calls", "protocol.max_total_tokens",
 	} {
 		null, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{path: "null"})).Parse()
 		require.NoError(t, err, path)
@@ -302,7 +302,7 @@ func TestRequest_ShowsItsDefaultsWhenNormalised(t *testing.T) {
 	 "constraints":{"story_id":"S-7","plan_id":"P-3","timeout_seconds":300,"max_retries":3,"queue_timeout_seconds":3600},
 	 "agents":[{"agent_id":"agent-1","role":"DEV","model":"qwen"},{"agent_id":"agent-2","role":"DEV","model":"qwen"}],
 	 "vllm_url":"http://vllm:8000","vllm_model":"qwen",
-	 "protocol":{"review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, parsed.Normalised))
+	 "protocol":{"mode":"rank","review":"none","rounds":1,"quorum":0,"temperature":0.7,"max_tokens":2048}}`, encode(t, parsed.Normalised))
 }
 
 func TestRequest_FromGoIsTheSameAsItsText(t *testing.T) {

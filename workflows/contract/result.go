@@ -25,6 +25,9 @@ type Result struct {
 	Usage           TotalUsage                `json:"usage"`
 	Review          *ReviewSummary            `json:"review,omitempty"`
 	Candidates      []Candidate               `json:"candidates,omitempty"` // that reviews name
+	Votes           []Vote                    `json:"votes,omitempty"`
+	Synthesis       Synthesis                 `json:"synthesis,omitzero"`
+	ChairFailure    *AgentFailure             `json:"chair_failure,omitempty"`
 	Reviews         []ReviewRecord            `json:"reviews,omitempty"`
 	Revisions       []RevisionRecord          `json:"revisions,omitempty"`
 	StartedAt       time.Time                 `json:"started_at"`
@@ -40,6 +43,7 @@ type AgentResult struct {
 	Model      string            `json:"model"`
 	Proposal   string            `json:"proposal"`
 	Reasoning  string            `json:"reasoning"`
+	Answer     string            `json:"answer,omitempty"` // what was counted if the council voted
 	Score      float64           `json:"score"`
 	Attempts   int               `json:"attempts"`
 	DurationMS int64             `json:"duration_ms"`
@@ -102,7 +106,7 @@ func ResultsOf(ranked domain.CouncilResult) []AgentResult {
 func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
 	mapped := AgentResult{
 		Rank: rank, AgentID: result.Agent().ID(), Role: result.Agent().Role(), Model: result.Agent().Model(),
-		Proposal: result.Proposal(), Reasoning: result.Reasoning(), Score: result.Score(),
+		Proposal: result.Proposal(), Reasoning: result.Reasoning(), Answer: result.Answer(), Score: result.Score(),
 		Attempts: result.Attempts(), DurationMS: result.Duration().Milliseconds(),
 		Usage: usageOf(result.Usage()), Metadata: result.Metadata(),
 	}
@@ -117,11 +121,13 @@ func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
 func AgentFailuresOf(failures []domain.AgentFailure) []AgentFailure {
 	mapped := make([]AgentFailure, 0, len(failures))
 	for _, failure := range failures {
-		mapped = append(mapped, AgentFailure{
-			AgentID: failure.AgentID(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
-		})
+		mapped = append(mapped, agentFailureOf(failure))
 	}
 	return mapped
+}
+
+func agentFailureOf(failure domain.AgentFailure) AgentFailure {
+	return AgentFailure{AgentID: failure.AgentID(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts()}
 }
 
 // Phases is the usage by kind of phase, also where there is only one.

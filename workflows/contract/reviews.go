@@ -59,6 +59,7 @@ type RevisionRecord struct {
 type VersionText struct {
 	Proposal  string `json:"proposal"`
 	Reasoning string `json:"reasoning,omitempty"`
+	Answer    string `json:"answer,omitempty"`
 }
 
 // ReviewSummaryOf says how the reviews of a council went; nil when none was asked for.
@@ -120,6 +121,11 @@ func CandidatesOf(candidates []domain.Candidate) []Candidate {
 	return mapped
 }
 
+func versionOf(text domain.ProposalText) *VersionText {
+	version := VersionText(text)
+	return &version
+}
+
 // RevisionRecordsOf maps the revisions of a council.
 func RevisionRecordsOf(council domain.Council) []RevisionRecord {
 	revisions := council.Revisions()
@@ -131,9 +137,9 @@ func RevisionRecordsOf(council domain.Council) []RevisionRecord {
 		}
 		switch revision.Fate {
 		case domain.RevisionReplaced:
-			record.Other = &VersionText{Proposal: revision.Before.Proposal, Reasoning: revision.Before.Reasoning}
+			record.Other = versionOf(revision.Before)
 		case domain.RevisionKept, domain.RevisionUnreviewed:
-			record.Other = &VersionText{Proposal: revision.After.Proposal, Reasoning: revision.After.Reasoning}
+			record.Other = versionOf(revision.After)
 		case domain.RevisionFailed:
 		}
 		mapped = append(mapped, record)

@@ -22,6 +22,10 @@ _REASONINGS = (
     "it costs honest users nothing and makes guessing expensive",
     "it protects the endpoint even while the limits are still being tuned",
 )
+# What is counted if the council votes. One answer is more frequent than the other.
+_VOTES = ("token bucket", "token bucket", "sliding window")
+# So begins what a chair is told.
+_CHAIR = "You are the chair of a council."
 
 
 def answer(messages: Any, response_format: str | None, request_id: str, schema: dict[str, Any] | None = None) -> str:
@@ -32,13 +36,20 @@ def answer(messages: Any, response_format: str | None, request_id: str, schema: 
     if schema and "reviews" in schema.get("properties", {}):
         review = _review(schema, digest, strict=STRICT in text)
         return json.dumps(_checked(review, asked, text, digest) if asked else review)
+    if _CHAIR in text:
+        proposal = "CANNED final answer: begin with the first proposal, and add the tests that the others ask for."
+        reasoning = "Canned text of the stand-in model, as a chair writes it."
+        return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": 0.9})
     proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     if asked:
         proposal = f"CANNED sum. Answer: {asked.answer(digest[3], digest[4])}"
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
     score = round(0.55 + 0.40 * digest[2] / 255, 2)
     if response_format in ("json_schema", "json_object"):
-        return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": score})
+        said = {"proposal": proposal, "reasoning": reasoning, "score": score}
+        if schema and "answer" in schema.get("properties", {}):  # the council votes
+            said["answer"] = str(asked.answer(digest[3], digest[4])) if asked else _VOTES[digest[3] % len(_VOTES)]
+        return json.dumps(said)
     return f"{proposal} {reasoning} I would give it {score}."
 
 
