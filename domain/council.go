@@ -48,9 +48,9 @@ type entry struct {
 
 func (e *entry) settled() bool { return e.state == AgentCompleted || e.state == AgentFailed }
 
-// NewCouncil returns the council of a request. Nothing is assigned yet.
+// NewCouncil returns the council of a request, with the proposals that exist already. Nothing is assigned yet.
 func NewCouncil(request DeliberationRequest, run RunKey) Council {
-	return Council{request: request, run: run}
+	return Council{request: request, run: run}.withGiven()
 }
 
 // Request returns the request that the council works on.
@@ -100,6 +100,9 @@ func (c Council) Done(turn Turn) bool {
 
 // QuorumMet reports whether there are enough proposals for a result.
 func (c Council) QuorumMet() bool {
+	if len(c.request.given) > 0 {
+		return true
+	}
 	proposals := 0
 	for _, e := range c.ledger {
 		if e.assignment.Phase.Kind == Propose && e.state == AgentCompleted {

@@ -23,21 +23,24 @@ func (r DeliberationRequest) MostCalls() int { return r.Forecast().Calls() }
 
 // Forecast says what the deliberation needs at most.
 func (r DeliberationRequest) Forecast() Forecast {
-	f := Forecast{Proposals: len(r.agents)}
-	for _, agent := range r.agents {
-		f.PromptTokens += tokensOf(r.taskPrompt()) + r.personaTokens(agent)
+	f := Forecast{}
+	if len(r.given) == 0 {
+		f.Proposals = len(r.agents)
+		for _, agent := range r.agents {
+			f.PromptTokens += tokensOf(r.taskPrompt()) + r.personaTokens(agent)
+		}
 	}
-	if r.protocol.review != ReviewNone && len(r.agents) > 1 {
-		for round := 1; round <= r.protocol.rounds+1; round++ {
+	if r.protocol.review != ReviewNone && len(r.authors()) > 1 {
+		for round := 1; round <= r.revisions()+1; round++ {
 			f = f.withReview(r, round)
 		}
-		for range r.protocol.rounds {
+		for range r.revisions() {
 			f = f.withRevision(r)
 		}
 	}
 	if r.protocol.mode == ModeSynthesize {
 		f.Syntheses = 1
-		f.PromptTokens += tokensOf(r.synthesisTask()) + len(r.agents)*r.protocol.maxTokens
+		f.PromptTokens += tokensOf(r.synthesisTask()) + len(r.authors())*r.textTokens()
 	}
 	f.CompletionTokens = f.Calls() * r.protocol.maxTokens
 	return f
@@ -53,7 +56,7 @@ func (f Forecast) Tokens() int { return f.PromptTokens + f.CompletionTokens }
 func (f Forecast) withReview(r DeliberationRequest, round int) Forecast {
 	reviewers, reads := r.reviewLoad()
 	f.Reviews += reviewers
-	f.PromptTokens += reviewers * (tokensOf(r.reviewTask()) + min(round, 2)*reads*r.protocol.maxTokens)
+	f.PromptTokens += reviewers * (tokensOf(r.reviewTask()) + min(round, 2)*reads*r.textTokens())
 	return f
 }
 
@@ -63,7 +66,10 @@ func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 	if r.protocol.review == ReviewJudge {
 		readers = 1
 	}
-	for _, agent := range r.agents {
+	for _, agent := range r.authors() {
+		if !r.isAgent(agent) {
+			continue
+		}
 		f.Revisions++
 		f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + (1+readers)*r.protocol.maxTokens
 	}
@@ -74,12 +80,34 @@ func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 func (r DeliberationRequest) reviewLoad() (reviewers, reads int) {
 	switch agents := len(r.agents); {
 	case r.protocol.review == ReviewJudge:
-		return 1, agents
+		return 1, len(r.authors())
+	case len(r.given) > 0:
+		return agents, r.sharedReads()
 	case agents > mostReadAll:
 		return agents, mostRead
 	default:
 		return agents, agents - 1
 	}
+}
+
+// revisions is how often proposals may be revised: never if no author is an agent.
+func (r DeliberationRequest) revisions() int {
+	if r.revisers() == 0 {
+		return 0
+	}
+	return r.protocol.rounds
+}
+
+// textTokens is how many tokens a proposal has: of an answer the most, of given proposals the mean.
+func (r DeliberationRequest) textTokens() int {
+	if len(r.given) == 0 {
+		return r.protocol.maxTokens
+	}
+	sum := 0
+	for _, given := range r.given {
+		sum += tokensOf(given.Text)
+	}
+	return max(r.protocol.maxTokens*min(1, r.revisions()), sum/len(r.given))
 }
 
 func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
@@ -98,7 +126,11 @@ func tokensOf(text string) int { return (len(text) + bytesPerToken - 1) / bytesP
 // CallsInWords says how many model calls there are at most, and what they are for.
 func (r DeliberationRequest) CallsInWords() string {
 	f := r.Forecast()
-	words := fmt.Sprintf("at most %s: %s", Count(f.Calls(), "model call"), Count(f.Proposals, "proposal"))
+	begin := Count(f.Proposals, "proposal")
+	if len(r.given) > 0 {
+		begin = Count(len(r.given), "given proposal")
+	}
+	words := fmt.Sprintf("at most %s: %s", Count(f.Calls(), "model call"), begin)
 	if f.Reviews > 0 {
 		words += ", then up to " + r.roundsInWords() + " each"
 	}
@@ -109,7 +141,7 @@ func (r DeliberationRequest) CallsInWords() string {
 }
 
 func (r DeliberationRequest) roundsInWords() string {
-	rounds := r.protocol.rounds
+	rounds := r.revisions()
 	parts := []string{Count(rounds+1, "review")}
 	if r.protocol.review == ReviewJudge {
 		parts[0] += " by the judge"

@@ -26,37 +26,40 @@ const (
 // proposals are reviewed, the result contains every version and every review. A quarter of its room is for
 // critiques.
 func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
-	agents, versions := len(r.agents), r.versions()
 	if !r.protocol.shares() {
-		return AnswerMaximum(agents)
+		return AnswerMaximum(len(r.agents))
 	}
 	room := mostResult - r.resultWithoutTexts()
 	if kind != PeerReview {
-		return min(mostAnswer, room*3/4/(versions*agents+2)) // the best one is in the result twice, and the final answer once
+		return min(mostAnswer, room*3/4/(r.texts()+2)) // the best one is in the result twice, and the final answer once
 	}
-	if r.protocol.review == ReviewJudge {
-		return min(mostJudged, room/4/versions)
+	reviewers, reads := r.reviewLoad()
+	most := mostCritiques
+	if r.protocol.review == ReviewJudge || reads > mostReadAll {
+		most = mostJudged
 	}
-	return min(mostCritiques, room/4/(versions*agents))
+	return min(most, room/4/(r.versions()*reviewers))
+}
+
+// texts returns how many answers are in the result: every version that the council makes.
+func (r DeliberationRequest) texts() int {
+	if len(r.given) > 0 {
+		return (r.versions() - 1) * r.revisers()
+	}
+	return r.versions() * len(r.agents)
 }
 
 // resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
-	agents := len(r.agents)
-	size := resultItself + (agents+2)*agentItself + agents*r.versions()*versionItself
+	authors := len(r.authors())
+	size := resultItself + (authors+2)*agentItself + authors*r.versions()*versionItself + r.givenSize()
 	if r.protocol.votes() {
-		size += agents * voteItself
+		size += authors * voteItself
 	}
 	if r.protocol.review == ReviewNone {
 		return size
 	}
-	reviewers, reads := agents, min(agents-1, mostRead)
-	switch {
-	case r.protocol.review == ReviewJudge:
-		reviewers, reads = 1, agents
-	case agents <= mostReadAll:
-		reads = agents - 1
-	}
+	reviewers, reads := r.reviewLoad()
 	note := noteItself + blockingItself
 	for _, criterion := range r.protocol.rubric {
 		note += markItself + len(criterion.Name)
@@ -66,6 +69,16 @@ func (r DeliberationRequest) resultWithoutTexts() int {
 		size += reviewers * (reviewItself + max(MaxMessage, notes*note))
 	}
 	return size
+}
+
+// givenSize returns the bytes of the given proposals in a result: each once, and the best one twice.
+func (r DeliberationRequest) givenSize() int {
+	size, longest := 0, 0
+	for _, given := range r.given {
+		text := EncodedSize(given.Text)
+		size, longest = size+text, max(longest, text)
+	}
+	return size + longest
 }
 
 // versions returns how many versions of a proposal there may be.

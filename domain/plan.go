@@ -111,9 +111,14 @@ func (c Council) planRevision(round int) Plan {
 		return Plan{Stop: StopRounds}
 	case c.agreed():
 		return Plan{Stop: StopAgreement}
+	case c.request.revisers() == 0:
+		return Plan{Stop: StopComplete}
 	}
 	var next []Assignment
 	for _, own := range c.standing() {
+		if !c.request.isAgent(own.assignment.Agent) {
+			continue
+		}
 		reads := []TurnID{own.turn.id}
 		for _, review := range c.reviews(round) {
 			if _, noted := review.review.note(own.turn.id); noted {
@@ -130,10 +135,14 @@ func (c Council) planRevision(round int) Plan {
 	return Plan{Next: next}
 }
 
-// reviewers returns who reviews: the judge, or the agents that have a proposal.
+// reviewers returns who reviews: the judge, or the agents that have a proposal. Given proposals are reviewed by
+// all agents.
 func (c Council) reviewers() []AgentConfig {
 	if c.request.protocol.review == ReviewJudge {
 		return []AgentConfig{c.request.judge()}
+	}
+	if len(c.request.given) > 0 {
+		return c.request.agents
 	}
 	var reviewers []AgentConfig
 	for _, own := range c.standing() {
@@ -174,7 +183,10 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	}
 	start := (place % 3) * len(order) / 3
 	order = append(slices.Clone(order[start:]), order[:start]...)
-	if mine >= 0 && len(candidates) > mostReadAll {
+	switch many := len(candidates) > mostReadAll && c.request.protocol.review == ReviewPeer; {
+	case many && len(c.request.given) > 0:
+		order = c.share(c.shuffled(round, len(candidates)), place, mine)
+	case many && mine >= 0:
 		order = peersOf(c.shuffled(round, len(candidates)), mine)
 	}
 	var reads []TurnID

@@ -65,10 +65,10 @@ type ProtocolSpec struct {
 	ExtraBody   map[string]string
 }
 
-// check checks the spec for a council of this many agents.
-func (s ProtocolSpec) check(agents int, faults *Faults) {
+// check checks the spec for a council of this many agents. Given proposals may be reviewed by one agent.
+func (s ProtocolSpec) check(agents int, given bool, faults *Faults) {
 	s.checkMode(faults)
-	s.checkReview(agents, faults)
+	s.checkReview(agents, given, faults)
 	faults.within("protocol.rounds", s.Rounds, 0, mostRounds)
 	faults.within("protocol.quorum", s.Quorum, 0, agents)
 	if math.IsNaN(s.Temperature) || s.Temperature < 0 || s.Temperature > mostTemperature {
@@ -80,11 +80,11 @@ func (s ProtocolSpec) check(agents int, faults *Faults) {
 }
 
 // checkReview refuses reviews that can't be made.
-func (s ProtocolSpec) checkReview(agents int, faults *Faults) {
+func (s ProtocolSpec) checkReview(agents int, given bool, faults *Faults) {
 	switch s.Review {
 	case ReviewNone:
 	case ReviewPeer:
-		if agents < 2 {
+		if agents < 2 && !given {
 			faults.Add("protocol.review", "%q needs at least two agents", ReviewPeer)
 		}
 	case ReviewJudge:

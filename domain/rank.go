@@ -38,7 +38,7 @@ func (c Council) Rank() CouncilResult {
 }
 
 func (c Council) ranked() CouncilResult {
-	ranked := CouncilResult{total: len(c.request.agents), basis: RankedBySelf}
+	ranked := CouncilResult{total: len(c.request.authors()), basis: RankedBySelf}
 	for _, e := range c.ledger {
 		if e.assignment.Phase.Kind == Propose && e.state == AgentFailed {
 			ranked.failures = append(ranked.failures, e.failure)

@@ -146,7 +146,7 @@ func (c Council) candidateOf(id TurnID) Candidate {
 		if e.turn.id != id {
 			continue
 		}
-		place := slices.Index(c.request.agents, e.assignment.Agent)
+		place := slices.Index(c.request.authors(), e.assignment.Agent)
 		candidate := Candidate{ID: "P" + strconv.Itoa(place+1), AgentID: e.assignment.Agent.id}
 		if e.assignment.Phase.Kind == Revise {
 			candidate.Version = e.assignment.Phase.Round

@@ -23,6 +23,7 @@ type DeliberationRequest struct {
 	agents      []AgentConfig
 	vllmURL     string
 	protocol    Protocol
+	given       []GivenSpec
 }
 
 // RequestSpec holds the parts of a [DeliberationRequest].
@@ -35,6 +36,7 @@ type RequestSpec struct {
 	VLLMURL         string
 	VLLMModel       string
 	Protocol        ProtocolSpec
+	Given           []GivenSpec // proposals that exist already; nil: the council makes its own
 }
 
 // NewDeliberationRequest checks every rule. The error is [Faults] and names every broken rule.
@@ -48,7 +50,8 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	checkAgents(spec.Agents, &faults)
 	checkURL("vllm_url", spec.VLLMURL, &faults)
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
-	spec.Protocol.check(len(spec.Agents), &faults)
+	spec.Protocol.check(len(spec.Agents), spec.Given != nil, &faults)
+	spec.checkGiven(&faults)
 	request.checkPersonas(&faults)
 	if len(faults) == 0 {
 		request.checkBudget(&faults)
@@ -69,7 +72,7 @@ func RestoreRequest(spec RequestSpec) DeliberationRequest {
 	return DeliberationRequest{
 		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role,
 		constraints: spec.Constraints.constraints(), agents: agents,
-		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(),
+		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(), given: slices.Clone(spec.Given),
 	}
 }
 

@@ -17,6 +17,9 @@ type DeliberationResult struct {
 	metadata map[string]string
 
 	judgement *Judgement // nil if there is no review of it
+
+	given  string // the id of a proposal that existed before; empty if the council made it
+	author string // of such a proposal
 }
 
 // ResultSpec holds the parts of a [DeliberationResult].
@@ -52,6 +55,10 @@ func NewDeliberationResult(spec ResultSpec) (DeliberationResult, error) {
 
 // Agent returns the agent that made the proposal.
 func (r DeliberationResult) Agent() AgentConfig { return r.agent }
+
+// Given returns the id and the author of a proposal that existed before the deliberation; empty if the council
+// made it.
+func (r DeliberationResult) Given() (id, author string) { return r.given, r.author }
 
 // Proposal returns what the agent proposes.
 func (r DeliberationResult) Proposal() string { return r.answer.proposal }

@@ -37,7 +37,8 @@ func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
 	for i := range c.ledger {
 		e := &c.ledger[i]
-		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled()) {
+		none := len(c.request.given) > 0 && seat.Phase().Kind != Propose // of its own: its latest review counts
+		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled() || none) {
 			seat.entry = *e
 		}
 	}

@@ -9,7 +9,7 @@ func (c Council) standing() []*entry { return c.standingAfter(c.request.protocol
 // standingAfter returns the proposals that counted after the reviews of a round.
 func (c Council) standingAfter(reviewed int) []*entry {
 	var standing []*entry
-	for _, agent := range c.request.agents {
+	for _, agent := range c.request.authors() {
 		own, has := c.completed(Phase{Kind: Propose}, agent)
 		if !has {
 			continue

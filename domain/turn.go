@@ -130,6 +130,10 @@ func (t Turn) derive() TurnID {
 			parts = append(parts, string(read))
 		}
 	}
+	return turnIDOf(parts...)
+}
+
+func turnIDOf(parts ...string) TurnID {
 	digest := digestOf(parts...)
 	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(digest[:])
 	return TurnID("t" + strings.ToLower(encoded)[:26])

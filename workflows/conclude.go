@@ -71,7 +71,7 @@ func (d *deliberation) outcome(ctx workflow.Context, why endReason) (contract.Re
 		d.shown.failure = "cancelled"
 		return contract.Result{}, temporal.NewCanceledError()
 	}
-	if !d.council.QuorumMet() {
+	if !d.council.QuorumMet() || why == endQueue { // given proposals are no result if nobody could judge them
 		d.close(ctx, domain.StatusFailed)
 		return contract.Result{}, d.shortOfQuorum(why)
 	}

@@ -27,7 +27,7 @@ func FuzzOpening(f *testing.F) {
 			`"protocol":{"temperature":1e-3,"quorum":1}}`,
 		`{"task_id":"T","task_description":"d","role":"R","constraints":{"story_id":"s","plan_id":"p"},` +
 			`"agents":[{"id":"a"},{"id":"b"}],"vllm_url":"http://h:1","vllm_model":"m","protocol":{"mode":"synthesize",` +
-			`"chair_model":"c","chair_url":"http://c","review":"peer","max_llm_calls":99,"max_total_tokens":1e9}}`,
+			`"chair_model":"c","chair_url":"http://c","review":"peer","max_llm_calls":99,"max_total_tokens":1e9},"proposals":[{"id":"p","text":"t","author":"a"},{"id":"q","text":"u"}]}`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -343,7 +343,8 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"reviewed": {
 			request: withReview(fakes.Council(3), 1), given: func(w *world) { w.Ray.PhaseScript = disagreeing },
 		},
-		"out_of_budget": {request: withBudget(fakes.Council(3), 8), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
+		"out_of_budget":   {request: withBudget(fakes.Council(3), 8), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
+		"given_proposals": {request: withGiven(fakes.Council(2)), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
 		"voted": {
 			request: inMode(fakes.Council(3), domain.ModeVote),
 			given: func(w *world) {

@@ -16,6 +16,7 @@ type NormalisedRequest struct {
 	VLLMURL         string                `json:"vllm_url"`
 	VLLMModel       string                `json:"vllm_model"`
 	Protocol        NormalisedProtocol    `json:"protocol"`
+	Proposals       []Proposal            `json:"proposals,omitempty"`
 }
 
 // NormalisedConstraints are [Constraints] with every default filled in.
@@ -82,8 +83,16 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 			extra[name] = string(value)
 		}
 	}
+	var given []domain.GivenSpec
+	if r.Proposals != nil {
+		given = make([]domain.GivenSpec, 0, len(r.Proposals))
+	}
+	for _, proposal := range r.Proposals {
+		given = append(given, domain.GivenSpec(proposal))
+	}
 	p := r.Protocol
 	return domain.RequestSpec{
+		Given:  given,
 		TaskID: r.TaskID, TaskDescription: r.TaskDescription, Role: r.Role,
 		Constraints: domain.ConstraintsSpec(r.Constraints), Agents: agents,
 		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,

@@ -40,6 +40,10 @@ type Reading struct {
 // BriefOf gathers what the assignments read, in their order.
 func BriefOf(request *NormalisedRequest, fence string, council domain.Council, assignments []domain.Assignment) *Brief {
 	texts := council.Texts(assignments)
+	if len(request.Proposals) > 0 { // they are among the texts
+		short := *request
+		short.Proposals, request = nil, &short
+	}
 	brief := &Brief{Request: request}
 	given := map[domain.TurnID]bool{}
 	for _, assignment := range assignments {

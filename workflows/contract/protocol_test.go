@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,13 @@ import (
 // Each rule of the protocol's newer fields, by the field's path and its JSON.
 func TestProtocol_RulesNameTheField(t *testing.T) {
 	for _, test := range []struct{ path, text, fault string }{
+		{"proposals", `{}`, `proposals: must be a list, got an object`},
+		{"proposals", `[]`, `proposals: must be 2..64 proposals, got 0; leave it out for a council that makes its own`},
+		{"proposals", `["x",{"id":"b","text":"t"}]`, `proposals[0]: must be an object, got "x"`},
+		{"proposals", `[{"id":"a","text":"t","author":""},{"id":"b","text":"t"}]`, `proposals[0].author: cannot be empty; leave it out for the default`},
+		{"proposals", `[{"id":"a","text":"t","score":1},{"id":"b","text":"t"}]`, `proposals[0].score: unknown field`},
+		{"proposals", `[{"id":1,"text":"t"},{"id":"b","text":"t"}]`, `proposals[0].id: must be a string, got 1`},
+		{"proposals", `[{"text":"t"},{"id":"b"}]`, `proposals[0].id: cannot be empty; proposals[1].text: cannot be empty`},
 		{"protocol.mode", `"merge"`, `protocol.mode: must be "rank", "vote" or "synthesize", got "merge"`},
 		{"protocol.mode", `""`, `protocol.mode: cannot be empty; leave it out for the default`},
 		{"protocol.mode", `1`, `protocol.mode: must be a string, got 1`},
@@ -27,7 +35,11 @@ func TestProtocol_RulesNameTheField(t *testing.T) {
 		{"protocol.max_total_tokens", `0`, `protocol.max_total_tokens: must be at least 1, got 0; leave it out for no bound`},
 		{"protocol.max_total_tokens", `1.5`, `protocol.max_total_tokens: must be a whole number, got 1.5`},
 	} {
-		require.Equal(t, []string{test.fault}, faultsOf(t, fakes.EditedRequest(t, map[string]string{test.path: test.text})), test.text)
+		edits := map[string]string{test.path: test.text}
+		if test.path == "proposals" {
+			edits["protocol.review"] = `"peer"`
+		}
+		require.Equal(t, test.fault, strings.Join(faultsOf(t, fakes.EditedRequest(t, edits)), "; "), test.text)
 	}
 }
 
@@ -39,4 +51,17 @@ func TestProtocol_ABudgetIsRecorded(t *testing.T) {
 	require.Equal(t, 8, parsed.Normalised.Protocol.MaxCalls)
 	require.Equal(t, 8, parsed.Normalised.Domain().Protocol().Budget().Calls)
 	require.Equal(t, 1_000_000, parsed.Normalised.Domain().Protocol().Budget().Tokens)
+}
+
+func TestRequest_BringsProposalsAlong(t *testing.T) {
+	const proposals = `[{"id":"a","text":"one","author":"agent-1"},{"id":"b","text":"two"}]`
+	edits := map[string]string{"proposals": proposals, "protocol.review": `"peer"`}
+	parsed, err := contract.RequestText(fakes.EditedRequest(t, edits)).Parse()
+	require.NoError(t, err)
+	require.JSONEq(t, proposals, encode(t, parsed.Normalised.Proposals))
+	require.Equal(t, parsed.Domain, parsed.Normalised.Domain())
+
+	none, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"proposals": "null"})).Parse()
+	require.NoError(t, err)
+	require.NotContains(t, encode(t, none.Normalised), "proposals")
 }

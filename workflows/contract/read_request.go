@@ -42,6 +42,7 @@ func (v value) request(request *NormalisedRequest) {
 		o.required("vllm_url").text(&request.VLLMURL)
 		o.required("vllm_model").text(&request.VLLMModel)
 		o.optional("protocol").protocol(&request.Protocol)
+		o.optional("proposals").proposals(&request.Proposals)
 	})
 	for _, each := range agents { // read last: they inherit the role and the model
 		agent := Agent{Role: request.Role, Model: request.VLLMModel}
@@ -93,6 +94,22 @@ func (v value) agent(agent *Agent) {
 			template.fault("cannot be empty; leave it out for the persona of the role")
 		}
 	})
+}
+
+// proposals reads the proposals that exist already. An explicit empty list stays one, and is a fault.
+func (v value) proposals(proposals *[]Proposal) {
+	if _, isList := v.is.([]any); isList {
+		*proposals = []Proposal{}
+	}
+	for _, each := range v.list() {
+		var proposal Proposal
+		each.object(func(o *object) {
+			o.required("id").text(&proposal.ID)
+			o.required("text").text(&proposal.Text)
+			o.optional("author").filled(&proposal.Author)
+		})
+		*proposals = append(*proposals, proposal)
+	}
 }
 
 // agentID reads agent_id, or id, which stands for it.

@@ -19,6 +19,7 @@ type Request struct {
 	VLLMURL         string      `json:"vllm_url"`
 	VLLMModel       string      `json:"vllm_model"`
 	Protocol        *Protocol   `json:"protocol,omitempty"`
+	Proposals       []Proposal  `json:"proposals,omitempty"` // that exist already: the council judges them, and makes none
 
 	received *received // instead of the fields
 }
@@ -39,6 +40,13 @@ type Agent struct {
 	Role           string `json:"role,omitempty"`
 	Model          string `json:"model,omitempty"`
 	PromptTemplate string `json:"prompt_template,omitempty"`
+}
+
+// Proposal is a proposal that exists already. Author is the id of an agent of the council, or any other name.
+type Proposal struct {
+	ID     string `json:"id"`
+	Text   string `json:"text"`
+	Author string `json:"author,omitempty"`
 }
 
 // Protocol is how the council works.

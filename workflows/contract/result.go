@@ -50,6 +50,9 @@ type AgentResult struct {
 	Usage      Usage             `json:"usage"`
 	Metadata   map[string]string `json:"metadata"`
 
+	// ProposalID and Author are those of a proposal that the request brought along.
+	ProposalID string `json:"proposal_id,omitempty"`
+	Author     string `json:"author,omitempty"`
 	// OwnScore is what the agent says of its own proposal, where reviewers give the score.
 	OwnScore *float64 `json:"own_score,omitempty"`
 	// Judged is how reviewers see the proposal.
@@ -110,9 +113,13 @@ func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
 		Attempts: result.Attempts(), DurationMS: result.Duration().Milliseconds(),
 		Usage: usageOf(result.Usage()), Metadata: result.Metadata(),
 	}
+	mapped.ProposalID, mapped.Author = result.Given()
 	if judgement, judged := result.Judgement(); judged {
 		own, score := result.OwnScore(), Judgement{Points: judgement.Points, Reviews: judgement.Reviews, Blocked: judgement.Blocked}
-		mapped.OwnScore, mapped.Judged = &own, &score
+		mapped.Judged = &score
+		if mapped.ProposalID == "" { // nobody scored a given proposal before its reviews
+			mapped.OwnScore = &own
+		}
 	}
 	return mapped
 }
