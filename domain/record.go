@@ -64,6 +64,16 @@ func (c Council) Reviews() []ReviewRecord {
 	return records
 }
 
+// LatestReviews returns the reviews of the latest round that has any.
+func (c Council) LatestReviews() []ReviewRecord {
+	reviews := c.Reviews()
+	latest := 0
+	for _, review := range reviews {
+		latest = max(latest, review.Round)
+	}
+	return slices.DeleteFunc(reviews, func(review ReviewRecord) bool { return review.Round != latest })
+}
+
 // ReviewOf returns the record of one reviewer's part in a round, once it has ended.
 func (c Council) ReviewOf(turn Turn) (ReviewRecord, bool) {
 	if !c.Done(turn) {

@@ -71,3 +71,14 @@ func (s Seat) Result() DeliberationResult { return s.entry.result }
 
 // Failure returns why the agent has no proposal, if the agent failed.
 func (s Seat) Failure() AgentFailure { return s.entry.failure }
+
+// AtWork returns the agents that something is asked of at the moment, each once.
+func (c Council) AtWork() []AgentConfig {
+	var agents []AgentConfig
+	for _, e := range c.ledger {
+		if !e.settled() && !slices.Contains(agents, e.assignment.Agent) {
+			agents = append(agents, e.assignment.Agent)
+		}
+	}
+	return agents
+}

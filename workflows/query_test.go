@@ -233,6 +233,8 @@ func TestShow_CurrentDetailsDescribeTheRun(t *testing.T) {
 
 Phase: propose
 
+Waiting for: agent-3
+
 | # | agent | role | state | score | attempt |
 |---|---|---|---|---|---|
 | 1 | agent-2 | DEV | completed | 0.75 | 1 |

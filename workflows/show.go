@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -118,29 +117,6 @@ func (d *deliberation) show(ctx workflow.Context, phase domain.Phase) {
 func (d *deliberation) showPhase(ctx workflow.Context, phase string) {
 	d.shown.phase = phase
 	d.showCouncil(ctx)
-}
-
-// showCouncil writes the current details: the Web UI and `temporal workflow metadata` show them.
-func (d *deliberation) showCouncil(ctx workflow.Context) {
-	var out strings.Builder
-	fmt.Fprintf(&out, "**%s**\n\nPhase: %s\n\n| # | agent | role | state | score | attempt |\n|---|---|---|---|---|---|\n",
-		inline(d.request().Title()), d.shown.phase)
-	ranked := d.council.Rank()
-	for i, result := range ranked.Results() {
-		fmt.Fprintf(&out, "| %d | %s | %s | completed | %.2f | %d |\n",
-			i+1, inline(result.Agent().ID()), inline(result.Agent().Role()), result.Score(), result.Attempts())
-	}
-	for _, seat := range d.council.Seats() {
-		if seat.State() != domain.AgentCompleted {
-			fmt.Fprintf(&out, "| – | %s | %s | %s | – | %d |\n",
-				inline(seat.Agent().ID()), inline(seat.Agent().Role()), seat.State(), seat.Attempt())
-		}
-	}
-	for _, failure := range ranked.Failures() {
-		message, _ := domain.CutEncoded(failure.Message(), domain.MaxName)
-		fmt.Fprintf(&out, "\n- %s: %s: %s", inline(failure.AgentID()), failure.Kind(), inline(message))
-	}
-	workflow.SetCurrentDetails(ctx, out.String())
 }
 
 // inline makes a value harmless in the markdown of a page: words of a model server must not become a link, an
