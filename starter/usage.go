@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -98,7 +99,7 @@ func (a *account) add(usage contract.TotalUsage) {
 	case a.Cost == nil:
 		a.Cost = usage.Cost
 	default:
-		sum := *a.Cost + *usage.Cost
+		sum := math.Round((*a.Cost+*usage.Cost)*1e6) / 1e6 // costs have six decimals
 		a.Cost = &sum
 	}
 }
