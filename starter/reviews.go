@@ -94,7 +94,7 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 func (c *cli) printUsageByPhase(usage contract.TotalUsage) {
 	for _, kind := range domain.PhaseKinds() {
 		if part, paid := usage.ByPhase[kind]; paid {
-			c.printf("  %-10s %s, %d prompt and %d completion tokens\n", kind,
+			c.printf("  %-8s %s, %d prompt and %d completion tokens\n", kind,
 				domain.Count(part.LLMCalls, "model call"), part.PromptTokens, part.CompletionTokens)
 		}
 	}
