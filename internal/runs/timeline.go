@@ -18,6 +18,7 @@ import (
 type Timeline struct {
 	council domain.Council
 	request domain.DeliberationRequest // as recorded
+	given   []contract.Proposal        // that the request brought along
 	turns   map[domain.TurnID]domain.Turn
 	polled  map[string]domain.TurnID // by activity id
 	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
@@ -101,7 +102,9 @@ func (t *Timeline) Take(event *historypb.HistoryEvent) {
 func (t *Timeline) begin(event *historypb.HistoryEvent) {
 	t.started = event.GetEventTime().AsTime()
 	request := contract.StartedWith(event.GetWorkflowExecutionStartedEventAttributes())
-	if parsed, err := request.Parse(); err == nil {
+	parsed, err := request.Parse()
+	t.given = parsed.Normalised.Proposals
+	if err == nil {
 		t.council = domain.NewCouncil(parsed.Domain, domain.RunKey{})
 	}
 }
@@ -132,7 +135,9 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 		return
 	}
 	if in.Brief != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
-		t.request = in.Brief.Request.Domain()
+		request := *in.Brief.Request
+		request.Proposals = t.given // a brief has them among its texts only
+		t.request = request.Domain()
 		run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 		t.council, t.phase = domain.NewCouncil(t.request, run), "queued"
 	}
