@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"deliberation.io/deliberation/domain"
@@ -67,27 +68,24 @@ func lanes(source Source) ([]Lane, []Tick) {
 
 // span is the time from the first turn to the last one's end.
 func span(source Source) (begin, end time.Time) {
+	open := source.Written
+	if source.Status.Closed() {
+		open = source.Result.CompletedAt
+	}
 	for i, turn := range source.Turns {
 		if i == 0 || turn.Begun.Before(begin) {
 			begin = turn.Begun
 		}
-		for _, t := range []time.Time{turn.Begun, turn.Ended} {
-			if t.After(end) {
-				end = t
-			}
+		ended := turn.Ended
+		if ended.IsZero() {
+			ended = open
 		}
-		if turn.Ended.IsZero() {
-			open := source.Written
-			if source.Status.Closed() {
-				open = source.Result.CompletedAt
-			}
-			if open.After(end) {
-				end = open
-			}
-		}
+		end = latest(end, turn.Begun, ended)
 	}
 	return begin, end
 }
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // PhaseTokens is what one kind of phase cost; the shares are percent of the dearest one.
 type PhaseTokens struct {

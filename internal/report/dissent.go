@@ -1,6 +1,10 @@
 package report
 
-import "slices"
+import (
+	"slices"
+
+	"deliberation.io/deliberation/workflows/contract"
+)
 
 // Dissenter is a reviewer who put another proposal before the winner, and why.
 type Dissenter struct {
@@ -20,29 +24,13 @@ func (h history) dissent() []Dissenter {
 	if h.result.BestResult == nil {
 		return minority
 	}
-	winner := h.result.BestResult.AgentID
 	for round := h.last; round > 0; round-- {
 		heard := false
 		for _, review := range h.in(round) {
 			ranking := h.ranking(review)
 			heard = heard || len(ranking) > 0
-			place := slices.Index(ranking, winner)
-			dissenter := Dissenter{ReviewerID: review.ReviewerID, Round: round, Place: place + 1, Of: len(ranking)}
-			for _, note := range review.Notes {
-				candidate := h.candidates[note.Of]
-				if candidate.Version != h.version(candidate.AgentID, round) {
-					continue
-				}
-				switch {
-				case candidate.AgentID == winner:
-					dissenter.OnWinner, dissenter.Blocking = note.Critique, note.Blocking
-				case candidate.AgentID == ranking[0]:
-					dissenter.OnFavourite = note.Critique
-				}
-			}
-			if place > 0 || (place == 0 && len(dissenter.Blocking) > 0) {
-				dissenter.Favourite = ranking[0]
-				minority = append(minority, dissenter)
+			if view, dissents := h.view(review, ranking); dissents {
+				minority = append(minority, view)
 			}
 		}
 		if heard {
@@ -50,4 +38,27 @@ func (h history) dissent() []Dissenter {
 		}
 	}
 	return minority
+}
+
+// view is how a reviewer sees the winner, and whether it would have put another proposal first or use none.
+func (h history) view(review contract.ReviewRecord, ranking []string) (view Dissenter, dissents bool) {
+	winner := h.result.BestResult.AgentID
+	place := slices.Index(ranking, winner)
+	if place < 0 {
+		return Dissenter{}, false
+	}
+	view = Dissenter{ReviewerID: review.ReviewerID, Round: review.Round, Favourite: ranking[0], Place: place + 1, Of: len(ranking)}
+	for _, note := range review.Notes {
+		candidate := h.candidates[note.Of]
+		if candidate.Version != h.version(candidate.AgentID, review.Round) {
+			continue
+		}
+		switch candidate.AgentID {
+		case winner:
+			view.OnWinner, view.Blocking = note.Critique, note.Blocking
+		case ranking[0]:
+			view.OnFavourite = note.Critique
+		}
+	}
+	return view, place > 0 || len(view.Blocking) > 0
 }

@@ -166,7 +166,7 @@ func TestEveryHistoryHasAReport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			timeline := runs.NewTimeline()
-			for _, event := range fakes.ReadHistory(t, filepath.Join("../../workflows/testdata/histories", name+fakes.HistorySuffix)).GetEvents() {
+			for _, event := range fakes.ReadHistory(t, filepath.Join("..", "..", "workflows", "testdata", "histories", name+fakes.HistorySuffix)).GetEvents() {
 				timeline.Take(event)
 			}
 			of, err := report.SourceOf("id", timeline, time.Now())

@@ -157,34 +157,38 @@ func (h history) places(agent string) []int {
 	return places
 }
 
-// order ranks the agents by the reviews of a round, as the domain does: by points, then by score.
-func (h history) order(round int) []string {
-	type tally struct{ points, score, ranked, scored float64 }
-	tallies := map[string]*tally{}
-	of := func(agent string) *tally {
-		if tallies[agent] == nil {
-			tallies[agent] = &tally{}
-		}
-		return tallies[agent]
-	}
+// tally is what the reviews of a round say of a proposal.
+type tally struct{ points, score, ranked, scored float64 }
+
+// tallies adds the reviews of a round up, by agent.
+func (h history) tallies(round int) map[string]tally {
+	tallies := map[string]tally{}
 	for _, review := range h.in(round) {
 		ranking := h.ranking(review)
 		for place, agent := range ranking {
-			if len(ranking) > 1 {
-				of(agent).points += float64(len(ranking)-1-place) / float64(len(ranking)-1)
-				of(agent).ranked++
+			if last := len(ranking) - 1; last > 0 {
+				t := tallies[agent]
+				t.points, t.ranked = t.points+float64(last-place)/float64(last), t.ranked+1
+				tallies[agent] = t
 			}
 		}
 		for _, note := range review.Notes {
 			if c := h.candidates[note.Of]; c.Version == h.version(c.AgentID, round) {
-				of(c.AgentID).score += note.Score
-				of(c.AgentID).scored++
+				t := tallies[c.AgentID]
+				t.score, t.scored = t.score+note.Score, t.scored+1
+				tallies[c.AgentID] = t
 			}
 		}
 	}
+	return tallies
+}
+
+// order ranks the agents by the reviews of a round, as the domain does: by points, then by score.
+func (h history) order(round int) []string {
+	tallies := h.tallies(round)
 	var agents []string
 	for _, one := range h.result.Results {
-		if tallies[one.AgentID] != nil {
+		if _, judged := tallies[one.AgentID]; judged {
 			agents = append(agents, one.AgentID)
 		}
 	}

@@ -50,7 +50,7 @@ func (t *Timeline) SoFar(id string) contract.Result {
 func (t *Timeline) Request() domain.DeliberationRequest { return t.council.Request() }
 
 // Phase is the phase that the run is in, and its round.
-func (t *Timeline) Phase() (string, int) { return t.phase, t.round }
+func (t *Timeline) Phase() (phase string, round int) { return t.phase, t.round }
 
 // submitted notes a turn. One that is submitted once more keeps its place.
 func (t *Timeline) submitted(turn domain.Turn) {
