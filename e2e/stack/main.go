@@ -99,7 +99,10 @@ func Path(inProject string) string { return filepath.Join(root, inProject) }
 
 // Dial connects to a namespace of the stack's Temporal; an empty name stands for the default one.
 func Dial(namespace string) (client.Client, error) {
-	return client.Dial(client.Options{HostPort: At.TemporalAddress, Namespace: namespace, Logger: fakes.SilentLogger()})
+	return client.Dial(client.Options{
+		HostPort: At.TemporalAddress, Namespace: namespace, Logger: fakes.SilentLogger(),
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}, // as the worker's
+	})
 }
 
 // UseTemporal makes a client the one that this package uses, until the test ends. Such a test must not run
