@@ -108,9 +108,10 @@ func (m *model) askPlainApp(ctx context.Context, _ string) error {
 
 func deployPlainApp(t *testing.T) {
 	t.Helper()
-	python := stack.Path(".dev/venv/bin/python")
+	// The same settings as in deploy/dev/stack/programs.py, so that Ray stays on the loopback address.
+	settings := []string{"RAY_AUTH_MODE=disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", stack.Path(".dev/venv/bin/python")}
 	command := func(action string) stack.Output {
-		return stack.Command(t, python, stack.Path("e2e/bench/plain/serve_app.py"), "--address", stack.At.RayAddress, action)
+		return stack.Command(t, "env", append(settings, stack.Path("e2e/bench/plain/serve_app.py"), "--address", stack.At.RayAddress, action)...)
 	}
 	deployed := command("deploy")
 	require.Zero(t, deployed.Code, deployed.Stderr)
