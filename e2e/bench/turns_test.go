@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,10 +53,7 @@ func (m *model) askApp(ctx context.Context, id string) error {
 			"parameters": map[string]any{"max_tokens": 2048}, "run_seconds": 60, "keep_seconds": 600,
 		})
 	}
-	var accepted struct {
-		Runner      string `json:"runner"`
-		Incarnation string `json:"incarnation"`
-	}
+	var accepted acceptance
 	app := stack.At.RayAppURL
 	err := ask(ctx, http.MethodPost, app+"/v1/turns", map[string]any{
 		"owner": "bench", "deliberation": id, "common": map[string]any{"task": "Add rate limiting."}, "turns": turns,
@@ -63,12 +61,15 @@ func (m *model) askApp(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	handles := make([]map[string]any, 0, len(turns))
-	for _, turn := range turns {
-		handles = append(handles, map[string]any{"submission_id": turn["submission_id"], "runner": accepted.Runner, "incarnation": accepted.Incarnation})
+	handles, waiting := make([]map[string]any, 0, len(turns)), make([]string, 0, len(turns))
+	for n := range turns {
+		waiting = append(waiting, turnID(id, n))
+		handles = append(handles, map[string]any{
+			"submission_id": waiting[n], "deliberation": id, "runner": accepted.Runner, "incarnation": accepted.Incarnation,
+		})
 	}
-	for waiting := handles; len(waiting) > 0; {
-		if waiting, err = stillRunning(ctx, app, waiting); err != nil {
+	for len(waiting) > 0 {
+		if waiting, err = stillRunning(ctx, app, accepted, waiting); err != nil {
 			return err
 		}
 	}
@@ -79,25 +80,36 @@ func turnID(id string, n int) string {
 	return fmt.Sprintf("t%026x", fingerprint(fmt.Sprintf("%s/%d", id, n)))
 }
 
-func stillRunning(ctx context.Context, app string, waiting []map[string]any) (left []map[string]any, err error) {
-	var states struct {
+// acceptance says where the turns of a submit live.
+type acceptance struct {
+	Runner      string `json:"runner"`
+	Incarnation string `json:"incarnation"`
+}
+
+// stillRunning waits until some of the turns have ended and returns the others.
+func stillRunning(ctx context.Context, app string, at acceptance, waiting []string) ([]string, error) {
+	var answer struct {
 		Turns []struct {
+			ID    string `json:"submission_id"`
 			State string `json:"state"`
 		} `json:"turns"`
 	}
-	if err := ask(ctx, http.MethodPost, app+"/v1/turns/await", map[string]any{"owner": "bench", "turns": waiting, "wait_seconds": 15}, &states); err != nil {
+	err := ask(ctx, http.MethodPost, app+"/v1/turns/await", map[string]any{
+		"owner": "bench", "runner": at.Runner, "incarnation": at.Incarnation, "turns": waiting, "wait_seconds": 15,
+	}, &answer)
+	if err != nil {
 		return nil, err
 	}
-	for n, turn := range states.Turns {
+	for _, turn := range answer.Turns {
 		switch turn.State {
 		case "completed":
+			waiting = slices.DeleteFunc(waiting, func(id string) bool { return id == turn.ID })
 		case "queued", "running":
-			left = append(left, waiting[n])
 		default:
-			return nil, fmt.Errorf("turn %v is %s", waiting[n], turn.State)
+			return nil, fmt.Errorf("turn %s is %s", turn.ID, turn.State)
 		}
 	}
-	return left, nil
+	return waiting, nil
 }
 
 func (m *model) askPlainApp(ctx context.Context, _ string) error {
