@@ -13,7 +13,7 @@ const (
 	shortWaits      = "waits on Ray: the answers that say that a turn still runs (ADR 10)"
 	shortStream     = "the runners' reading of streams, one core each at most (ADR 10)"
 	shortStop       = "a cancel takes a workflow task and an activity (ADR 10)"
-	shortMemory     = "an open wait for each turn (ADR 10)"
+	shortMemory     = "some 130 KB for each turn that waits, whose parts aren't known yet (ADR 10)"
 	shortStart      = "the connections that a worker makes before it polls (ADR 10)"
 	shortStatistics = "visibility's own time to count (ADR 10)"
 )
