@@ -60,7 +60,7 @@ func (c *cli) cancel(ctx context.Context, run runs.Run, reason string) error {
 func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {
 	waiting, stop := context.WithTimeout(ctx, cancelWithin)
 	defer stop()
-	t, err := c.follow(waiting, run)
+	t, err := c.follow(waiting, run, newLines(c.stderr))
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(run.ID, "its cancellation was requested")

@@ -13,11 +13,14 @@ import (
 // refreshEvery is how often the heartbeats of the pending activities are looked at.
 const refreshEvery = time.Second
 
+// errLeft means that the person left the view.
+var errLeft = errors.New("left")
+
 // await shows a run's progress until it ends, and then its outcome.
 func (c *cli) await(ctx context.Context, run runs.Run) error {
-	t, err := c.follow(ctx, run)
+	t, err := c.follow(ctx, run, c.audience(ctx, run))
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || errors.Is(err, errLeft):
 		return interrupted(run.ID, "it goes on")
 	case err != nil:
 		return err
@@ -32,11 +35,11 @@ func (c *cli) await(ctx context.Context, run runs.Run) error {
 // follow waits until the run has ended, and shows its progress meanwhile. It reads the history, so it sees
 // the end at once and asks nothing of a worker. If Temporal is away, it waits. When ctx ends, so does the
 // wait; the run goes on.
-func (c *cli) follow(ctx context.Context, run runs.Run) (*runs.Timeline, error) {
+func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Timeline, error) {
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	t, progress := runs.NewTimeline(), terminal.NewProgress(c.stderr)
-	defer progress.Clear()
+	t := runs.NewTimeline()
+	defer to.Close()
 	history := c.server.Follow(listening, run)
 	refresh := time.NewTicker(refreshEvery)
 	defer refresh.Stop()
@@ -49,19 +52,21 @@ func (c *cli) follow(ctx context.Context, run runs.Run) (*runs.Timeline, error) 
 			case next.Err != nil && !runs.MayAnswerLater(next.Err):
 				return nil, next.Err
 			case next.Err != nil:
-				progress.Away(c.server.address)
+				to.Away(c.server.address)
 				t = runs.NewTimeline() // the history comes again, from its first event
 				continue
 			}
 			t.Take(next.Event)
-			progress.Agents(runs.OpenView(run, t))
+			to.Changed(runs.OpenView(run, t), t)
 		case <-refresh.C:
 			if c.server.Refresh(ctx, &run, runs.AnswersWithin) {
-				progress.Back()
+				to.Back()
 			} else {
-				progress.Away(c.server.address)
+				to.Away(c.server.address)
 			}
-			progress.Show(runs.OpenView(run, t))
+			to.Look(runs.OpenView(run, t), t)
+		case <-to.Left():
+			return nil, errLeft
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -74,6 +79,6 @@ func interrupted(id, what string) error {
 	return &exit{
 		code: exitInterrupted,
 		err:  errors.New("no longer waiting for " + id + "; " + what),
-		hint: fmt.Sprintf("look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", terminal.ShellWord(id)),
+		hint: fmt.Sprintf("watch again: starter watch %[1]s\n  look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", terminal.ShellWord(id)),
 	}
 }

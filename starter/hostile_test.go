@@ -49,17 +49,18 @@ func fill(v reflect.Value) {
 
 func TestNoOutputCanSteerTheTerminal(t *testing.T) {
 	for name, print := range map[string]func(*cli){
-		"status":   func(c *cli) { c.printStatus(filled[runs.View]()) },
-		"result":   func(c *cli) { c.printResult(filled[contract.Result]()) },
-		"failure":  func(c *cli) { c.printFailure(hostile, filled[runs.Ending]()) },
-		"list":     func(c *cli) { c.printListing(filled[listing]()) },
-		"jobs":     func(c *cli) { c.printJobs(filled[contract.ActiveJobs]()) },
-		"watch":    func(c *cli) { require.NoError(t, c.showSnapshot(terminal.NewLive(c.stdout), filled[snapshot]())) },
-		"progress": func(c *cli) { terminal.NewProgress(c.stdout).Show(filled[runs.View]()) },
-		"stats":    func(c *cli) { c.printStats(filled[contract.Stats]()) },
-		"usage":    func(c *cli) { c.printAccounts(filled[accounts]()) },
-		"clusters": func(c *cli) { c.printClusters(filled[[]workerAnswer]()) },
-		"doctor":   func(c *cli) { c.printFinding(filled[doctor.Finding]()) },
+		"status":      func(c *cli) { c.printStatus(filled[runs.View]()) },
+		"result":      func(c *cli) { c.printResult(filled[contract.Result]()) },
+		"failure":     func(c *cli) { c.printFailure(hostile, filled[runs.Ending]()) },
+		"list":        func(c *cli) { c.printListing(filled[listing]()) },
+		"jobs":        func(c *cli) { c.printJobs(filled[contract.ActiveJobs]()) },
+		"watch":       func(c *cli) { require.NoError(t, c.showSnapshot(terminal.NewLive(c.stdout), filled[snapshot]())) },
+		"interrupted": func(c *cli) { c.report(t.Context(), interrupted(hostile, "it goes on")) },
+		"progress":    func(c *cli) { terminal.NewProgress(c.stdout).Show(filled[runs.View]()) },
+		"stats":       func(c *cli) { c.printStats(filled[contract.Stats]()) },
+		"usage":       func(c *cli) { c.printAccounts(filled[accounts]()) },
+		"clusters":    func(c *cli) { c.printClusters(filled[[]workerAnswer]()) },
+		"doctor":      func(c *cli) { c.printFinding(filled[doctor.Finding]()) },
 		"cancel": func(c *cli) {
 			require.NoError(t, c.showCancelled(runs.Run{ID: hostile}, filled[runs.Ending](), false))
 		},

@@ -15,6 +15,7 @@ type cli struct {
 	stdout, stderr io.Writer
 
 	json      bool
+	noView    bool
 	noColor   bool
 	address   string
 	namespace string
@@ -52,6 +53,7 @@ func (c *cli) root() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout, also for an error")
+	flags.BoolVar(&c.noView, "no-view", false, "show progress as lines, also on a terminal")
 	flags.BoolVar(&c.noColor, "no-color", os.Getenv("NO_COLOR") != "", "print without colours; also NO_COLOR")
 	flags.StringVar(&c.address, "address", "", "Temporal's address; also TEMPORAL_ADDRESS")
 	flags.StringVar(&c.namespace, "namespace", "", "Temporal namespace; also TEMPORAL_NAMESPACE")
@@ -59,6 +61,6 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(c.runCommand(), c.batchCommand(), c.statusCommand(), c.resultCommand(), c.requestCommand(),
 		c.cancelCommand(), c.listCommand(), c.jobsCommand(), c.statsCommand(), c.usageCommand(), c.setupCommand(),
-		c.clustersCommand(), c.doctorCommand(), c.reportCommand())
+		c.clustersCommand(), c.doctorCommand(), c.watchCommand(), c.reportCommand())
 	return root
 }

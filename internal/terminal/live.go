@@ -20,7 +20,7 @@ type Live struct {
 // NewLive is an empty block.
 func NewLive(out io.Writer) *Live {
 	l := &Live{out: out}
-	if file, is := out.(*os.File); is && understands(out) {
+	if file, is := out.(*os.File); is && Understands(out) {
 		l.size = func() (width, height int) { return sizeOf(file) }
 	}
 	return l

@@ -15,14 +15,12 @@ import (
 
 const (
 	quietMost  = 10 * time.Second // between two lines
-	agentsMost = 20               // lines of the block
 	reasonMost = 80               // characters of the reason for another attempt
 )
 
-// Progress shows an open run: as a live block on a terminal, else as a line for each change.
+// Progress shows an open run as a line for each change.
 type Progress struct {
 	out    io.Writer
-	live   *Live
 	begun  time.Time
 	wrote  time.Time         // the last line
 	latest map[string]string // the last line about each thing
@@ -30,15 +28,11 @@ type Progress struct {
 
 // NewProgress begins to show a run.
 func NewProgress(out io.Writer) *Progress {
-	return &Progress{out: out, live: NewLive(out), begun: time.Now(), wrote: time.Now(), latest: map[string]string{}}
+	return &Progress{out: out, begun: time.Now(), wrote: time.Now(), latest: map[string]string{}}
 }
 
 // Show shows how the run is now. It is called every second or so.
 func (p *Progress) Show(v runs.View) {
-	if p.live.InPlace() {
-		_ = p.live.Draw(p.block(v)) // a terminal that is gone has no reader
-		return
-	}
 	p.waits(v)
 	p.Agents(v)
 	if time.Since(p.wrote) >= quietMost {
@@ -46,11 +40,8 @@ func (p *Progress) Show(v runs.View) {
 	}
 }
 
-// Agents shows at once what an event changed. A live block needs no such hurry: it is drawn again soon.
+// Agents shows at once what an event changed.
 func (p *Progress) Agents(v runs.View) {
-	if p.live.InPlace() {
-		return
-	}
 	for _, agent := range v.Agents {
 		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
 			agent.Trouble = "" // the line about the whole council names it
@@ -74,15 +65,11 @@ func (p *Progress) waits(v runs.View) {
 
 // Away says once that Temporal doesn't answer; the wait goes on.
 func (p *Progress) Away(address string) {
-	p.live.Clear()
 	p.once("temporal", fmt.Sprintf("temporal at %q does not answer; still waiting", address))
 }
 
 // Back notes that Temporal answers again.
 func (p *Progress) Back() { delete(p.latest, "temporal") }
-
-// Clear takes the block off the terminal.
-func (p *Progress) Clear() { p.live.Clear() }
 
 func (p *Progress) once(about, line string) {
 	if p.latest[about] != line {
@@ -94,24 +81,6 @@ func (p *Progress) once(about, line string) {
 func (p *Progress) line(line string) {
 	p.wrote = time.Now()
 	fmt.Fprintln(p.out, line)
-}
-
-func (p *Progress) block(v runs.View) []string {
-	lines := []string{p.summary(v)}
-	if v.WaitingFor != "" {
-		lines = append(lines, "  waiting for "+Inline(v.WaitingFor))
-	}
-	for i, agent := range v.Agents {
-		if i == agentsMost {
-			return append(lines, fmt.Sprintf("  and %d more", len(v.Agents)-i))
-		}
-		line := "  " + agentLine(agent)
-		if agent.Tokens > 0 {
-			line += fmt.Sprintf(" · %d tokens", agent.Tokens)
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 func (p *Progress) summary(v runs.View) string {

@@ -70,22 +70,6 @@ func TestProgressIsNeverSilentForLong(t *testing.T) {
 	require.Equal(t, "0s · propose · 0 of 1 agent done · 12 tokens so far\n", out.String())
 }
 
-func TestProgressOnATerminalIsDrawnInPlace(t *testing.T) {
-	var out bytes.Buffer
-	p := NewProgress(&out)
-	p.live.size = func() (width, height int) { return 30, 24 }
-	p.Show(viewOfOne(domain.AgentSubmitted, 5))
-	lines := strings.Split(out.String(), "\n")
-	require.Len(t, lines, 3)
-	require.Equal(t, "  agent-dev-001 · DEV · subm…", lines[1], "a line never wraps")
-	out.Reset()
-	p.Show(viewOfOne(domain.AgentSubmitted, 6))
-	require.True(t, strings.HasPrefix(out.String(), "\x1b[2A\x1b[J"), "%q", out.String())
-	out.Reset()
-	p.Clear()
-	require.Equal(t, "\x1b[2A\x1b[J", out.String())
-}
-
 func TestALiveViewIsNoTallerThanItsTerminal(t *testing.T) {
 	var out bytes.Buffer
 	live := &Live{out: &out, size: func() (width, height int) { return 80, 3 }}

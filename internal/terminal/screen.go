@@ -17,12 +17,12 @@ func Is(stream any) bool {
 	return is && term.IsTerminal(int(file.Fd()))
 }
 
-// understands reports whether a stream is a terminal that knows escape sequences.
-func understands(stream any) bool { return Is(stream) && os.Getenv("TERM") != "dumb" }
+// Understands reports whether a stream is a terminal that knows escape sequences.
+func Understands(stream any) bool { return Is(stream) && os.Getenv("TERM") != "dumb" }
 
 // Paint colours words for a stream that takes colours.
 func Paint(stream io.Writer, colour text.Color, words string) string {
-	if !understands(stream) {
+	if !Understands(stream) {
 		return words
 	}
 	// Not colour.Sprint: the library switches itself off by the environment, for all streams at once.

@@ -1,0 +1,119 @@
+package view
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"deliberation.io/deliberation/internal/livetext"
+	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/workflows/contract"
+)
+
+// Seen is how the deliberation is now.
+type Seen struct {
+	View   runs.View
+	Result contract.Result // as if the run ended now
+	Most   int             // model calls
+	At     time.Time
+}
+
+// Said is the next part of what an agent says.
+type Said struct {
+	livetext.Piece
+
+	At time.Time
+}
+
+// Noted is a line for the person who watches; an empty one takes the earlier line away.
+type Noted string
+
+// Over ends the view: the run has ended, or there is an error.
+type Over struct{}
+
+// Actions are what a person may do to the run.
+type Actions struct {
+	Cancel  func() error
+	StopNow func() error
+}
+
+type mode int
+
+const (
+	watching mode = iota
+	askingToCancel
+	askingToStop
+	helping
+)
+
+// Model is what the view knows.
+type Model struct {
+	actions       Actions
+	width, height int
+	seen          Seen
+	voices        map[string]voice // by agent
+	places        map[string]int   // by agent, in the ranking of now
+	before        map[string]int   // in the ranking after the earlier round of reviews
+	reviews       int              // rounds
+	selected      int
+	mode          mode
+	note          string
+	left          bool // the person left before the end
+}
+
+// New is the view before anything is known.
+func New(actions Actions) Model {
+	return Model{actions: actions, width: 80, height: 24, voices: map[string]voice{}}
+}
+
+// Left reports whether the person left the view before the run's end.
+func (m Model) Left() bool { return m.left }
+
+// Init asks for nothing.
+func (m Model) Init() tea.Cmd { return nil }
+
+// Update takes a message.
+func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		return m.press(msg.String())
+	case Seen:
+		m = m.see(msg)
+	case Said:
+		m = m.hear(msg)
+	case Noted:
+		m.note = string(msg)
+	case Over:
+		return m, tea.Quit
+	}
+	return m, nil
+}
+
+func (m Model) see(seen Seen) Model {
+	rounds := 0
+	if seen.Result.Review != nil {
+		rounds = seen.Result.Review.Rounds
+	}
+	if rounds != m.reviews {
+		m.before, m.reviews = m.places, rounds
+	}
+	m.places = map[string]int{}
+	for _, result := range seen.Result.Results {
+		m.places[result.AgentID] = result.Rank
+	}
+	m.seen = seen
+	m.selected = min(m.selected, max(0, len(seen.View.Agents)-1))
+	return m
+}
+
+func (m Model) hear(said Said) Model {
+	voices := make(map[string]voice, len(m.voices)+1)
+	for agent, known := range m.voices {
+		voices[agent] = known
+	}
+	voices[said.AgentID] = voices[said.AgentID].hear(said)
+	m.voices = voices
+	return m
+}

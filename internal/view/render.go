@@ -1,0 +1,109 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/terminal"
+)
+
+const (
+	bold    = "\x1b[1m"
+	inverse = "\x1b[7m"
+	plain   = "\x1b[m"
+)
+
+// paneLeast is the height of a pane with one line of text.
+const paneLeast = 2
+
+// View is the whole terminal.
+func (m Model) View() tea.View {
+	shown := tea.NewView(strings.Join(m.frame(), "\n"))
+	shown.AltScreen = true
+	return shown
+}
+
+// frame is exactly as many lines as the terminal has.
+func (m Model) frame() []string {
+	if m.mode == helping {
+		return m.fitted(help, nil)
+	}
+	head, foot := m.head(), []string{m.foot()}
+	board := m.board()
+	room := m.height - len(head) - len(foot)
+	if len(board)+paneLeast*min(3, len(m.seen.View.Agents)) > room { // the agents come first
+		board = board[:max(0, min(len(board), room/3))]
+	}
+	head = append(head, m.panes(room-len(board))...)
+	return m.fitted(append(head, board...), foot)
+}
+
+var help = []string{
+	"tab, arrows   choose a pane",
+	"c             cancel the deliberation (asks first)",
+	"s             stop now and rank what is there (asks first)",
+	"q, Ctrl-C     leave; the deliberation goes on",
+	"?             this help",
+	"",
+	"any key goes back",
+}
+
+// fitted cuts the lines to the terminal; the last ones are at its lower end.
+func (m Model) fitted(lines, last []string) []string {
+	lines = lines[:max(0, min(len(lines), m.height-len(last)))]
+	for len(lines) < m.height-len(last) {
+		lines = append(lines, "")
+	}
+	lines = append(lines, last...)
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, m.width, "…")
+	}
+	return lines
+}
+
+func (m Model) head() []string {
+	if m.seen.At.IsZero() {
+		return []string{"waiting for the history"}
+	}
+	v, result := m.seen.View, m.seen.Result
+	done := 0
+	for _, agent := range v.Agents {
+		if agent.State == domain.AgentCompleted || agent.State == domain.AgentFailed {
+			done++
+		}
+	}
+	title := bold + terminal.Inline(v.DeliberationID) + plain
+	parts := []string{title, phaseWords(v.Phase, v.Round), fmt.Sprintf("%d of %s done", done, domain.Count(len(v.Agents), "agent"))}
+	if v.StartedAt != nil {
+		parts = append(parts, m.seen.At.Sub(*v.StartedAt).Truncate(1e9).String())
+	}
+	tokens := result.Usage.PromptTokens + result.Usage.CompletionTokens
+	budget := fmt.Sprintf("%s of at most %d · %s", domain.Count(result.Usage.LLMCalls, "call"), m.seen.Most, domain.Count(tokens, "token"))
+	if v.WaitingFor != "" {
+		budget += " · waiting for " + terminal.Inline(v.WaitingFor)
+	}
+	return []string{strings.Join(parts, " · "), budget}
+}
+
+func phaseWords(phase string, round int) string {
+	if round > 0 {
+		return fmt.Sprintf("%s r%d", terminal.Inline(phase), round)
+	}
+	return terminal.Inline(phase)
+}
+
+func (m Model) foot() string {
+	switch {
+	case m.mode == askingToCancel:
+		return inverse + "Cancel the deliberation? y/n" + plain
+	case m.mode == askingToStop:
+		return inverse + "Stop now and rank what is there? y/n" + plain
+	case m.note != "":
+		return terminal.Inline(m.note)
+	}
+	return "tab pane · c cancel · s stop now · q quit · ? help"
+}
