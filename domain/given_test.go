@@ -97,7 +97,7 @@ func TestManyGivenProposalsAreShared(t *testing.T) {
 		council := domain.NewCouncil(requestOf(t, spec), domain.RunKey{WorkflowID: rapid.String().Draw(t, "id")})
 		read := map[domain.TurnID]int{}
 		for _, assignment := range council.Plan().Next {
-			require.Equal(t, len(assignment.Reads), len(slices.Compact(slices.Sorted(slices.Values(assignment.Reads)))))
+			require.Len(t, slices.Compact(slices.Sorted(slices.Values(assignment.Reads))), len(assignment.Reads))
 			for id, text := range council.Texts([]domain.Assignment{assignment}).Proposals {
 				read[id]++
 				if i := slices.IndexFunc(spec.Given, func(g domain.GivenSpec) bool { return g.Text == text.Proposal }); i >= 0 {

@@ -181,7 +181,7 @@ func TestAnOrderInACritiqueDoesNotReachItsAuthor(t *testing.T) {
 				prompt := promptOf(s, a)
 				require.False(t, readBy(prompt).spoils, attack.Name)
 				require.True(t, readBy(unfenced(prompt)).spoils, "%s: the author does obey", attack.Name)
-			case domain.Propose:
+			case domain.Propose, domain.Synthesize:
 			}
 			return completed("quality 0.5", 0.5, 1)
 		})

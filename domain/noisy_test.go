@@ -56,7 +56,7 @@ func (n *noisyCouncil) answer(s *session, a domain.Assignment) domain.Outcome {
 			solved = n.chance.Float64() < 0.97
 		}
 		return proposalOf(n.checked(solved), 0.5)
-	case domain.Propose:
+	case domain.Propose, domain.Synthesize:
 	}
 	quality := agent.skill + n.noise(0.15)
 	if n.solving {

@@ -64,7 +64,7 @@ func skilled(quality func(agent string) int) func(*session, domain.Assignment) d
 			return reviewBy(a.Reads, func(id domain.TurnID) int { return markOf(s.texts[id]) })
 		case domain.Revise:
 			return completed(fmt.Sprint(markOf(s.texts[a.Reads[0]])+1), 0.5, 10)
-		case domain.Propose:
+		case domain.Propose, domain.Synthesize:
 		}
 		return completed(fmt.Sprint(quality(a.Agent.ID())), 0.5, 10)
 	}
@@ -159,7 +159,7 @@ func TestARevisionThatIsNotBetterDoesNotStand(t *testing.T) {
 				return outcome
 			}
 			return reviewBy(a.Reads, func(id domain.TurnID) int { return markOf(s.texts[id]) })
-		case domain.Propose:
+		case domain.Propose, domain.Synthesize:
 		}
 		return completed("3", 0.5, 1)
 	})

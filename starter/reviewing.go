@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -30,15 +31,8 @@ func (o *reviewing) register(flags *pflag.FlagSet) {
 
 // protocol is what the flags say of it; nil for one agent without such flags.
 func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
-	for _, name := range []string{"judge-model", "judge-url"} {
-		if flags.Changed(name) && w.review.by != domain.ReviewJudge {
-			return nil, misused("add --review judge", "--%s is for a judge only", name)
-		}
-	}
-	for _, name := range []string{"chair-model", "chair-url"} {
-		if flags.Changed(name) && w.review.mode != domain.ModeSynthesize {
-			return nil, misused("add --mode synthesize", "--%s is for a chair only", name)
-		}
+	if err := w.checkRoles(flags); err != nil {
+		return nil, err
 	}
 	protocol := contract.Protocol{
 		Mode: w.review.mode, ChairModel: w.review.chairModel, ChairURL: w.review.chairURL,
@@ -61,9 +55,23 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 		return nil, err
 	}
 	w.budget.set(&protocol, flags)
-	silent := protocol.Mode == "" && protocol.MaxCalls == nil && protocol.TotalTokens == nil && !flags.Changed("review") && protocol.Rounds == nil && protocol.Quorum == nil && protocol.Patience == nil
-	if w.agents == 1 && silent {
+	if !flags.Changed("review") && reflect.DeepEqual(protocol, contract.Protocol{Review: domain.ReviewNone}) {
 		return nil, nil //nolint:nilnil // the request's own defaults hold
 	}
 	return &protocol, nil
+}
+
+// checkRoles refuses a flag of a judge or a chair where there is none.
+func (w *words) checkRoles(flags *pflag.FlagSet) error {
+	for _, name := range []string{"judge-model", "judge-url"} {
+		if flags.Changed(name) && w.review.by != domain.ReviewJudge {
+			return misused("add --review judge", "--%s is for a judge only", name)
+		}
+	}
+	for _, name := range []string{"chair-model", "chair-url"} {
+		if flags.Changed(name) && w.review.mode != domain.ModeSynthesize {
+			return misused("add --mode synthesize", "--%s is for a chair only", name)
+		}
+	}
+	return nil
 }
