@@ -38,6 +38,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.calls: Counter[str] = Counter()
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []  # path, headers, body
+        self.paths: list[str] = []  # of every request, also where nothing is served
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._log = log
@@ -62,6 +63,7 @@ class Server(ThreadingHTTPServer):
         with self._lock:
             self.calls.clear()
             self.requests.clear()
+            self.paths.clear()
             Busy.forget()
 
     def start(self) -> "Server":
@@ -94,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/reset":
             self.server.reset()
             return self._plain({})
+        self.server.paths.append(self.path)
         if self.path not in PATHS:
             return self._plain({"detail": "Not Found"}, 404)
         request = json.loads(body)
