@@ -73,11 +73,12 @@ func (m Model) matrix() []string {
 	if len(reviewers) == 0 {
 		return nil
 	}
-	head := padded("Reviews", nameMost)
+	var head strings.Builder
+	head.WriteString(bold + padded("Reviews", nameMost))
 	for _, r := range result.Results {
-		head += fmt.Sprintf(" #%-3d", r.Rank)
+		fmt.Fprintf(&head, " #%-3d", r.Rank)
 	}
-	lines := []string{bold + head + plain}
+	lines := []string{head.String() + plain}
 	for _, reviewer := range reviewers {
 		var row strings.Builder
 		row.WriteString(padded(name(reviewer), nameMost))

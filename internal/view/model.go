@@ -1,6 +1,7 @@
 package view
 
 import (
+	"maps"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -110,9 +111,7 @@ func (m Model) see(seen Seen) Model {
 
 func (m Model) hear(said Said) Model {
 	voices := make(map[string]voice, len(m.voices)+1)
-	for agent, known := range m.voices {
-		voices[agent] = known
-	}
+	maps.Copy(voices, m.voices)
 	voices[said.AgentID] = voices[said.AgentID].hear(said)
 	m.voices = voices
 	return m

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -54,7 +55,7 @@ var help = []string{
 
 // fitted cuts the lines to the terminal; the last ones are at its lower end.
 func (m Model) fitted(lines, last []string) []string {
-	lines = lines[:max(0, min(len(lines), m.height-len(last)))]
+	lines = slices.Clone(lines[:max(0, min(len(lines), m.height-len(last)))])
 	for len(lines) < m.height-len(last) {
 		lines = append(lines, "")
 	}

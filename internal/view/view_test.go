@@ -28,7 +28,7 @@ var at = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 func updated(m Model, messages ...tea.Msg) Model {
 	for _, message := range messages {
 		next, _ := m.Update(message)
-		m = next.(Model) //nolint:errcheck // it is one
+		m = next.(Model)
 	}
 	return m
 }
@@ -141,9 +141,9 @@ func TestWhatEndsSomethingAsksFirst(t *testing.T) {
 	press := func(m Model, name string) (Model, tea.Msg) {
 		next, command := m.Update(key(name))
 		if command == nil {
-			return next.(Model), nil //nolint:errcheck // it is one
+			return next.(Model), nil
 		}
-		return next.(Model), command() //nolint:errcheck // it is one
+		return next.(Model), command()
 	}
 	for _, keys := range []string{"cn", "sx", "yY"} {
 		for _, name := range keys {
@@ -168,6 +168,12 @@ func TestLeavingSaysSo(t *testing.T) {
 	}
 	next, _ := New(Actions{}).Update(Over{})
 	require.False(t, next.(Model).Left())
+}
+
+func TestHelpIsWholeAgainOnALargerTerminal(t *testing.T) {
+	m := updated(New(Actions{}), key("?"), size(5, 5))
+	require.NotContains(t, m.View().Content, "leave; the deliberation goes on")
+	require.Contains(t, updated(m, size(80, 24)).View().Content, "cancel the deliberation (asks first)")
 }
 
 func TestAnotherAttemptBeginsWithAnEmptyPane(t *testing.T) {
