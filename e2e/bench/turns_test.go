@@ -26,8 +26,8 @@ func measureTurns(t *testing.T, r *report) {
 	m := newModel(t)
 	_, queue := worker(t)
 	deployPlainApp(t)
-	councils := m.council(turnsOfCouncil, "instant")
-	run(t, 10, 10, deliberate(queue, councils)) // warm up
+	councils := m.council(turnsOfCouncil, modelNames("instant", turnsOfCouncil)...) // a model has a limit of calls at a time
+	run(t, 10, 10, deliberate(queue, councils))                                     // warm up
 	run(t, 4, 4, m.askApp)
 	run(t, 64, 64, m.askPlainApp)
 	var whole, jobs, app, plain series
@@ -48,7 +48,7 @@ func (m *model) askApp(ctx context.Context, id string) error {
 	var turns []map[string]any
 	for n := range turnsOfCouncil {
 		turns = append(turns, map[string]any{
-			"submission_id": turnID(id, n), "agent_id": fmt.Sprintf("agent-%d", n), "vllm_url": m.url, "model": "instant",
+			"submission_id": turnID(id, n), "agent_id": fmt.Sprintf("agent-%d", n), "vllm_url": m.url, "model": fmt.Sprintf("instant/%d", n),
 			"messages":   []any{map[string]any{"role": "user", "parts": []any{map[string]any{"ref": "task"}}}},
 			"parameters": map[string]any{"max_tokens": 2048}, "run_seconds": 60, "keep_seconds": 600,
 		})
