@@ -20,6 +20,7 @@ type eventQueue struct {
 	number         int
 	unsent         []contract.EventRecord
 	open           bool // publishing goes on, since Ray has accepted the phase
+	held           bool // publishing goes on with the next phase
 	busy           bool // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
@@ -65,16 +66,26 @@ func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentI
 // start begins to publish. Events that were queued before go out together.
 func (q *eventQueue) start() {
 	if q != nil {
-		q.open = true
+		q.open, q.held = true, false
 	}
 }
 
 // hold lets the events wait for those of the next phase, which begins at once if there is room for it.
 func (q *eventQueue) hold() {
 	if q != nil {
-		q.open = false
+		q.open, q.held = false, q.open || q.held
 	}
 }
+
+// release publishes what hold let wait.
+func (q *eventQueue) release() {
+	if q != nil && q.held {
+		q.start()
+	}
+}
+
+// waits reports whether there are events that hold lets wait.
+func (q *eventQueue) waits() bool { return q != nil && q.held && len(q.unsent) > 0 }
 
 // run publishes one batch after the other. Events that come meanwhile go into the next batch.
 func (q *eventQueue) run(ctx workflow.Context) {

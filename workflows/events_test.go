@@ -10,7 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
@@ -176,6 +178,35 @@ func TestEvents_ThatNobodyWantsHoldUpNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, s.env.Now().Sub(begun), 10*time.Millisecond)
 	require.NotContains(t, s.scheduled, workflows.PublishEvents.Name())
+}
+
+func TestEvents_DoNotWaitForAPhaseThatWaitsForRoom(t *testing.T) {
+	full := fakes.Reply[contract.SubmitTurnsResult]{Value: contract.SubmitTurnsResult{Refusal: "503: runner_full"}}
+	for name, first := range map[string]fakes.Reply[contract.SubmitTurnsResult]{
+		"Ray is full":               full.After(2 * time.Second),
+		"no worker takes the turns": {Err: temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil), Delay: 62 * time.Second},
+		"the council moves":         {Value: contract.SubmitTurnsResult{Refusal: "503: runner_full", Elsewhere: true}, Delay: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+			s.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, first, {Delay: 5 * time.Minute}}
+			var kinds []domain.EventKind
+			s.at(70*time.Second, func() { kinds = s.NATS.Kinds() })
+
+			result, err := s.runAndExpectNothingLeft(withReview(timeout(fakes.Council(2), 1000), 0))
+
+			require.NoError(t, err)
+			require.Len(t, result.Reviews, 2)
+			require.Equal(t, []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventPhaseStarted,
+				domain.EventAgentCompleted, domain.EventAgentCompleted,
+			}, kinds)
+			require.Len(t, s.Ray.Submitted, 3)
+			require.Nil(t, s.Ray.Submitted[2].Brief, "the texts travel once")
+			require.Equal(t, 1000*time.Second, s.Ray.Submitted[2].GiveUpAt.Sub(s.Ray.Submitted[1].GiveUpAt).Round(5*time.Second), "it waits until the deadline")
+		})
+	}
 }
 
 func TestOutbox_HasAnIDThatTemporalTakes(t *testing.T) {

@@ -85,10 +85,11 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 		}
 	})
 	queue := d.queue(ctx)
-	answer, err := d.submitFirst(ctx, queue, pursuits, d.brief(pursuits))
+	answer, err := d.submitFirst(ctx, queue, pursuits)
 	for err == nil && answer.Elsewhere {
+		d.events.release()
 		d.moveAll(ctx, pursuits)
-		answer, err = d.submitFirst(ctx, queue, pursuits, nil)
+		answer, err = d.submitWithin(ctx, queue, pursuits, nil)
 	}
 	early, over := d.over()
 	switch {
@@ -138,7 +139,24 @@ func (d *deliberation) queue(ctx workflow.Context) queue {
 	return queue{step: SubmitTurns, giveUp: workflow.Now(ctx).Add(d.request().Constraints().QueueTimeout()), end: endQueue}
 }
 
-func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
+// submitFirst submits the turns of a phase for the first time. If the last phase's events wait for their acceptance,
+// the first submit is a short one: without room by its end the events go out, and the next submit waits on.
+func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit) (contract.SubmitTurnsResult, error) {
+	brief, short := d.brief(pursuits), q
+	short.giveUp = workflow.Now(ctx).Add(holdFor)
+	if !d.events.waits() || !short.giveUp.Before(q.giveUp) {
+		return d.submitWithin(ctx, q, pursuits, brief)
+	}
+	answer, err := d.submitWithin(ctx, short, pursuits, brief)
+	full := err == nil && answer.Refusal != "" && !answer.Elsewhere
+	if !full && !contract.TimedOut(err) {
+		return answer, err
+	}
+	d.events.release()
+	return d.submitWithin(ctx, q, pursuits, nil)
+}
+
+func (d *deliberation) submitWithin(ctx workflow.Context, q queue, pursuits []*pursuit, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
 	d.shown.waitingFor = d.place.current
 	patience := max(time.Second, q.giveUp.Sub(workflow.Now(ctx)))
 	return d.submit(ctx, q.step, pursuits, patience, brief)

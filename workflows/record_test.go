@@ -343,6 +343,13 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 		"reviewed": {
 			request: withReview(fakes.Council(3), 1), given: func(w *world) { w.Ray.PhaseScript = disagreeing },
 		},
+		"review_waits_for_room": {
+			request: withReview(fakes.Council(2), 0),
+			given: func(w *world) {
+				full := fakes.Reply[contract.SubmitTurnsResult]{Value: contract.SubmitTurnsResult{Refusal: "503: runner_full"}}
+				w.Ray.SubmitReplies = []fakes.Reply[contract.SubmitTurnsResult]{{}, full, {Delay: 2 * time.Second}}
+			},
+		},
 		"out_of_budget":   {request: withBudget(fakes.Council(3), 8), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
 		"given_proposals": {request: withGiven(fakes.Council(2)), given: func(w *world) { w.Ray.PhaseScript = disagreeing }},
 		"voted": {

@@ -75,6 +75,9 @@ const (
 	CloseTries = 2 * time.Second
 	// closeWithin bounds the closing step. The additional second is for Temporal.
 	closeWithin = CloseTries + time.Second
+	// holdFor is how long the last events of a phase wait for the acceptance of the next one, so that both share a
+	// publish. The activity ends its last request first, so it may be some seconds more.
+	holdFor = 2 * time.Second
 	// outboxFor is how long the outbox keeps trying.
 	outboxFor = 7 * 24 * time.Hour
 )
