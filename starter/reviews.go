@@ -94,8 +94,12 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 func (c *cli) printUsageByPhase(usage contract.TotalUsage) {
 	for _, kind := range domain.PhaseKinds() {
 		if part, paid := usage.ByPhase[kind]; paid {
-			c.printf("  %-8s %s, %d prompt and %d completion tokens\n", kind,
-				domain.Count(part.LLMCalls, "model call"), part.PromptTokens, part.CompletionTokens)
+			c.printf("  %-8s %s\n", kind, phaseCost(part))
 		}
 	}
+}
+
+func phaseCost(usage contract.PhaseUsage) string {
+	return fmt.Sprintf("%s, %d prompt and %d completion tokens",
+		domain.Count(usage.LLMCalls, "model call"), usage.PromptTokens, usage.CompletionTokens)
 }

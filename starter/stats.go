@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -23,7 +24,8 @@ func (c *cli) statsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show how many deliberations there are, and how long they took",
-		Long: `Show how many deliberations there are, how they ended, and how long the completed ones took.
+		Long: `Show how many deliberations there are, how they ended, how long the completed ones took, and what each phase
+cost in all of them.
 
 The numbers are as old as their last count, a minute at most; --refresh counts now.`,
 		Example: `  starter stats
@@ -104,11 +106,13 @@ func unanswered(err error) error {
 	}
 }
 
+type statsLine struct {
+	name  string
+	value any
+}
+
 func (c *cli) printStats(stats contract.Stats) {
-	for _, line := range []struct {
-		name  string
-		value any
-	}{
+	lines := []statsLine{
 		{"deliberations", stats.Total},
 		{"  active", stats.Active},
 		{"  completed", stats.Completed},
@@ -118,9 +122,17 @@ func (c *cli) printStats(stats contract.Stats) {
 		{"  cancelled", stats.Cancelled},
 		{"average time", milliseconds(int64(stats.AverageMS))},
 		{"p50, p95", milliseconds(int64(stats.P50MS)) + ", " + milliseconds(int64(stats.P95MS))},
-		{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
-		{"counted at", cmp.Or(when(&stats.AsOf), "not yet")},
-	} {
+	}
+	for _, kind := range domain.PhaseKinds() {
+		if usage, paid := stats.UsageByPhase[kind]; paid {
+			lines = append(lines, statsLine{string(kind), phaseCost(usage)})
+		}
+	}
+	lines = append(lines,
+		statsLine{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
+		statsLine{"counted at", cmp.Or(when(&stats.AsOf), "not yet")},
+	)
+	for _, line := range lines {
 		c.printf("%-15s %v\n", line.name, line.value)
 	}
 }

@@ -55,6 +55,7 @@ func wire(t *testing.T) map[string]any {
 	stats := contract.Stats{
 		Total: 7, Active: 1, Completed: 2, Failed: 3, AverageMS: 2000, UptimeSeconds: 3600, Cancelled: 1, TimedOut: 1,
 		Terminated: 1, P50MS: 2000, P95MS: 2500, AsOf: at,
+		UsageByPhase: rolledUp(at).UsageByPhase,
 	}
 	counted := contract.CountResult{Stats: stats, AsOf: at, Jobs: []contract.ActiveJob{{
 		WorkflowID: deliberationID, RunID: "r", TaskID: "T-42", Role: "DEV", Start: at,
@@ -172,6 +173,10 @@ func rolledUp(at time.Time) contract.RollUp {
 	return contract.RollUp{
 		Watermark: at, RereadFrom: at.Add(-5 * time.Minute), Completed: 2, Failed: 1, Cancelled: 1, TimedOut: 1, Terminated: 1,
 		ExecutionUS: 4_000_000, Histogram: "HISTFAAAABp4nJNpmSzMwMAgzMjAwMAM", Seen: []contract.SeenRuns{{Since: at, Hashes: []byte("\x01234567\xff")}},
+		UsageByPhase: map[domain.PhaseKind]contract.PhaseUsage{
+			domain.Propose:    {PromptTokens: 300, CompletionTokens: 60, LLMCalls: 3},
+			domain.PeerReview: {PromptTokens: 900, CompletionTokens: 90, LLMCalls: 3},
+		},
 	}
 }
 

@@ -139,11 +139,12 @@ func TestShow_UpsertsAtTheStartAndAtTheEnd(t *testing.T) {
 	}{
 		"a completed run": {
 			fakes.Replies(fakes.Answer("a proposal", 0.5).After(2 * time.Second)),
-			`{"outcome":"completed","best_agent":"agent-1","score":0.5,"execution_time_ms":2000}`, true,
+			`{"outcome":"completed","best_agent":"agent-1","score":0.5,"execution_time_ms":2000,
+				"usage_by_phase":{"propose":{"prompt_tokens":10,"completion_tokens":5,"llm_calls":1}}}`, true,
 		},
 		"a failed run": {
 			fakes.Replies(fakes.Failure(domain.ModelRejected, false)),
-			`{"outcome":"failed","execution_time_ms":0,"error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
+			`{"outcome":"failed","execution_time_ms":0,"usage_by_phase":{"propose":{"prompt_tokens":10,"completion_tokens":1,"llm_calls":1}},"error":"0 of 1 agent gave a proposal, 1 needed; agent-1: ModelRejected: it broke"}`, false,
 		},
 	}
 	for name, test := range tests {

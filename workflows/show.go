@@ -61,6 +61,9 @@ func (d *deliberation) showOpening(ctx workflow.Context) error {
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
 	d.showCouncil(ctx)
 	memo := map[string]any{contract.MemoOutcome: string(d.shown.status), contract.MemoExecutionTime: d.executionTime().Milliseconds()}
+	if usage := contract.TotalUsageOf(d.council, nil).Phases(); len(usage) > 0 {
+		memo[contract.MemoUsageByPhase] = usage
+	}
 	var updates []temporal.SearchAttributeUpdate
 	if d.shown.best != nil {
 		memo[contract.MemoBest], memo[contract.MemoScore] = d.shown.best.AgentID, d.shown.best.Score

@@ -115,7 +115,9 @@ func (r *rolling) result(open running, asOf time.Time) (contract.CountResult, er
 	if err != nil {
 		return contract.CountResult{}, err
 	}
-	return contract.CountResult{Stats: contract.StatsOf(stats, asOf), Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
+	shown := contract.StatsOf(stats, asOf)
+	shown.UsageByPhase = rolled.UsageByPhase
+	return contract.CountResult{Stats: shown, Jobs: open.newest(), AsOf: asOf, RollUp: rolled}, nil
 }
 
 func (c Counter) activeJob(run *workflowpb.WorkflowExecutionInfo) contract.ActiveJob {

@@ -107,6 +107,7 @@ func (c Counter) addPage(ctx context.Context, into *rolling, page []*workflowpb.
 		}
 		if !reset { // a reset run goes on in another one, which counts
 			into.add(run, c.executionTime(run))
+			into.sum = into.sum.AddUsage(c.usage(run))
 		}
 		if closed := run.GetCloseTime().AsTime(); !closed.Before(into.rereadFrom) {
 			into.seen[hash] = closed.Truncate(contract.SeenWithin)
@@ -150,6 +151,16 @@ func (c Counter) executionTime(run *workflowpb.WorkflowExecutionInfo) time.Durat
 		return time.Duration(ms) * time.Millisecond
 	}
 	return run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime())
+}
+
+// usage returns what each kind of phase of a run cost. A run that was ended from outside, or was refused, has no such
+// memo.
+func (c Counter) usage(run *workflowpb.WorkflowExecutionInfo) map[domain.PhaseKind]contract.PhaseUsage {
+	var usage map[domain.PhaseKind]contract.PhaseUsage
+	if !c.read(run, contract.MemoUsageByPhase, &usage) {
+		return nil
+	}
+	return usage
 }
 
 // add counts a run that has ended. Only completed runs have an execution time.

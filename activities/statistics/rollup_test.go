@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -73,6 +74,36 @@ func TestRollUp_TimesARunFromItsStartToItsDecision(t *testing.T) {
 			require.Equal(t, test.ofTheRole, out.Jobs[0].Role)
 		})
 	}
+}
+
+func TestRollUp_AddsWhatEachPhaseCost(t *testing.T) {
+	type usage = map[domain.PhaseKind]contract.PhaseUsage
+	visibility := &fakeVisibility{page: 2}
+	for n, cost := range []any{
+		usage{domain.Propose: {PromptTokens: 100, CompletionTokens: 20, LLMCalls: 3}},
+		usage{domain.Propose: {PromptTokens: 10, CompletionTokens: 2, LLMCalls: 1}, domain.PeerReview: {PromptTokens: 7, CompletionTokens: 5, LLMCalls: 2}},
+		"of another shape",
+		usage{"of another release": {LLMCalls: 1}},
+	} {
+		run := visibility.starts(n)
+		ends(run, []string{"Completed", "Failed"}[n%2], time.Second)
+		run.Memo = memo(map[string]any{contract.MemoUsageByPhase: cost})
+	}
+	first := tryCountFrom(t, visibility, contract.RollUp{})
+	last := visibility.starts(4)
+	ends(last, "Canceled", time.Since(dawn))
+	last.Memo = memo(map[string]any{contract.MemoUsageByPhase: usage{domain.Revise: {LLMCalls: 9}}})
+
+	second := tryCountFrom(t, visibility, first.RollUp)
+
+	want := usage{
+		domain.Propose:    {PromptTokens: 110, CompletionTokens: 22, LLMCalls: 4},
+		domain.PeerReview: {PromptTokens: 7, CompletionTokens: 5, LLMCalls: 2},
+	}
+	require.Equal(t, want, first.Stats.UsageByPhase)
+	want[domain.Revise] = contract.PhaseUsage{LLMCalls: 9}
+	require.Equal(t, want, second.Stats.UsageByPhase, "each run counts once")
+	require.NotContains(t, first.RollUp.UsageByPhase, domain.Revise)
 }
 
 func TestRollUp_TakesTheNearestRank(t *testing.T) {

@@ -46,4 +46,5 @@ const (
 	MemoScore         = "score"
 	MemoError         = "error"
 	MemoExecutionTime = "execution_time_ms"
+	MemoUsageByPhase  = "usage_by_phase"
 )

@@ -87,6 +87,14 @@ type PhaseUsage struct {
 	LLMCalls         int `json:"llm_calls"`
 }
 
+func (u PhaseUsage) plus(other PhaseUsage) PhaseUsage {
+	return PhaseUsage{
+		PromptTokens:     u.PromptTokens + other.PromptTokens,
+		CompletionTokens: u.CompletionTokens + other.CompletionTokens,
+		LLMCalls:         u.LLMCalls + other.LLMCalls,
+	}
+}
+
 // FailureDetails are the details of the errors DeliberationFailed and DeadlineExceeded.
 type FailureDetails struct {
 	DeliberationID string         `json:"deliberation_id"`

@@ -41,6 +41,20 @@ type RollUp struct {
 	ExecutionUS int64      `json:"execution_us"` // of all completed ones together
 	Histogram   string     `json:"histogram"`    // of their execution times in ms: HdrHistogram, V2, compressed, base64
 	Seen        []SeenRuns `json:"seen,omitempty"`
+
+	UsageByPhase map[domain.PhaseKind]PhaseUsage `json:"usage_by_phase,omitempty"`
+}
+
+// AddUsage adds what a run has cost. It returns another roll-up, which shares no map with the first.
+func (r RollUp) AddUsage(run map[domain.PhaseKind]PhaseUsage) RollUp {
+	sum := map[domain.PhaseKind]PhaseUsage{}
+	for _, kind := range domain.PhaseKinds() {
+		if usage := r.UsageByPhase[kind].plus(run[kind]); usage.LLMCalls > 0 {
+			sum[kind] = usage
+		}
+	}
+	r.UsageByPhase = sum
+	return r
 }
 
 // SeenRuns are the runs that ended within one [SeenWithin], by 64 bits of a hash each.
@@ -79,6 +93,10 @@ type Stats struct {
 	P50MS         float64   `json:"p50_ms"`
 	P95MS         float64   `json:"p95_ms"`
 	AsOf          time.Time `json:"as_of"`
+
+	// UsageByPhase is what each kind of phase cost in all runs that have ended, except those that were ended from
+	// outside.
+	UsageByPhase map[domain.PhaseKind]PhaseUsage `json:"usage_by_phase,omitempty"`
 }
 
 // ActiveJobs is the answer of the query `active_jobs`: the newest, and how many there are.
