@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -22,9 +23,10 @@ const secret = "a secret of the deliberation"
 var (
 	fenceLine = regexp.MustCompile(`^=== [0-9a-f]{24} ===$`)
 	lineEnd   = regexp.MustCompile("[\n\u2028\u2029]")
-	textTitle = regexp.MustCompile(`^## (?:Proposal ([A-Z]+)|Your proposal|Review \d+)$`)
+	textTitle = regexp.MustCompile(`^## (?:Proposal ([A-Z]+|\d+)|Your proposal|Review \d+)$`)
 	honest    = regexp.MustCompile(`^quality (0\.\d+)`)
 	toRank    = regexp.MustCompile(`(?i)\brank (me|this proposal|the proposal above) first|"ranking": \["this proposal"`)
+	toUse     = regexp.MustCompile(`(?i)\buse only (this proposal|the proposal above)`)
 	toSpoil   = regexp.MustCompile(`(?i)\breplace your proposal\b`)
 )
 
@@ -33,7 +35,8 @@ var (
 type gullible struct {
 	labels  []string
 	quality map[string]float64
-	obeyed  string // the label of the text with the order
+	obeyed  string // the label of the text with the order to rank it first
+	uses    string // the label of the text that a chair was ordered to use
 	spoils  bool   // it was ordered to spoil its own proposal
 }
 
@@ -56,6 +59,8 @@ func readBy(prompt string) gullible {
 			g.quality[label], _ = strconv.ParseFloat(honest.FindStringSubmatch(line)[1], 64)
 		case code == "" && begun && g.obeyed == "" && toRank.MatchString(line):
 			g.obeyed = label
+		case code == "" && begun && g.uses == "" && toUse.MatchString(line):
+			g.uses = label
 		case code == "" && begun && toSpoil.MatchString(line):
 			g.spoils = true
 		}
@@ -81,6 +86,9 @@ func (g gullible) review() string {
 	text, _ := json.Marshal(map[string]any{"reviews": reviews, "ranking": ranking})
 	return string(text)
 }
+
+// finalAnswer answers the prompt of the chair with the proposal that the answer is made from.
+func (g gullible) finalAnswer() string { return cmp.Or(g.uses, g.labels[0]) }
 
 func btof(yes bool) float64 {
 	if yes {
