@@ -55,6 +55,13 @@ func TestEvents_TellTheEndOfEachAgentThatIsGivenUp(t *testing.T) {
 			given: func(s *stage) { s.Ray.Agents["agent-2"] = fakes.Script{fakes.Never()} },
 			want:  []domain.EventKind{domain.EventAgentCompleted, failed, domain.EventCompleted},
 		},
+		"because the stop at the deadline finds that it has failed": {
+			given: func(s *stage) {
+				broken := fakes.Failure(domain.ModelRejected, false).Value
+				s.Ray.Agents["agent-2"] = fakes.Script{{Reply: fakes.Never().Reply, AtStop: &broken}}
+			},
+			want: []domain.EventKind{domain.EventAgentCompleted, failed, domain.EventCompleted},
+		},
 		"because it has no review at the deadline": {
 			given: func(s *stage) {
 				s.Ray.PhaseScript = func(contract.TurnRef) fakes.Script { return fakes.Script{fakes.Never()} }
