@@ -61,17 +61,22 @@ class NatsConnection:
         self._creds = creds
         self._authorities = authorities
         self._client = Client()
+        self._closed = asyncio.Event()
         self._said = ""
 
     async def keep(self) -> None:
-        """Connects, however long it takes. The client then connects again by itself."""
+        """Connects for ever. The client connects again by itself, except after an error that the server sends.
+
+        Such an error is that credentials have expired: a new client reads the new ones.
+        """
         while True:
+            self._closed.clear()
             try:
                 await self._connect()
-                return
+                await self._closed.wait()
             except Exception as error:
                 await self._say(error)
-                await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _connect(self) -> None:
         tls = ssl.create_default_context(cafile=str(self._authorities)) if self._authorities else None
@@ -88,12 +93,17 @@ class NatsConnection:
             error_cb=self._say,
             disconnected_cb=self._disconnected,
             reconnected_cb=self._connected,
+            closed_cb=self._end,
         )
         await self._connected()
 
+    @property
+    def connected(self) -> bool:
+        return bool(self._client.is_connected)
+
     async def publish(self, subject: str, payload: bytes) -> None:
         client = self._client
-        if not client.is_connected:
+        if not self.connected:
             raise NatsAwayError("not connected")
         if client.pending_data_size + len(payload) > BACKLOG_BYTES:
             raise NatsAwayError("too slow")
@@ -109,6 +119,9 @@ class NatsConnection:
 
     async def _disconnected(self) -> None:
         _log.warning("NATS is away: the text of turns is not streamed")
+
+    async def _end(self) -> None:
+        self._closed.set()
 
     async def _say(self, error: Exception) -> None:
         """Says each trouble once, not at each try."""

@@ -30,6 +30,13 @@ class NatsServer:
             writer.transport.abort()
         self._writers.clear()
 
+    def dismiss(self, error: str) -> None:
+        """Ends the connections as a server does when credentials have expired."""
+        for writer in self._writers:
+            writer.write(f"-ERR '{error}'\r\n".encode())
+            writer.close()
+        self._writers.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         writer.write(b'INFO {"server_id":"t","version":"2.12.0","max_payload":1048576,"headers":true}\r\n')

@@ -52,7 +52,8 @@ class Streamed:
     async def connected(self) -> None:
         self.connect()
         async with asyncio.timeout(30):
-            await self.tasks[-1]
+            while not self.connection.connected:
+                await asyncio.sleep(0.01)
 
     async def until(self, outcome: str, count: int) -> None:
         async with asyncio.timeout(30):
@@ -135,6 +136,18 @@ async def test_nats_may_go_away_and_come_back(streamed: Streamed) -> None:
     await streamed.until("dropped", 1)
     await streamed.server.start()
     async with asyncio.timeout(30):
+        while len(streamed.server.messages) == 1:
+            streamed.model.words.put_nowait("again")
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("error", ["User Authentication Expired", "Authorization Violation"])
+async def test_a_runner_that_is_sent_away_connects_again(streamed: Streamed, error: str) -> None:
+    await streamed.connected()
+    streamed.submit()
+    await streamed.server.received(1)
+    streamed.server.dismiss(error)
+    async with asyncio.timeout(20):
         while len(streamed.server.messages) == 1:
             streamed.model.words.put_nowait("again")
             await asyncio.sleep(0.05)
