@@ -20,6 +20,10 @@ const (
 
 // showCouncil writes the current details: the Web UI and `temporal workflow metadata` show them.
 func (d *deliberation) showCouncil(ctx workflow.Context) {
+	workflow.SetCurrentDetails(ctx, d.details())
+}
+
+func (d *deliberation) details() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "**%s**\n\nPhase: %s", inline(d.request().Title()), d.shown.phase)
 	if d.shown.round > 0 && !d.shown.status.Closed() {
@@ -37,7 +41,7 @@ func (d *deliberation) showCouncil(ctx workflow.Context) {
 		message, _ := domain.CutEncoded(failure.Message(), domain.MaxName)
 		fmt.Fprintf(&out, "\n- %s: %s: %s", inline(failure.AgentID()), failure.Kind(), inline(message))
 	}
-	workflow.SetCurrentDetails(ctx, out.String())
+	return out.String()
 }
 
 // waiting names what the council waits for: room on Ray, or agents.

@@ -1,7 +1,6 @@
 package workflows_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -267,46 +266,4 @@ func TestReview_EndsOnceWhateverItsTurnsResultIn(t *testing.T) {
 		kinds := s.NATS.Kinds()
 		require.Equal(t, domain.EventCompleted, kinds[len(kinds)-1])
 	})
-}
-
-func TestReview_TheLargestCouncilFitsItsPayloads(t *testing.T) {
-	for agents, most := range map[int][]int{7: {1, 3}, 16: {1}, 64: {1, 3}} {
-		for _, rounds := range most {
-			t.Run(fmt.Sprintf("%d agents, %d rounds", agents, rounds), func(t *testing.T) {
-				t.Parallel()
-				s := newStage(t)
-				l := largest{agents: agents, template: 1, unit: "<", idUnit: "<"}
-				request := withReview(timeout(l.request(), 600), rounds)
-				parsed, err := request.Parse()
-				require.NoError(t, err)
-				long := l.text(parsed.Domain.AnswerMaximum(domain.Propose) - 8)
-				critique := l.text(parsed.Domain.AnswerMaximum(domain.PeerReview) / 8)
-				for _, agent := range request.Agents {
-					s.Ray.Agents[agent.AgentID] = fakes.Replies(fakes.Answer(long, 0.5))
-				}
-				s.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
-					if ref.Phase == domain.Revise {
-						return fakes.Replies(fakes.Answer(long, 0.5))
-					}
-					script := disagreeing(ref)
-					for i := range script[0].Value.Review.Notes {
-						script[0].Value.Review.Notes[i].Critique = critique[:min(len(critique), parsed.Domain.AnswerMaximum(domain.PeerReview)/len(ref.Reads)/6)]
-					}
-					return script
-				}
-				weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
-
-				result, err := s.runAndExpectNothingLeft(request)
-
-				require.NoError(t, err)
-				weigh("result", result)
-				for _, in := range s.Ray.Submitted {
-					require.Less(t, len(encode(t, in)), 1_900_000, "a submit")
-				}
-				for _, in := range s.NATS.Inputs {
-					weigh("PublishEvents", in)
-				}
-			})
-		}
-	}
 }

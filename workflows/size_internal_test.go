@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,12 +27,7 @@ func TestTheLargestResultFitsItsPayload(t *testing.T) {
 					t.Run(fmt.Sprintf("%s, %d agents, %d rounds, failing %v", review, agents, rounds, failing), func(t *testing.T) {
 						t.Parallel()
 						for _, mode := range []string{domain.ModeVote, domain.ModeSynthesize} {
-							f := fullest{request: longNames(t, mode, review, agents, rounds), failing: failing}
-							d := &deliberation{council: f.play()}
-							d.finish.planned = domain.StopRounds
-							text, err := json.Marshal(d.result(endDecided))
-							require.NoError(t, err)
-							require.Less(t, len(text), 2_000_000, mode)
+							fullest{request: requestOf(t, longNames(mode, review, agents, rounds)), failing: failing}.weigh(t)
 						}
 					})
 				}
@@ -40,9 +36,71 @@ func TestTheLargestResultFitsItsPayload(t *testing.T) {
 	}
 }
 
-// longNames is a request whose names have the greatest length.
-func longNames(t *testing.T, mode, review string, agents, rounds int) domain.DeliberationRequest {
+func TestTheLargestResultWithGivenProposalsFitsItsPayload(t *testing.T) {
+	for _, review := range []string{domain.ReviewPeer, domain.ReviewJudge} {
+		for _, agents := range []int{2, 7, 64} {
+			for _, given := range []int{2, 7, 8, 64} {
+				for rounds := range 4 {
+					t.Run(fmt.Sprintf("%s, %d agents, %d proposals, %d rounds", review, agents, given, rounds), func(t *testing.T) {
+						t.Parallel()
+						for _, authors := range []int{0, agents} {
+							spec := withGiven(longNames(domain.ModeSynthesize, review, agents, rounds), given, authors)
+							fullest{request: requestOf(t, spec)}.weigh(t)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// weigh plays the council, and weighs what clients can ask for. Temporal serves the current details by a query, so the
+// limit of an answer is theirs too.
+func (f fullest) weigh(t *testing.T) {
 	t.Helper()
+	d := &deliberation{
+		run:     run{key: domain.RunKey{WorkflowID: strings.Repeat("w", 1000), OriginalRunID: "r"}, id: "r", started: time.Now()},
+		council: f.play(), clock: &clock{},
+		shown: shown{status: domain.StatusRunning, phase: string(domain.PeerReview), round: 4, waitingFor: strings.Repeat("r", domain.MaxMessage)},
+	}
+	d.finish.planned = domain.StopRounds
+	result := d.result(endDecided)
+	d.shown.best = result.BestResult
+	job, err := d.jobAt(time.Now())
+	require.NoError(t, err)
+	for what, answer := range map[string]any{
+		"result, which stop_now answers too": result, "status": d.statusAt(time.Now()), "job": job, "current details": d.details(),
+	} {
+		text, err := json.Marshal(answer)
+		require.NoError(t, err)
+		require.Less(t, len(text), 2_000_000, what)
+	}
+}
+
+func requestOf(t *testing.T, spec domain.RequestSpec) domain.DeliberationRequest {
+	t.Helper()
+	request, err := domain.NewDeliberationRequest(spec)
+	require.NoError(t, err)
+	return request
+}
+
+// withGiven lets the council judge proposals that fill the request together. The first ones are those of agents.
+func withGiven(spec domain.RequestSpec, proposals, authors int) domain.RequestSpec {
+	for i := range proposals {
+		given := domain.GivenSpec{
+			ID: fmt.Sprintf("g%0*d", domain.MaxName-1, i), Author: fmt.Sprintf("o%0*d", domain.MaxName-1, i),
+			Text: strings.Repeat("z", min(64<<10, (500<<10)/proposals-3*domain.MaxName)),
+		}
+		if i < authors && i < len(spec.Agents) {
+			given.Author = spec.Agents[i].AgentID
+		}
+		spec.Given = append(spec.Given, given)
+	}
+	return spec
+}
+
+// longNames is a request whose names have the greatest length.
+func longNames(mode, review string, agents, rounds int) domain.RequestSpec {
 	name := func(of string, i int) string { return fmt.Sprintf("%s%0*d", of, domain.MaxName-1, i) }
 	spec := domain.RequestSpec{
 		TaskID: name("t", 0), TaskDescription: "d", Role: name("r", 0), VLLMURL: "http://x:1/v1", VLLMModel: name("m", 0),
@@ -57,9 +115,7 @@ func longNames(t *testing.T, mode, review string, agents, rounds int) domain.Del
 	for i := range agents {
 		spec.Agents = append(spec.Agents, domain.AgentSpec{AgentID: name("a", i), Role: name("r", i), Model: name("m", i)})
 	}
-	request, err := domain.NewDeliberationRequest(spec)
-	require.NoError(t, err)
-	return request
+	return spec
 }
 
 func (f fullest) play() domain.Council {
