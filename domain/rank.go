@@ -69,8 +69,9 @@ func (c Council) judged() []DeliberationResult {
 	standing := c.standing()
 	results := make([]DeliberationResult, 0, len(standing))
 	ids := make(map[string]TurnID, len(standing))
+	judgements := c.judgements(standing)
 	for _, own := range standing {
-		judgement := c.judgement(own.turn.id)
+		judgement := judgements[own.turn.id]
 		result := own.result
 		result.judgement = &judgement
 		results = append(results, result)
@@ -95,18 +96,29 @@ func idsOf(entries []*entry) []TurnID {
 	return ids
 }
 
-// judgement combines what the latest reviews of a proposal say of it: the mean of its scores, and the mean of
+// judgements combine, for each proposal, what the latest reviews of it say: the mean of its scores, and the mean of
 // its places in the rankings. Place p among k proposals that stood after this round counts (k-p)/(k-1) points.
-func (c Council) judgement(id TurnID) Judgement {
-	var j Judgement
-	for round := c.lastReviewed(); round > 0 && j.Reviews == 0; round-- {
-		standing := idsOf(c.standingAfter(round))
+func (c Council) judgements(standing []*entry) map[TurnID]Judgement {
+	judgements := make(map[TurnID]Judgement, len(standing))
+	for round := c.lastReviewed(); round > 0 && len(judgements) < len(standing); round-- {
+		stood, sums := idsOf(c.standingAfter(round)), map[TurnID]Judgement{}
 		for _, review := range c.reviews(round) {
-			if note, noted := review.review.note(id); noted {
-				j = j.with(note, review.review.among(standing), c.request.protocol.rubric)
+			ranking := review.review.among(stood)
+			for _, note := range review.review.Notes {
+				sums[note.Of] = sums[note.Of].with(note, ranking, c.request.protocol.rubric)
+			}
+		}
+		for _, own := range standing {
+			sum, reviewed := sums[own.turn.id]
+			if _, later := judgements[own.turn.id]; reviewed && !later {
+				judgements[own.turn.id] = sum.mean()
 			}
 		}
 	}
+	return judgements
+}
+
+func (j Judgement) mean() Judgement {
 	j.Score /= float64(max(1, j.Reviews))
 	j.Points /= float64(max(1, j.Ranked))
 	return j
