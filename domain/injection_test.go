@@ -150,7 +150,7 @@ func stolenCode(s *session, a domain.Assignment) string {
 }
 
 func TestAnOrderInAProposalGainsNothingThroughTheFence(t *testing.T) {
-	const trials, chance = 120, 0.25
+	const trials, chance = 16, 0.25
 	asIs := func(prompt string) string { return prompt }
 	wins := func(attack fakes.Attack, see func(string) string) (won []bool, share float64) {
 		for trial := range trials {
