@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -14,18 +15,21 @@ import (
 type finish struct {
 	planned domain.StopReason // why the council planned no further phase
 	asked   bool              // a client wants what is there to be ranked
-	ended   bool
 	result  contract.Result
 	err     error
+
+	released int // how many clients may have their answer
+	answered int // how many have it
 }
 
 // answerStopNow handles the update. It may be sent again while the run ends: each sender gets the result.
 func (d *deliberation) answerStopNow(ctx workflow.Context) error {
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.UpdateStopNow, func(ctx workflow.Context) (contract.Result, error) {
 		d.finish.asked = true
-		if err := workflow.Await(ctx, func() bool { return d.finish.ended }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return d.finish.answered < d.finish.released }); err != nil {
 			return contract.Result{}, err
 		}
+		d.finish.answered++
 		return d.finish.result, d.finish.err
 	}, workflow.UpdateHandlerOptions{
 		Validator:   func(workflow.Context) error { return d.mayStop() },
@@ -46,10 +50,20 @@ func (d *deliberation) mayStop() error {
 	return nil
 }
 
-// answerWaiting answers the clients that asked to stop, with the result or the error of the run.
+// answerWaiting answers the clients that asked to stop, with the result or the error of the run. Each has a workflow
+// task of its own, and the last one shares it with the run's end: Temporal takes 4 MiB in one message, which may not
+// hold three results.
 func (d *deliberation) answerWaiting(ctx workflow.Context, result contract.Result, err error) {
-	d.finish.result, d.finish.err, d.finish.ended = result, err, true
-	if workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }) != nil {
-		workflow.GetLogger(ctx).Debug("an update was not answered")
+	d.finish.result, d.finish.err = result, err
+	for !workflow.AllHandlersFinished(ctx) {
+		d.finish.released++
+		answered := workflow.Await(ctx, func() bool { return d.finish.answered == d.finish.released })
+		if answered == nil && !workflow.AllHandlersFinished(ctx) {
+			answered = workflow.NewTimerWithOptions(ctx, time.Millisecond, workflow.TimerOptions{Summary: "next answer"}).Get(ctx, nil)
+		}
+		if answered != nil {
+			workflow.GetLogger(ctx).Debug("an update was not answered")
+			return
+		}
 	}
 }

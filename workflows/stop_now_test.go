@@ -18,6 +18,7 @@ type stopAnswer struct {
 	err     error
 	result  contract.Result
 	done    bool
+	at      time.Time
 }
 
 func (s *stage) stopNowAt(after time.Duration, id string) *stopAnswer {
@@ -27,7 +28,7 @@ func (s *stage) stopNowAt(after time.Duration, id string) *stopAnswer {
 			OnAccept: func() {},
 			OnReject: func(err error) { answer.refused = err },
 			OnComplete: func(value any, err error) {
-				answer.err, answer.done = err, true
+				answer.err, answer.done, answer.at = err, true, s.env.Now()
 				answer.result, _ = value.(contract.Result)
 			},
 		})
@@ -90,6 +91,27 @@ func TestStopNow_StartsNoReviewAndKeepsWhatWasNotRevised(t *testing.T) {
 	for _, proposal := range result.Results {
 		require.Equal(t, "a proposal", proposal.Proposal)
 	}
+}
+
+// Temporal takes 4 MiB in one message, and a result may have half of that.
+func TestStopNow_AnswersOneSenderInEachWorkflowTask(t *testing.T) {
+	s := newStage(t)
+	s.Ray.Agents["agent-3"] = fakes.Script{fakes.Never()}
+	var answers []*stopAnswer
+	for _, id := range []string{"one", "two", "three", "four"} {
+		answers = append(answers, s.stopNowAt(20*time.Second, id))
+	}
+
+	result, err := s.runAndExpectNothingLeft(fakes.Council(3))
+
+	require.NoError(t, err)
+	tasks := map[time.Time]int{}
+	for _, answer := range answers {
+		require.True(t, answer.done)
+		require.Equal(t, result, answer.result)
+		tasks[answer.at]++
+	}
+	require.Len(t, tasks, 4)
 }
 
 func TestStopNow_EndsTheWaitForRoom(t *testing.T) {
