@@ -55,6 +55,11 @@ func TestForgets_RunsThatEndAtTheSameTimeShareARequest(t *testing.T) {
 		require.Equal(t, forgetPause, time.Since(begun))
 		require.Len(t, ray.requests, 2)
 		require.Len(t, ray.requests[1], 20)
+
+		time.Sleep(forgetPause)
+		begun = time.Now()
+		require.NoError(t, shared.forget(t.Context(), ray, orderOf("a", 21)))
+		require.Zero(t, time.Since(begun), "nor does a run that ends alone later")
 	})
 }
 
