@@ -209,11 +209,23 @@ func (t *Timeline) giveUp(activity *historypb.ActivityTaskScheduledEventAttribut
 	err := temporal.GetDefaultFailureConverter().FailureToError(&failurepb.Failure{
 		Cause: cause, FailureInfo: &failurepb.Failure_ActivityFailureInfo{ActivityFailureInfo: &failurepb.ActivityFailureInfo{RetryState: state}},
 	})
+	if contract.TimedOut(err) && t.beginsLaterPhase(activity) {
+		return // the workflow submits the phase again
+	}
 	for _, turn := range t.turnsOf(activity) {
 		failure := contract.FailureOf(err)
 		t.endTurn(turn.ID(), domain.OutcomeGivenUp, because(string(failure.Kind()), failure.Message()))
 		t.council, _ = t.council.Take(turn, domain.GivenUp(failure))
 	}
+}
+
+// beginsLaterPhase reports whether an activity submits a phase for the first time, after another phase.
+func (t *Timeline) beginsLaterPhase(activity *historypb.ActivityTaskScheduledEventAttributes) bool {
+	var in contract.SubmitTurnsInput
+	if activity.GetActivityType().GetName() != contract.ActivitySubmitTurns || !decoded(activity.GetInput(), &in) {
+		return false
+	}
+	return in.Brief != nil && len(t.order) > 0 && t.turns[t.order[0]].Phase() != in.Phase()
 }
 
 // turnsOf are the turns that an activity submits or waits for.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
@@ -49,6 +50,37 @@ func (h *history) payloads(value any) *commonpb.Payloads {
 // activity runs one activity to its result.
 func (h *history) activity(name string, input, result any) {
 	h.Helper()
+	scheduled := h.schedule(name, input)
+	h.last++
+	h.timeline.Take(&historypb.HistoryEvent{
+		EventId: h.last, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+		Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+			ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{
+				ScheduledEventId: scheduled, Result: h.payloads(result),
+			},
+		},
+	})
+}
+
+func (h *history) timeOut(name string, input any) {
+	h.Helper()
+	scheduled := h.schedule(name, input)
+	h.last++
+	h.timeline.Take(&historypb.HistoryEvent{
+		EventId: h.last, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
+		Attributes: &historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes{
+			ActivityTaskTimedOutEventAttributes: &historypb.ActivityTaskTimedOutEventAttributes{
+				ScheduledEventId: scheduled, RetryState: enumspb.RETRY_STATE_TIMEOUT,
+				Failure: &failurepb.Failure{FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{
+					TimeoutType: enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE,
+				}}},
+			},
+		},
+	})
+}
+
+func (h *history) schedule(name string, input any) int64 {
+	h.Helper()
 	h.last++
 	scheduled := h.last
 	h.timeline.Take(&historypb.HistoryEvent{
@@ -59,15 +91,7 @@ func (h *history) activity(name string, input, result any) {
 			},
 		},
 	})
-	h.last++
-	h.timeline.Take(&historypb.HistoryEvent{
-		EventId: h.last, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
-		Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
-			ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{
-				ScheduledEventId: scheduled, Result: h.payloads(result),
-			},
-		},
-	})
+	return scheduled
 }
 
 // submit puts the agent's next attempt to Ray.
@@ -89,6 +113,14 @@ func (h *history) submit() {
 // begin puts a phase to Ray, and returns its turns.
 func (h *history) begin(turns ...contract.TurnRef) []domain.TurnID {
 	h.Helper()
+	in, ids := h.phase(turns...)
+	h.activity(contract.ActivitySubmitTurns, in, contract.SubmitTurnsResult{Handles: handlesOf(ids...)})
+	h.turn = ids[len(ids)-1]
+	return ids
+}
+
+func (h *history) phase(turns ...contract.TurnRef) (contract.SubmitTurnsInput, []domain.TurnID) {
+	h.Helper()
 	in := contract.SubmitTurnsInput{
 		DeliberationID: "deliberation-T-42", OriginalRunID: "run", Cluster: "a", Turns: turns, Brief: &contract.Brief{Request: &h.request.Normalised},
 	}
@@ -97,9 +129,7 @@ func (h *history) begin(turns ...contract.TurnRef) []domain.TurnID {
 		in.Turns[i].TurnID = turn.ID()
 		ids = append(ids, turn.ID())
 	}
-	h.activity(contract.ActivitySubmitTurns, in, contract.SubmitTurnsResult{Handles: handlesOf(ids...)})
-	h.turn = ids[len(ids)-1]
-	return ids
+	return in, ids
 }
 
 func handlesOf(turns ...domain.TurnID) []contract.Handle {
@@ -172,6 +202,33 @@ func TestAPhaseHasEndedWhenTheNextOneIsSubmitted(t *testing.T) {
 	seat, _ := h.timeline.council.Seat("agent-3")
 	require.Equal(t, domain.AgentFailed, seat.State())
 	require.Equal(t, domain.StillRunning, seat.Failure().Kind())
+}
+
+func TestAPhaseWhoseFirstSubmitTimedOutGoesOn(t *testing.T) {
+	request := fakes.Council(2)
+	request.Protocol = &contract.Protocol{Review: domain.ReviewPeer}
+	h := newHistoryOf(t, request)
+	proposals := h.begin(
+		contract.TurnRef{Phase: domain.Propose, AgentID: "agent-1", Attempt: 1},
+		contract.TurnRef{Phase: domain.Propose, AgentID: "agent-2", Attempt: 1},
+	)
+	for _, proposal := range proposals {
+		h.turn = proposal
+		h.await(fakes.Answer("a proposal", 0.5).Value)
+	}
+	in, reviews := h.phase(contract.TurnRef{Phase: domain.PeerReview, Round: 1, AgentID: "agent-1", Attempt: 1, Reads: proposals[1:]})
+
+	h.timeOut(contract.ActivitySubmitTurns, in)
+	in.Brief = nil
+	h.activity(contract.ActivitySubmitTurns, in, contract.SubmitTurnsResult{Handles: handlesOf(reviews...)})
+	h.turn = reviews[0]
+	h.await(fakes.Review(proposals[1]).Value)
+
+	require.Len(t, h.timeline.council.LatestReviews(), 1)
+	require.Empty(t, h.timeline.council.LatestReviews()[0].Failure.Kind())
+	past := h.timeline.Turns()
+	require.Len(t, past, 3)
+	require.Equal(t, string(domain.OutcomeCompleted), past[2].Outcome)
 }
 
 func TestATurnIsPaidOnce(t *testing.T) {
