@@ -48,7 +48,7 @@ func (c Council) phaseCost(phase []Assignment) Usage {
 // and the longest answer.
 func (c Council) callCost(assignment Assignment) Usage {
 	cost := Usage{Calls: 1}
-	if c.request.protocol.budget.Tokens > 0 { // rendering a prompt takes time
+	if c.request.protocol.budget.Tokens > 0 { // rendering a prompt takes time, so Assign keeps the cost
 		cost.PromptTokens = c.request.promptTokens(c.Turn(assignment), c.Texts([]Assignment{assignment}))
 		cost.CompletionTokens = c.request.protocol.maxTokens
 	}
@@ -66,7 +66,7 @@ func (c Council) committed() Usage {
 			calls += max(1, 1+c.request.constraints.maxRetries-e.failures-e.uncounted)
 		}
 		if calls > 0 {
-			committed = committed.Plus(c.callCost(e.assignment).times(calls))
+			committed = committed.Plus(e.cost.times(calls))
 		}
 	}
 	return committed

@@ -37,6 +37,23 @@ func TestABudgetMustCoverOnePhaseOfProposals(t *testing.T) {
 	hasFault(t, err, "protocol.max_total_tokens: must be 1..1000000000000, got -1")
 }
 
+// A workflow task has 10 s, also when the turns of 64 agents fail at the same time.
+func TestAFailedAttemptRendersNoPromptAgain(t *testing.T) {
+	allocations := func(budget domain.Budget) float64 {
+		spec := reviewedSpec(64, domain.ReviewPeer, 1)
+		spec.Protocol.Budget = budget
+		council := domain.NewCouncil(requestOf(t, spec), domain.RunKey{WorkflowID: "w"})
+		council = settledAll(council, council.Plan().Next, 1)
+		reviews := council.Plan().Next
+		council = council.Assign(reviews)
+		return testing.AllocsPerRun(3, func() {
+			_, decision := council.Take(council.Turn(reviews[0]), failed(domain.ModelUnavailable, true, 1))
+			require.Equal(t, domain.DecisionAgain, decision.Kind)
+		})
+	}
+	require.InDelta(t, allocations(domain.Budget{}), allocations(domain.Budget{Tokens: 1_000_000_000}), 20)
+}
+
 func TestABrokenRequestIsNotMeasuredAgainstItsBudget(t *testing.T) {
 	spec := budgeted(3, domain.Budget{Calls: 1})
 	spec.Agents = nil

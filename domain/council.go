@@ -33,6 +33,7 @@ type entry struct {
 	turn       Turn // the latest attempt
 	cluster    string
 	state      AgentState
+	cost       Usage // the most that one call may cost
 
 	failures   int // attempts that ran and failed
 	unreadable int // failures whose answer couldn't be read
@@ -61,7 +62,7 @@ func (c Council) Assign(assignments []Assignment) Council {
 	c.ledger = slices.Clone(c.ledger)
 	for _, assignment := range assignments {
 		if c.at(assignment) < 0 {
-			c.ledger = append(c.ledger, entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting})
+			c.ledger = append(c.ledger, entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting, cost: c.callCost(assignment)})
 		}
 	}
 	return c
