@@ -49,6 +49,7 @@ type set struct {
 	publishing chan struct{}
 	waits      *waiting.Room
 	forgets    *forgets
+	briefs     *briefs
 }
 
 // Register makes workers run the activities.
@@ -60,7 +61,7 @@ func Register(on Workers, with Dependencies) {
 		with.States = func() []domain.ClusterState { return nil }
 	}
 	s := set{
-		Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(),
+		Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(), briefs: &briefs{},
 	}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	if on.Wait != on.Submit { // further attempts

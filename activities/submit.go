@@ -110,7 +110,10 @@ func (s set) brief(ctx context.Context, in contract.SubmitTurnsInput) (contract.
 	if in.Brief != nil {
 		return *in.Brief, nil
 	}
-	return runs.FirstSubmitted(ctx, s.Temporal, s.DataConverter, activity.GetInfo(ctx).WorkflowExecution, in.Phase())
+	run, phase := activity.GetInfo(ctx).WorkflowExecution, in.Phase()
+	return s.briefs.find(ctx, fmt.Sprint(run.RunID, phase), func(ctx context.Context) (contract.Brief, error) {
+		return runs.FirstSubmitted(ctx, s.Temporal, s.DataConverter, run, phase)
+	})
 }
 
 // sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or
