@@ -22,6 +22,7 @@ type audience interface {
 	Away(address string)
 	Back()
 	Left() <-chan struct{} // nil if nobody can leave
+	Failed() error         // after Left: why nothing is shown any more; nil if the person left
 	Close()
 }
 
@@ -75,6 +76,8 @@ func (s *screen) Back() {
 
 func (s *screen) Left() <-chan struct{} { return s.program.Ended() }
 
+func (s *screen) Failed() error { return s.program.Err() }
+
 func (s *screen) Close() {
 	s.silence()
 	s.program.Stop()
@@ -90,5 +93,7 @@ func (l lines) Changed(v runs.View, _ *runs.Timeline) { l.Agents(v) }
 func (l lines) Look(v runs.View, _ *runs.Timeline) { l.Show(v) }
 
 func (lines) Left() <-chan struct{} { return nil }
+
+func (lines) Failed() error { return nil }
 
 func (lines) Close() {}

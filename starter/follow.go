@@ -66,6 +66,9 @@ func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Time
 			}
 			to.Look(runs.OpenView(run, t), t)
 		case <-to.Left():
+			if err := to.Failed(); err != nil && ctx.Err() == nil {
+				return nil, fmt.Errorf("the view has ended (--no-view shows lines): %w", err)
+			}
 			return nil, errLeft
 		case <-ctx.Done():
 			return nil, ctx.Err()

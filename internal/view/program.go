@@ -38,6 +38,14 @@ func (p *Program) Send(msg tea.Msg) { p.program.Send(msg) }
 // Ended is closed when the view is off the terminal.
 func (p *Program) Ended() <-chan struct{} { return p.ended }
 
+// Err is why the view ended by itself; nil if the person left it. Call it after Ended.
+func (p *Program) Err() error {
+	if p.left {
+		return nil
+	}
+	return p.err
+}
+
 // Stop takes the view off the terminal, and reports whether the person had left it.
 func (p *Program) Stop() bool {
 	p.program.Send(Over{})

@@ -2,9 +2,11 @@ package view
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/creack/pty"
@@ -59,8 +61,22 @@ func TestOnARealTerminalCtrlCLeavesItAsItWas(t *testing.T) {
 		require.Fail(t, "Ctrl-C doesn't end the view")
 	}
 	require.True(t, program.Stop(), "the person left it")
+	require.NoError(t, program.Err())
 	require.Eventually(t, func() bool { return seen.has("\x1b[?1049l") && seen.has("\x1b[?25h") }, patience, often)
 	after, err := term.GetState(int(terminal.Fd()))
 	require.NoError(t, err)
 	require.Equal(t, before, after)
+}
+
+func TestAViewThatCannotReadItsTerminalSaysSo(t *testing.T) {
+	program := Start(t.Context(), iotest.ErrReader(errors.New("no keyboard")), &bytes.Buffer{}, true, Actions{})
+
+	select {
+	case <-program.Ended():
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "it doesn't end")
+	}
+
+	require.False(t, program.Stop())
+	require.ErrorContains(t, program.Err(), "no keyboard")
 }
