@@ -146,7 +146,7 @@ func TestACancelledDeliberationLeavesNothingRunning(t *testing.T) {
 	for _, turn := range stack.TurnsOf(t, run.GetID()) {
 		require.NotContains(t, []string{"queued", "running"}, turn.State)
 	}
-	require.Equal(t, []string{"started", "cancelled"}, stack.Kinds(stack.Events(t, run, 2)))
+	require.Equal(t, []string{"started", "agent_failed", "agent_failed", "agent_failed", "cancelled"}, stack.Kinds(stack.Events(t, run, 5)))
 	require.Len(t, stack.Calls(t, model), 3)
 }
 

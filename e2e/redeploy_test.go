@@ -80,6 +80,7 @@ func deployRayApp(settings ...string) error {
 		"--address", stack.At.RayAddress, "--http-host", app.Hostname(), "--http-port", app.Port())
 	deploy.Env = slices.Concat(os.Environ(), []string{ // as in deploy/dev/stack/programs.py
 		"RAY_AUTH_MODE=disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "DELIBERATION_RAY_TOKEN=" + stack.At.RayToken,
+		"DELIBERATION_STREAM_NATS_URL=" + stack.At.NATSURL,
 	}, settings)
 	if out, err := deploy.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
