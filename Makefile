@@ -17,7 +17,7 @@ build: ## build bin/worker and bin/starter
 demo: up ## show one deliberation, and one that survives two kills; VLLM_URL=… uses your model server
 	@$(VENV)/python deploy/dev/demo.py
 
-up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model (or VLLM_URL=…) and the worker
+up: ## start what is missing of Temporal, NATS, Ray, the Ray app, a model (MODEL=tiny, VLLM_URL=…) and the worker
 	@$(STACK) up $(if $(MODEL),--model $(MODEL))
 
 down: ## stop it all; history and events stay for the next up
@@ -46,7 +46,7 @@ pytest: ## run the Python tests that need a Ray; they start one of their own
 	@$(STACK) prepare venv
 	cd deploy/ray && $(VENV)/pytest -q -m ray
 
-integration: ## run the Go tests that need a whole stack, on two of them
+integration: ## run the Go tests that need a whole stack, on two stacks side by side
 	@$(MAKE) -j2 -Otarget system live
 
 # Most of these tests wait, so two stacks side by side take half the time of one. This decides which test of e2e
@@ -66,7 +66,7 @@ live:
 	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e/chaos ./starter ./activities/ray ./worker && \
 	  exit $$statistics'
 
-chaos: ## try every fault, on a stack with two Rays, in 20 minutes; SEED=… repeats a run
+chaos: ## try every fault, on a stack with two Rays, in 20 minutes; SEED=… repeats a run, SLOWER=3 allows more time
 	@rm -f .dev/chaos.md
 	$(STACK) run --home .dev/chaos --free-ports --with ray2,rayapp2 --without worker -- \
 	  go test -tags=integration -count=1 -timeout 40m -parallel 8 -run '^TestChaos' ./e2e/chaos \
@@ -84,12 +84,12 @@ rush: ## start 10,000 deliberations at once (MANY=…), while the model answers 
 # MODEL names a model of ENDPOINT, or is tiny. Without ENDPOINT, the stand-in answers.
 evidence: export VLLM_URL := $(ENDPOINT)
 evidence: export VLLM_MODEL := $(filter-out tiny,$(MODEL))
-evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MODEL=…], or MODEL=tiny; TASKS=… of each kind
+evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MODEL=…], or MODEL=tiny; TASKS=… of each kind, ORDERS=… tries of each attack
 	$(STACK) run --home .dev/evidence --free-ports $(if $(filter tiny,$(MODEL)),--model tiny) -- \
 	  go test -tags=integration -count=1 -timeout 24h -v -run '^Test(Evidence|Orders)' ./e2e/evidence \
 	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -orders $(or $(ORDERS),0) -table $(CURDIR)/.dev/evidence.md
 
-bench: ## measure what deliberations cost, in half an hour, and write docs/performance.md; ROWS=… only logs some
+bench: ## measure what deliberations cost, in half an hour, and write docs/performance.md; ROWS=… measures some rows and only logs them
 	$(STACK) run --home .dev/bench --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -run '^TestBench' ./e2e/bench -v -repeat $(or $(REPEAT),5) \
 	    $(if $(ROWS),-rows '$(ROWS)',-docs $(CURDIR)/docs)

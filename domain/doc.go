@@ -12,7 +12,7 @@
 //   - council: the agents of one deliberation, and the ledger of what was asked of each ([Council]).
 //   - agent: one member of a council: an id, a role, a model, perhaps a persona ([AgentConfig]).
 //   - phase: one step of a deliberation, in which all turns have the same purpose ([Phase]): agents propose,
-//     review the proposals of others, or revise their own.
+//     review the proposals of others, or revise their own, or the chair writes the final answer.
 //   - assignment: what a phase asks of one agent ([Assignment]). It is open until it is settled: completed
 //     or given up.
 //   - turn: one model call of one agent for one assignment, the unit of work on Ray ([Turn]). Its id is
@@ -22,6 +22,8 @@
 //   - observation: what one look at a turn on Ray showed ([Observation]).
 //   - outcome: what a turn resulted in ([Outcome]). [Judge] gives the verdict on an observation, which is
 //     an outcome whose answer isn't read yet.
+//   - lost: an outcome. The turn's runner is known to be gone, and its answer with it.
+//   - unreachable: an outcome. Nobody who can know has answered; the turn may run.
 //   - decision: what the council wants done after an outcome ([Decision]).
 //   - cluster: one Ray cluster, by name ([ClusterState]).
 //   - event: news about a deliberation, on NATS ([Event]).
@@ -47,7 +49,9 @@
 //   - plan.go plans what the council does next; take.go decides what follows from an outcome; rank.go orders
 //     the proposals, of which standing.go knows the versions that count.
 //   - Each kind of phase has a file of its own with its prompt and the form of its answer: propose.go,
-//     reviewing.go, revising.go. ask.go puts together what a turn asks.
+//     reviewing.go, revising.go, synthesizing.go. ask.go puts together what a turn asks. given.go has proposals that
+//     exist already.
+//   - voting.go counts answers; budget.go reserves model calls and tokens, forecast.go says how many there are at most.
 //   - answer.go reads a proposal and review.go a review; reply.go finds the object in what a model wrote.
 //     outcome.go judges what Ray says of a turn.
 //   - placement.go chooses among clusters. ports.go lists what the domain needs of the outside world.

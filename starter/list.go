@@ -52,7 +52,7 @@ deliberation that has ended after some seconds.`,
 	flags.StringVar(&o.task, "task", "", "only those of this task id")
 	flags.StringVar(&o.story, "story", "", "only those of this story id")
 	flags.StringVar(&o.plan, "plan", "", "only those of this plan id")
-	flags.StringVar(&o.status, "status", "", "only those that are "+strings.Join(runs.StatusNames(), ", "))
+	flags.StringVar(&o.status, "status", "", "only those with this status, one of "+strings.Join(runs.StatusNames(), ", "))
 	sinceFlag(cmd, &o.since, "only those that started or ended since")
 	flags.IntVar(&o.limit, "limit", 50, "how many at most")
 	complete(cmd, "status", runs.StatusNames()...)

@@ -26,7 +26,7 @@ func (o *reviewing) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.judgeModel, "judge-model", "", "the judge's model, with --review judge")
 	flags.StringVar(&o.judgeURL, "judge-url", "", "the judge's model server (default: --vllm-url)")
 	flags.IntVar(&o.rounds, "rounds", 1, "how often authors may revise")
-	flags.DurationVar(&o.patience, "patience", 0, "how long slow agents are waited for once the quorum is met (default: half of the time that is left)")
+	flags.DurationVar(&o.patience, "patience", 0, "how long slow agents are waited for once the quorum is met (default: half of the time that is left, or until the deadline without reviews and chair)")
 }
 
 // protocol is what the flags say of it; nil for one agent without such flags.

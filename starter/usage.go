@@ -47,9 +47,11 @@ func (c *cli) usageCommand() *cobra.Command {
 Prompt and completion tokens are those of every attempt that was paid for; wasted ones went into answers that
 don't count. The team is constraints.metadata.team of the request. A council's wasted tokens aren't known by
 model, so councils of several models are a group of their own. By phase, a deliberation counts in each of its
-phases, without wasted tokens and cost. Deliberations that were cancelled or terminated,
-or that the namespace keeps no longer, aren't counted. What a reset took over from the run before counts in both
-runs. The metrics deliberation_tokens and deliberation_wasted_tokens count everything, once.`,
+phases, without wasted tokens and cost.
+
+Deliberations that were cancelled or terminated, or that the namespace no longer keeps, aren't counted. After a
+reset, what the new run took over from the earlier one counts in both runs. The metrics deliberation_tokens and
+deliberation_wasted_tokens count everything, once.`,
 		Example: `  starter usage
   starter usage --since 24h --by model
   starter usage --since 7d --by team --json | jq '.groups[]'`,
@@ -66,7 +68,7 @@ runs. The metrics deliberation_tokens and deliberation_wasted_tokens count every
 		},
 	}
 	sinceFlag(cmd, &o.since, "those that ended since")
-	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by "+strings.Join(usageGroups, ", "))
+	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by one of "+strings.Join(usageGroups, ", "))
 	complete(cmd, "by", usageGroups...)
 	return cmd
 }
