@@ -158,6 +158,11 @@ func (a *App) viewOf(handle handle, owner string) map[string]any {
 }
 
 func (a *App) stop(request *http.Request) reply {
+	return a.ending(request, func(in endRequest) reply { return bounded(a.endAll(in)) })
+}
+
+// ending reads a request that ends turns, and answers it with the lock held.
+func (a *App) ending(request *http.Request, with func(endRequest) reply) reply {
 	var in endRequest
 	if refusal, ok := read(request, &in); !ok {
 		return refusal
@@ -167,7 +172,7 @@ func (a *App) stop(request *http.Request) reply {
 	if slices.ContainsFunc(in.Turns, a.elsewhere) {
 		return ofAnotherCluster(a.mark())
 	}
-	return bounded(a.endAll(in))
+	return with(in)
 }
 
 // bounded leaves answers out that would make this one too long, and names their turns.
@@ -212,16 +217,10 @@ func (a *App) endAll(in endRequest) []map[string]any {
 	return views
 }
 
-func (a *App) forget(request *http.Request) reply {
-	var in endRequest
-	if refusal, ok := read(request, &in); !ok {
-		return refusal
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if slices.ContainsFunc(in.Turns, a.elsewhere) {
-		return ofAnotherCluster(a.mark())
-	}
+func (a *App) forget(request *http.Request) reply { return a.ending(request, a.forgetAll) }
+
+// forgetAll ends the turns and drops their outcomes. It needs the lock.
+func (a *App) forgetAll(in endRequest) reply {
 	states := make([]map[string]any, 0, len(in.Turns))
 	for _, view := range a.endAll(in) {
 		states = append(states, map[string]any{
