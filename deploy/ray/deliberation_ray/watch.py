@@ -1,9 +1,12 @@
 """Watches the application and brings it back when it is gone."""
 
+import math
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from deliberation_ray.cluster import Cluster
@@ -14,6 +17,26 @@ _PATIENCE_SECONDS = 30.0
 # An application that Serve calls healthy, and that doesn't answer, is overloaded rather than broken.
 _LONG_PATIENCE_SECONDS = 600.0
 _HEALTHY_TO_SERVE = ("RUNNING", "DEPLOYING")
+# Calls of a Ray that was restarted meanwhile never return, and its address is reachable again.
+_STATUS_SECONDS = 15.0
+_DEPLOY_SECONDS = 900.0
+
+
+class Limit:
+    """By when the call that is under way must have returned."""
+
+    def __init__(self) -> None:
+        self._until = math.inf
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        self._until = time.monotonic() + seconds
+        yield
+        self._until = math.inf
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self._until
 
 
 def run(cluster: Cluster) -> int:
@@ -23,9 +46,10 @@ def run(cluster: Cluster) -> int:
     _connect(cluster)
     # Connecting installs Ray's own handler.
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_leave_with_ray, args=(cluster,), daemon=True).start()
+    limit = Limit()
+    threading.Thread(target=_leave_with_ray, args=(cluster, limit), daemon=True).start()
     try:
-        _keep(cluster)
+        _keep(cluster, limit)
     except Exception as error:
         print(f"Ray does not serve any more: {type(error).__name__}: {error}", flush=True)
     _exit(1)
@@ -45,17 +69,20 @@ def _connect(cluster: Cluster) -> None:
         time.sleep(_PERIOD_SECONDS / 2)
 
 
-def _keep(cluster: Cluster) -> NoReturn:
-    cluster.deploy()
+def _keep(cluster: Cluster, limit: Limit) -> NoReturn:
+    with limit.within(_DEPLOY_SECONDS):
+        cluster.deploy()
     healthy_at = time.monotonic()
     while True:
         time.sleep(_PERIOD_SECONDS)
-        status = cluster.status()
+        with limit.within(_STATUS_SECONDS):
+            status = cluster.status()
         if status == "RUNNING" and cluster.answers():
             healthy_at = time.monotonic()
         elif time.monotonic() - healthy_at >= _patience(status):
             print(f"the application is {status or 'gone'}: deploying it again", flush=True)
-            cluster.deploy(again=True)
+            with limit.within(_DEPLOY_SECONDS):
+                cluster.deploy(again=True)
             healthy_at = time.monotonic()
 
 
@@ -65,13 +92,13 @@ def _patience(status: str) -> float:
     return _LONG_PATIENCE_SECONDS if status in _HEALTHY_TO_SERVE else _PATIENCE_SECONDS
 
 
-def _leave_with_ray(cluster: Cluster) -> None:
-    """Ray's own calls may block for a minute when it is gone, so another thread looks."""
+def _leave_with_ray(cluster: Cluster, limit: Limit) -> None:
+    """Ray's own calls may block for ever when it is gone or was restarted, so another thread looks."""
     misses = 0
-    while misses < 2:
+    while misses < 2 and not limit.over:
         time.sleep(_PERIOD_SECONDS)
         misses = 0 if cluster.reachable() else misses + 1
-    print(f"Ray at {cluster.address} is gone", flush=True)
+    print(f"Ray at {cluster.address} is gone or was restarted", flush=True)
     _exit(1)
 
 

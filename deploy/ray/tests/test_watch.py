@@ -1,6 +1,7 @@
 """When the watching deployer deploys again, on a clock of its own."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -41,7 +42,7 @@ def deployed_after(monkeypatch: pytest.MonkeyPatch, status: str, answers: bool, 
     watched: Any = Watched(status, answers)
     monkeypatch.setattr(watch, "time", watched)
     with pytest.raises(error):
-        watch._keep(watched)
+        watch._keep(watched, watch.Limit())
     return float(watched.deployed_after)
 
 
@@ -63,3 +64,20 @@ def test_how_long_it_waits_for_an_answer(
 
 def test_an_application_that_is_well_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert deployed_after(monkeypatch, "RUNNING", True, TimeoutError) == 0
+
+
+def test_a_call_that_never_returns_ends_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ray that was restarted within seconds is reachable again, and never answers what it was asked before."""
+    clock = Watched("RUNNING", True)
+    limit, reachable, exits = watch.Limit(), Mock(reachable=lambda: True), Mock(side_effect=InterruptedError)
+    monkeypatch.setattr(watch, "time", clock)
+    monkeypatch.setattr(watch, "_exit", exits)
+    with limit.within(watch._DEPLOY_SECONDS), pytest.raises(InterruptedError):
+        watch._leave_with_ray(reachable, limit)
+    assert watch._DEPLOY_SECONDS <= clock.now <= watch._DEPLOY_SECONDS + 10
+    clock.now = 0
+    with limit.within(watch._STATUS_SECONDS), pytest.raises(InterruptedError):
+        watch._leave_with_ray(reachable, limit)
+    assert watch._STATUS_SECONDS <= clock.now <= watch._STATUS_SECONDS + 10
+    with pytest.raises(TimeoutError, match="within an hour"):
+        watch._leave_with_ray(reachable, limit)
