@@ -2,18 +2,18 @@
 
 package bench
 
-// What keeps a row from its target, as ADR 10's profiles show it.
+// What keeps a row from its target: as ADR 10's profiles and the CPU of the parts show it, or, marked so, as it is believed.
 const (
 	shortThroughput = "two cores: Temporal's dev server and Ray's proxy share them (ADR 10)"
-	shortStages     = "stages of Temporal: a deliberation has two more than the no-op (ADR 10)"
+	shortStages     = "stages of Temporal: a deliberation has three, the no-op has two (ADR 10)"
 	shortEnd        = "the last answer takes two stages of Temporal: its own activity, and the closing one (ADR 10)"
-	shortTurn       = "Ray Serve's proxy and replica, which cost as much for each request as the app itself (ADR 10)"
+	shortTurn       = "Ray Serve's proxy and replica, which cost as much for each request as the app itself (believed, not profiled)"
 	shortWorker     = "the worker's gRPC calls: one poll and one answer for each task of Temporal (ADR 10)"
 	shortRequests   = "one submit, one forget and the waits of a council (ADR 10)"
 	shortWaits      = "waits on Ray: the answers that say that a turn still runs (ADR 10)"
-	shortStream     = "the runners' reading of streams, one core each at most (ADR 10)"
+	shortStream     = "the runners' reading of streams, one core each at most (believed, not profiled)"
 	shortStop       = "a cancel takes a workflow task and an activity (ADR 10)"
 	shortMemory     = "some 130 KB for each turn that waits, whose parts aren't known yet (ADR 10)"
-	shortStart      = "the connections that a worker makes before it polls (ADR 10)"
+	shortStart      = "the connections that a worker makes before it polls (believed, not profiled)"
 	shortStatistics = "visibility's own time to count (ADR 10)"
 )
