@@ -19,6 +19,7 @@ const (
 
 // measureFlight has 5,056 turns of 30 s in flight on one worker, once.
 func measureFlight(t *testing.T, r *report) {
+	t.Helper()
 	m := newModel(t)
 	w, queue := worker(t)
 	run(t, 10, 10, deliberate(queue, m.council(three, "instant")))
@@ -42,9 +43,11 @@ func measureFlight(t *testing.T, r *report) {
 	watching()
 	ours := series{times.at(0.99)}
 	factor := ours.median() / turnTime.Seconds()
-	r.add(line{second: true, what: "5,056 turns of 30 s in flight, one worker: acceptance → outcome in history, s", against: "the turn's own time (once a run)",
+	r.add(line{
+		second: true, what: "5,056 turns of 30 s in flight, one worker: acceptance → outcome in history, s", against: "the turn's own time (once a run)",
 		base: series{turnTime.Seconds()}, ours: ours, ratio: series{factor}, target: "≤ 2 ×; no error", met: factor <= 2 && failures == 0, short: shortWaits,
-		note: fmt.Sprintf("p50 %s s, p99 as shown, the last %s s; all ended after %.0f s; %d failures", short(times.median()), short(times.at(1)), whole, failures)})
+		note: fmt.Sprintf("p50 %s s, p99 as shown, the last %s s; all ended after %.0f s; %d failures", short(times.median()), short(times.at(1)), whole, failures),
+	})
 	r.add(line{second: true, what: "meanwhile the worker's memory, MB", against: "–", ours: series{worker}, target: "≤ 400", met: worker <= 400, short: shortMemory})
 	r.add(line{second: true, what: "meanwhile the Ray app's memory (gateway and runners), MB", against: "–", ours: series{app}, target: "≤ 1,024", met: app <= 1024, short: shortMemory})
 }

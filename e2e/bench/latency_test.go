@@ -15,6 +15,7 @@ const alone = 20 // workflows that run one after the other in each repetition
 // measureLatency runs workflows one at a time. What one activity adds to a workflow is the yardstick for the
 // time between the last answer and the caller's result.
 func measureLatency(t *testing.T, r *report) {
+	t.Helper()
 	m, plain := newModel(t), workPlainly(t)
 	_, queue := worker(t)
 	var base, ours, end, activity series

@@ -150,7 +150,7 @@ func memory() string { return "memory " + after("/proc/meminfo", "MemTotal") }
 // after returns what a file of /proc says after a word.
 func after(file, word string) string {
 	text, _ := os.ReadFile(file)
-	for _, l := range strings.Split(string(text), "\n") {
+	for l := range strings.SplitSeq(string(text), "\n") {
 		if name, value, found := strings.Cut(l, ":"); found && strings.TrimSpace(name) == word {
 			return strings.TrimSpace(value)
 		}

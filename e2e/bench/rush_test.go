@@ -20,6 +20,7 @@ const rushed = 2000
 
 // measureRush starts 2,000 workflows at once, once: those that do nothing, then deliberations of one agent.
 func measureRush(t *testing.T, r *report) {
+	t.Helper()
 	m, plain := newModel(t), workPlainly(t)
 	w, queue := worker(t)
 	request := m.council(1, "instant")
@@ -30,9 +31,11 @@ func measureRush(t *testing.T, r *report) {
 	ours := rush(t, queue, func(id string) (any, any) { return contract.DeliberationName, request(id) })
 	calls = m.calls.Load() - calls
 	factor := series{ours.median() / base.median()}
-	r.add(line{second: true, what: "2,000 started at once, s until all have ended", against: "the no-op (once a run)", base: base, ours: ours,
+	r.add(line{
+		second: true, what: "2,000 started at once, s until all have ended", against: "the no-op (once a run)", base: base, ours: ours,
 		ratio: factor, target: "≤ 2 ×, one call each", met: factor.median() <= 2 && calls == rushed, short: shortThroughput,
-		note: fmt.Sprintf("%d calls; then the worker holds %.0f MB, the runners %.0f MB", calls, parts.megabytes("worker"), parts.megabytes("runner"))})
+		note: fmt.Sprintf("%d calls; then the worker holds %.0f MB, the runners %.0f MB", calls, parts.megabytes("worker"), parts.megabytes("runner")),
+	})
 	r.plot("rush", "2,000 at once: s until all have ended", bar{"no-op workflow", base}, bar{"deliberation of one agent", ours})
 }
 

@@ -16,6 +16,7 @@ import (
 
 // measureStart starts a worker while a deliberation waits for one, until the model gets its first call.
 func measureStart(t *testing.T, r *report) {
+	t.Helper()
 	m := newModel(t)
 	var ours series
 	for range *repetitions {

@@ -23,6 +23,7 @@ const few, many = 100, 10_000
 // measureStatistics times the queries `stats` and `active_jobs` after 100 runs and after 10,000 in a namespace.
 // The runs time out, since no worker polls their queue: only their number matters.
 func measureStatistics(t *testing.T, r *report) {
+	t.Helper()
 	name := stack.Task(t)
 	_, err := stack.Temporal.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
 		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
@@ -49,8 +50,10 @@ func measureStatistics(t *testing.T, r *report) {
 		base, ours series
 	}{{"stats", stats, manyStats}, {"active_jobs", jobs, manyJobs}} {
 		ratio := series{l.ours.median() / l.base.median()}
-		r.add(line{second: true, what: "the query `" + l.what + "` with 10,000 runs, ms", against: "with 100", base: l.base, ours: l.ours, ratio: ratio,
-			target: "≤ 1.5 ×", met: ratio.median() <= 1.5, short: shortStatistics})
+		r.add(line{
+			second: true, what: "the query `" + l.what + "` with 10,000 runs, ms", against: "with 100", base: l.base, ours: l.ours, ratio: ratio,
+			target: "≤ 1.5 ×", met: ratio.median() <= 1.5, short: shortStatistics,
+		})
 	}
 }
 

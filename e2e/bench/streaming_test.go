@@ -23,6 +23,7 @@ const (
 
 // measureStreaming lets 200 turns stream at the same time, and then a client of the model server alone.
 func measureStreaming(t *testing.T, r *report) {
+	t.Helper()
 	m := newModel(t)
 	_, queue := worker(t)
 	councils := m.council(20, modelNames(streamName, 4)...)

@@ -18,6 +18,7 @@ const (
 // measureThroughput runs as many workflows as the machine can, 50 at a time: those that do nothing,
 // deliberations on Ray, and deliberations on a Ray app in Go that costs little.
 func measureThroughput(t *testing.T, r *report) {
+	t.Helper()
 	m, plain := newModel(t), workPlainly(t)
 	w, queue := worker(t)
 	fakeQueue, app := workerOnFake(t)
@@ -53,8 +54,10 @@ func measureThroughput(t *testing.T, r *report) {
 	r.add(line{what: "deliberations/s, 50 at a time", base: plainRate, ours: rate, ratio: share, target: "≥ 0.55 of the no-op's", met: share.median() >= 0.55, short: shortThroughput})
 	r.add(line{what: "deliberations/s, 50 at a time, on the fake Ray app", base: plainRate, ours: fakeRate, ratio: fakeShare, target: "≥ 0.7 of the no-op's", met: fakeShare.median() >= 0.7, short: shortStages})
 	r.add(line{what: "CPU of Temporal a deliberation, ms", base: plainCPU, ours: cpu, target: "≤ 80", met: cpu.median() <= 80, short: shortStages})
-	r.add(line{what: "CPU on Ray a turn, ms", ours: rayCPU, target: "≤ 15", met: rayCPU.median() <= 15, short: shortTurn,
-		note: "proxy " + rayParts[0].String() + ", gateway " + rayParts[1].String() + ", runners " + rayParts[2].String()})
+	r.add(line{
+		what: "CPU on Ray a turn, ms", ours: rayCPU, target: "≤ 15", met: rayCPU.median() <= 15, short: shortTurn,
+		note: "proxy " + rayParts[0].String() + ", gateway " + rayParts[1].String() + ", runners " + rayParts[2].String(),
+	})
 	r.add(line{what: "CPU of the worker a deliberation, ms", ours: workerCPU, target: "≤ 12", met: workerCPU.median() <= 12, short: shortWorker})
 	r.add(line{what: "HTTP requests to Ray a deliberation, under load", ours: requests, target: "≤ 2", met: requests.median() <= 2, short: shortRequests})
 	r.plot("throughput", "deliberations/s, 50 at a time", bar{"no-op workflow", plainRate}, bar{"deliberation, fake Ray app", fakeRate}, bar{"deliberation, Ray", rate})
@@ -62,9 +65,9 @@ func measureThroughput(t *testing.T, r *report) {
 }
 
 // worker starts a worker on a queue of its own.
-func worker(t *testing.T, settings ...string) (*stack.Worker, string) {
+func worker(t *testing.T, settings ...string) (started *stack.Worker, queue string) {
 	t.Helper()
-	queue := stack.Task(t)
+	queue = stack.Task(t)
 	return stack.StartWorker(t, queue, append(settings, "DELIBERATION_LOG_LEVEL=WARN")...), queue
 }
 

@@ -23,6 +23,7 @@ const (
 
 // measureTurns compares turns a second with those of a Ray job for each agent, and of plain Ray Serve.
 func measureTurns(t *testing.T, r *report) {
+	t.Helper()
 	m := newModel(t)
 	_, queue := worker(t)
 	deployPlainApp(t)

@@ -23,6 +23,7 @@ const (
 // measureWaiting reads the processor time while nothing runs, and while 1,000 turns wait for a model that
 // doesn't answer.
 func measureWaiting(t *testing.T, r *report) {
+	t.Helper()
 	m := newModel(t)
 	w, queue := worker(t)
 	parts := processesOf(t, w)
@@ -37,9 +38,11 @@ func measureWaiting(t *testing.T, r *report) {
 	share := func(u map[string]series, part string) series { return u[part] }
 	ours, base := busy["all"], idle["all"]
 	over := ours.median() - base.median()
-	r.add(line{second: true, what: "1,024 waiting turns: CPU of worker, Temporal and Ray app, % of a core", against: "idle", base: base, ours: ours,
+	r.add(line{
+		second: true, what: "1,024 waiting turns: CPU of worker, Temporal and Ray app, % of a core", against: "idle", base: base, ours: ours,
 		target: "≤ 10 more than idle", met: over <= 10, short: shortWaits,
-		note: fmt.Sprintf("worker %s, Temporal %s, Ray app %s", share(busy, "worker"), share(busy, "temporal"), share(busy, "ray"))})
+		note: fmt.Sprintf("worker %s, Temporal %s, Ray app %s", share(busy, "worker"), share(busy, "temporal"), share(busy, "ray")),
+	})
 	r.plot("waiting", "CPU while 1,024 turns wait, % of a core", bar{"idle", base}, bar{"waiting", ours},
 		bar{"of it the worker", busy["worker"]}, bar{"of it Temporal", busy["temporal"]}, bar{"of it the Ray app", busy["ray"]})
 }
