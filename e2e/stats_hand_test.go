@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"flag"
 	"math"
 	"slices"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -56,6 +59,7 @@ func (c *crowd) countByHand(t *testing.T) (stats contract.Stats) {
 	t.Helper()
 	var mu sync.Mutex
 	var took []time.Duration
+	var paid contract.PhaseUsage // of runs that completed or failed; the others' results say nothing of it
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(16)
 	for _, member := range c.members {
@@ -67,16 +71,25 @@ func (c *crowd) countByHand(t *testing.T) (stats contract.Stats) {
 			run := described.GetWorkflowExecutionInfo()
 			completed := run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
 			var result contract.Result
-			if completed {
+			if run.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 				err = c.GetWorkflow(ctx, member.id, run.GetExecution().GetRunId()).Get(ctx, &result)
+			}
+			if failed, ours := errors.AsType[*temporal.ApplicationError](err); ours {
+				var details contract.FailureDetails
+				_ = failed.Details(&details) // a refused request has none
+				result.Usage = details.Usage
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			require.Equal(t, member.status, run.GetStatus(), member.id)
 			add(&stats, run.GetStatus())
-			if completed {
-				took = append(took, time.Duration(result.ExecutionTimeMS)*time.Millisecond)
+			paid.PromptTokens += result.Usage.PromptTokens
+			paid.CompletionTokens += result.Usage.CompletionTokens
+			paid.LLMCalls += result.Usage.LLMCalls
+			if !completed {
+				return nil
 			}
+			took = append(took, time.Duration(result.ExecutionTimeMS)*time.Millisecond)
 			return err
 		})
 	}
@@ -85,6 +98,7 @@ func (c *crowd) countByHand(t *testing.T) (stats contract.Stats) {
 	for _, each := range took {
 		sum += each
 	}
+	stats.UsageByPhase = map[domain.PhaseKind]contract.PhaseUsage{domain.Propose: paid}
 	slices.Sort(took)
 	ranked := func(share float64) float64 { return milliseconds(took[int(math.Ceil(share*float64(len(took))))-1]) }
 	stats.AverageMS, stats.P50MS, stats.P95MS = milliseconds(sum)/float64(len(took)), ranked(0.5), ranked(0.95)
