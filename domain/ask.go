@@ -88,11 +88,11 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 
 // urlOf returns the URL of a turn's model server: the judge and the chair may have their own.
 func (r DeliberationRequest) urlOf(turn Turn) string {
-	if turn.Phase().Kind == Synthesize {
+	switch kind := turn.Phase().Kind; {
+	case kind == Synthesize:
 		return cmp.Or(r.protocol.chairURL, r.vllmURL)
-	}
-	if turn.Phase().Kind == PeerReview && r.protocol.review == ReviewJudge && r.protocol.judgeURL != "" {
-		return r.protocol.judgeURL
+	case kind == PeerReview && r.protocol.review == ReviewJudge:
+		return cmp.Or(r.protocol.judgeURL, r.vllmURL)
 	}
 	return r.vllmURL
 }

@@ -83,7 +83,7 @@ func (r DeliberationRequest) promptTokens(turn Turn, texts Texts) int {
 	if r.constraints.maxRetries > 0 {
 		size += hint
 	}
-	return (size + bytesPerToken - 1) / bytesPerToken
+	return tokensIn(size)
 }
 
 // checkBudget refuses a budget that doesn't cover the first phase. It needs a request that breaks no other rule.

@@ -121,7 +121,10 @@ func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
 	return tokens
 }
 
-func tokensOf(text string) int { return (len(text) + bytesPerToken - 1) / bytesPerToken }
+func tokensOf(text string) int { return tokensIn(len(text)) }
+
+// tokensIn is how many tokens a text of this many bytes has at most.
+func tokensIn(bytes int) int { return (bytes + bytesPerToken - 1) / bytesPerToken }
 
 // CallsInWords says how many model calls there are at most, and what they are for.
 func (r DeliberationRequest) CallsInWords() string {
