@@ -77,13 +77,8 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 // submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner. It returns why
 // the run ends early, or the error if Ray refuses these turns for good.
 func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (endReason, error) {
-	ctx, stop := workflow.WithCancel(ctx)
+	ctx, stop := d.untilOver(ctx)
 	defer stop()
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		if workflow.Await(ctx, func() bool { _, over := d.over(); return over }) == nil {
-			stop() // the wait for room
-		}
-	})
 	queue := d.queue(ctx)
 	answer, err := d.submitFirst(ctx, queue, pursuits)
 	for err == nil && answer.Elsewhere {
@@ -112,6 +107,17 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	}
 	d.announceStreams(ctx, phase)
 	return endDecided, nil
+}
+
+// untilOver returns a context that ends when the run is over before its council has decided.
+func (d *deliberation) untilOver(ctx workflow.Context) (workflow.Context, workflow.CancelFunc) {
+	ctx, stop := workflow.WithCancel(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if workflow.Await(ctx, func() bool { _, over := d.over(); return over }) == nil {
+			stop()
+		}
+	})
+	return ctx, stop
 }
 
 // brief returns the texts from which the activity makes the turns of a phase.

@@ -61,16 +61,10 @@ func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 		if !known {
 			return // the run or the phase is ending: its stop returns the turn's outcome
 		}
-		had := d.council.Has(p.turn)
 		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
 		p.stopped = outcome.Ended()
-		if decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp {
-			if !had { // else the stop of the phase brought the same answer first
-				d.announceAgent(ctx, p.turn)
-			}
-			return
-		}
-		if ctx.Err() != nil || !d.tryAgain(ctx, p, decision) {
+		settled := decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp
+		if settled || ctx.Err() != nil || !d.tryAgain(ctx, p, decision) {
 			return
 		}
 	}
@@ -107,7 +101,8 @@ func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.O
 	return domain.GivenUp(contract.FailureOf(err)), true
 }
 
-// take enters a turn's outcome into the council's ledger.
+// take enters a turn's outcome into the council's ledger, and announces the agent's part in the phase if it has
+// ended by that. A wait and a stop may both bring the same end: only the first one is news.
 func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outcome) domain.Decision {
 	if outcome.Kind != domain.OutcomeGivenUp {
 		measureTurn(ctx, p.turn, p.handle.Cluster, outcome)
@@ -115,8 +110,12 @@ func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outco
 	if outcome.Kind == domain.OutcomeCompleted || outcome.Kind == domain.OutcomeFailed {
 		d.forget = append(d.forget, p.handle)
 	}
+	had, done := d.council.Has(p.turn), d.council.Done(p.turn)
 	council, decision := d.council.Take(p.turn, outcome)
 	d.council = council
+	if had != d.council.Has(p.turn) || done != d.council.Done(p.turn) {
+		d.announceAgent(ctx, p.turn)
+	}
 	return decision
 }
 
@@ -139,7 +138,6 @@ func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domai
 	if err != nil {
 		if outcome, known := d.gaveUp(ctx, err); known {
 			d.take(ctx, placed{p.turn, p.handle}, outcome)
-			d.announceAgent(ctx, p.turn)
 		}
 		return false
 	}

@@ -62,13 +62,9 @@ func (d *deliberation) takeStopped(ctx workflow.Context, p *pursuit, stopped con
 		if !known {
 			continue
 		}
-		had, done := d.council.Has(p.turn), d.council.Done(p.turn)
 		outcome := answer.Domain()
 		d.take(ctx, turn, outcome)
 		p.confirm(turn.turn.ID(), outcome.Ended())
-		if had != d.council.Has(p.turn) || done != d.council.Done(p.turn) {
-			d.announceAgent(ctx, p.turn)
-		}
 	}
 }
 
