@@ -110,14 +110,14 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 }
 
 // untilOver returns a context that ends when the run is over before its council has decided.
-func (d *deliberation) untilOver(ctx workflow.Context) (workflow.Context, workflow.CancelFunc) {
-	ctx, stop := workflow.WithCancel(ctx)
-	workflow.Go(ctx, func(ctx workflow.Context) {
+func (d *deliberation) untilOver(ctx workflow.Context) (working workflow.Context, stop workflow.CancelFunc) {
+	working, stop = workflow.WithCancel(ctx)
+	workflow.Go(working, func(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { _, over := d.over(); return over }) == nil {
 			stop()
 		}
 	})
-	return ctx, stop
+	return working, stop
 }
 
 // brief returns the texts from which the activity makes the turns of a phase.
