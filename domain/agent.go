@@ -47,5 +47,5 @@ func (a AgentConfig) Role() string { return a.role }
 // Model returns the name of the model that answers for the agent.
 func (a AgentConfig) Model() string { return a.model }
 
-// IsZero reports whether this is the zero value, which is no agent.
+// IsZero reports whether this is the zero value and not an agent.
 func (a AgentConfig) IsZero() bool { return strings.TrimSpace(a.id) == "" }

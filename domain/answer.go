@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Values of `metadata.parse` for an answer that isn't in the form that was asked for. score.go has those for
-// a score.
+// Values of `metadata.parse` for an answer that isn't in the form that was asked for. Those for a score are in
+// score.go.
 const (
 	ParsePlainText = "plain_text" // no object: the text is the proposal
 	ParseRepaired  = "repaired"   // the object wasn't JSON
@@ -103,7 +103,7 @@ func stripFences(text string) string {
 	}
 	inner := text[3 : len(text)-3]
 	if strings.Contains(inner, "```") {
-		return text // two fenced blocks with prose between them, not one around everything
+		return text // several fenced blocks, not one around everything
 	}
 	if _, body, found := strings.Cut(inner, "\n"); found {
 		return strings.TrimSpace(body)

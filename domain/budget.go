@@ -29,13 +29,13 @@ func (b Budget) check(faults *Faults) {
 	}
 }
 
-// affords reports whether the budget covers a phase as a whole, next to what is spent already.
+// affords reports whether the budget covers a whole phase in addition to what is committed already.
 func (c Council) affords(next []Assignment) bool {
 	budget := c.request.protocol.budget
 	return budget.none() || budget.covers(c.committed().Plus(c.phaseCost(next)))
 }
 
-// phaseCost is the most that a phase may cost: every call of every turn, retries included.
+// phaseCost returns the most that a phase may cost: every call of every turn, retries included.
 func (c Council) phaseCost(phase []Assignment) Usage {
 	var cost Usage
 	for _, assignment := range phase {
@@ -44,8 +44,8 @@ func (c Council) phaseCost(phase []Assignment) Usage {
 	return cost
 }
 
-// callCost is the most that one call for an assignment may cost: a token for every three bytes of its prompt,
-// and the longest answer.
+// callCost returns the most that one call for an assignment may cost: a token for every three bytes of its
+// prompt, and the longest answer.
 func (c Council) callCost(assignment Assignment) Usage {
 	cost := Usage{Calls: 1}
 	if c.request.protocol.budget.Tokens > 0 { // rendering a prompt takes time, so Assign keeps the cost
@@ -55,8 +55,8 @@ func (c Council) callCost(assignment Assignment) Usage {
 	return cost
 }
 
-// committed is what was paid, what attempts may have cost that were lost with their runner, and what is
-// reserved for assignments that aren't settled.
+// committed adds up what was paid, what lost attempts may have cost, and what is reserved for assignments that
+// aren't settled.
 func (c Council) committed() Usage {
 	committed, _ := c.Paid()
 	for i := range c.ledger {
@@ -72,7 +72,7 @@ func (c Council) committed() Usage {
 	return committed
 }
 
-// promptTokens is the most that a turn's prompt may have. A hint to a later attempt is included.
+// promptTokens returns the most tokens that a turn's prompt may have, including a hint in a later attempt.
 func (r DeliberationRequest) promptTokens(turn Turn, texts Texts) int {
 	const hint = 512 // bytes
 	common := r.CommonTexts(turn.Phase().Kind, texts)
@@ -107,7 +107,7 @@ func (r DeliberationRequest) checkBudget(faults *Faults) {
 	}
 }
 
-// beyondBudget is the failure of an assignment for which the budget has no further attempt.
+// beyondBudget returns the failure of an assignment when the budget has no room for another attempt.
 func beyondBudget(outcome Outcome) TurnFailure {
 	if outcome.Kind == OutcomeFailed {
 		return outcome.Failure

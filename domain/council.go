@@ -82,18 +82,18 @@ func (c Council) Submitted(turn Turn, handle Handle) Council {
 	})
 }
 
-// Settled reports whether no agent is still at work in the phase.
+// Settled reports whether no assignment of the phase is open.
 func (c Council) Settled(phase Phase) bool {
 	return !slices.ContainsFunc(c.ledger, func(e entry) bool { return e.assignment.Phase == phase && !e.settled() })
 }
 
-// Has reports whether the assignment of the turn is completed.
+// Has reports whether the turn's assignment is completed.
 func (c Council) Has(turn Turn) bool {
 	i := c.at(turn.assignment)
 	return i >= 0 && c.ledger[i].state == AgentCompleted
 }
 
-// Done reports whether nothing more is asked of the turn's agent in its phase.
+// Done reports whether the turn's assignment is completed or given up.
 func (c Council) Done(turn Turn) bool {
 	i := c.at(turn.assignment)
 	return i >= 0 && c.ledger[i].settled()

@@ -20,10 +20,10 @@
 //   - attempt: one try of an assignment, counted from 1. Each attempt is a turn of its own.
 //   - handle: where a turn lives on Ray: cluster, runner, and the runner's incarnation ([Handle]).
 //   - observation: what one look at a turn on Ray showed ([Observation]).
-//   - outcome: what a turn resulted in ([Outcome]). [Judge] gives the verdict on an observation, which is
-//     an outcome whose answer isn't read yet.
+//   - outcome: the result of a turn, good or bad ([Outcome]). [Judge] gives the verdict on an observation: an
+//     outcome whose answer isn't read yet.
 //   - lost: an outcome. The turn's runner is known to be gone, and its answer with it.
-//   - unreachable: an outcome. Nobody who can know has answered; the turn may run.
+//   - unreachable: an outcome. The turn's cluster gives no answer; the turn may still run there.
 //   - decision: what the council wants done after an outcome ([Decision]).
 //   - cluster: one Ray cluster, by name ([ClusterState]).
 //   - event: news about a deliberation, on NATS ([Event]).

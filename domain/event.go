@@ -25,7 +25,7 @@ const (
 // BestEffort reports whether an event is dropped if it can't be stored now.
 func (k EventKind) BestEffort() bool { return k == EventStreamStart }
 
-// Event is news about a deliberation. It is never the truth: Temporal has that.
+// Event is news about a deliberation. The truth is in Temporal.
 type Event struct {
 	ID             string
 	Kind           EventKind
@@ -36,7 +36,7 @@ type Event struct {
 	Brief          []byte // the same without long texts, for a receiver that takes no more; it may equal Data
 }
 
-// EventID returns `<deliberation id>/<run id>/<number>-<event>`, by which consumers know an event again.
+// EventID returns `<deliberation id>/<run id>/<number>-<event>`, by which consumers recognize a repeated event.
 func EventID(deliberationID, runID string, number int, kind EventKind) string {
 	return fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, number, kind)
 }

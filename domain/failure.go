@@ -47,10 +47,10 @@ func NewTurnFailure(kind FailureKind, message string, retryable bool) TurnFailur
 	return TurnFailure{kind: kind, message: cut, retryable: retryable}
 }
 
-// Kind says why.
+// Kind returns the reason.
 func (f TurnFailure) Kind() FailureKind { return f.kind }
 
-// Message says it for people.
+// Message explains the reason to people.
 func (f TurnFailure) Message() string { return f.message }
 
 // Retryable reports whether another attempt may succeed.
@@ -66,10 +66,10 @@ type AgentFailure struct {
 // AgentID returns the id of the agent that failed.
 func (f AgentFailure) AgentID() string { return f.agentID }
 
-// Kind says why.
+// Kind returns the reason.
 func (f AgentFailure) Kind() FailureKind { return f.failure.kind }
 
-// Message says it for people.
+// Message explains the reason to people.
 func (f AgentFailure) Message() string { return f.failure.message }
 
 // Attempts returns how many attempts there were.

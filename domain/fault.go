@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFaults is the number of faults that a message names. It counts the others.
+// MaxFaults is how many faults a message names. Of further ones it says only the number.
 const MaxFaults = 50
 
 // maxQuoted bounds how many bytes of a value a fault quotes.
@@ -27,7 +27,7 @@ type Faults []Fault //nolint:recvcheck // an error by value, collected by pointe
 // Error names every fault, at most [MaxFaults] of them.
 func (f Faults) Error() string { return strings.Join(f.Lines(), "; ") }
 
-// Lines returns one line for each fault, at most [MaxFaults] of them, and a last one that counts the others.
+// Lines returns one line for each of the first [MaxFaults] faults. If there are more, a last line says how many.
 func (f Faults) Lines() []string {
 	shown := f[:min(len(f), MaxFaults)]
 	lines := make([]string, 0, len(shown)+1)

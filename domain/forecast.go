@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Forecast is what a deliberation needs at most, as long as no turn is tried again.
+// Forecast is the most that a deliberation needs if no turn is tried again.
 type Forecast struct {
 	Proposals        int // model calls
 	Reviews          int
@@ -15,13 +15,13 @@ type Forecast struct {
 	CompletionTokens int
 }
 
-// bytesPerToken is how many bytes of text a token stands for. Common tokenizers need fewer tokens.
+// bytesPerToken is a cautious estimate: with common tokenizers, a token has more bytes on average.
 const bytesPerToken = 3
 
-// MostCalls is how many model calls a deliberation makes at most, as long as no turn is tried again.
+// MostCalls returns the most model calls that a deliberation makes if no turn is tried again.
 func (r DeliberationRequest) MostCalls() int { return r.Forecast().Calls() }
 
-// Forecast says what the deliberation needs at most.
+// Forecast returns the most that the deliberation needs.
 func (r DeliberationRequest) Forecast() Forecast {
 	f := Forecast{}
 	if len(r.given) == 0 {
@@ -46,10 +46,10 @@ func (r DeliberationRequest) Forecast() Forecast {
 	return f
 }
 
-// Calls is the number of model calls.
+// Calls returns the number of model calls.
 func (f Forecast) Calls() int { return f.Proposals + f.Reviews + f.Revisions + f.Syntheses }
 
-// Tokens is the number of prompt and completion tokens.
+// Tokens returns the number of prompt and completion tokens.
 func (f Forecast) Tokens() int { return f.PromptTokens + f.CompletionTokens }
 
 // withReview adds the reviews of a round. From the second round on, reviewers read two versions of a proposal.
@@ -76,7 +76,7 @@ func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 	return f
 }
 
-// reviewLoad is how many reviewers a round has, and how many authors each of them reads.
+// reviewLoad returns the number of reviewers in a round, and the number of authors that each of them reads.
 func (r DeliberationRequest) reviewLoad() (reviewers, reads int) {
 	switch agents := len(r.agents); {
 	case r.protocol.review == ReviewJudge:
@@ -90,7 +90,7 @@ func (r DeliberationRequest) reviewLoad() (reviewers, reads int) {
 	}
 }
 
-// revisions is how often proposals may be revised: never if no author is an agent.
+// revisions returns how often proposals may be revised: never if no author is an agent.
 func (r DeliberationRequest) revisions() int {
 	if r.revisers() == 0 {
 		return 0
@@ -98,7 +98,8 @@ func (r DeliberationRequest) revisions() int {
 	return r.protocol.rounds
 }
 
-// textTokens is how many tokens a proposal has: of an answer the most, of given proposals the mean.
+// textTokens estimates the tokens of a proposal: the most that an answer may have, or the mean of the given
+// proposals.
 func (r DeliberationRequest) textTokens() int {
 	if len(r.given) == 0 {
 		return r.protocol.maxTokens
@@ -123,10 +124,10 @@ func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
 
 func tokensOf(text string) int { return tokensIn(len(text)) }
 
-// tokensIn is how many tokens a text of this many bytes has at most.
+// tokensIn estimates the most tokens that a text of this many bytes has.
 func tokensIn(bytes int) int { return (bytes + bytesPerToken - 1) / bytesPerToken }
 
-// CallsInWords says how many model calls there are at most, and what they are for.
+// CallsInWords describes the most model calls that there may be, and what they are for.
 func (r DeliberationRequest) CallsInWords() string {
 	f := r.Forecast()
 	begin := Count(f.Proposals, "proposal")

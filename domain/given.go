@@ -106,7 +106,7 @@ func (r DeliberationRequest) revisers() int {
 	return count
 }
 
-// withGiven enters the given proposals into the ledger. Nobody was asked for them, and nobody is paid for them.
+// withGiven enters the given proposals into the ledger, as completed and without a cost.
 func (c Council) withGiven() Council {
 	for _, given := range c.request.given {
 		author := c.request.authorOf(given)
@@ -120,8 +120,8 @@ func (c Council) withGiven() Council {
 	return c
 }
 
-// share returns which of the given proposals a reviewer reads when there are many: a piece of the circle, without
-// its own. Together the reviewers read each proposal about three times.
+// share returns the given proposals that a reviewer reads when there are many: the next ones in the circle, except
+// its own. Together, the reviewers read each proposal about three times.
 func (c Council) share(circle []int, place, mine int) []int {
 	_, reads := c.request.reviewLoad()
 	start := place * reads % len(circle)
@@ -134,7 +134,7 @@ func (c Council) share(circle []int, place, mine int) []int {
 	return share
 }
 
-// sharedReads is how many of the given proposals each peer reads.
+// sharedReads returns the number of given proposals that each peer reads.
 func (r DeliberationRequest) sharedReads() int {
 	given, reviewers := len(r.given), len(r.agents)
 	if given <= mostReadAll {

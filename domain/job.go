@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// JobInfo is a deliberation in the words of a job list. Call [JobInfo.Check] before you show one.
+// JobInfo describes a deliberation as a job. Call [JobInfo.Check] before you show one.
 type JobInfo struct {
 	DeliberationID string // the job's submission id
 	RunID          string

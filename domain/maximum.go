@@ -4,22 +4,22 @@ package domain
 // 64 KiB each and 1 MiB together, so that the task and all proposals fit into one payload.
 func AnswerMaximum(n int) int { return min(mostAnswer, (1<<20)/max(1, n)) }
 
-// What the result of a council with reviews may take, in bytes of Go's JSON encoding. A test in workflows weighs
-// the largest results.
+// Bounds of answers, and the sizes of a result's parts without proposals and critiques, in bytes of Go's JSON
+// encoding. A test in workflows measures the largest results.
 const (
 	mostAnswer    = 64 << 10
 	mostCritiques = 16 << 10 // of a peer's review
 	mostJudged    = 128 << 10
 
-	mostResult     = 1_950_000 // of the 2 MiB that a payload may have
-	resultItself   = 5_000     // ids, usage, times
-	agentItself    = 1_900     // three names, metadata, numbers
-	versionItself  = 300       // of a proposal: its id, its author, the fate of a revision
-	voteItself     = 2*MaxName + 60
-	reviewItself   = 400 // the reviewer, names of fields
-	noteItself     = 130 // names of fields, the score, the id of the proposal here and in order and ranking
-	markItself     = 6   // in addition to the name of the criterion
-	blockingItself = 24  // what Fit keeps of an issue in any case
+	mostResult       = 1_950_000 // of the 2 MiB that a payload may have
+	resultOverhead   = 5_000     // ids, usage, times
+	agentOverhead    = 1_900     // three names, metadata, numbers
+	versionOverhead  = 300       // of a proposal: its id, its author, the fate of a revision
+	voteOverhead     = 2*MaxName + 60
+	reviewOverhead   = 400 // the reviewer, names of fields
+	noteOverhead     = 130 // names of fields, the score, the id of the proposal here and in order and ranking
+	markOverhead     = 6   // in addition to the name of the criterion
+	blockingOverhead = 24  // what Fit keeps of an issue in any case
 )
 
 // AnswerMaximum returns how many bytes of Go's JSON encoding the texts of an answer in this phase may have. If
@@ -52,21 +52,21 @@ func (r DeliberationRequest) texts() int {
 // resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
 	authors := len(r.authors())
-	size := resultItself + (authors+2)*agentItself + authors*r.versions()*versionItself + r.givenSize()
+	size := resultOverhead + (authors+2)*agentOverhead + authors*r.versions()*versionOverhead + r.givenSize()
 	if r.protocol.votes() {
-		size += authors * voteItself
+		size += authors * voteOverhead
 	}
 	if r.protocol.review == ReviewNone {
 		return size
 	}
 	reviewers, reads := r.reviewLoad()
-	note := noteItself + blockingItself
+	note := noteOverhead + blockingOverhead
 	for _, criterion := range r.protocol.rubric {
-		note += markItself + len(criterion.Name)
+		note += markOverhead + len(criterion.Name)
 	}
 	for round := range r.protocol.rounds + 1 {
 		notes := reads * min(2, round+1) // later rounds compare the old and the new text
-		size += reviewers * (reviewItself + max(MaxMessage, notes*note))
+		size += reviewers * (reviewOverhead + max(MaxMessage, notes*note))
 	}
 	return size
 }

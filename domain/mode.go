@@ -7,7 +7,7 @@ const (
 	ModeSynthesize = "synthesize" // a chair writes the final answer, next to the best proposal
 )
 
-// checkMode refuses a way that isn't known, and a chair that can't be called.
+// checkMode refuses an unknown mode, and a chair that can't be called.
 func (s ProtocolSpec) checkMode(faults *Faults) {
 	switch s.Mode {
 	case "", ModeRank, ModeVote, ModeSynthesize:
@@ -26,8 +26,8 @@ func (p Protocol) Mode() string { return p.mode }
 // votes reports whether the council votes.
 func (p Protocol) votes() bool { return p.mode == ModeVote }
 
-// shares reports whether models read what other models wrote.
+// shares reports whether a phase follows in which models read what other models wrote.
 func (p Protocol) shares() bool { return p.review != ReviewNone || p.mode == ModeSynthesize }
 
-// SharesTexts reports whether models read what other models wrote, after the proposals.
+// SharesTexts reports whether a phase follows in which models read what other models wrote.
 func (r DeliberationRequest) SharesTexts() bool { return r.protocol.shares() }

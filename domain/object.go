@@ -40,13 +40,13 @@ type Decoded struct {
 // domain knows no JSON, so the caller passes the decoder in.
 type DecodeObject func(text string) (Decoded, bool)
 
-// mostDecoded bounds the places at which an object is looked for: each try may read the rest of the text.
+// mostDecoded bounds the number of places at which decoding is tried: each try may read the rest of the text.
 const mostDecoded = 32
 
 // objectStart matches a brace that may begin an object: a name follows.
 var objectStart = regexp.MustCompile(`\{\s*(?:["'“”„‘’` + "`" + `]|[\pL_]|//|/\*|#)`)
 
-// placed is a decoded object and where it stands.
+// placed is a decoded object with its place in the text.
 type placed struct {
 	Decoded
 	span

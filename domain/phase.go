@@ -26,13 +26,13 @@ type Phase struct {
 	Round int
 }
 
-// Assignment is what a phase asks of one agent. Reads lists the turns whose answers the agent gets to read,
-// in the order of its prompt.
+// Assignment is what a phase asks of one agent. Reads lists the turns whose answers are in the agent's prompt,
+// in their order there.
 type Assignment struct {
 	Phase Phase
 	Agent AgentConfig
 	Reads []TurnID
 }
 
-// same reports whether both are the same agent's part in the same phase.
+// same reports whether both are assignments of the same agent in the same phase.
 func (a *Assignment) same(b *Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }

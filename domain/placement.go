@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ClusterState is what a worker last heard of a Ray cluster.
+// ClusterState is what a worker last learned about a Ray cluster.
 type ClusterState struct {
 	Name      string
 	Up        bool      // it answers

@@ -27,8 +27,8 @@ type Plan struct {
 	Stop StopReason
 }
 
-// Plan decides what the council does next. Call it once before each phase, when no assignment is open. An
-// answer that comes later doesn't change what was assigned.
+// Plan decides what the council does next. Call it once before each phase, when no assignment is open. A late
+// answer doesn't change what was assigned.
 func (c Council) Plan() Plan {
 	plan := c.planned()
 	if len(plan.Next) > 0 && !c.affords(plan.Next) {
@@ -61,7 +61,7 @@ func (c Council) planned() Plan {
 		return c.planRevision(last.Round)
 	case Revise:
 		return c.planReview(last.Round + 1)
-	case Synthesize: // it isn't before the final answer
+	case Synthesize: // can't happen: lastPhase skips it
 	}
 	return Plan{Stop: StopComplete}
 }
@@ -152,7 +152,7 @@ func (c Council) reviewers() []AgentConfig {
 }
 
 // candidates returns the texts that the reviews of a round compare, by author: the author's standing text, and
-// its revision if there is a new one.
+// the revision of it, if there is one.
 func (c Council) candidates(round int) [][]TurnID {
 	var candidates [][]TurnID
 	for _, own := range c.standing() {
@@ -168,7 +168,7 @@ func (c Council) candidates(round int) [][]TurnID {
 const (
 	// mostRead is how many other authors each peer of a large council reviews.
 	mostRead = 3
-	// mostReadAll is how many proposals there may be for each peer to review all others.
+	// mostReadAll is the largest number of proposals with which each peer reviews all others.
 	mostReadAll = 6
 )
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// MaxAwaited is how many turns one wait may be for.
+// MaxAwaited is the most turns that one call of Await may wait for.
 const MaxAwaited = 1024
 
 // RayCluster is one Ray cluster with the deliberation app on it. Errors are [*Error], or the context's.
@@ -14,18 +14,18 @@ type RayCluster interface {
 	// KindUnreachable the work may have started: the caller submits again, or stops it.
 	Submit(ctx context.Context, submission Submission) (Acceptance, error)
 
-	// Await returns as soon as one of the turns has ended, with those that have, or after wait, with what is known
-	// of all. Where an answer would be too long, the rest of it comes the next time. The handles name the same
-	// runner and incarnation, and there are at most MaxAwaited. An error that isn't the context's says that nobody
-	// could speak for the turns. What can't be read of one turn is that turn's own [Observation].
+	// Await returns the turns that have ended as soon as there is one. After wait, it returns what is known of all
+	// turns. If the response would be too long, it leaves out some turns; they come with the next call. The handles
+	// name one runner and one incarnation, and there are at most MaxAwaited. An error that isn't the context's
+	// means that nothing is known of any turn. If one turn can't be read, its own [Observation] says so.
 	Await(ctx context.Context, handles []Handle, wait time.Duration) ([]Observation, error)
 
-	// Stop returns the state of each turn once none of their model calls runs any more, or when it can't wait
-	// longer. Turns that had completed come with their result.
+	// Stop returns the state of each turn when all their model calls have ended, or when it can't wait longer.
+	// Turns that had completed come with their results.
 	Stop(ctx context.Context, order StopOrder) ([]Observation, error)
 
-	// Forget drops outcomes that are in history, those of several deliberations together. If such a turn is
-	// submitted again, nothing starts.
+	// Forget drops outcomes that are in history. The orders may be of several deliberations. If a forgotten turn
+	// is submitted again, nothing starts.
 	Forget(ctx context.Context, orders ...StopOrder) error
 }
 
@@ -55,7 +55,7 @@ type Environment interface {
 	Settings() Settings
 }
 
-// Settings are what a deliberation needs to know of its surroundings. They are read once, at its start.
+// Settings are the worker's settings that a deliberation depends on. They are read once, at its start.
 type Settings struct {
 	Clusters   []ClusterState // in order of preference
 	Grace      time.Duration  // how long a cluster may be away before its turns go to another one

@@ -60,7 +60,7 @@ func amount(text string) (float64, bool) {
 	return number, err == nil && number >= 0 && number <= mostPrice
 }
 
-// Of returns the prices of these models only.
+// Of returns only the prices of these models.
 func (p Prices) Of(models []string) Prices {
 	some := Prices{}
 	for _, model := range models {

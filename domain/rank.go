@@ -16,7 +16,7 @@ const (
 	RankedByJudge RankingBasis = "judge" // one judge's review
 )
 
-// Judgement is what the reviewers together say of a proposal.
+// Judgement combines what the reviewers say about a proposal.
 type Judgement struct {
 	Score   float64 // the mean over the reviews
 	Points  float64 // from 1 (first in every ranking) to 0 (last in every ranking)
@@ -26,8 +26,8 @@ type Judgement struct {
 	Blocked bool
 }
 
-// Rank orders the proposals, the best first: by the reviews if there are any, else by the agents' own
-// scores. In a council that votes, the answer with the most votes comes first. Of equal own scores, the first agent of the request comes first.
+// Rank orders the proposals, the best first: by the reviews if there are any, else by the agents' own scores,
+// where equal ones keep the order of the request. If the council votes, the answer with the most votes comes first.
 func (c Council) Rank() CouncilResult {
 	ranked := c.ranked()
 	if c.request.protocol.votes() && len(ranked.results) > 0 {
@@ -96,8 +96,8 @@ func idsOf(entries []*entry) []TurnID {
 	return ids
 }
 
-// judgements combine, for each proposal, what the latest reviews of it say: the mean of its scores, and the mean of
-// its places in the rankings. Place p among k proposals that stood after this round counts (k-p)/(k-1) points.
+// judgements combines the latest reviews of each proposal: the mean of its scores, and the mean of its places in
+// the rankings. Place p among the k proposals that stood after that round is worth (k-p)/(k-1) points.
 func (c Council) judgements(standing []*entry) map[TurnID]Judgement {
 	judgements := make(map[TurnID]Judgement, len(standing))
 	for round := c.lastReviewed(); round > 0 && len(judgements) < len(standing); round-- {
@@ -170,8 +170,9 @@ func whyFirst(results []DeliberationResult) string {
 		first.agent.id, first.judgement.Points, second.judgement.Points, second.agent.id, first.Score(), second.Score())
 }
 
-// concordance is Kendall's W of the latest rankings, in Durbin's form for incomplete ones: from 0 (no
-// agreement) to 1. It is nil below three proposals, and where not every pair was compared equally often.
+// concordance returns Kendall's W of the latest rankings, in Durbin's form for incomplete ones: from 0 (no
+// agreement) to 1. It returns nil if there are fewer than three proposals, or if some pairs were compared more
+// often than others.
 func (c Council) concordance() *float64 {
 	standing := idsOf(c.standing())
 	var rankings [][]TurnID
@@ -181,8 +182,8 @@ func (c Council) concordance() *float64 {
 	return concordanceOf(standing, rankings)
 }
 
-// concordanceOf is W = (12 ΣR² − 3 r² n (k+1)²) / (λ² n (n²−1)) of n items: R are the sums of an item's places,
-// k is how many items each ranking has, r how often each item is ranked, λ how often each pair is compared.
+// concordanceOf returns W = (12 ΣR² − 3 r² n (k+1)²) / (λ² n (n²−1)) for n items: R is the sum of an item's places,
+// k the number of items in each ranking, r how often each item is ranked, λ how often each pair is compared.
 func concordanceOf(items []TurnID, rankings [][]TurnID) *float64 {
 	n := len(items)
 	if n < 3 || len(rankings) == 0 {

@@ -8,7 +8,7 @@ import (
 // reply is a completion without its thoughts.
 type reply struct {
 	object Decoded // the last complete object of the wanted shape
-	found  bool    // there is one
+	found  bool    // whether there is such an object
 	text   string  // everything except the thoughts
 }
 
@@ -21,7 +21,7 @@ func readReply(done Completion, name string, decode DecodeObject, wanted func(Ob
 	}
 	divided, object, found := lastObject(done.Text, name, decode, wanted)
 	if found && done.partial() && begins(done.Text[object.to:], name) {
-		found = false // the answer was cut, and this is an earlier draft
+		found = false // the object is an earlier draft; the answer after it was cut
 	}
 	return reply{object: object.Decoded, found: found, text: divided.answer()}
 }

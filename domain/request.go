@@ -129,11 +129,10 @@ func (r DeliberationRequest) VLLMURL() string { return r.vllmURL }
 // Protocol returns how the council works.
 func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
 
-// IsZero reports whether this is the zero value, which is no request.
+// IsZero reports whether this is the zero value and not a request.
 func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
-// Agent returns who takes part in a phase under an id: a member of the council, the
-// judge or the chair.
+// Agent returns the participant of a phase with this id: a member of the council, the judge or the chair.
 func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	if phase.Kind == Synthesize {
 		return r.chair(), id == r.chair().id

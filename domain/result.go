@@ -85,7 +85,7 @@ func (r DeliberationResult) Score() float64 {
 // OwnScore returns the agent's score of its own proposal, in [0,1].
 func (r DeliberationResult) OwnScore() float64 { return r.answer.score }
 
-// Judgement returns what the reviewers together say of the proposal, and whether there are any.
+// Judgement returns what the reviewers say about the proposal, and whether there are any reviews.
 func (r DeliberationResult) Judgement() (Judgement, bool) {
 	if r.judgement == nil {
 		return Judgement{}, false
@@ -185,5 +185,5 @@ func (r CouncilResult) Concordance() *float64 { return r.concordance }
 // Note explains why the first proposal doesn't have the highest score; empty if it has.
 func (r CouncilResult) Note() string { return r.note }
 
-// Degraded reports whether any agent's proposal is missing.
+// Degraded reports whether the proposal of any agent is missing.
 func (r CouncilResult) Degraded() bool { return len(r.results) < r.total }

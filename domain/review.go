@@ -59,7 +59,7 @@ func (r Review) Fit(limit int) (Review, bool) {
 		blocking, left := []string{}, each-EncodedSize(critique)
 		for _, issue := range notes[i].Blocking {
 			if len(blocking) == 0 {
-				left = max(left, blockingItself)
+				left = max(left, blockingOverhead)
 			}
 			short, all := CutEncoded(issue, left-quotes)
 			whole = whole && all

@@ -93,21 +93,21 @@ func (r DeliberationRequest) reviewPrompt(turn Turn, texts Texts) []PromptPart {
 	return append(parts, PromptPart{Text: "\n\n## Who you are\n" + rolePersona(turn.Agent().role)})
 }
 
-// Fence returns the secret of one phase. An author sees the code around its own proposal when it revises: the
-// codes that reviewers get differ from it.
+// Fence derives the secret of one phase. An author sees the code around its own proposal when it revises it.
+// Reviewers get other codes, so the author can't imitate theirs.
 func (p Phase) Fence(secret string) string {
 	digest := digestOf("phase", secret, string(p.Kind), strconv.Itoa(p.Round))
 	return hex.EncodeToString(digest[:])
 }
 
-// fence returns the line before and after a text of a model. The model can't guess it.
+// fence returns the line that stands before and after a text of a model. The model can't guess it.
 func (t Texts) fence(id string) string {
 	digest := digestOf("fence", t.Fence, id)
 	return fmt.Sprintf("=== %x ===", digest[:12])
 }
 
-// fenced returns the proposal between two fences. Lines that look like our headings lose their #, so that a
-// text can't begin another proposal.
+// fenced returns the proposal between two fences. Lines that look like headings of our prompts lose their #, so
+// that a text can't begin another proposal.
 func (p ProposalText) fenced(fence string) string {
 	text := p.Proposal
 	if p.Reasoning != "" {

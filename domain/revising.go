@@ -6,7 +6,7 @@ import (
 )
 
 // revising asks an author for a better version of its own proposal. The author sees the critiques, but not the
-// other proposals: seeing those makes councils agree, not improve.
+// other proposals: those would make the council agree without becoming better.
 var revising = purpose{
 	form: proposing.form,
 	common: func(r DeliberationRequest, _ Texts) map[string]string {

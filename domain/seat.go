@@ -5,16 +5,16 @@ import "slices"
 // Seat shows how far one agent is.
 type Seat struct {
 	agent AgentConfig
-	entry entry // waiting, without an assignment, while nothing was asked
+	entry entry // before the first assignment: only the state, which is waiting
 }
 
-// Seats returns where each agent stands, in request order, and the judge if it is at work.
+// Seats returns the seats of all agents, in request order. A judge or a chair follows while it is at work.
 func (c Council) Seats() []Seat {
 	seats := make([]Seat, 0, len(c.request.agents))
 	for _, agent := range c.request.agents {
 		seats = append(seats, c.seat(agent))
 	}
-	for _, e := range c.ledger { // the judge, while it is at work
+	for _, e := range c.ledger {
 		if !e.settled() && !slices.Contains(c.request.agents, e.assignment.Agent) {
 			seats = append(seats, Seat{agent: e.assignment.Agent, entry: e})
 		}
@@ -54,7 +54,7 @@ func (s Seat) State() AgentState { return s.entry.state }
 // Phase returns the latest phase that asked something of the agent.
 func (s Seat) Phase() Phase { return s.entry.assignment.Phase }
 
-// Attempt returns the latest attempt, 0 while nothing was asked.
+// Attempt returns the number of the latest attempt, 0 before the first assignment.
 func (s Seat) Attempt() int { return s.entry.turn.attempt }
 
 // TurnID returns the id of the latest turn.
@@ -63,7 +63,7 @@ func (s Seat) TurnID() TurnID { return s.entry.turn.id }
 // Cluster returns the cluster of the latest turn; empty while no cluster has accepted it.
 func (s Seat) Cluster() string { return s.entry.cluster }
 
-// Done reports whether nothing more is asked of the agent in this phase.
+// Done reports whether the agent has completed its latest assignment or was given up.
 func (s Seat) Done() bool { return s.entry.settled() }
 
 // Result returns the agent's proposal, if the agent completed.
@@ -72,7 +72,7 @@ func (s Seat) Result() DeliberationResult { return s.entry.result }
 // Failure returns why the agent has no proposal, if the agent failed.
 func (s Seat) Failure() AgentFailure { return s.entry.failure }
 
-// AtWork returns the agents that something is asked of at the moment, each once.
+// AtWork returns the agents with an open assignment, each once.
 func (c Council) AtWork() []AgentConfig {
 	var agents []AgentConfig
 	for _, e := range c.ledger {

@@ -4,7 +4,7 @@ package domain
 type ExecutionCounts struct {
 	Active     int64
 	Completed  int64
-	Failed     int64 // by themselves: without those that timed out or were terminated
+	Failed     int64 // without those that timed out or were terminated
 	Cancelled  int64
 	TimedOut   int64
 	Terminated int64
@@ -13,7 +13,7 @@ type ExecutionCounts struct {
 // ExecutionTimes says how long the completed deliberations took, in milliseconds; 0 if there is none.
 type ExecutionTimes struct{ AverageMS, P50MS, P95MS float64 }
 
-// ExecutionStats counts deliberations. The zero value has counted none.
+// ExecutionStats counts deliberations.
 type ExecutionStats struct {
 	counts ExecutionCounts
 	times  ExecutionTimes

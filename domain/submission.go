@@ -13,8 +13,8 @@ type Handle struct {
 // IsZero reports whether the turn was never accepted.
 func (h Handle) IsZero() bool { return h.TurnID == "" }
 
-// Submission is what one deliberation asks of a Ray cluster together: all asks are accepted by one
-// runner, or none is.
+// Submission is one request to a Ray cluster to run turns of a deliberation. One runner accepts all of them, or
+// none is accepted.
 type Submission struct {
 	Owner        string
 	Deliberation string
@@ -27,8 +27,8 @@ type Submission struct {
 	Keep         time.Duration // the runner drops an outcome by itself after this time
 }
 
-// Submission puts together what the turns of one phase ask. The caller adds the owner, the deliberation and
-// the times.
+// Submission returns the asks of the turns of one phase. The caller adds the owner, the deliberation and the
+// times.
 func (r DeliberationRequest) Submission(turns []Turn, texts Texts) Submission {
 	submission := Submission{TaskID: r.taskID, Role: r.role}
 	for _, turn := range turns {
@@ -45,8 +45,8 @@ type Acceptance struct {
 	Cancelled []TurnID
 }
 
-// StopOrder names turns to stop or to forget. If a submit wasn't answered, the turn's handle has no runner,
-// and the Ray app finds the turn by the deliberation.
+// StopOrder names turns to stop or to forget. If a submit wasn't answered, the turn's handle has no runner; then
+// the Ray app finds the turn by the deliberation.
 type StopOrder struct {
 	Owner        string
 	Deliberation string

@@ -44,8 +44,8 @@ func (r DeliberationRequest) chair() AgentConfig {
 	return AgentConfig{id: "chair", role: "CHAIR", model: cmp.Or(r.protocol.chairModel, r.agents[0].model)}
 }
 
-// synthesis asks the chair for the final answer once the ranking is done; none if no chair is wanted or it was
-// asked before.
+// synthesis asks the chair for the final answer, after the ranking. It returns nothing if the council has no chair
+// or the chair was asked before.
 func (c Council) synthesis() []Assignment {
 	if c.request.protocol.mode != ModeSynthesize || !c.QuorumMet() || c.chaired() != nil {
 		return nil
@@ -61,7 +61,7 @@ func (c Council) synthesis() []Assignment {
 	return []Assignment{chair}
 }
 
-// chaired returns what was asked of the chair; nil if nothing was.
+// chaired returns the chair's entry, or nil if the chair wasn't asked.
 func (c Council) chaired() *entry {
 	for i := range c.ledger {
 		if c.ledger[i].assignment.Phase.Kind == Synthesize {
@@ -71,7 +71,7 @@ func (c Council) chaired() *entry {
 	return nil
 }
 
-// Synthesis returns what the chair wrote, and whether it wrote something.
+// Synthesis returns the chair's answer, and whether there is one.
 func (c Council) Synthesis() (DeliberationResult, bool) {
 	if chair := c.chaired(); chair != nil && chair.state == AgentCompleted {
 		return chair.result, true
@@ -79,7 +79,7 @@ func (c Council) Synthesis() (DeliberationResult, bool) {
 	return DeliberationResult{}, false
 }
 
-// ChairFailure returns why the chair wrote nothing, and whether it was asked and failed.
+// ChairFailure returns why the chair failed, and whether it did.
 func (c Council) ChairFailure() (AgentFailure, bool) {
 	if chair := c.chaired(); chair != nil && chair.state == AgentFailed {
 		return chair.failure, true

@@ -38,7 +38,7 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	before := c.ledger[i]
 	result, outcome := turn.result(outcome)
 	if before.state == AgentCompleted && before.turn.id == turn.id && outcome.Kind == OutcomeCompleted {
-		return c, Decision{Kind: DecisionSettled} // the same answer again, which was paid for once
+		return c, Decision{Kind: DecisionSettled} // the same answer again: it was paid for once
 	}
 	c = c.pay(turn, outcome.Usage)
 	if before.state == AgentCompleted || outcome.Kind != OutcomeCompleted {
@@ -112,14 +112,14 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 // mostUnreadable is the number of unreadable answers after which a reviewer is given up.
 const mostUnreadable = 2
 
-// hopeless reports whether a reviewer's answers couldn't be read so often that it is given up. A council can
-// do with fewer reviews.
+// hopeless reports whether a reviewer is given up because too many of its answers couldn't be read. A council
+// can do with fewer reviews.
 func (e *entry) hopeless() bool {
 	return e.assignment.Phase.Kind == PeerReview && e.unreadable >= mostUnreadable
 }
 
-// again asks for the next attempt. The delay grows with the attempts that failed or never started. It doesn't
-// grow with losses: the next runner may be well.
+// again decides that the assignment is tried again. The delay grows with the attempts that failed or never
+// started. It doesn't grow with losses: the next runner may be healthy.
 func (e *entry) again(kind DecisionKind, turn Turn) Decision {
 	if e.settled() { // the outcome of an earlier attempt came late
 		return Decision{Kind: DecisionGivenUp}

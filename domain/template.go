@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// taskPlaceholder is the placeholder of the only long text.
+// taskPlaceholder stands for the only long text.
 const taskPlaceholder = "task_description"
 
 // placeholders are the names that a prompt template may use in braces.
 var placeholders = []string{taskPlaceholder, "role", "agent_id", "story_id", "plan_id"}
 
-// template is a parsed prompt template: literal texts and placeholders. It isn't a template language on
-// purpose, since workflow code reads it.
+// template is a parsed prompt template: literal texts and placeholders. Workflow code expands it, so it has no
+// conditions, loops or functions.
 type template []templatePart
 
 type templatePart struct {

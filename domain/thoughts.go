@@ -13,7 +13,7 @@ const thoughtName = `(?:[a-z0-9]+[:_.-])*(?:ant|inner)?` +
 	`(?:think(?:ing)?|thoughts?|reasoning|reflections?|analysis|scratch_?pad|monologue|brainstorm(?:ing)?|drafts?)` +
 	`(?:[:_.-][a-z0-9]+)*`
 
-// markKind says what begins or ends at a mark.
+// markKind says what a mark means.
 type markKind int
 
 const (

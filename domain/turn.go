@@ -124,7 +124,7 @@ func (t Turn) derive() TurnID {
 	if t.hint.Detail != "" {
 		parts = append(parts, "detail", t.hint.Detail)
 	}
-	if len(t.assignment.Reads) > 0 { // the ids of the turns stand for their answers, since each is derived from its work
+	if len(t.assignment.Reads) > 0 { // an id stands for the answer, since it is derived from the turn's work
 		parts = append(parts, "reads")
 		for _, read := range t.assignment.Reads {
 			parts = append(parts, string(read))
@@ -158,14 +158,14 @@ func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 }
 
 // inputs digests the domain values that the turn's work depends on. It doesn't digest the rendered prompt: a
-// new wording must not make another turn. An extra body is digested only if there is one.
+// new wording of ours must not make another turn.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 	parts := []string{
 		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,
 		agent.id, agent.role, agent.model, agent.template, r.vllmURL,
 		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens),
 	}
-	if r.protocol.votes() { // the form of the answer is another one
+	if r.protocol.votes() { // the answer has another form
 		parts = append(parts, r.protocol.mode)
 	}
 	//workflowcheck:ignore // sorted

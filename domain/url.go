@@ -66,7 +66,7 @@ func checkHostAndPort(host, port, path, text string, faults *Faults) {
 	switch {
 	case literal && (err != nil || !parsed.Is6()):
 		faults.Add(path, urlAbsolute+", got %s", Quote(text))
-	case !literal && urlNumeric.MatchString(host) && err != nil && !forbiddenHost(host): // the allow-list refuses those, in its own words
+	case !literal && urlNumeric.MatchString(host) && err != nil && !forbiddenHost(host): // the allow-list refuses forbidden hosts, with a message of its own
 		faults.Add(path, "must write an IPv4 address as four decimal numbers, got %s", Quote(host))
 	}
 }

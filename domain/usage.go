@@ -1,6 +1,6 @@
 package domain
 
-// Usage is the cost of model calls.
+// Usage is the cost of model calls, in calls and tokens.
 type Usage struct {
 	PromptTokens     int
 	CompletionTokens int

@@ -11,9 +11,9 @@ import (
 // RankedByVotes is the basis of a ranking in which the answer with the most votes is first.
 const RankedByVotes RankingBasis = "vote"
 
-// Vote is what the proposals with the same short answer have together.
+// Vote is a group of proposals with the same short answer.
 type Vote struct {
-	Answer string   // as the best of them writes it
+	Answer string   // as the best proposal writes it
 	Agents []string // their authors, the best first
 	Score  float64  // the mean of their scores
 }
@@ -58,8 +58,8 @@ func meanScore(results []DeliberationResult) float64 {
 
 var decimal = regexp.MustCompile(`^[+-]?\d+(\.\d+)?$`)
 
-// sameAnswer is what equal answers have in common: case, white space, quotes and a final full stop don't
-// matter, and 042.50 is 42.5.
+// sameAnswer returns the form in which equal answers are the same text: case, white space, quotes and a final full
+// stop don't matter, and 042.50 is 42.5.
 func sameAnswer(short string) string {
 	answer := strings.Join(strings.Fields(strings.ToLower(short)), " ")
 	answer = strings.Trim(answer, "\"'`*$")
@@ -87,7 +87,7 @@ func shortAnswer(value Value) string {
 	return short(value.Text)
 }
 
-// short returns a text that can be an answer to be counted; empty if it can't.
+// short returns the text if it can be counted as an answer, else the empty text.
 func short(text string) string {
 	text = strings.TrimSpace(text)
 	form := strings.EqualFold(strings.Trim(text, "<>"), "the result alone")
@@ -97,8 +97,8 @@ func short(text string) string {
 	return text
 }
 
-// withVote returns the answer with its short form if the council votes, and without it otherwise. If it has
-// none, the failure says so.
+// withVote returns the answer with its short form if the council votes, else without it. If the council votes and
+// there is no short form, the failure says so.
 func (a Answer) withVote(votes bool) (Answer, TurnFailure) {
 	switch {
 	case !votes:
