@@ -46,7 +46,7 @@ func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, t
 	})
 }
 
-// announceAgent publishes the result of an agent's part in a phase.
+// announceAgent publishes the end of an agent's part in a phase.
 func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 	d.showCouncil(ctx)
 	switch turn.Phase().Kind {
@@ -66,7 +66,7 @@ func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 				ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
 			})
 		}
-	case domain.Synthesize: // the result has it
+	case domain.Synthesize: // `completed` has the final answer
 	}
 }
 

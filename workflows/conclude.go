@@ -39,7 +39,7 @@ func (d *deliberation) conclude(ctx workflow.Context, why endReason) (contract.R
 	return result, err
 }
 
-// mostForgotten bounds the handles of the closing step, which also has events and the description of the task.
+// mostForgotten bounds the handles in the closing step's input, which also has events and the task's description.
 const mostForgotten = 500
 
 // closeRun publishes the last events, and lets Ray forget the outcomes that are in history. Events that aren't
@@ -71,7 +71,7 @@ func (d *deliberation) outcome(ctx workflow.Context, why endReason) (contract.Re
 		d.shown.failure = "cancelled"
 		return contract.Result{}, temporal.NewCanceledError()
 	}
-	if !d.council.QuorumMet() || why == endQueue { // given proposals are no result if nobody could judge them
+	if !d.council.QuorumMet() || why == endQueue { // with given proposals, the quorum is met before any review
 		d.close(ctx, domain.StatusFailed)
 		return contract.Result{}, d.shortOfQuorum(why)
 	}
@@ -133,8 +133,8 @@ func (d *deliberation) result(why endReason) contract.Result {
 	return result
 }
 
-// executionTime is the time from the start to the decision. The result, the events, the metrics and the
-// statistics all show this one.
+// executionTime returns the time from the start to the decision. The result, the events, the metrics and the
+// statistics all show this time.
 func (d *deliberation) executionTime() time.Duration { return d.shown.closed.Sub(d.run.started) }
 
 func (d *deliberation) close(ctx workflow.Context, status domain.DeliberationStatus) {

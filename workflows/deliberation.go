@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stories are the workflows. Openings record the environment.
+// stories are the workflows. The environment is read only for Openings and when a council moves.
 type stories struct{ environment domain.Environment }
 
 // Deliberation puts the request's task to its council and ranks the proposals. It ends with a result, with
@@ -47,7 +47,7 @@ type run struct {
 	started time.Time
 }
 
-// endReason is why a run stops waiting for its agents.
+// endReason says why a run or a phase stops waiting for its agents.
 type endReason string
 
 const (
@@ -56,14 +56,14 @@ const (
 	endQueue     endReason = "queue"
 	endCancelled endReason = "cancelled"
 	endStopped   endReason = "stopped"
-	endPatience  endReason = contract.ReasonPatience // of a phase only
+	endPatience  endReason = contract.ReasonPatience // ends a phase, never the run
 )
 
 // early reports whether agents may still be at work.
 func (e endReason) early() bool { return e != endDecided }
 
-// open registers the queries first, so that they are answered from the first task on. Then it reads the
-// request and the environment, once.
+// open registers the handlers first, so that queries are answered from the first workflow task on. Then it reads
+// the request and the environment.
 func (s stories) open(ctx workflow.Context, request contract.Request) (*deliberation, error) {
 	info := workflow.GetInfo(ctx)
 	d := &deliberation{
@@ -109,7 +109,7 @@ func (d *deliberation) deliberate(ctx workflow.Context) endReason {
 	workflow.Go(working, d.stopAbandoned)
 	plan := d.council.Plan()
 	for ; len(plan.Next) > 0; plan = d.council.Plan() {
-		if end, over := d.over(); over { // while the last phase was being closed
+		if end, over := d.over(); over { // the end came while the previous phase was being closed
 			return end
 		}
 		if end := d.runPhase(working, plan.Next); end.early() {

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// mostInMatrix is how many reviewers and how many texts the review matrix has room for.
+	// mostInMatrix bounds the reviewers and the texts that the review matrix shows.
 	mostInMatrix = 12
-	// mostNamed is how many of those are named that the council waits for.
+	// mostNamed bounds the agents that are named as being waited for.
 	mostNamed = 8
 )
 
-// showCouncil writes the current details: the Web UI and `temporal workflow metadata` show them.
+// showCouncil writes the current details, which the Web UI and `temporal workflow metadata` show.
 func (d *deliberation) showCouncil(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, d.details())
 }
@@ -84,8 +84,8 @@ func writeVotes(out *strings.Builder, votes []domain.Vote) {
 	}
 }
 
-// writeMatrix shows the score that each reviewer gave to each text in the latest round. A large matrix is left to
-// the result.
+// writeMatrix shows the score that each reviewer gave to each text in the latest round. It doesn't show a large
+// matrix, which is in the result.
 func writeMatrix(out *strings.Builder, reviews []domain.ReviewRecord) {
 	columns := map[string]domain.Candidate{}
 	for _, review := range reviews {
@@ -116,7 +116,7 @@ func writeMatrix(out *strings.Builder, reviews []domain.ReviewRecord) {
 	}
 }
 
-// cell is the score that a review gives to a text, with a mark where it finds something that blocks it.
+// cell shows the score that a review gives to a text, and marks a blocking issue.
 func cell(review domain.ReviewRecord, id string) string {
 	if review.Failure.Kind() != "" {
 		return "failed"

@@ -2,8 +2,8 @@
 // them, and how the statistics are counted.
 //
 // All of it is workflow code, which must do the same in a replay: it reads no clock, random source,
-// environment or configuration. The Opening records once what a run needs to know of its surroundings.
-// The package imports no adapter. What travels between processes is in package contract.
+// environment or configuration. The Opening records the settings that a run depends on. The package imports no
+// adapter. What travels between processes is in package contract.
 //
 // # Find your way
 //

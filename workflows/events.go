@@ -19,8 +19,8 @@ type eventQueue struct {
 	description    string
 	number         int
 	unsent         []contract.EventRecord
-	open           bool // publishing goes on, since Ray has accepted the phase
-	held           bool // publishing goes on with the next phase
+	open           bool // events are published; true after Ray has accepted the first phase
+	held           bool // the end of a phase: events wait for those of the next phase
 	busy           bool // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
@@ -34,7 +34,7 @@ const (
 	lastBytes = 1_500_000
 )
 
-// startEvents starts the publisher. A cancellation doesn't stop it, since that must be published too.
+// startEvents starts the publisher. A cancellation doesn't stop it, since the cancellation is published too.
 func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
 	if !d.opening.Events {
 		return nil
@@ -63,28 +63,28 @@ func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentI
 	q.unsent = append(q.unsent, event)
 }
 
-// start begins to publish. Events that were queued before go out together.
+// start begins to publish. Events that were queued earlier go out together.
 func (q *eventQueue) start() {
 	if q != nil {
 		q.open, q.held = true, false
 	}
 }
 
-// hold lets the events wait for those of the next phase, which begins at once if there is room for it.
+// hold makes the last events of a phase wait, so that they go out together with the first ones of the next phase.
 func (q *eventQueue) hold() {
 	if q != nil {
 		q.open, q.held = false, q.open || q.held
 	}
 }
 
-// release publishes what hold let wait.
+// release publishes the events that hold made wait.
 func (q *eventQueue) release() {
 	if q != nil && q.held {
 		q.start()
 	}
 }
 
-// waits reports whether there are events that hold lets wait.
+// waits reports whether hold makes any event wait.
 func (q *eventQueue) waits() bool { return q != nil && q.held && len(q.unsent) > 0 }
 
 // run publishes one batch after the other. Events that come meanwhile go into the next batch.
@@ -105,15 +105,15 @@ func (q *eventQueue) run(ctx workflow.Context) {
 	}
 }
 
-// close ends the publisher and returns the events that the closing step may publish. It waits for a batch
-// that is being published. If that takes too long it returns none: the outbox gets them all, in order.
+// close ends the publisher and returns the events that the closing step may publish. It waits for a batch that is
+// being published. If that takes too long, it returns no events, and the outbox gets all of them, in order.
 func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
 	if q == nil {
 		return nil
 	}
 	q.closing = true
 	defer q.stop()
-	if !q.busy { // without a timer, since that is an event
+	if !q.busy { // a timer would add events to the history
 		return q.remaining(true)
 	}
 	wait := workflow.AwaitOptions{Timeout: CloseTries, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
@@ -161,8 +161,8 @@ func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 	return recorded
 }
 
-// remaining returns the events that aren't stored, in order. If they are too large together, they lose their
-// long texts, the last ones first; the result has those texts.
+// remaining returns the events that aren't stored, in order. If they are too large together, it removes their long
+// texts, from the last event on. The result has those texts.
 func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e contract.EventRecord) bool { return !bestEffort && e.Kind.BestEffort() })
 	size := 0

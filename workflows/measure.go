@@ -10,7 +10,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Names of the metrics of deliberations; the SDK has more. A replay counts nothing again. No label is an id.
+// Names of the metrics of deliberations. A replay counts nothing again. No label is an id, since each value of a
+// label is a time series.
 const (
 	MetricDeliberations        = "deliberations"                 // by outcome
 	MetricDeliberationDuration = "deliberation_duration"         // by outcome, in seconds

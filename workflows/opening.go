@@ -10,9 +10,9 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Opening is the first record of a run: the checked request or its faults, and what the run needs to know of
-// its surroundings. A replay reads it back, so neither a changed configuration nor a stricter rule can break
-// a running deliberation. It travels in histories: append only.
+// Opening is the first record of a run: the checked request or its faults, and the settings that the run depends
+// on. A replay reads it back, so neither a changed configuration nor a stricter rule can break a running
+// deliberation. It travels in histories: append only.
 type Opening struct {
 	Faults       []string                    `json:"faults,omitempty"`
 	Request      *contract.NormalisedRequest `json:"request,omitempty"`
@@ -20,10 +20,10 @@ type Opening struct {
 	Attributes   []string                    `json:"attributes,omitempty"`   // search attributes that the namespace has
 	Events       bool                        `json:"events,omitempty"`
 	Cluster      string                      `json:"cluster,omitempty"`
-	Clusters     []string                    `json:"clusters,omitempty"`      // all of them, if there are several; none = the council never moves
+	Clusters     []string                    `json:"clusters,omitempty"`      // all clusters, if there are several; if empty, the council never moves
 	Fence        string                      `json:"fence,omitempty"`         // a secret; the fences around texts of models are derived from it
 	Prices       contract.Prices             `json:"prices,omitempty"`        // of the models that the request names
-	GraceSeconds int                         `json:"grace_seconds,omitempty"` // 0 = the cluster may be away until the deadline
+	GraceSeconds int                         `json:"grace_seconds,omitempty"` // if 0, the cluster may be away until the deadline
 }
 
 // open records the Opening, or reads it back.

@@ -7,7 +7,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// DeliberationOutbox publishes the events that a deliberation left, in order. It tries for up to seven days.
+// DeliberationOutbox publishes the events that weren't stored when a deliberation ended, in order. It tries for up
+// to seven days.
 func (s stories) DeliberationOutbox(ctx workflow.Context, in contract.OutboxInput) error {
 	for left := in.Events; len(left) > 0; {
 		batch := nextBatch(left, "")

@@ -48,7 +48,7 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 		return endDeadline
 	}
 	stop()
-	// The council no longer waits for the slow turns. What had completed still counts.
+	// The council no longer waits for the slow turns. A turn that had completed still counts.
 	d.stop(ctx, pursuits, endPatience)
 	d.giveUp(ctx, failureFor(endPatience))
 	return endDecided
@@ -74,8 +74,8 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 	return pursuits
 }
 
-// submitTogether submits all turns of a phase to Ray in one request: a council lives on one runner. It returns why
-// the run ends early, or the error if Ray refuses these turns for good.
+// submitTogether submits all turns of a phase to Ray in one request, since a council lives on one runner. It returns
+// why the run ends early, or the error if Ray refuses these turns for good.
 func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (endReason, error) {
 	ctx, stop := d.untilOver(ctx)
 	defer stop()
@@ -109,7 +109,7 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	return endDecided, nil
 }
 
-// untilOver returns a context that ends when the run is over before its council has decided.
+// untilOver returns a context that is cancelled when the run ends before its council has decided.
 func (d *deliberation) untilOver(ctx workflow.Context) (working workflow.Context, stop workflow.CancelFunc) {
 	working, stop = workflow.WithCancel(ctx)
 	workflow.Go(working, func(ctx workflow.Context) {
@@ -133,10 +133,11 @@ func (d *deliberation) brief(pursuits []*pursuit) *contract.Brief {
 type queue struct {
 	step   Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]
 	giveUp time.Time
-	end    endReason // why the run ends if there was no room by then
+	end    endReason // why the run ends if there is no room until giveUp
 }
 
-// queue is bounded by queue_timeout_seconds before the first acceptance, and by the deadline after it.
+// queue returns how the next phase waits: until queue_timeout_seconds are over before the first acceptance, and until
+// the deadline after it.
 func (d *deliberation) queue(ctx workflow.Context) queue {
 	if d.clock.started() {
 		return queue{step: submitLater, giveUp: d.clock.deadline, end: endDeadline}
@@ -145,8 +146,9 @@ func (d *deliberation) queue(ctx workflow.Context) queue {
 	return queue{step: SubmitTurns, giveUp: workflow.Now(ctx).Add(d.request().Constraints().QueueTimeout()), end: endQueue}
 }
 
-// submitFirst submits the turns of a phase for the first time. If the last phase's events wait for their acceptance,
-// the first submit is a short one: without room by its end the events go out, and the next submit waits on.
+// submitFirst submits the turns of a phase for the first time. If events of the previous phase wait for the
+// acceptance, it first submits for a short time only. If there is no room in that time, it releases the events and
+// submits again.
 func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit) (contract.SubmitTurnsResult, error) {
 	brief, short := d.brief(pursuits), q
 	short.giveUp = workflow.Now(ctx).Add(holdFor)

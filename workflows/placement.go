@@ -8,8 +8,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// placement says on which cluster a council lives: all of a council lives on one. A cluster that the council
-// has left stays left for this run, so a council moves at most once to each other cluster.
+// placement says on which cluster the council lives. All its turns live on one cluster. A cluster that the council
+// has left stays left for this run, so it moves at most once to each other cluster.
 type placement struct {
 	environment domain.Environment // read only inside a SideEffect, which records what it returned
 	choices     []string           // all clusters at the run's start; none if there was only one
@@ -29,8 +29,8 @@ func newPlacement(environment domain.Environment, opening Opening) *placement {
 // movable reports whether there is a cluster that the council hasn't left.
 func (p *placement) movable() bool { return len(p.left)+1 < len(p.choices) }
 
-// grace returns for how many seconds the current cluster may be away before the council leaves it; 0 = for
-// ever.
+// grace returns for how many seconds the current cluster may be away before the council leaves it. 0 means that the
+// council stays.
 func (p *placement) grace() int {
 	if !p.movable() {
 		return 0
@@ -53,8 +53,8 @@ func (p *placement) leave(ctx workflow.Context, cluster string) {
 	p.left, p.current = left, chosen
 }
 
-// choose chooses among the clusters that the worker knows, from memory. It returns "" if that panics: then
-// the council stays.
+// choose chooses among the clusters that the worker knows, from memory. If that panics, it returns "", and the
+// council stays.
 func choose(environment domain.Environment, left []string) (chosen string) {
 	defer func() {
 		if recover() != nil {
@@ -64,8 +64,8 @@ func choose(environment domain.Environment, left []string) (chosen string) {
 	return domain.Place(environment.Settings().Clusters, left...)
 }
 
-// abandon marks a pursuit's turns on clusters that the council has left: they are to be stopped. Call it only
-// after the next attempt was accepted. Until then an answer from the old cluster still counts.
+// abandon marks a pursuit's turns on clusters that the council has left as to be stopped. Call it only after the
+// next attempt was accepted. Until then an answer from the old cluster still counts.
 func (p *placement) abandon(of *pursuit) {
 	elsewhere := func(placed placed) bool { return placed.handle.Cluster != of.handle.Cluster }
 	for _, turn := range of.unconfirmed {
@@ -81,7 +81,7 @@ func (p *placement) on(cluster string) []placed {
 	return slices.DeleteFunc(slices.Clone(p.abandoned), func(turn placed) bool { return turn.handle.Cluster != cluster })
 }
 
-// unattended returns a cluster whose abandoned turns aren't being stopped yet; "" if there is none.
+// unattended returns a cluster on which nobody stops the abandoned turns yet; "" if there is none.
 func (p *placement) unattended() string {
 	for _, turn := range p.abandoned {
 		if !slices.Contains(p.stopping, turn.handle.Cluster) {

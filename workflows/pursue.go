@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// pursuit is an assignment that is being worked on: its current turn, and what of it may run on Ray.
+// pursuit is an assignment that is being worked on: its current turn, and earlier turns that may still run on Ray.
 type pursuit struct {
 	turn        domain.Turn
 	handle      contract.Handle
@@ -28,12 +28,12 @@ type placed struct {
 // running returns all turns of the assignment that may still run on Ray.
 func (p *pursuit) running() []placed {
 	if p.stopped || p.handle.TurnID == "" {
-		return slices.Clone(p.unconfirmed) // a caller confirms turns while it walks these
+		return slices.Clone(p.unconfirmed) // callers change unconfirmed while they walk the result
 	}
 	return append(slices.Clip(p.unconfirmed), placed{p.turn, p.handle})
 }
 
-// replace makes another attempt the pursuit's turn, and remembers the earlier ones that may still run.
+// replace makes another attempt the current turn, and remembers the earlier turns that may still run.
 func (p *pursuit) replace(turn domain.Turn) {
 	if turn.ID() == p.turn.ID() {
 		return
@@ -59,7 +59,7 @@ func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 	for {
 		outcome, known := d.await(ctx, p)
 		if !known {
-			return // the run or the phase is ending: its stop returns the turn's outcome
+			return // the run or the phase is ending, and its stop returns the turn's outcome
 		}
 		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
 		p.stopped = outcome.Ended()
@@ -88,12 +88,12 @@ func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.O
 		return d.gaveUp(ctx, err)
 	}
 	outcome = answer.Domain()
-	// What ended while the run or the phase ends was paid for, and counts.
+	// A turn that ended while the run or the phase ends was paid for, so it counts.
 	return outcome, ctx.Err() == nil || outcome.Ended()
 }
 
-// gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the deadline may
-// have passed too, and both arrive together: then the deadline decides.
+// gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the failure and the
+// deadline arrive together; then the deadline decides.
 func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.Outcome, known bool) {
 	if temporal.IsCanceledError(err) || ctx.Err() != nil || d.clock.late {
 		return domain.Outcome{}, false
@@ -101,8 +101,8 @@ func (d *deliberation) gaveUp(ctx workflow.Context, err error) (outcome domain.O
 	return domain.GivenUp(contract.FailureOf(err)), true
 }
 
-// take enters a turn's outcome into the council's ledger, and announces the agent's part in the phase if it has
-// ended by that. A wait and a stop may both bring the same end: only the first one is news.
+// take enters a turn's outcome into the council's ledger. If that ends the agent's part in the phase, take announces
+// it. A wait and a stop may both bring the same outcome; only the first one is announced.
 func (d *deliberation) take(ctx workflow.Context, p placed, outcome domain.Outcome) domain.Decision {
 	if outcome.Kind != domain.OutcomeGivenUp {
 		measureTurn(ctx, p.turn, p.handle.Cluster, outcome)

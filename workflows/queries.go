@@ -40,8 +40,8 @@ func (d *deliberation) jobAt(now time.Time) (contract.Job, error) {
 	}, now)
 }
 
-// wallClock is only for query handlers. Their answers aren't part of the history, and the workflow's clock
-// stands still between its tasks.
+// wallClock is only for query handlers. Their answers aren't part of the history, and the workflow's own clock
+// stands still between workflow tasks.
 //
 //workflowcheck:ignore
 func wallClock() time.Time { return time.Now().UTC() } //nolint:forbidigo // see above

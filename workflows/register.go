@@ -12,9 +12,9 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register makes a worker run the workflows. The environment is read when a deliberation opens. With worker
-// versioning, a deliberation and its outbox end on the build on which they began. The statistics never end,
-// so they move to the current build.
+// Register makes a worker run the workflows. The environment is read when a deliberation opens or moves. With worker
+// versioning, a deliberation and its outbox end on the build on which they began. The statistics never end, so they
+// move to the current build.
 func Register(registry Registry, environment domain.Environment) {
 	s := stories{environment: environment}
 	for _, story := range []struct {

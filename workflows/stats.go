@@ -12,7 +12,7 @@ import (
 
 const (
 	countBusy   = 15 * time.Second // between counts while anything runs
-	countIdle   = time.Minute      // while nothing does
+	countIdle   = time.Minute      // between counts while nothing runs
 	countWithin = 5 * time.Minute
 	// countFirst is for a count that has much to read, such as the first one, which reads everything that
 	// visibility holds. It is enough for ten million runs at a pace that leaves room for other readers.
@@ -51,8 +51,8 @@ func (s stories) DeliberationStats(ctx workflow.Context, state contract.StatsSta
 	}
 }
 
-// over reports whether the history is so long that the next run has to go on. Before that, this run answers
-// the refreshes that came during its last count, by another count.
+// over reports whether the history is so long that the next run has to take over. Before it does, this run counts
+// once more for the refreshes that came during its last count.
 func (k *statistics) over(ctx workflow.Context) (bool, error) {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return false, nil

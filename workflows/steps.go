@@ -15,8 +15,8 @@ var (
 	SubmitTurns = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
 		name: contract.ActivitySubmitTurns, queue: contract.SubmitQueue, heartbeat: workerLost, retry: every(time.Second, 10*time.Second),
 	}
-	// submitLater is SubmitTurns for a council that is on Ray already. It has another queue: it must not wait
-	// after councils that wait for room.
+	// submitLater is SubmitTurns for a council that is on Ray already. It has another queue, so that it doesn't wait
+	// behind councils without room.
 	submitLater = Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult]{
 		name: SubmitTurns.name, queue: contract.WaitQueue, heartbeat: SubmitTurns.heartbeat, retry: SubmitTurns.retry,
 	}
@@ -36,8 +36,7 @@ var (
 	PublishEvents = Step[contract.PublishEventsInput, contract.PublishEventsResult]{
 		name: contract.ActivityPublishEvents, queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
 	}
-	// CloseDeliberation stores the last events, and lets Ray forget the outcomes that are in history. Neither
-	// holds up the other.
+	// CloseDeliberation stores the last events, and lets Ray forget the outcomes that are in history, side by side.
 	CloseDeliberation = Step[contract.CloseDeliberationInput, contract.CloseDeliberationResult]{
 		name: contract.ActivityCloseDeliberation, queue: same, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
 	}
@@ -57,7 +56,7 @@ const (
 	workerLost = 30 * time.Second
 	// safety is how long after the workflow's own deadline an activity times out.
 	safety = 60 * time.Second
-	// stopWithin bounds the stop of turns: if Ray is away, the run must end all the same.
+	// stopWithin bounds the stop of turns: the run must end even if Ray is away.
 	stopWithin = 20 * time.Second
 	// StopTries is how long a stop is tried again until all turns are seen to end. After that the turns that
 	// were seen to end are enough.
@@ -75,8 +74,8 @@ const (
 	CloseTries = 2 * time.Second
 	// closeWithin bounds the closing step. The additional second is for Temporal.
 	closeWithin = CloseTries + time.Second
-	// holdFor is how long the last events of a phase wait for the acceptance of the next one, so that both share a
-	// publish. The activity ends its last request first, so it may be some seconds more.
+	// holdFor is how long the last events of a phase wait for the acceptance of the next phase, so that one activity
+	// publishes the events of both. It may take some seconds more, since the submit waits for its last response.
 	holdFor = 2 * time.Second
 	// outboxFor is how long the outbox keeps trying.
 	outboxFor = 7 * 24 * time.Hour

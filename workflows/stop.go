@@ -27,7 +27,7 @@ func (d *deliberation) stopRest(ctx workflow.Context, why endReason) {
 	d.giveUp(ctx, failureFor(why))
 }
 
-// stop stops what may still run of the pursuits, and takes the outcomes.
+// stop stops all turns of the pursuits that may still run, and takes the outcomes.
 func (d *deliberation) stop(ctx workflow.Context, pursuits []*pursuit, why endReason) {
 	in := contract.StopTurnsInput{DeliberationID: d.run.key.WorkflowID, Reason: string(why)}
 	in.AnswerBytes = domain.AnswerMaximum(1)
@@ -95,7 +95,7 @@ func failureFor(why endReason) domain.TurnFailure {
 	return domain.NewTurnFailure(domain.StillRunning, "not finished by the deadline", false)
 }
 
-// stopAbandoned stops abandoned turns as long as the run lasts, each cluster separately.
+// stopAbandoned stops abandoned turns while the run lasts, each cluster separately.
 func (d *deliberation) stopAbandoned(ctx workflow.Context) {
 	for workflow.Await(ctx, func() bool { return d.place.unattended() != "" }) == nil {
 		cluster := d.place.unattended()
@@ -125,8 +125,8 @@ func (d *deliberation) stopOn(ctx workflow.Context, cluster string) {
 	d.place.forgetCluster(cluster)
 }
 
-// startStoppingAbandoned starts to stop the abandoned turns that are left at the run's end. If their cluster
-// stays away, a worker's sweep stops them once it is back, or their run_seconds end them.
+// startStoppingAbandoned starts to stop the abandoned turns at the run's end. If their cluster stays away, a worker's
+// sweep stops them when it is back, or their run_seconds end them.
 func (d *deliberation) startStoppingAbandoned(ctx workflow.Context) []stopping {
 	var started []stopping
 	d.place.stopping = nil
@@ -160,7 +160,7 @@ func (d *deliberation) takeAbandoned(ctx workflow.Context, s stopping) error {
 	}
 	for _, turn := range s.turns {
 		answer, known := stopped.Outcomes[turn.turn.ID()]
-		if !known || !d.place.isAbandoned(turn.turn.ID()) { // another stop has seen it end
+		if !known || !d.place.isAbandoned(turn.turn.ID()) { // another stop has taken it
 			continue
 		}
 		outcome := answer.Domain()

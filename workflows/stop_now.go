@@ -11,18 +11,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// finish is why the council is done, and what clients get that asked it to stop now.
+// finish says why the council is done, and has the answer to clients that asked it to stop now.
 type finish struct {
 	planned domain.StopReason // why the council planned no further phase
-	asked   bool              // a client wants what is there to be ranked
+	asked   bool              // a client wants the existing proposals to be ranked now
 	result  contract.Result
 	err     error
 
-	released int // how many clients may have their answer
-	answered int // how many have it
+	released int // clients that may get the answer
+	answered int // clients that got it
 }
 
-// answerStopNow handles the update. It may be sent again while the run ends: each sender gets the result.
+// answerStopNow handles the update. Several clients may send it; each gets the result.
 func (d *deliberation) answerStopNow(ctx workflow.Context) error {
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.UpdateStopNow, func(ctx workflow.Context) (contract.Result, error) {
 		d.finish.asked = true
@@ -50,9 +50,9 @@ func (d *deliberation) mayStop() error {
 	return nil
 }
 
-// answerWaiting answers the clients that asked to stop, with the result or the error of the run. Each has a workflow
-// task of its own, and the last one shares it with the run's end: Temporal takes 4 MiB in one message, which may not
-// hold three results.
+// answerWaiting answers the clients that asked to stop, with the result or the error of the run. Each answer has a
+// workflow task of its own, except that the last one shares it with the run's end: Temporal takes 4 MiB in one
+// message, which may not hold three results.
 func (d *deliberation) answerWaiting(ctx workflow.Context, result contract.Result, err error) {
 	d.finish.result, d.finish.err = result, err
 	for !workflow.AllHandlersFinished(ctx) {

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// MaxEvent is the most that an event's data carries, in bytes. NATS takes messages of 1 MiB by default.
+	// MaxEvent bounds the bytes of an event's data. NATS takes messages of 1 MiB by default.
 	MaxEvent = 512 << 10
-	// briefMember is the most that one member of brief data has.
+	// briefMember bounds the bytes of one member of brief data.
 	briefMember = 1 << 10
 )
 
@@ -28,8 +28,8 @@ func (e EventRecord) WithData(data any) (EventRecord, error) {
 }
 
 // Brief returns the record without its long texts, and with a `result_ref` to the run that has them. It is the same
-// event, with the same id. Data of `completed` becomes a [ScoreboardEvent]; of every other event the long members are
-// left out and named in `omitted`, so that consumers find a score where they look for it.
+// event, with the same id. The data of `completed` becomes a [ScoreboardEvent]. The data of other events loses its long
+// members, which `omitted` names; all other members keep their places.
 func (e EventRecord) Brief() EventRecord {
 	var members map[string]json.RawMessage
 	if len(e.Data) <= briefMember || json.Unmarshal(e.Data, &members) != nil || members["result_ref"] != nil {

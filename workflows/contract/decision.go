@@ -7,7 +7,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Vote is what the proposals with the same short answer have together.
+// Vote is a group of proposals with the same short answer.
 type Vote struct {
 	Answer string   `json:"answer"`
 	Votes  int      `json:"votes"`
@@ -31,7 +31,7 @@ type Synthesis struct {
 	Text   *SynthesisText
 }
 
-// SynthesisText is what the chair wrote.
+// SynthesisText is the chair's answer.
 type SynthesisText struct {
 	Model      string            `json:"model"`
 	Text       string            `json:"text"`
@@ -58,7 +58,7 @@ func (s *Synthesis) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &s.Text)
 }
 
-// SynthesisOf maps what the chair of a council wrote.
+// SynthesisOf maps the answer of a council's chair.
 func SynthesisOf(council domain.Council) Synthesis {
 	mapped := Synthesis{Wanted: council.Request().Protocol().Mode() == domain.ModeSynthesize}
 	if wrote, there := council.Synthesis(); there {
@@ -71,7 +71,7 @@ func SynthesisOf(council domain.Council) Synthesis {
 	return mapped
 }
 
-// ChairFailureOf maps why the chair wrote nothing; nil if it wasn't asked or didn't fail.
+// ChairFailureOf maps the chair's failure; nil if it wasn't asked or didn't fail.
 func ChairFailureOf(council domain.Council) *AgentFailure {
 	failure, failed := council.ChairFailure()
 	if !failed {

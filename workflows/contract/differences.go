@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// differences are the paths at which two requests differ, defaults filled in on both sides.
+// differences returns the paths at which two requests differ. In both, the defaults are filled in.
 func differences(a, b NormalisedRequest) []string {
 	left, right := flattened(a), flattened(b)
 	paths := map[string]bool{}

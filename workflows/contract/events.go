@@ -17,7 +17,7 @@ type EventRecord struct {
 	Data           json.RawMessage  `json:"data"`
 }
 
-// Size is an upper bound of the bytes that the record takes of a payload.
+// Size returns an upper bound of the record's bytes in a payload.
 func (e EventRecord) Size() int {
 	const rest = 200 // names, punctuation, kind, time
 	return len(e.Data) + domain.EncodedSize(e.ID) + domain.EncodedSize(e.DeliberationID) +
@@ -103,8 +103,7 @@ type AgentFailedEvent struct {
 	Attempts       int                `json:"attempts"`
 }
 
-// ScoreboardEvent is the brief data of `completed`: the texts are in the result, which Temporal has. The whole data is
-// [Result].
+// ScoreboardEvent is the brief data of `completed`. The whole data is [Result], which Temporal has.
 type ScoreboardEvent struct {
 	DeliberationID  string                    `json:"deliberation_id"`
 	TaskID          string                    `json:"task_id"`
@@ -127,7 +126,7 @@ type EventScore struct {
 	Score   float64 `json:"score"`
 }
 
-// ResultRef is where the whole result is: the workflow run of that name.
+// ResultRef names the workflow run that has the whole result.
 type ResultRef struct {
 	WorkflowID string `json:"workflow_id"`
 	RunID      string `json:"run_id"`

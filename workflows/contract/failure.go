@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// FailureOf says what an activity's error means for the agents that waited for it.
+// FailureOf returns the failure of the agents that waited for an activity which returned this error.
 func FailureOf(err error) domain.TurnFailure {
 	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return domain.NewTurnFailure(domain.FailureKind(application.Type()), application.Message(), false)
@@ -20,8 +20,8 @@ func FailureOf(err error) domain.TurnFailure {
 	return domain.NewTurnFailure(domain.DeliberationFailed, err.Error(), false)
 }
 
-// TimedOut reports whether an activity's time was over: its last try was cut off, or failed with no time
-// left for another one.
+// TimedOut reports whether an activity ran out of time: its last try was cut off, or it failed and there was no
+// time for another one.
 func TimedOut(err error) bool {
 	activity, ok := errors.AsType[*temporal.ActivityError](err)
 	if !ok {

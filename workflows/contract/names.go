@@ -27,16 +27,18 @@ const (
 	DefaultTaskQueue = "deliberations"
 )
 
-// SubmitQueue is where councils wait to be put to Ray: in Temporal, at no cost to Ray.
+// SubmitQueue returns the task queue in which councils wait to be submitted to Ray. Waiting in Temporal costs Ray
+// nothing.
 func SubmitQueue(taskQueue string) string { return taskQueue + "-submit" }
 
-// WaitQueue is where turns are waited for, and put to Ray again; its slots bound what a worker has in flight.
+// WaitQueue returns the task queue in which turns are waited for, and later turns submitted. Its slots bound how many
+// turns a worker waits for at the same time.
 func WaitQueue(taskQueue string) string { return taskQueue + "-wait" }
 
-// WorkflowID is the deliberation id of a task that [Start] starts.
+// WorkflowID returns the deliberation id that [Start] gives to a task.
 func WorkflowID(taskID string) string { return "deliberation-" + taskID }
 
-// Memo keys: what lists show of a deliberation without asking anybody.
+// Memo keys. Lists show the memo of a deliberation, for which they need no query.
 const (
 	MemoTaskID        = "task_id"
 	MemoRole          = "role"

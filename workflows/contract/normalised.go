@@ -65,7 +65,7 @@ func defaults() NormalisedRequest {
 	}
 }
 
-// Domain is the request as the domain knows it. It was checked before it was recorded.
+// Domain maps the request to the domain. It checks nothing, since the request was checked before it was recorded.
 func (r NormalisedRequest) Domain() domain.DeliberationRequest {
 	return domain.RestoreRequest(r.spec())
 }
@@ -78,7 +78,7 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 	var extra map[string]string
 	if len(r.Protocol.ExtraBody) > 0 {
 		extra = make(map[string]string, len(r.Protocol.ExtraBody))
-		//workflowcheck:ignore // it copies, in whatever order
+		//workflowcheck:ignore // it copies a map, so the order doesn't matter
 		for name, value := range r.Protocol.ExtraBody {
 			extra[name] = string(value)
 		}

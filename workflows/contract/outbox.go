@@ -11,10 +11,10 @@ type OutboxInput struct {
 	Events []EventRecord `json:"events"`
 }
 
-// OutboxID is the workflow id of a run's outbox. It shortens long ids at a character boundary and appends a
+// OutboxID returns the workflow id of a run's outbox. It shortens long ids at a character boundary and appends a
 // hash, so that different deliberations never share an id.
 func OutboxID(deliberationID, runID string) string {
-	const idMost = 255 // what SQL databases of servers have room for, however long an id their server takes
+	const idMost = 255 // SQL databases of Temporal servers store no longer ones, even if the server allows them
 	suffix := "/outbox/" + runID
 	if len(deliberationID)+len(suffix) <= idMost {
 		return deliberationID + suffix
@@ -24,7 +24,7 @@ func OutboxID(deliberationID, runID string) string {
 	return cutText(deliberationID, idMost-len(suffix)) + suffix
 }
 
-// cutText never cuts a character in two.
+// cutText cuts a text at a character boundary.
 func cutText(text string, most int) string {
 	end := min(len(text), most)
 	for end < len(text) && !utf8.RuneStart(text[end]) {

@@ -24,7 +24,7 @@ type TurnOutcome struct {
 	Metadata   map[string]string  `json:"metadata,omitempty"`
 }
 
-// Review is what a turn of a review phase answered.
+// Review is the answer of a turn in a review phase.
 type Review struct {
 	Notes   []Note          `json:"notes"`
 	Ranking []domain.TurnID `json:"ranking"`
@@ -60,7 +60,7 @@ func (r *Review) domain() domain.Review {
 	return review
 }
 
-// Usage is tokens, of one answer.
+// Usage counts the tokens of one answer.
 type Usage struct {
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
@@ -82,7 +82,7 @@ func TurnOutcomeOf(outcome domain.Outcome) TurnOutcome {
 	}
 }
 
-// Domain is the outcome as the domain knows it. Nothing is checked again.
+// Domain maps the outcome to the domain. It checks nothing again.
 func (o TurnOutcome) Domain() domain.Outcome {
 	outcome := domain.Outcome{
 		Kind: o.Kind, Usage: o.Usage.domain(o.Calls),

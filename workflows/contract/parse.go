@@ -8,14 +8,14 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Parsed is a request that was read and checked, once. If there is an error, it holds what could be read.
+// Parsed is a request that was read and checked. If there is an error, it holds what could be read.
 type Parsed struct {
 	Normalised NormalisedRequest
 	Domain     domain.DeliberationRequest // the zero value if there is an error
-	Text       []byte                     // as it came: what is sent
+	Text       []byte                     // the request as it came, which is sent to Temporal
 }
 
-// Parse reads and checks a request. The error is [domain.Faults] and names all that is wrong.
+// Parse reads and checks a request. The error is [domain.Faults] and names every fault.
 func (r Request) Parse() (Parsed, error) { return r.ParseFor(domain.AllowList{}) }
 
 // ParseFor is Parse for workers that may use only these model servers.
@@ -43,8 +43,8 @@ func (r Request) ParseFor(allow domain.AllowList) (Parsed, error) {
 	return parsed, nil
 }
 
-// tooLarge measures a request as it is recorded. It encodes only what may be too large: no byte becomes more
-// than six, and what is filled in for 64 agents is at most 64 KiB.
+// tooLarge measures a request as it is recorded. It encodes only a request that may be too large: no byte becomes
+// more than six, and the defaults of 64 agents take at most 64 KiB.
 func tooLarge(text []byte, normalised NormalisedRequest) (size int, over bool) {
 	if 6*len(text)+64<<10 <= domain.MaxRequest {
 		return 0, false

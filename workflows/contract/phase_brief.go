@@ -4,8 +4,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Brief is what the turns of a phase are made of: the request, and the texts that they read. Each text
-// travels once, by the turn that answered with it.
+// Brief has what the prompts of a phase are made of: the request, and the texts that the turns read. Each text
+// travels once, under the id of the turn that answered with it.
 type Brief struct {
 	Request   *NormalisedRequest `json:"request"`
 	Proposals []ProposalText     `json:"proposals,omitempty"`
@@ -13,7 +13,7 @@ type Brief struct {
 	Fence     string             `json:"fence,omitempty"`
 }
 
-// ProposalText is a proposal that others read.
+// ProposalText is a proposal as other agents read it.
 type ProposalText struct {
 	TurnID    domain.TurnID `json:"submission_id"`
 	Proposal  string        `json:"proposal"`
@@ -29,7 +29,7 @@ type CritiqueText struct {
 	Blocking []string      `json:"blocking,omitempty"`
 }
 
-// Reading is how an answer is read that isn't a proposal.
+// Reading says how to read an answer that isn't only a proposal.
 type Reading struct {
 	Phase    domain.PhaseKind `json:"phase"`
 	Reads    []domain.TurnID  `json:"reads,omitempty"`
@@ -40,7 +40,7 @@ type Reading struct {
 // BriefOf gathers what the assignments read, in their order.
 func BriefOf(request *NormalisedRequest, fence string, council domain.Council, assignments []domain.Assignment) *Brief {
 	texts := council.Texts(assignments)
-	if len(request.Proposals) > 0 { // they are among the texts
+	if len(request.Proposals) > 0 { // the texts of the brief include them
 		short := *request
 		short.Proposals, request = nil, &short
 	}
@@ -65,7 +65,7 @@ func BriefOf(request *NormalisedRequest, fence string, council domain.Council, a
 	return brief
 }
 
-// Texts are the brief's texts as the domain knows them.
+// Texts maps the brief's texts to the domain.
 func (b Brief) Texts() domain.Texts {
 	texts := domain.Texts{Proposals: make(map[domain.TurnID]domain.ProposalText, len(b.Proposals)), Fence: b.Fence}
 	for _, text := range b.Proposals {
@@ -77,7 +77,7 @@ func (b Brief) Texts() domain.Texts {
 	return texts
 }
 
-// ReadingOf is how the answer to a turn is read; nil for a proposal that isn't counted.
+// ReadingOf says how to read the answer of a turn; nil for a proposal of a council that doesn't vote.
 func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
 	reading := request.Reading(turn)
 	if reading.Kind != domain.PeerReview && !reading.Votes {
@@ -86,7 +86,7 @@ func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
 	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria, Votes: reading.Votes}
 }
 
-// Domain is the reading as the domain knows it.
+// Domain maps the reading to the domain.
 func (r *Reading) Domain() domain.Reading {
 	if r == nil {
 		return domain.Reading{Kind: domain.Propose}

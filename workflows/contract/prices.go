@@ -22,7 +22,7 @@ func PricesOf(prices domain.Prices) Prices {
 
 func (p Prices) domain() domain.Prices {
 	prices := make(domain.Prices, len(p))
-	//workflowcheck:ignore // it copies, in whatever order
+	//workflowcheck:ignore // it copies a map, so the order doesn't matter
 	for model, price := range p {
 		prices[model] = domain.Price(price)
 	}

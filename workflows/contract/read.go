@@ -17,11 +17,11 @@ import (
 // reading collects what is wrong with the shape of a request while its fields are read.
 type reading struct {
 	domain.Faults
-	inherited []string // paths whose value stands elsewhere: their faults are named there
+	inherited []string // paths that got the value of another path, where its faults are named
 	stuck     bool     // the text can't be decoded further
 }
 
-// value is a decoded JSON value at its path. One that isn't given leaves its target as it is.
+// value is a decoded JSON value at its path. If it isn't given, reading it leaves the target unchanged.
 type value struct {
 	r     *reading
 	path  string
@@ -34,10 +34,10 @@ type object struct {
 	r      *reading
 	path   string
 	fields map[string]any
-	names  []string // that it may have
+	names  []string // the names that it may have
 }
 
-// object reads the fields of an object. All others are faults.
+// object reads the fields of an object. A field that isn't read is a fault.
 func (v value) object(read func(o *object)) {
 	if !v.given {
 		return
@@ -57,22 +57,22 @@ func (v value) object(read func(o *object)) {
 	}
 }
 
-// required is a field whose null is a fault.
+// required returns a field for which null is a fault.
 func (o *object) required(name string) value {
 	o.names = append(o.names, name)
 	is, given := o.fields[name]
 	return value{r: o.r, path: join(o.path, name), is: is, given: given}
 }
 
-// optional is a field whose null is the same as its absence: clients of other languages write null for what
-// isn't set.
+// optional returns a field for which null means that it is absent: clients in other languages write null for a
+// field that isn't set.
 func (o *object) optional(name string) value {
 	v := o.required(name)
 	v.given = v.is != nil
 	return v
 }
 
-// annotation reports whether a request may carry this name for purposes of its own.
+// annotation reports whether a field of this name is the client's own and isn't read.
 func annotation(name string) bool {
 	return name == "$schema" || name == "schema_version" || strings.HasPrefix(name, "x-")
 }
@@ -116,7 +116,7 @@ func wholeNumber(is any) (int, bool) {
 	if whole, err := strconv.Atoi(number.String()); err == nil {
 		return whole, true
 	}
-	const exact = 1 << 53 // beyond it, floating point has no fractions
+	const exact = 1 << 53 // floating point can't tell larger whole numbers apart
 	float, err := number.Float64()
 	if err != nil || float != math.Trunc(float) || math.Abs(float) > exact {
 		return 0, false
@@ -163,7 +163,7 @@ func (v value) numbers(target *map[string]float64) {
 	}
 }
 
-// values reads an object whose values are passed on as they are.
+// values reads an object whose values are passed on unchanged.
 func (v value) values(target *map[string]json.RawMessage) {
 	var fields map[string]any
 	if !read(v, &fields, "an object") {
@@ -181,10 +181,10 @@ func (v value) values(target *map[string]json.RawMessage) {
 	}
 }
 
-// mostNested bounds what is passed on: readers of JSON in other languages refuse what is nested deeper.
+// mostNested bounds the nesting of values that are passed on: JSON readers in other languages refuse deeper ones.
 const mostNested = 32
 
-// unfit returns what a value that is passed on breaks.
+// unfit returns the rule that a value breaks which is passed on; empty if it breaks none.
 func unfit(is any, levels int) string {
 	if levels == 0 {
 		return fmt.Sprintf("must not be nested deeper than %d levels", mostNested)
@@ -218,7 +218,7 @@ func (v value) list() []value {
 	return values
 }
 
-// read takes over a given value of the wanted type, and reports whether it did.
+// read stores a given value of the wanted type in the target, and reports whether it did.
 func read[T any](v value, target *T, kind string) bool {
 	if !v.given {
 		return false
@@ -236,7 +236,7 @@ func (v value) mustBe(kind string) { v.fault("must be %s, got %s", kind, shown(v
 
 func (v value) fault(rule string, args ...any) { v.r.Add(cmp.Or(v.path, "request"), rule, args...) }
 
-// shown says what a value is, and quotes it when it is short by nature.
+// shown shows a value in a message. Of an object or a list it shows only the type.
 func shown(is any) string {
 	switch is := is.(type) {
 	case string:

@@ -44,7 +44,7 @@ func (v value) request(request *NormalisedRequest) {
 		o.optional("protocol").protocol(&request.Protocol)
 		o.optional("proposals").proposals(&request.Proposals)
 	})
-	for _, each := range agents { // read last: they inherit the role and the model
+	for _, each := range agents { // read last, since agents inherit the role and the model
 		agent := Agent{Role: request.Role, Model: request.VLLMModel}
 		each.agent(&agent)
 		request.Agents = append(request.Agents, agent)
@@ -96,7 +96,7 @@ func (v value) agent(agent *Agent) {
 	})
 }
 
-// proposals reads the proposals that exist already. An explicit empty list stays one, and is a fault.
+// proposals reads the proposals that exist already. An explicit empty list stays empty, and is a fault.
 func (v value) proposals(proposals *[]Proposal) {
 	if _, isList := v.is.([]any); isList {
 		*proposals = []Proposal{}
@@ -112,7 +112,7 @@ func (v value) proposals(proposals *[]Proposal) {
 	}
 }
 
-// agentID reads agent_id, or id, which stands for it.
+// agentID reads agent_id or its short form id.
 func (o *object) agentID(target *string) {
 	long, short := o.optional("agent_id"), o.optional("id")
 	switch {
@@ -126,8 +126,8 @@ func (o *object) agentID(target *string) {
 	}
 }
 
-// own reads a value that the agent would otherwise inherit. A fault of an inherited value is named where
-// the value is.
+// own reads a value that the agent would otherwise inherit from the request. The fault of an inherited value is
+// named at the request's field.
 func (o *object) own(name string, target *string) {
 	v := o.optional(name)
 	if v.given {

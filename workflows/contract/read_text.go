@@ -34,15 +34,15 @@ func noJSON(text []byte) string {
 	return place(text, at-1) + ": " + reason // the offset is that of the next byte
 }
 
-// place is where a byte is, for people: both numbers count from 1, columns in characters.
+// place returns the line and the column of a byte, both counted from 1, columns in characters.
 func place(text []byte, at int) string {
 	before := text[:max(0, min(at, len(text)))]
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
 	return fmt.Sprintf("line %d, column %d", bytes.Count(before, []byte("\n"))+1, utf8.RuneCount(line)+1)
 }
 
-// decode decodes a value, and notes the names that an object has twice: the standard decoder would silently
-// take the last one. The text is known to be JSON.
+// decode decodes a value of a text that is known to be JSON. It adds a fault for each name that an object has
+// twice: the standard decoder would silently take the last one.
 func (r *reading) decode(path string, tokens *json.Decoder) any {
 	token, err := tokens.Token()
 	if err != nil {

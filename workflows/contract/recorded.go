@@ -14,7 +14,7 @@ type History interface {
 	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
 }
 
-// Recorded is the request that a run was started with: from its first event, so it needs no worker.
+// Recorded returns the request that a run was started with. It reads the first event, so it needs no worker.
 func Recorded(ctx context.Context, from History, id, runID string) (Request, error) {
 	started, err := ReadStart(ctx, from, id, runID)
 	if err != nil {
@@ -23,7 +23,7 @@ func Recorded(ctx context.Context, from History, id, runID string) (Request, err
 	return StartedWith(started), nil
 }
 
-// StartedWith is the request in the first event of a run.
+// StartedWith returns the request in the first event of a run.
 func StartedWith(started *historypb.WorkflowExecutionStartedEventAttributes) Request {
 	payloads := started.GetInput().GetPayloads()
 	if len(payloads) == 0 {

@@ -19,9 +19,9 @@ type Request struct {
 	VLLMURL         string      `json:"vllm_url"`
 	VLLMModel       string      `json:"vllm_model"`
 	Protocol        *Protocol   `json:"protocol,omitempty"`
-	Proposals       []Proposal  `json:"proposals,omitempty"` // that exist already: the council judges them, and makes none
+	Proposals       []Proposal  `json:"proposals,omitempty"` // if given, the council judges these instead of making its own
 
-	received *received // instead of the fields
+	received *received // if set, the fields above are empty
 }
 
 // Constraints bound a deliberation.
@@ -49,7 +49,7 @@ type Proposal struct {
 	Author string `json:"author,omitempty"`
 }
 
-// Protocol is how the council works.
+// Protocol says how the council works.
 type Protocol struct {
 	Mode        string             `json:"mode,omitempty"`             // rank, vote or synthesize; rank
 	ChairModel  string             `json:"chair_model,omitempty"`      // with mode: synthesize; the first agent's model
@@ -58,7 +58,7 @@ type Protocol struct {
 	JudgeModel  string             `json:"judge_model,omitempty"`      // with review: judge
 	JudgeURL    string             `json:"judge_url,omitempty"`        // vllm_url
 	Rubric      map[string]float64 `json:"rubric,omitempty"`           // weights by criterion
-	Patience    *int               `json:"patience_seconds,omitempty"` // how long the others are waited for once the quorum is met
+	Patience    *int               `json:"patience_seconds,omitempty"` // how long to wait for the slow turns of a phase
 	Rounds      *int               `json:"rounds,omitempty"`           // 1: revisions at most
 	Quorum      *int               `json:"quorum,omitempty"`           // 0: one proposal is enough
 	Temperature *float64           `json:"temperature,omitempty"`      // 0.7
@@ -66,7 +66,7 @@ type Protocol struct {
 	MaxCalls    *int               `json:"max_llm_calls,omitempty"`    // no bound
 	TotalTokens *int               `json:"max_total_tokens,omitempty"` // no bound
 
-	// ExtraBody is passed on to the model server as it is, for example {"top_p": 0.9}.
+	// ExtraBody is passed on to the model server unchanged, for example {"top_p": 0.9}.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
 }
 
@@ -79,8 +79,8 @@ type received struct {
 // RequestText is a request as a person wrote it.
 func RequestText(text []byte) Request { return Request{received: &received{text: text}} }
 
-// Input is the workflow's argument before any decoding: what is wrong with a request is said once, by
-// Opening, and not by the SDK.
+// Input is the workflow's argument before any decoding, so that the Opening names all faults of a request. The SDK
+// would fail at the first one.
 type Input = converter.RawValue
 
 // Received is the request that a workflow was started with. Clients of other languages may send JSON as bytes.
@@ -107,7 +107,7 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields(r))
 }
 
-// asReceived is the request as text. A request made in Go is encoded here, once.
+// asReceived returns the request as text. It encodes a request that was made in Go.
 func (r Request) asReceived() (received, error) {
 	switch {
 	case r.received != nil:

@@ -24,7 +24,7 @@ type Result struct {
 	StopReason      domain.StopReason         `json:"stop_reason"`
 	Usage           TotalUsage                `json:"usage"`
 	Review          *ReviewSummary            `json:"review,omitempty"`
-	Candidates      []Candidate               `json:"candidates,omitempty"` // that reviews name
+	Candidates      []Candidate               `json:"candidates,omitempty"` // all versions that reviews could name
 	Votes           []Vote                    `json:"votes,omitempty"`
 	Synthesis       Synthesis                 `json:"synthesis,omitzero"`
 	ChairFailure    *AgentFailure             `json:"chair_failure,omitempty"`
@@ -50,16 +50,16 @@ type AgentResult struct {
 	Usage      Usage             `json:"usage"`
 	Metadata   map[string]string `json:"metadata"`
 
-	// ProposalID and Author are those of a proposal that the request brought along.
+	// ProposalID and Author are set for a proposal that the request brought along.
 	ProposalID string `json:"proposal_id,omitempty"`
 	Author     string `json:"author,omitempty"`
-	// OwnScore is what the agent says of its own proposal, where reviewers give the score.
+	// OwnScore is the agent's score of its own proposal, if Score is the reviewers'.
 	OwnScore *float64 `json:"own_score,omitempty"`
-	// Judged is how reviewers see the proposal.
+	// Judged combines what the reviewers say about the proposal.
 	Judged *Judgement `json:"judged,omitempty"`
 }
 
-// AgentFailure is why an agent has no proposal.
+// AgentFailure says why an agent has no proposal.
 type AgentFailure struct {
 	AgentID   string             `json:"agent_id"`
 	ErrorType domain.FailureKind `json:"error_type"`
@@ -67,20 +67,20 @@ type AgentFailure struct {
 	Attempts  int                `json:"attempts"`
 }
 
-// TotalUsage is what every attempt together cost; wasted tokens went into answers that don't count.
+// TotalUsage is the cost of all attempts. Wasted tokens went into answers that don't count.
 type TotalUsage struct {
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
 	LLMCalls         int `json:"llm_calls"`
 	WastedTokens     int `json:"wasted_tokens"`
 
-	// Cost is by DELIBERATION_PRICES. There is none if a model that was paid for has no price.
+	// Cost follows from DELIBERATION_PRICES. It is left out if a model that was paid for has no price.
 	Cost *float64 `json:"cost,omitempty"`
-	// ByPhase is what each kind of phase cost, where there is more than one.
+	// ByPhase is the cost of each kind of phase, if there is more than one.
 	ByPhase map[domain.PhaseKind]PhaseUsage `json:"by_phase,omitempty"`
 }
 
-// PhaseUsage is what the turns of one kind of phase cost.
+// PhaseUsage is the cost of the turns of one kind of phase.
 type PhaseUsage struct {
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
@@ -145,7 +145,7 @@ func agentFailureOf(failure domain.AgentFailure) AgentFailure {
 	return AgentFailure{AgentID: failure.AgentID(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts()}
 }
 
-// Phases is the usage by kind of phase, also where there is only one.
+// Phases returns the usage by kind of phase, also if there is only one.
 func (u TotalUsage) Phases() map[domain.PhaseKind]PhaseUsage {
 	if len(u.ByPhase) > 0 || u.LLMCalls == 0 {
 		return u.ByPhase
@@ -155,7 +155,7 @@ func (u TotalUsage) Phases() map[domain.PhaseKind]PhaseUsage {
 	}
 }
 
-// TotalUsageOf is what the council has cost so far.
+// TotalUsageOf returns the cost of the council so far.
 func TotalUsageOf(council domain.Council, prices Prices) TotalUsage {
 	paid, wasted := council.Paid()
 	usage := TotalUsage{

@@ -4,17 +4,17 @@ import "deliberation.io/deliberation/domain"
 
 // ReviewSummary says how the reviews went.
 type ReviewSummary struct {
-	Rounds   int      `json:"rounds"`         // of review
-	Reviews  int      `json:"reviews"`        // that could be used
-	Failed   int      `json:"failed"`         // that couldn't
+	Rounds   int      `json:"rounds"`         // review rounds
+	Reviews  int      `json:"reviews"`        // usable reviews
+	Failed   int      `json:"failed"`         // failed reviews
 	KendallW *float64 `json:"kendall_w"`      // agreement of the latest rankings; null below three proposals, or if unbalanced
-	Note     string   `json:"note,omitempty"` // why a proposal is first whose score isn't the highest
+	Note     string   `json:"note,omitempty"` // why the first proposal doesn't have the highest score; empty if it has
 }
 
-// Judgement is how reviewers see a proposal.
+// Judgement combines what the reviewers say about a proposal.
 type Judgement struct {
 	Points  float64 `json:"points"`  // 1: first in every ranking; 0: last in every one
-	Reviews int     `json:"reviews"` // 0: nobody reviewed it, so it ranks last
+	Reviews int     `json:"reviews"` // a proposal with 0 reviews ranks last
 	Blocked bool    `json:"blocked,omitempty"`
 }
 
@@ -25,11 +25,11 @@ type Candidate struct {
 	Version int    `json:"version"`
 }
 
-// ReviewRecord is one review: in which order the reviewer saw the proposals, and what it says of each.
+// ReviewRecord is one review: the order in which the reviewer saw the proposals, and what it says about each.
 type ReviewRecord struct {
 	Round      int                `json:"round"`
 	ReviewerID string             `json:"reviewer_id"`
-	Order      []string           `json:"order"` // ids of candidates, as all others here
+	Order      []string           `json:"order"` // ids of candidates
 	Ranking    []string           `json:"ranking,omitempty"`
 	Notes      []NoteRecord       `json:"notes,omitempty"`
 	ErrorType  domain.FailureKind `json:"error_type,omitempty"`
@@ -45,7 +45,7 @@ type NoteRecord struct {
 	Blocking []string       `json:"blocking,omitempty"`
 }
 
-// RevisionRecord is one revision. Of the two texts, the one that doesn't stand in the results is here.
+// RevisionRecord is one revision. It has only the text that isn't in the results: the old one or the new one.
 type RevisionRecord struct {
 	Round     int                 `json:"round"`
 	AgentID   string              `json:"agent_id"`
@@ -55,14 +55,14 @@ type RevisionRecord struct {
 	Message   string              `json:"message,omitempty"`
 }
 
-// VersionText is a version of a proposal that doesn't stand.
+// VersionText is a version of a proposal that doesn't count.
 type VersionText struct {
 	Proposal  string `json:"proposal"`
 	Reasoning string `json:"reasoning,omitempty"`
 	Answer    string `json:"answer,omitempty"`
 }
 
-// ReviewSummaryOf says how the reviews of a council went; nil when none was asked for.
+// ReviewSummaryOf sums up the reviews of a council; nil if there was no review phase.
 func ReviewSummaryOf(council domain.Council, ranked domain.CouncilResult) *ReviewSummary {
 	reviews := council.Reviews()
 	if len(reviews) == 0 {

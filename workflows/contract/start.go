@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// StartOptions change how [Start] starts. The zero value is right for most.
+// StartOptions change how [Start] starts. The zero value is right for most callers.
 type StartOptions struct {
 	TaskQueue string // DefaultTaskQueue when empty
 	Rerun     bool   // start a closed deliberation again, also a completed one
@@ -38,9 +38,9 @@ func (e *DifferentRequestError) Error() string {
 	return fmt.Sprintf("%s is another request; these fields differ: %s", e.DeliberationID, strings.Join(e.Fields, ", "))
 }
 
-// Start starts the deliberation of the request's task, or attaches to the one that runs or completed;
-// a failed, cancelled or timed-out one runs again. The error is [domain.Faults] when the request breaks
-// a rule, in the words of the workflow; a [*DifferentRequestError]; or the client's.
+// Start starts the deliberation of the request's task, or attaches to the one that runs or has completed. A failed,
+// cancelled or timed-out one is started again. The error is [domain.Faults] if the request breaks a rule, a
+// [*DifferentRequestError] if another request has the same task id, or else the client's error.
 func Start(ctx context.Context, c client.Client, request Request, options StartOptions) (Started, error) {
 	parsed, err := request.Parse()
 	if err != nil {
@@ -49,7 +49,7 @@ func Start(ctx context.Context, c client.Client, request Request, options StartO
 	return parsed.Start(ctx, c, options)
 }
 
-// Start is [Start] of a request that was parsed before.
+// Start does the same as [Start] for a request that was parsed before.
 func (p Parsed) Start(ctx context.Context, c client.Client, options StartOptions) (Started, error) {
 	id := WorkflowID(p.Domain.TaskID())
 	reuse := enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
@@ -59,7 +59,7 @@ func (p Parsed) Start(ctx context.Context, c client.Client, options StartOptions
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: id, TaskQueue: cmp.Or(options.TaskQueue, DefaultTaskQueue), StaticSummary: OneLine(p.Domain.Title()),
 		WorkflowIDReusePolicy: reuse,
-		// Without the error, the client would return an existing run as if it were a new one.
+		// Otherwise the client would return an existing run as if it were a new one.
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, DeliberationName, json.RawMessage(p.Text))
 

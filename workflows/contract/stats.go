@@ -6,7 +6,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// CountInput asks for a count that goes on from what is rolled up.
+// CountInput asks for a count that continues from a roll-up.
 type CountInput struct {
 	RollUp RollUp `json:"roll_up,omitzero"`
 }
@@ -28,24 +28,24 @@ type ActiveJob struct {
 	Start      time.Time `json:"start"`
 }
 
-// RollUp counts all runs that have ended, and says how far they were read. A count reads the runs again that ended
-// since RereadFrom, because visibility lists an end late, and skips those that it has seen.
+// RollUp counts all runs that have ended, and says up to which time they were read. Visibility lists ends late, so
+// the next count reads all runs again that ended since RereadFrom. It skips those that were counted.
 type RollUp struct {
-	Watermark   time.Time  `json:"watermark"`   // runs that ended before were read, except late ones
-	RereadFrom  time.Time  `json:"reread_from"` // zero: nothing was read yet
+	Watermark   time.Time  `json:"watermark"`   // runs that ended earlier were read, except those listed late
+	RereadFrom  time.Time  `json:"reread_from"` // zero if nothing was read yet
 	Completed   int64      `json:"completed"`
 	Failed      int64      `json:"failed"`
 	Cancelled   int64      `json:"cancelled"`
 	TimedOut    int64      `json:"timed_out"`
 	Terminated  int64      `json:"terminated"`
-	ExecutionUS int64      `json:"execution_us"` // of all completed ones together
-	Histogram   string     `json:"histogram"`    // of their execution times in ms: HdrHistogram, V2, compressed, base64
+	ExecutionUS int64      `json:"execution_us"` // the sum over all completed runs
+	Histogram   string     `json:"histogram"`    // of the execution times in ms: HdrHistogram, V2, compressed, base64
 	Seen        []SeenRuns `json:"seen,omitempty"`
 
 	UsageByPhase map[domain.PhaseKind]PhaseUsage `json:"usage_by_phase,omitempty"`
 }
 
-// AddUsage adds what a run has cost. It returns another roll-up, which shares no map with the first.
+// AddUsage adds the cost of a run. The roll-up that it returns shares no map with the first one.
 func (r RollUp) AddUsage(run map[domain.PhaseKind]PhaseUsage) RollUp {
 	sum := map[domain.PhaseKind]PhaseUsage{}
 	for _, kind := range domain.PhaseKinds() {
@@ -57,7 +57,7 @@ func (r RollUp) AddUsage(run map[domain.PhaseKind]PhaseUsage) RollUp {
 	return r
 }
 
-// SeenRuns are the runs that ended within one [SeenWithin], by 64 bits of a hash each.
+// SeenRuns are the runs that ended within one period of [SeenWithin]. 64 bits of a hash stand for each.
 type SeenRuns struct {
 	Since  time.Time `json:"since"`
 	Hashes []byte    `json:"hashes"`
@@ -73,13 +73,13 @@ type StatsState struct {
 	RollUp RollUp      `json:"roll_up,omitzero"`
 }
 
-// Take goes on from a count.
+// Take makes a count the last one.
 func (s *StatsState) Take(counted CountResult) {
 	s.RollUp, counted.RollUp = counted.RollUp, RollUp{}
 	s.Last = counted
 }
 
-// Stats is the answer of the query `stats`.
+// Stats is the answer to the query `stats`.
 type Stats struct {
 	Total         int64     `json:"total_deliberations"`
 	Active        int64     `json:"active_deliberations"`
@@ -94,12 +94,11 @@ type Stats struct {
 	P95MS         float64   `json:"p95_ms"`
 	AsOf          time.Time `json:"as_of"`
 
-	// UsageByPhase is what each kind of phase cost in all runs that have ended, except those that were ended from
-	// outside.
+	// UsageByPhase is the cost of each kind of phase, over all runs that have ended by themselves.
 	UsageByPhase map[domain.PhaseKind]PhaseUsage `json:"usage_by_phase,omitempty"`
 }
 
-// ActiveJobs is the answer of the query `active_jobs`: the newest, and how many there are.
+// ActiveJobs is the answer to the query `active_jobs`: the newest jobs, and the number of all.
 type ActiveJobs struct {
 	Jobs  []Job     `json:"jobs"`
 	Total int64     `json:"total"`

@@ -6,7 +6,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Status is the answer of the query `status`: what the workflow knew at its last task.
+// Status is the answer to the query `status`: what the workflow knew at its last task.
 type Status struct {
 	DeliberationID string                    `json:"deliberation_id"`
 	Status         domain.DeliberationStatus `json:"status"`
@@ -21,7 +21,7 @@ type Status struct {
 	AsOf           time.Time                 `json:"as_of"`
 }
 
-// AgentStatus is where one agent stands.
+// AgentStatus says what one agent does at the moment.
 type AgentStatus struct {
 	AgentID      string            `json:"agent_id"`
 	Role         string            `json:"role"`
@@ -32,7 +32,7 @@ type AgentStatus struct {
 	Cluster      string            `json:"cluster"`
 }
 
-// AgentStatusesOf is where each agent stands, in request order.
+// AgentStatusesOf maps the council's seats, in request order.
 func AgentStatusesOf(council domain.Council) []AgentStatus {
 	seats := council.Seats()
 	statuses := make([]AgentStatus, 0, len(seats))
@@ -45,7 +45,7 @@ func AgentStatusesOf(council domain.Council) []AgentStatus {
 	return statuses
 }
 
-// Job is the answer of the query `job`.
+// Job is the answer to the query `job`.
 type Job struct {
 	JobID            string `json:"job_id"`
 	Name             string `json:"name"`
@@ -57,7 +57,7 @@ type Job struct {
 	Runtime          string `json:"runtime"`
 }
 
-// JobOf checks and maps a job as it is at that time.
+// JobOf checks and maps a job, with its runtime at that time.
 func JobOf(job domain.JobInfo, now time.Time) (Job, error) {
 	if err := job.Check(); err != nil {
 		return Job{}, err

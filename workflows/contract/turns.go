@@ -6,9 +6,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// SubmitTurnsInput names the turns to put to Ray. Only the first submit of a phase carries the brief: with it
-// in each retry, a history would grow by all its texts each time. A later submit finds it in the history,
-// and the turn ids prove that it is the same work.
+// SubmitTurnsInput names the turns to submit to Ray. Only the first submit of a phase carries the brief: otherwise
+// each retry would add all texts to the history. A later submit finds the brief in the history, and the turn ids
+// prove that it is the same work.
 type SubmitTurnsInput struct {
 	DeliberationID string    `json:"deliberation_id"`
 	OriginalRunID  string    `json:"original_run_id"`
@@ -29,27 +29,27 @@ func (in SubmitTurnsInput) Phase() domain.Phase {
 	return domain.Phase{Kind: in.Turns[0].Phase, Round: in.Turns[0].Round}
 }
 
-// TurnRef names a turn. Its id is derived again where it is used, and must be the same.
+// TurnRef names a turn. Whoever uses it derives the turn's id again, which must be the same.
 type TurnRef struct {
 	Phase   domain.PhaseKind   `json:"phase"`
 	Round   int                `json:"round,omitempty"`
 	AgentID string             `json:"agent_id"`
 	Attempt int                `json:"attempt"`
 	Hint    domain.FailureKind `json:"hint,omitempty"`        // what was wrong with an earlier answer
-	Detail  string             `json:"hint_detail,omitempty"` // in words, where the hint names it
-	Reads   []domain.TurnID    `json:"reads,omitempty"`       // the turns whose answers it works on
+	Detail  string             `json:"hint_detail,omitempty"` // the same in words, if the hint quotes them
+	Reads   []domain.TurnID    `json:"reads,omitempty"`       // the turns whose answers the prompt contains
 	TurnID  domain.TurnID      `json:"submission_id"`
 }
 
-// SubmitTurnsResult is where the turns live, or the last refusal when there was no room in time.
+// SubmitTurnsResult says where the turns live, or has the last refusal if there was no room in time.
 type SubmitTurnsResult struct {
 	Handles   []Handle        `json:"handles,omitempty"`
-	Cancelled []domain.TurnID `json:"cancelled,omitempty"` // stopped before they came
+	Cancelled []domain.TurnID `json:"cancelled,omitempty"` // turns that were stopped before they were submitted
 	Refusal   string          `json:"refusal,omitempty"`
 	Elsewhere bool            `json:"elsewhere,omitempty"` // refused, and another cluster has room
 }
 
-// Handle is where a turn lives on Ray.
+// Handle says where a turn lives on Ray.
 type Handle struct {
 	TurnID      domain.TurnID `json:"submission_id"`
 	Cluster     string        `json:"cluster"`
@@ -57,7 +57,7 @@ type Handle struct {
 	Incarnation string        `json:"incarnation,omitempty"`
 }
 
-// SubmitProgress is what a heartbeat of SubmitTurns says while there is no room.
+// SubmitProgress is the content of SubmitTurns' heartbeats while there is no room.
 type SubmitProgress struct {
 	State   string    `json:"state"` // queued
 	Cluster string    `json:"cluster"`
@@ -65,26 +65,26 @@ type SubmitProgress struct {
 	Since   time.Time `json:"since"`
 }
 
-// AwaitTurnInput is the turn to wait for, and how its answer is read.
+// AwaitTurnInput names the turn to wait for, and says how to read its answer.
 type AwaitTurnInput struct {
 	Handle       Handle   `json:"handle"`
-	Reading      *Reading `json:"reading,omitempty"` // none: a proposal
+	Reading      *Reading `json:"reading,omitempty"` // nil for a proposal
 	AnswerBytes  int      `json:"answer_bytes"`
 	GraceSeconds int      `json:"grace_seconds,omitempty"` // return *unreachable* when the cluster has been away for this long and another is up; 0 = never
 }
 
-// AwaitProgress is what a heartbeat of AwaitTurn says.
+// AwaitProgress is the content of AwaitTurn's heartbeats.
 type AwaitProgress struct {
 	TurnID       domain.TurnID `json:"submission_id"`
 	Polls        int           `json:"polls"`
 	State        string        `json:"state"`
 	LastAnswerAt time.Time     `json:"last_answer_at"`
 	Tokens       int           `json:"tokens"`
-	Trouble      string        `json:"trouble,omitempty"`    // what it waits for: its cluster, or its model server
-	Unanswered   int           `json:"unanswered,omitempty"` // attempts in a row whose poll nobody answered
+	Trouble      string        `json:"trouble,omitempty"`    // what the turn waits for: its cluster, or its model server
+	Unanswered   int           `json:"unanswered,omitempty"` // tries in a row whose poll got no answer
 }
 
-// ReasonPatience is why the slow turns of a phase are stopped while the council goes on.
+// ReasonPatience is the reason to stop the slow turns of a phase while the council goes on.
 const ReasonPatience = "patience"
 
 // StopTurnsInput names turns to stop.
@@ -92,19 +92,19 @@ type StopTurnsInput struct {
 	DeliberationID string   `json:"deliberation_id"`
 	Turns          []Handle `json:"turns"`
 	Reason         string   `json:"reason"`
-	AnswerBytes    int      `json:"answer_bytes,omitempty"`  // 0: only what the turns cost is of interest
+	AnswerBytes    int      `json:"answer_bytes,omitempty"`  // if 0, the result has the turns' cost and no answers
 	AllowPartial   bool     `json:"allow_partial,omitempty"` // succeed even if only some turns were seen to stop
 
-	// Readings say how answers are read that aren't proposals, by turn.
+	// Readings say how to read answers that aren't only proposals, by turn.
 	Readings map[domain.TurnID]Reading `json:"readings,omitempty"`
 }
 
-// StopTurnsResult is what each turn that was seen to stop resulted in.
+// StopTurnsResult has the outcome of each turn that was seen to end.
 type StopTurnsResult struct {
 	Outcomes map[domain.TurnID]TurnOutcome `json:"outcomes,omitempty"`
 }
 
-// CloseDeliberationInput is what the end of a run leaves to do: the last events, and the outcomes that Ray may
+// CloseDeliberationInput has what is left to do at the end of a run: the last events, and the outcomes that Ray may
 // forget because they are in history.
 type CloseDeliberationInput struct {
 	DeliberationID  string        `json:"deliberation_id"`
@@ -113,14 +113,14 @@ type CloseDeliberationInput struct {
 	Forget          []Handle      `json:"forget,omitempty"`
 }
 
-// CloseDeliberationResult says what was done. Neither part holds up the other.
+// CloseDeliberationResult says what was done. Both parts run side by side.
 type CloseDeliberationResult struct {
-	Stored      int    `json:"stored"`                 // events, from the first on
-	EventsError string `json:"events_error,omitempty"` // why the others weren't stored
+	Stored      int    `json:"stored"`                 // events, counted from the first
+	EventsError string `json:"events_error,omitempty"` // why the remaining events weren't stored
 	ForgetError string `json:"forget_error,omitempty"`
 }
 
-// Domain is the handle as the domain knows it.
+// Domain maps the handle to the domain.
 func (h Handle) Domain() domain.Handle { return domain.Handle(h) }
 
 // HandlesOf maps the domain's handles.
@@ -140,8 +140,8 @@ func TurnRefOf(turn domain.Turn) TurnRef {
 	}
 }
 
-// TurnsOf derives the turns that the input names, in its order. It leaves out those of agents that the
-// request doesn't have.
+// TurnsOf derives the turns that the input names, in its order. It leaves out turns of agents that the request
+// doesn't have.
 func (in SubmitTurnsInput) TurnsOf(request domain.DeliberationRequest) []domain.Turn {
 	run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 	turns := make([]domain.Turn, 0, len(in.Turns))
