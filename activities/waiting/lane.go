@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// joinPause is how long turns that come during a wait gather before it is broken off and asked again with them.
+	// joinPause is how long turns that join during a request gather before the request is repeated with them.
 	joinPause = 250 * time.Millisecond
-	// endPause is how long ends gather under load: requests are at least this far apart, except for a few.
+	// endPause is the shortest time between requests under load, in which the ends of turns gather.
 	endPause = 100 * time.Millisecond
 	// atOnce is how many requests may follow one another without a pause, so that a few turns don't wait for others.
 	atOnce = 4
-	// hastyPause keeps an app from being flooded that answers before anything has happened.
-	hastyPause = time.Second
-	// silenceFor is how long nobody must answer before the turns hear of it. One lost connection would otherwise make
-	// hundreds of activities fail.
+	// earlyPause is the shortest time between requests that bring no end: an app that answers too early is not flooded.
+	earlyPause = time.Second
+	// silenceFor is how long there must be no answer before the turns get that as their report. Otherwise one lost
+	// connection would make hundreds of activities fail.
 	silenceFor = 2 * time.Second
 )
 
-// errJoined ends a request because other turns are to be waited for as well.
+// errJoined ends a request because other turns have joined it.
 var errJoined = errors.New("other turns have joined")
 
 // lane is a wait for at most [domain.MaxAwaited] turns of one runner, one request at a time.
@@ -32,24 +32,26 @@ type lane struct {
 	room    *Room
 	at      place
 	cluster domain.RayCluster
-	ctx     context.Context //nolint:containedctx // the lane's life: it ends with the last turn, and no caller waits for it
+	ctx     context.Context //nolint:containedctx // ends with the lane's last turn; no caller waits for the lane
 	stop    context.CancelFunc
 	pace    *rate.Limiter
-	silent  time.Time // since when nobody has answered; zero after an answer
+
+	silentSince time.Time // the first request without an answer; zero after an answer
 
 	// Guarded by the room's lock.
 	turns map[*Turn]struct{}
 	open  *request      // nil between two requests
-	late  time.Duration // how long after its time the app's last answer came
+	lag   time.Duration // how long after its time the app's last answer came
 }
 
-// request is one that is under way.
+// request is a call of Await that is under way.
 type request struct {
 	turns  map[domain.TurnID][]*Turn
 	wait   time.Duration
 	asked  time.Time
 	cancel context.CancelCauseFunc
-	soon   *time.Timer // ends the request because of turns that joined; nil while there are none
+
+	joining *time.Timer // ends the request because turns have joined; nil while there are none
 }
 
 func newLane(room *Room, at place, cluster domain.RayCluster, pace *rate.Limiter) *lane {
@@ -66,8 +68,8 @@ func (l *lane) run() {
 		l.answered(asked)
 		switch {
 		case err == nil:
-			l.silent = time.Time{}
-			l.handOut(asked, seen)
+			l.silentSince = time.Time{}
+			l.deliver(asked, seen)
 		case l.ctx.Err() == nil && !errors.Is(context.Cause(ctx), errJoined):
 			l.unanswered(asked, err)
 		}
@@ -75,11 +77,11 @@ func (l *lane) run() {
 	}
 }
 
-// ask begins a request for all turns. It lasts until one of them is due to be heard of.
+// ask begins a request for all turns. It lasts until the report of one of them is due.
 func (l *lane) ask(cancel context.CancelCauseFunc) *request {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
-	l.open = &request{turns: map[domain.TurnID][]*Turn{}, wait: nextWord, asked: time.Now(), cancel: cancel}
+	l.open = &request{turns: map[domain.TurnID][]*Turn{}, wait: nextReport, asked: time.Now(), cancel: cancel}
 	for turn := range l.turns {
 		l.open.turns[turn.handle.TurnID] = append(l.open.turns[turn.handle.TurnID], turn)
 		l.open.wait = max(0, min(l.open.wait, turn.due.Sub(l.open.asked)))
@@ -91,89 +93,89 @@ func (l *lane) answered(asked *request) {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
 	l.open = nil
-	if asked.soon != nil {
-		asked.soon.Stop()
+	if asked.joining != nil {
+		asked.joining.Stop()
 	}
 }
 
-// askSoon breaks the open request off for the sake of a turn that has just joined. A request whose answer is due
-// stays: turns that keep coming must not hide that nobody answers. It needs the room's lock.
+// askSoon ends the open request for a turn that has just joined. A request whose answer is due stays, so that turns
+// which keep coming don't hide that there is no answer. It needs the room's lock.
 func (l *lane) askSoon() {
-	if l.open == nil || l.open.soon != nil || time.Until(l.open.asked.Add(l.open.wait)) <= joinPause {
+	if l.open == nil || l.open.joining != nil || time.Until(l.open.asked.Add(l.open.wait)) <= joinPause {
 		return
 	}
 	cancel := l.open.cancel
-	// An app that is slow gets the time to answer: otherwise turns that keep coming would let no answer through.
-	gather := max(joinPause, 2*l.late)
-	l.open.soon = time.AfterFunc(time.Until(l.open.asked.Add(gather)), func() { cancel(errJoined) })
+	// A slow app gets more time to answer: otherwise turns that keep coming would cut off every answer.
+	gather := max(joinPause, 2*l.lag)
+	l.open.joining = time.AfterFunc(time.Until(l.open.asked.Add(gather)), func() { cancel(errJoined) })
 }
 
-// handOut gives each turn what was seen of it, and keeps those that still run.
-func (l *lane) handOut(asked *request, seen []domain.Observation) {
+// deliver gives each turn its observation, and keeps the turns that still run.
+func (l *lane) deliver(asked *request, seen []domain.Observation) {
 	ended := false
 	l.room.mu.Lock()
 	for _, observation := range seen {
 		stays := observation.Runs()
 		ended = ended || !stays
 		for _, turn := range asked.turns[observation.TurnID] {
-			l.hand(turn, news{seen: observation}, stays)
+			l.report(turn, report{seen: observation}, stays)
 		}
 	}
 	if !ended {
-		l.late = max(0, time.Since(asked.asked)-asked.wait)
+		l.lag = max(0, time.Since(asked.asked)-asked.wait)
 	}
 	l.room.mu.Unlock()
 	if !ended {
-		pause(l.ctx, min(asked.wait, hastyPause)-time.Since(asked.asked))
+		pause(l.ctx, min(asked.wait, earlyPause)-time.Since(asked.asked))
 	}
 }
 
-// hand needs the room's lock. A turn that has left meanwhile hears nothing.
-func (l *lane) hand(turn *Turn, word news, stays bool) {
+// report gives a turn its report, unless the turn has left meanwhile. It needs the room's lock.
+func (l *lane) report(turn *Turn, got report, stays bool) {
 	if turn.lane != l {
 		return
 	}
-	turn.tell(word)
-	turn.due = time.Now().Add(nextWord)
+	turn.put(got)
+	turn.due = time.Now().Add(nextReport)
 	if !stays {
 		turn.leave()
 	}
 }
 
-// unanswered asks again after a moment, or lets the turns know once nobody has answered for long enough.
+// unanswered waits before the next request, or reports the silence to the turns when it has lasted long enough.
 func (l *lane) unanswered(asked *request, err error) {
 	failed, ours := errors.AsType[*domain.Error](err)
 	if !ours {
-		l.giveUp(asked, func(domain.TurnID) news { return news{err: err} })
+		l.giveUp(asked, func(domain.TurnID) report { return report{err: err} })
 		return
 	}
 	now := time.Now()
-	if l.silent.IsZero() {
-		l.silent = now
+	if l.silentSince.IsZero() {
+		l.silentSince = now
 	}
 	later := max(failed.RetryAfter, joinPause)
 	overdue := now.Sub(asked.asked) > asked.wait+silenceFor
-	if !overdue && now.Add(later).Sub(l.silent) <= silenceFor {
+	if !overdue && now.Add(later).Sub(l.silentSince) <= silenceFor {
 		pause(l.ctx, later)
 		return
 	}
-	l.silent = time.Time{}
-	l.giveUp(asked, func(id domain.TurnID) news {
-		return news{seen: domain.Observation{TurnID: id, Unreachable: failed.Err.Error(), RetryAfter: failed.RetryAfter}}
+	l.silentSince = time.Time{}
+	l.giveUp(asked, func(id domain.TurnID) report {
+		return report{seen: domain.Observation{TurnID: id, Unreachable: failed.Err.Error(), RetryAfter: failed.RetryAfter}}
 	})
 }
 
-func (l *lane) giveUp(asked *request, word func(domain.TurnID) news) {
+func (l *lane) giveUp(asked *request, reportOf func(domain.TurnID) report) {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
 	for id, turns := range asked.turns {
 		for _, turn := range turns {
-			l.hand(turn, word(id), false)
+			l.report(turn, reportOf(id), false)
 		}
 	}
 }
 
-// handles are those of the turns, each once.
+// handles returns the handles of the turns, each once.
 func (r *request) handles() []domain.Handle {
 	handles := make([]domain.Handle, 0, len(r.turns))
 	for _, turns := range r.turns {

@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// firstWord is when a turn is first heard of: its heartbeat then shows that it is waited for.
-	firstWord = 2 * time.Second
-	// nextWord is the longest time between two words of a turn that runs. With the client's margin it is under the
-	// heartbeat timeout.
-	nextWord = 12 * time.Second
+	// firstReport is when the first report of a turn is due. The heartbeat then shows that the turn is waited for.
+	firstReport = 2 * time.Second
+	// nextReport is the longest time between two reports of a turn that runs. Together with the client's margin it is
+	// shorter than the heartbeat timeout.
+	nextReport = 12 * time.Second
 )
 
-// Room holds the turns that a worker waits for. The zero value is not usable: see [NewRoom].
+// Room holds the turns that a worker waits for. Create it with [NewRoom].
 type Room struct {
 	mu    sync.Mutex
 	lanes map[place][]*lane
-	paces map[place]*rate.Limiter // of lanes that have ended, for the next: many short turns are no reason to hurry
+	paces map[place]*rate.Limiter // of lanes that have ended; the next lane takes over the pace
 }
 
-// place is what turns must have in common to share a request.
+// place is what turns have in common that share a request.
 type place struct{ cluster, runner, incarnation string }
 
 // NewRoom returns a room without turns.
@@ -38,34 +38,34 @@ type Turn struct {
 	room    *Room
 	cluster domain.RayCluster
 	handle  domain.Handle
-	news    chan news // holds the latest word that the activity hasn't taken yet
+	reports chan report // holds the latest report that the activity hasn't taken yet
 
 	// Guarded by the room's lock.
 	lane *lane     // nil while the turn isn't waited for
-	due  time.Time // when the turn must be heard of
+	due  time.Time // when the next report is due
 }
 
-// news is one word of a turn.
-type news struct {
+// report is an observation of a turn, or why there is none.
+type report struct {
 	seen domain.Observation
 	err  error
 }
 
-// Turn returns a place for a turn. It is waited for from its first [Turn.Next] until [Turn.Leave].
+// Turn returns a place for a turn. The room waits for the turn from the first [Turn.Next] until [Turn.Leave].
 func (r *Room) Turn(cluster domain.RayCluster, handle domain.Handle) *Turn {
-	return &Turn{room: r, cluster: cluster, handle: handle, news: make(chan news, 1)}
+	return &Turn{room: r, cluster: cluster, handle: handle, reports: make(chan report, 1)}
 }
 
-// Next returns the next word of the turn: it has ended, it still runs, or nobody could be reached. In the last case
-// the Observation says so, and the error is only the context's, or one that isn't a [domain.Error].
+// Next returns the next observation of the turn: it has ended, it still runs, or there was no answer, as the
+// Observation then says. The error is the context's, or one that isn't a [domain.Error].
 func (t *Turn) Next(ctx context.Context) (domain.Observation, error) {
 	if err := ctx.Err(); err != nil {
 		return domain.Observation{}, err
 	}
 	t.room.enter(t) //nolint:contextcheck // a wait is for many turns and outlives each of them
 	select {
-	case word := <-t.news:
-		return word.seen, word.err
+	case next := <-t.reports:
+		return next.seen, next.err
 	case <-ctx.Done():
 		return domain.Observation{}, ctx.Err()
 	}
@@ -98,7 +98,7 @@ func (r *Room) enter(t *Turn) {
 		return
 	}
 	at := place{t.handle.Cluster, t.handle.Runner, t.handle.Incarnation}
-	t.due = time.Now().Add(firstWord)
+	t.due = time.Now().Add(firstReport)
 	for _, open := range r.lanes[at] {
 		if len(open.turns) < domain.MaxAwaited {
 			t.lane = open
@@ -113,7 +113,7 @@ func (r *Room) enter(t *Turn) {
 	go t.lane.run()
 }
 
-// pace is that of the last lane at this place. It needs the lock.
+// pace returns the pace of the last lane at this place, or a new one. It needs the lock.
 func (r *Room) pace(at place) *rate.Limiter {
 	maps.DeleteFunc(r.paces, func(_ place, old *rate.Limiter) bool { return old.Tokens() >= atOnce })
 	pace, known := r.paces[at]
@@ -134,11 +134,11 @@ func (r *Room) close(closed *lane) {
 	closed.stop()
 }
 
-// tell gives the turn a word in place of one that it hasn't taken yet. Only the turn's lane calls it.
-func (t *Turn) tell(word news) {
+// put replaces a report that the activity hasn't taken yet. Only the turn's lane calls it.
+func (t *Turn) put(next report) {
 	select {
-	case <-t.news:
+	case <-t.reports:
 	default:
 	}
-	t.news <- word
+	t.reports <- next
 }
