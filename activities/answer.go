@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// repairMost bounds what is given to the repair, whose time grows with the square of the mistakes.
+	// repairMost bounds the bytes of a text that is repaired: the time grows with the square of the mistakes.
 	repairMost = 32 << 10
 	// repairTries bounds how many objects of one answer are repaired.
 	repairTries = 4
-	// deepMost is how many levels of an answer's values are read. Deeper ones are kept as JSON.
+	// deepMost bounds the levels of an answer's values that are read. Deeper values are kept as JSON.
 	deepMost = 4
 )
 
-// answerDecoder returns the decoder for one answer. It reads JSON first, and repairs what models make of it.
+// answerDecoder returns the decoder for one answer. It tries JSON first, and then repairs the mistakes of models.
 func answerDecoder() domain.DecodeObject {
 	tries := repairTries
 	return func(text string) (domain.Decoded, bool) {
@@ -47,7 +47,7 @@ func answerDecoder() domain.DecodeObject {
 	}
 }
 
-// objectOf reads the fields. Of names that differ in their case only, the lower-case one counts.
+// objectOf reads the fields. If names differ only in their case, the lower-case one counts.
 func objectOf(fields map[string]json.RawMessage, levels int) domain.Object {
 	object := make(domain.Object, len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

@@ -98,11 +98,11 @@ func (t *tolerant) value() {
 		t.out.WriteString(found)
 		return
 	}
-	text, _ := json.Marshal(found) // a text always has its JSON
+	text, _ := json.Marshal(found) // a text can always be encoded
 	t.out.Write(text)
 }
 
-// closing is the quote that ends a string which the given one begins, or 0 if it begins none.
+// closing returns the quote that ends a string which begins with r, or 0 if r isn't a quote.
 func closing(r rune) rune {
 	switch r {
 	case '"', '\'', '`':
@@ -115,7 +115,7 @@ func closing(r rune) rune {
 	return 0
 }
 
-// string writes a string as JSON has it, and reports whether it has an end.
+// string writes a string as JSON, and reports whether the string has an end.
 func (t *tolerant) string(width int, quote rune) bool {
 	t.at += width
 	t.out.WriteByte('"')
@@ -139,10 +139,10 @@ func (t *tolerant) string(width int, quote rune) bool {
 	return false
 }
 
-// jsonEscapes are the characters that JSON knows after a backslash.
+// jsonEscapes are the characters that JSON allows after a backslash.
 const jsonEscapes = `"\/bfnrtu`
 
-// escape writes what a backslash escapes. A backslash that JSON doesn't know is one of the text.
+// escape writes an escaped character. If JSON doesn't know the escape, the backslash is part of the text.
 func (t *tolerant) escape() {
 	_, width := utf8.DecodeRuneInString(t.text[t.at:])
 	escaped := t.text[t.at : t.at+width]

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	standFrom = 3               // attempts in a row without an answer: another worker may reach the cluster
-	standMost = time.Minute     // the longest stay of one attempt with a cluster that is known to be away
-	standLook = 2 * time.Second // between two looks at what is known of it
+	standFrom = 3               // tries in a row without an answer before one stays: another worker may reach the cluster
+	standMost = time.Minute     // the longest stay of one try
+	standLook = 2 * time.Second // between two looks at the state of the cluster
 )
 
 // awaitTurn waits until the turn has ended, in one request with all other turns that this worker awaits on the same
-// runner. It changes nothing on Ray: whoever waits next, here or on another worker, finds the same turn. It heartbeats
-// only when Ray has named the turn. A cluster that doesn't answer is asked again by Temporal's retry, on any worker,
-// which shows the reason to people. If the cluster is known to be away, the activity then stays and says so:
-// thousands that are tried again every few seconds would be too much for Temporal.
+// runner. It changes nothing on Ray, so the next try, on this worker or another one, finds the same turn. It sends a
+// heartbeat only when Ray has named the turn. If the cluster doesn't answer, the try fails with the reason, and
+// Temporal tries again on any worker. If the cluster is known to be away, the third such try stays and waits: thousands
+// of retries every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
 	handle := in.Handle.Domain()
 	progress := contract.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
@@ -65,7 +65,7 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 	}
 }
 
-// answered is the progress after a poll that found the turn running.
+// answered returns the progress after a poll that found the turn running.
 func answered(progress contract.AwaitProgress, seen domain.Observation) contract.AwaitProgress {
 	progress.Polls++
 	progress.State, progress.LastAnswerAt, progress.Tokens = string(seen.State), time.Now().UTC(), seen.Progress.Tokens
@@ -73,7 +73,7 @@ func answered(progress contract.AwaitProgress, seen domain.Observation) contract
 	return progress
 }
 
-// silence is the error of a poll that nobody answered.
+// silence returns the error of a poll that got no answer.
 func silence(ctx context.Context, handle domain.Handle, seen domain.Observation, outcome domain.Outcome) error {
 	return &domain.Error{
 		Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
@@ -81,16 +81,16 @@ func silence(ctx context.Context, handle domain.Handle, seen domain.Observation,
 	}
 }
 
-// standBy waits until a cluster is back that was known to be away before the poll, and reports whether it came
-// back. It returns false immediately if the cluster wasn't away, or after too few attempts without an answer. It
-// returns false later if the cluster is gone, or after standMost.
+// standBy waits for the turn's cluster if that was known to be away before the poll, and reports whether it came
+// back. It returns false immediately if the cluster wasn't away, or if there were fewer than standFrom tries without
+// an answer. It returns false later when the cluster is gone, or after standMost.
 func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
 	activity.RecordHeartbeat(ctx, *progress)
 	if !away || progress.Unanswered < standFrom {
 		return false, nil
 	}
 	for until := time.Now().Add(standMost); !s.gone(in) && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
-		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // only so that not all ask at once when it is back
+		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
 			return false, err
 		}
 		if !s.down(in.Handle.Cluster) {
@@ -103,8 +103,8 @@ func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, a
 }
 
 // unreached returns the result of a poll without an answer: an error, after which the same turn is polled again,
-// or the outcome *unreachable* if the cluster is gone. It looks at how long the cluster has been silent, and not
-// at how long this turn has been: a turn may have been paused, or without a worker, so that nobody asked.
+// or the outcome *unreachable* if the cluster is gone. What counts is how long the cluster has been silent. The turn's
+// own silence may have another reason: it was paused, or it had no worker, so nobody asked.
 func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
 	if !s.gone(in) {
 		return contract.TurnOutcome{}, why
@@ -117,8 +117,8 @@ func (s set) gone(in contract.AwaitTurnInput) bool {
 	return domain.DownTooLong(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
 }
 
-// beyondPace is the time that was asked for if it is longer than the retry policy's own pause, else 0: a time
-// that is given replaces the policy's, which grows.
+// beyondPace returns the pause that Ray asked for if it is longer than the retry policy's own, else 0. A pause that is
+// given replaces the policy's, which grows with each try.
 func beyondPace(info activity.Info, asked time.Duration) time.Duration {
 	if policy := info.RetryPolicy; policy != nil {
 		own := float64(policy.InitialInterval) * math.Pow(policy.BackoffCoefficient, float64(info.Attempt-1))

@@ -8,11 +8,11 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// briefs lets turns of one phase that are tried again at the same time read the history once: that of a large council
-// has many megabytes.
+// briefs shares the reading of a brief among the turns of a phase that are submitted again at the same time. The
+// history of a large council has many megabytes.
 type briefs struct{ reading singleflight.Group }
 
-// find returns what read returns, to everybody who asks for the same brief meanwhile. Nobody may change it.
+// find calls read once for all callers that ask for the same brief at the same time. They must not change the brief.
 func (b *briefs) find(ctx context.Context, of string, read func(context.Context) (contract.Brief, error)) (contract.Brief, error) {
 	found := b.reading.DoChan(of, func() (any, error) {
 		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTry)

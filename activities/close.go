@@ -11,8 +11,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// closeDeliberation stores a run's last events and lets Ray forget its outcomes, side by side. Neither is tried
-// again here: what isn't stored goes to the outbox, and keep_seconds drops outcomes on Ray.
+// closeDeliberation stores a run's last events and lets Ray forget its outcomes, side by side. It tries each once:
+// events that aren't stored go to the outbox, and keep_seconds ends outcomes on Ray.
 func (s set) closeDeliberation(ctx context.Context, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
 	var result contract.CloseDeliberationResult
 	trying, cancel := context.WithTimeout(ctx, workflows.CloseTries)

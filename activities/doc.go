@@ -1,7 +1,7 @@
-// Package activities is what the workflows' steps do: each file one activity, against the ports of the
-// domain. The adapters are below, named after their technology: ray (the HTTP client of the Ray app) and
-// nats (JetStream).
+// Package activities has the code of the workflows' steps. Each activity has a file and uses the ports of the domain.
+// The packages below are adapters named after their technology: ray (the HTTP client of the Ray app) and nats
+// (JetStream).
 //
-// An activity's error is mapped to Temporal's in one place, [bind], as the outermost value: the server
-// looks at no other level when it decides whether to retry.
+// [bind] is the only place that maps an activity's error to Temporal's, as the outermost value: the server looks at no
+// other level when it decides whether to retry.
 package activities

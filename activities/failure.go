@@ -15,8 +15,8 @@ const (
 	paused   = "Paused"   // the type of an attempt that somebody paused, or reset
 )
 
-// toTemporal is the one place where an error becomes Temporal's. Its result must stay the outermost error: Temporal
-// retries a non-retryable error that is wrapped again for ever.
+// toTemporal maps an error to Temporal's. The result must stay the outermost error: if a non-retryable error is wrapped
+// again, Temporal retries it for ever.
 func toTemporal(ctx context.Context, err error) error {
 	var ours *domain.Error
 	var application *temporal.ApplicationError
@@ -24,10 +24,10 @@ func toTemporal(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(context.Cause(ctx), activity.ErrActivityPaused) || errors.Is(context.Cause(ctx), activity.ErrActivityReset):
-		// The work on Ray goes on: the next attempt finds it by its turn ids.
+		// The work on Ray continues, and the next try finds it by its turn ids.
 		return temporal.NewApplicationErrorWithOptions(context.Cause(ctx).Error(), paused,
 			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
-	// Only if the activity's own context has ended: a port's error may hold the end of another context.
+	// This applies only if the activity's own context has ended: a port's error may come from another context.
 	case ctx.Err() != nil && (endedContext(err) || temporal.IsCanceledError(err)):
 		return err
 	case errors.As(err, &application):

@@ -11,8 +11,8 @@ import (
 	"deliberation.io/deliberation/workflows"
 )
 
-// forgetPause is how far apart two requests that forget on one cluster are at least. A run that ends alone doesn't
-// wait for it.
+// forgetPause is the shortest time between two forget requests to one cluster. A run that ends alone doesn't wait for
+// it.
 const forgetPause = 250 * time.Millisecond
 
 // forgets lets runs that end at about the same time share a request.

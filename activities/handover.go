@@ -12,14 +12,14 @@ import (
 // handedOver is the type of the error that gives a wait to another worker at once.
 const handedOver = "HandedOver"
 
-// beatEvery is how often a long pause is broken by a heartbeat, well under the heartbeat timeout.
+// beatEvery is the time between heartbeats in a long pause. It is much shorter than the heartbeat timeout.
 const beatEvery = 10 * time.Second
 
-// errStopping is why a wait ends when the worker shuts down.
+// errStopping is the cause when a wait ends because the worker shuts down.
 var errStopping = errors.New("worker is shutting down")
 
-// untilStopped is a context that also ends when the worker shuts down, so that no call to Ray holds the
-// hand-over up. What such a call had begun is found again by its turn ids.
+// untilStopped returns a context that also ends when the worker shuts down, so that no call to Ray delays the
+// hand-over. Another worker finds the work of such a call by its turn ids.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	working, cancel := context.WithCancelCause(ctx)
 	stopping := activity.GetWorkerStopChannel(ctx)
@@ -33,7 +33,7 @@ func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	return working, func() { cancel(nil) }
 }
 
-// stoppedBy is the hand-over when it was the worker's end that ended the work, else err.
+// stoppedBy returns the hand-over error if the worker's shutdown ended the work, else err.
 func stoppedBy(ctx, working context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.Canceled) && errors.Is(context.Cause(working), errStopping) {
 		return handOver()
@@ -59,7 +59,7 @@ func wait(working context.Context, pause time.Duration) error {
 	}
 }
 
-// waitBeating pauses like wait, and shows the server meanwhile that this worker lives.
+// waitBeating pauses like wait, and sends heartbeats meanwhile.
 func waitBeating(ctx, working context.Context, pause time.Duration, progress any) error {
 	until := time.Now().Add(pause)
 	for time.Until(until) > beatEvery {
@@ -71,8 +71,8 @@ func waitBeating(ctx, working context.Context, pause time.Duration, progress any
 	return wait(working, time.Until(until))
 }
 
-// resume takes the progress of the attempt before, of this worker or another one, so that what people
-// see goes on. Progress that can't be read starts again.
+// resume takes over the progress of the previous try, on this worker or another one. Progress that can't be read
+// starts again.
 func resume[Progress any](ctx context.Context, progress *Progress) {
 	var before Progress
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &before) == nil {

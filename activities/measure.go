@@ -11,19 +11,19 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Names of the metrics of activities; the SDK has more. Durations are in seconds.
+// Names of the metrics of activities. Durations are in seconds.
 const (
 	MetricRayLatency = "deliberation_ray_request_latency" // by cluster, operation, result
 	MetricFirstToken = "deliberation_time_to_first_token"
 	MetricEvents     = "deliberation_published_events" // by result
 )
 
-// measured is a cluster whose requests are timed. An await takes until a turn ends, at most the long poll.
+// measured times the requests to a cluster. An await takes until a turn ends, at most as long as a poll.
 type measured struct {
 	domain.RayCluster
 
 	name    string
-	metrics client.MetricsHandler // of an activity: requests that several share are counted for one of them
+	metrics client.MetricsHandler // of one activity, also for a request that several activities share
 }
 
 func (m measured) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
@@ -81,5 +81,5 @@ func resultOf(err error) string {
 	if ours, ok := errors.AsType[*domain.Error](err); ok {
 		return string(ours.Kind)
 	}
-	return "ended" // by the activity's own end
+	return "ended" // the activity itself has ended
 }

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// publishesAtOnce keeps a JetStream that doesn't answer from taking every slot that stops need too.
+	// publishesAtOnce keeps some activity slots free for stops while JetStream doesn't answer.
 	publishesAtOnce = 200
-	// publishGroup is how many events are stored before a heartbeat notes it: a retry goes on after them.
+	// publishGroup is how many events are stored between two heartbeats: a retry continues after the last one.
 	publishGroup = 4
 	// publishSpare is the time that an attempt leaves unused, so that its result and its heartbeat arrive.
 	publishSpare = 2 * time.Second
 )
 
-// publishEvents stores events in order. A retry goes on after those that are known to be stored, and
-// publishes the others again under the same ids.
+// publishEvents stores events in order. A retry continues after the events that are known to be stored, and publishes
+// the others again under the same ids.
 func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	var none contract.PublishEventsResult
 	leave, err := s.enterPublisher()
@@ -49,14 +49,14 @@ func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) 
 			return none, err
 		}
 		stored += len(group)
-		if stored < len(events) { // the last group needs none, and each heartbeat is a write of Temporal
+		if stored < len(events) { // each heartbeat is a write of Temporal, and the last group needs none
 			activity.RecordHeartbeat(ctx, stored)
 		}
 	}
 	return contract.PublishEventsResult{Stored: stored}, nil
 }
 
-// enterPublisher takes one of the slots that publishing has; call leave to give it back.
+// enterPublisher takes one of the publishing slots. Call leave to give it back.
 func (s set) enterPublisher() (leave func(), err error) {
 	if s.Publisher == nil {
 		return nil, notPublished("this worker has no NATS_URL", 0)
@@ -80,7 +80,7 @@ func withSpare(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// nextGroup is the next few events; best-effort ones cost little and come along.
+// nextGroup returns the next events to publish. Best-effort ones don't count, since they cost little.
 func nextGroup(events []domain.Event) []domain.Event {
 	counted := 0
 	for i, event := range events {
@@ -109,7 +109,7 @@ func eventsOf(records []contract.EventRecord, description string) ([]domain.Even
 	return events, nil
 }
 
-// eventData puts the task's description back into the events that show it: it travels once a batch.
+// eventData puts the task's description back into the events that show it: it travels once per batch.
 func eventData(record contract.EventRecord, description string) ([]byte, error) {
 	if record.Kind != domain.EventStreamStart {
 		return record.Data, nil

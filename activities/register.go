@@ -12,14 +12,14 @@ import (
 	"deliberation.io/deliberation/workflows"
 )
 
-// Registry is what a worker and a test environment have in common.
+// Registry is implemented by a worker and a test environment.
 type Registry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
-// Workers are the registries of the three task queues. They may be one and the same.
+// Workers are the registries of the three task queues. They may be the same one.
 type Workers struct {
-	Main   Registry // stop, publish, close, count: never after waiting work
+	Main   Registry // stop, publish, close, count: work that must never wait for waiting work
 	Submit Registry
 	Wait   Registry
 }
@@ -27,22 +27,22 @@ type Workers struct {
 // Dependencies are what the activities work with.
 type Dependencies struct {
 	Clusters  map[string]domain.RayCluster // by name
-	Publisher domain.EventPublisher        // nil: no events are wanted
+	Publisher domain.EventPublisher        // nil if no events are wanted
 	Temporal  statistics.Temporal
 	Owner     string // the namespace's id; turns on Ray carry it
-	// States is what this worker last heard of its clusters; nil: there is no choice between them.
+	// States returns what this worker last learned about its clusters; nil if there is only one.
 	States func() []domain.ClusterState
-	// DataConverter is that of the workers' client, for what is read of histories and memos; nil: the SDK's default.
+	// DataConverter is the one of the workers' client. It reads histories and memos; nil is the SDK's default.
 	DataConverter converter.DataConverter
 }
 
-// Keys of the log lines; no line carries text of a prompt or an answer.
+// Keys of log lines. No line carries text of a prompt or an answer.
 const (
 	keyDeliberation = "deliberation_id"
 	keyTurn         = "turn_id"
 )
 
-// set is the activities with what they work with.
+// set has the activities as methods.
 type set struct {
 	Dependencies
 

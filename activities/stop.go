@@ -14,20 +14,20 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// stopTurns stops turns on Ray, verifies it, and returns what each resulted in. Clusters are asked at the
+// stopTurns stops turns on Ray, checks that they have ended, and returns their outcomes. It asks all clusters at the
 // same time: one that is away must not use up the others' time.
 func (s set) stopTurns(ctx context.Context, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
 	outcomes, err := s.stopAll(ctx, in)
 	if err != nil && (len(outcomes) == 0 || !in.AllowPartial && !lastTry(ctx) && !fatal(err)) {
 		return contract.StopTurnsResult{}, err
 	}
-	if err != nil { // what isn't seen to end doesn't hide what the others resulted in
+	if err != nil { // the outcomes of the turns that ended are still returned
 		activity.GetLogger(ctx).Warn("turns not seen to stop; run_seconds ends them on Ray", keyDeliberation, in.DeliberationID, "error", err)
 	}
 	return contract.StopTurnsResult{Outcomes: outcomes}, nil
 }
 
-// stopAll returns what the turns resulted in, and why nothing is known of the others.
+// stopAll returns the outcomes of the turns that have ended, and why nothing is known of the others.
 func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domain.TurnID]contract.TurnOutcome, error) {
 	outcomes := map[domain.TurnID]contract.TurnOutcome{}
 	var noting sync.Mutex
@@ -50,13 +50,13 @@ func (s set) stopAll(ctx context.Context, in contract.StopTurnsInput) (map[domai
 	return outcomes, err
 }
 
-// down reports whether a cluster is known not to answer. A stop that can wait isn't tried then: one that hangs
-// would hold a slot that other stops need.
+// down reports whether a cluster is known not to answer. A stop that can wait isn't tried then: it would hold a slot
+// that other stops need.
 func (s set) down(cluster string) bool {
 	return slices.ContainsFunc(s.States(), func(state domain.ClusterState) bool { return state.Name == cluster && !state.Up })
 }
 
-// together does the same for each group at the same time.
+// together calls do for all groups at the same time.
 func together(groups [][]domain.Handle, do func([]domain.Handle) error) error {
 	faults := make([]error, len(groups))
 	var doing sync.WaitGroup
@@ -67,7 +67,7 @@ func together(groups [][]domain.Handle, do func([]domain.Handle) error) error {
 	return errors.Join(faults...)
 }
 
-// note adds what was seen of turns that have ended; the error is about those that weren't seen to.
+// note adds the outcomes of the turns that have ended. The error names the turns that weren't seen to end.
 func note(ctx context.Context, in contract.StopTurnsInput, handles []domain.Handle, seen []domain.Observation, into map[domain.TurnID]contract.TurnOutcome) error {
 	byTurn := make(map[domain.TurnID]domain.Observation, len(seen))
 	for _, observation := range seen {
@@ -87,7 +87,7 @@ func note(ctx context.Context, in contract.StopTurnsInput, handles []domain.Hand
 	return unseen
 }
 
-// fatal reports whether another try is of no use.
+// fatal reports whether trying again can't help.
 func fatal(err error) bool {
 	ours, is := errors.AsType[*domain.Error](err)
 	return is && ours.Fatal()
@@ -98,7 +98,7 @@ func lastTry(ctx context.Context) bool {
 	return time.Since(activity.GetInfo(ctx).ScheduledTime) > workflows.StopTries
 }
 
-// stopped is what a turn resulted in; the error says that Ray doesn't call it ended.
+// stopped returns the outcome of a turn that has ended. The error says that the turn wasn't seen to end.
 func stopped(handle domain.Handle, seen map[domain.TurnID]domain.Observation, reading domain.Reading, answerBytes int) (domain.Outcome, error) {
 	observation, answered := seen[handle.TurnID]
 	if answered && observation.State == domain.RayCancelled && observation.Unreachable == "" {

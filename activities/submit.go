@@ -17,12 +17,12 @@ import (
 const (
 	// submitTry bounds one request, under the heartbeat timeout.
 	submitTry = 15 * time.Second
-	// refusedMost is the longest pause between two requests while there is no room and Ray names no longer one.
+	// refusedMost is the longest pause between two requests while there is no room, unless Ray asks for a longer one.
 	refusedMost = 5 * time.Second
 )
 
-// submitTurns puts the turns to Ray and waits for room as long as it may. Every request is the same one:
-// turns that were accepted while the answer was lost are attached to.
+// submitTurns submits the turns to Ray and waits for room until GiveUpAt. It repeats the same request: if turns were
+// accepted and the answer was lost, the next request attaches to them.
 func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	var none contract.SubmitTurnsResult
 	progress := contract.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
@@ -62,8 +62,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	}
 }
 
-// giveUp reports whether there is no use in waiting for room here: the time is over, or another cluster has
-// room.
+// giveUp reports whether it stops waiting for room here: the time is over, or another cluster has room.
 func (s set) giveUp(in contract.SubmitTurnsInput, progress contract.SubmitProgress) (contract.SubmitTurnsResult, bool) {
 	now := time.Now()
 	late := !now.Before(in.GiveUpAt)
@@ -81,7 +80,7 @@ func submitOnce(ctx context.Context, cluster domain.RayCluster, submission domai
 	return accepted, err
 }
 
-// reasonOf is why there is no room, for people who know what was tried.
+// reasonOf explains to people why there is no room. It leaves out what was tried.
 func reasonOf(refusal *domain.Error) string {
 	if refusal.Err == nil {
 		return bounded(refusal.Error())
@@ -105,7 +104,7 @@ func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (doma
 	return submission, nil
 }
 
-// brief is what the input carries, or what the first submit of the phase carried.
+// brief returns the brief that the input carries, or else the one that the phase's first submit carried.
 func (s set) brief(ctx context.Context, in contract.SubmitTurnsInput) (contract.Brief, error) {
 	if in.Brief != nil {
 		return *in.Brief, nil
@@ -116,8 +115,8 @@ func (s set) brief(ctx context.Context, in contract.SubmitTurnsInput) (contract.
 	})
 }
 
-// sameTurns refuses turns whose ids aren't those that history recorded: nobody would wait for them or
-// stop them. A worker that derives ids otherwise is of another version, or the input isn't ours.
+// sameTurns refuses turns whose derived ids differ from the recorded ones: nobody would wait for them or stop them. The
+// ids differ if this worker derives them in another way than the one that recorded them, or if the input is damaged.
 func sameTurns(wanted []contract.TurnRef, derived []domain.Turn) error {
 	if len(wanted) == 0 {
 		return &domain.Error{Kind: domain.KindRejected, Op: "submit", Err: errors.New("no turns")}
@@ -135,7 +134,7 @@ func sameTurns(wanted []contract.TurnRef, derived []domain.Turn) error {
 	return nil
 }
 
-// cluster finds a cluster by name. One that isn't configured here may be on another worker.
+// cluster finds a cluster by name. If it isn't configured here, another worker may have it.
 func (s set) cluster(ctx context.Context, name string) (domain.RayCluster, error) {
 	if cluster, configured := s.Clusters[name]; configured {
 		return measured{RayCluster: cluster, name: name, metrics: activity.GetMetricsHandler(ctx)}, nil

@@ -10,7 +10,7 @@ import (
 
 const (
 	source = "/deliberations"
-	// contentType lets a receiver tell a structured event from a binary one.
+	// contentType shows a receiver that the event is in structured form.
 	contentType = "application/cloudevents+json; charset=utf-8"
 )
 

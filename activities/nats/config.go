@@ -21,28 +21,28 @@ const defaultInbox = "_INBOX"
 
 var domainPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// Config says where NATS is, and who we are to it.
+// Config says where NATS is, and with which credentials to connect.
 type Config struct {
 	URL string `env:"NATS_URL"` // one or more servers, separated by commas
 
-	// Files; all are optional, and read again at each connection.
+	// All files are optional. They are read again at each connection.
 	Creds string `env:"NATS_CREDS"` // a user's JWT and seed
 	NKey  string `env:"NATS_NKEY"`  // the seed of a user's nkey
 	CA    string `env:"NATS_CA"`    // PEM, the authorities to trust
 	Cert  string `env:"NATS_CERT"`  // PEM, the client's certificate
 	Key   string `env:"NATS_KEY"`   // PEM, its key
 
-	InboxPrefix string `env:"NATS_INBOX_PREFIX" envDefault:"_INBOX"` // begins the subjects of answers
+	InboxPrefix string `env:"NATS_INBOX_PREFIX" envDefault:"_INBOX"` // the beginning of the subjects of answers
 	Domain      string `env:"NATS_JS_DOMAIN"`                        // the JetStream domain of the streams; empty: the server's own
 	Prefix      string `env:"DELIBERATION_NATS_PREFIX" envDefault:"deliberation"`
-	// MaxBytes bounds the events stream if we make it; 0: no bound, or [requiredBytes] where the account wants one.
+	// MaxBytes bounds the events stream if we create it. 0 is no bound, or [requiredBytes] if the account needs one.
 	MaxBytes int64 `env:"DELIBERATION_NATS_MAX_BYTES" envDefault:"0"`
 
 	Client string       // the name in the server's list of connections; "deliberation" when empty
-	Logger *slog.Logger // silence when nil
+	Logger *slog.Logger // no log when nil
 }
 
-// Check returns what is wrong, by variable. It reads the files and connects to nothing.
+// Check returns the faults of the variables. It reads the files, and doesn't connect.
 func (c Config) Check() domain.Faults {
 	var found domain.Faults
 	for address := range strings.SplitSeq(c.URL, ",") {
@@ -156,15 +156,15 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// schemes are those that the client speaks. It ignores any other.
+// schemes are the URL schemes that the client understands. It ignores any other.
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
-// withoutUser returns a server's address as it may be shown: a user may be a token. It is empty when the client can't
-// use the address.
+// withoutUser returns a server's address without the user, which may be a token. It returns "" if the client can't use
+// the address.
 func withoutUser(address string) string {
 	address = strings.TrimSpace(address)
 	if !strings.Contains(address, "://") {
-		address = "nats://" + address // as the client reads it
+		address = "nats://" + address // the client's default
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Hostname() == "" || !slices.Contains(schemes, parsed.Scheme) {

@@ -25,7 +25,7 @@ type Publisher struct {
 	conn     *natsgo.Conn
 	js       jetstream.JetStream
 	prefix   string
-	maxBytes int64 // of the events stream if we make it; 0: no bound
+	maxBytes int64 // of the events stream if we create it; 0 is no bound
 	blamed   func(error) error
 	log      *slog.Logger
 	health   health
@@ -35,8 +35,8 @@ type Publisher struct {
 // closeWithin bounds how long Close waits for events that are being sent.
 const closeWithin = 5 * time.Second
 
-// Connect starts to connect. It is no error that the server is away or refuses us: [Publisher.Status] says so, and the
-// connection is tried until Close. An error means a configuration that can't work.
+// Connect starts to connect. If the server is away or refuses us, [Publisher.Status] says so, and the client tries to
+// connect until Close. Connect returns an error only for a configuration that can't work.
 func Connect(config Config) (*Publisher, error) {
 	config, err := config.completed()
 	if err != nil {
@@ -108,8 +108,8 @@ func (p *Publisher) absence() error {
 	return natsgo.ErrDisconnected
 }
 
-// explained turns our own time limit into an error that says so. To a request that we may not make the server sends no
-// answer: it reports the violation to the connection.
+// explained turns the end of our own time limit into an error that says so. The server doesn't answer a request that
+// isn't permitted; it reports the violation on the connection.
 func (p *Publisher) explained(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -132,13 +132,13 @@ func (p *Publisher) Close() {
 	}
 }
 
-// health is the last trouble, until something goes well.
+// health holds the last trouble until something succeeds.
 type health struct {
 	mu      sync.Mutex
 	trouble error
 }
 
-// ill records a trouble and reports whether it is a new one: while a server is away the same one comes each second.
+// ill records a trouble and reports whether it is new: while a server is away, the same trouble comes each second.
 func (h *health) ill(err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,5 +1,4 @@
-// Package nats stores events in NATS JetStream: it is the [domain.EventPublisher] of the worker.
-// It decides neither what an event says nor when it is sent, and it never changes or deletes a stream.
+// Package nats implements [domain.EventPublisher] on NATS JetStream. It never changes or deletes a stream.
 //
 // # Subjects
 //
@@ -11,8 +10,8 @@
 //
 // # Streams
 //
-// Any stream that takes the subject will do, no matter who made it and with which settings. Then no permission is needed
-// except publishing. If no stream answers, ours is created.
+// Any stream that takes the subject is right, whoever created it and with whichever settings. Then the only permission
+// needed is to publish. If no stream answers, the publisher creates its own.
 //
 // # Events that don't fit
 //

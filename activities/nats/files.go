@@ -9,7 +9,7 @@ import (
 	natsgo "github.com/nats-io/nats.go"
 )
 
-// readCredentials reads the file as the client does at each connection.
+// readCredentials reads the file in the same way as the client does at each connection.
 func readCredentials(path string) error {
 	if err := readFile(path); err != nil {
 		return err

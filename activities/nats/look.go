@@ -9,17 +9,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Look is a connection for a look from outside. Unlike a [Publisher] it is tried once, and changes nothing.
+// Look is a connection to inspect NATS. Unlike a [Publisher], it tries to connect once, and changes nothing.
 type Look struct {
 	conn    *natsgo.Conn
 	js      jetstream.JetStream
 	streams []string
 }
 
-// ErrNotAllowed means that the user may not look at a stream. Events need no such permission.
+// ErrNotAllowed means that the user may not look at a stream. Publishing events needs no such permission.
 var ErrNotAllowed = errors.New("the user may not look at the stream")
 
-// ConnectOnce connects for a look. The error names the variable to look at, if it shows which.
+// ConnectOnce connects. The error names the variable to look at, if the cause shows which one.
 func ConnectOnce(config Config, within time.Duration) (*Look, error) {
 	config, err := config.completed()
 	if err != nil {
@@ -43,15 +43,15 @@ func ConnectOnce(config Config, within time.Duration) (*Look, error) {
 	return &Look{conn: conn, js: js, streams: []string{p.streamName("EVENTS"), p.streamName("TOKENS")}}, nil
 }
 
-// Server is the server's address and version.
+// Server returns the server's address and version.
 func (l *Look) Server() (address, version string) {
 	return l.conn.ConnectedUrlRedacted(), l.conn.ConnectedServerVersion()
 }
 
-// Streams are the names of the streams that events go to.
+// Streams returns the names of the streams that events go to.
 func (l *Look) Streams() []string { return l.streams }
 
-// Stream looks at a stream; [ErrNotAllowed] and the errors of JetStream say why it can't.
+// Stream returns a stream's settings and state. The error is [ErrNotAllowed] or JetStream's.
 func (l *Look) Stream(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
 	stream, err := l.js.Stream(ctx, name)
 	switch {

@@ -15,8 +15,8 @@ import (
 // reconnectWait is the pause between attempts to connect.
 const reconnectWait = time.Second
 
-// options keep the connection trying for ever. A server that is away, or that refuses credentials which are about to be
-// replaced, is no reason to restart the worker.
+// options make the client try to connect for ever. If the server is away, or refuses credentials that are about to be
+// replaced, the worker needn't be restarted.
 func (c Config) options() ([]natsgo.Option, error) {
 	options := []natsgo.Option{
 		natsgo.Name(c.Client),
@@ -47,7 +47,7 @@ func (c Config) options() ([]natsgo.Option, error) {
 	return options, nil
 }
 
-// blamed names the variable to look at, if an error shows which one isn't accepted.
+// blamed adds the variable to look at, if the error shows which one isn't accepted.
 func (c Config) blamed(err error) error {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, alert := errors.AsType[tls.AlertError](err) // sent by the server

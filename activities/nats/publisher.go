@@ -24,8 +24,8 @@ var (
 	errAway      = errors.New("not connected")
 )
 
-// Publish stores events one after the other, each acknowledged before the next. After an error the events before it are
-// stored, and the one that failed may be stored too: the caller publishes all of them again.
+// Publish stores events one after the other, and waits for each acknowledgement. After an error, the events before the
+// failed one are stored, and the failed one may be stored too. The caller publishes all of them again.
 func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
 	var came domain.Publication
 	offers, cancel := context.WithTimeout(ctx, offerWithin)
@@ -53,8 +53,8 @@ func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.
 	return came, nil
 }
 
-// store publishes an event, in its brief form if the whole doesn't fit, and skips what nothing can ever store: tried
-// again, it would block the events after it for ever.
+// store publishes an event, in its brief form if the whole doesn't fit. It skips an event that no stream can ever
+// store: trying again would block the events after it for ever.
 func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publication, error) {
 	whole := len(event.Data)
 	came, err := p.publish(ctx, event)
@@ -76,9 +76,9 @@ func unfit(err error) bool {
 		errors.Is(err, errMalformed)
 }
 
-// publish first tries to store and creates the stream only if no stream answers, so that it usually needs no other
-// permission and no further request. No answer at all counts too: with a plain subscriber of the subject the server
-// doesn't report that no stream takes it.
+// publish tries to store the event. Only if no stream answers, it creates the stream and tries again, so that it
+// usually needs no other permission and no further request. Silence counts as well: if there is a plain subscriber of
+// the subject, the server doesn't report that no stream takes it.
 func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Publication, error) {
 	var none domain.Publication
 	data, err := cloudEvent(event)
@@ -93,7 +93,7 @@ func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Pub
 		return came, err
 	}
 	created := p.createStream(ctx, event.Kind)
-	// Even if that failed: somebody else may just have created a stream, or a stream has found its leader.
+	// Try even if that failed: another worker may just have created the stream, or the stream has found its leader.
 	came, err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
 	if err != nil && created != nil {
 		return none, fmt.Errorf("%w; no stream created: %w", err, created)
@@ -123,7 +123,7 @@ func (p *Publisher) failed(ctx context.Context, event domain.Event, err error) e
 		return gone
 	}
 	failure := &domain.Error{Kind: domain.KindPublish, Op: "publish " + p.subject(event), Err: err}
-	if !errors.Is(err, errAway) { // the health has that already; recorded again the text would grow with each event
+	if !errors.Is(err, errAway) { // health has that error already: the text would grow with each event
 		p.health.ill(failure)
 	}
 	return failure

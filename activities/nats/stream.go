@@ -20,23 +20,23 @@ const (
 	keepTokens = 15 * time.Minute
 	// tokensBytes is small: the server reserves it from its memory.
 	tokensBytes = 64 << 20
-	// createWithin bounds the wait for an answer: the server sends none if we lack the permission to ask.
+	// createWithin bounds the wait for an answer: if we lack the permission to ask, the server sends none.
 	createWithin = 2 * time.Second
 
 	unbounded = -1
-	// requiredBytes bounds the events stream where the account wants a bound and none is configured.
+	// requiredBytes bounds the events stream if the account needs a bound and none is configured.
 	requiredBytes = 1 << 30
 )
 
-// Codes of JetStream's errors that the client has no names for.
+// Codes of JetStream errors that have no names in the client.
 const (
 	storageExceeded        jetstream.ErrorCode = 10047
 	maxBytesRequired       jetstream.ErrorCode = 10113
 	maxStreamBytesExceeded jetstream.ErrorCode = 10122
 )
 
-// createStream makes the stream that takes an event, if there is none. JetStream's create never changes an existing
-// stream, and its refusal (the name is taken, subjects overlap) shows what is in the way.
+// createStream creates the stream for an event. JetStream's create never changes an existing stream. Its refusal (the
+// name is taken, subjects overlap) shows the obstacle.
 func (p *Publisher) createStream(ctx context.Context, kind domain.EventKind) error {
 	within, cancel := context.WithTimeout(ctx, createWithin)
 	defer cancel()

@@ -14,7 +14,7 @@ func (p *Publisher) subject(event domain.Event) string {
 	return p.prefix + ".events." + token(event.DeliberationID) + "." + token(string(event.Kind))
 }
 
-// emptyToken stands for the empty text, which no token may be. No encoded text is a lone percent sign.
+// emptyToken stands for the empty text, since a token can't be empty. No encoded text is a lone percent sign.
 const emptyToken = "%"
 
 // token percent-encodes an id, so that it is one token of a subject and different ids stay different. It encodes

@@ -24,13 +24,13 @@ type Tokens struct {
 	Round    int    `json:"round"`
 	Attempt  int    `json:"attempt"`
 	Kind     string `json:"kind"`
-	Sequence int    `json:"sequence"` // of the turn, from 1; a gap is text that was dropped
+	Sequence int    `json:"sequence"` // counts the turn's messages from 1; a gap means that text was dropped
 	Tokens   int    `json:"tokens"`   // so far
 	Text     string `json:"text"`
 }
 
-// FollowTokens passes on what the agents of a deliberation say, from now on, until it is stopped. It is no error that
-// the server is away.
+// FollowTokens passes on what the agents of a deliberation say from now on, until it is stopped. If the server is away,
+// it waits for it.
 func FollowTokens(config Config, deliberation string, take func(Tokens)) (stop func(), err error) {
 	config, err = config.completed()
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// tripAfter is for how long all calls must stay unanswered before the cluster isn't asked any more. Calls aren't
-	// counted: one lost gateway costs many at once, and is no sign that the cluster is away.
+	// tripAfter is how long all calls must stay unanswered before the breaker opens. The number of calls doesn't
+	// count: one lost gateway costs many calls together, although the cluster isn't away.
 	tripAfter = 2 * time.Second
-	// openFor is how long the cluster isn't asked: about what a gateway takes to come back.
+	// openFor is how long the breaker stays open: about the time that a gateway takes to come back.
 	openFor = 3 * time.Second
 )
 
-// BreakerState is whether a cluster is asked.
+// BreakerState says whether calls to a cluster are made.
 type BreakerState int
 
 // States of a breaker. A half-open one lets a probe through and nothing else.
@@ -33,25 +33,25 @@ const (
 
 func (s BreakerState) String() string { return gobreaker.State(s).String() }
 
-// policy is what a call does while the cluster doesn't answer.
+// policy says what a call does while the breaker is open.
 type policy int
 
 const (
-	// skipWhenOpen calls aren't made: hundreds of waits would ask in vain, and one that found the cluster back
-	// would keep all others out for as long as its turn takes.
+	// skipWhenOpen is for waits: hundreds would ask in vain, and a successful one would keep out all other calls for
+	// as long as its turn takes.
 	skipWhenOpen policy = iota
-	// probeWhenOpen calls find out whether the cluster is back, one at a time.
+	// probeWhenOpen is for calls that find out whether the cluster is back, one at a time.
 	probeWhenOpen
-	// always calls are made: a stop is sent even while the breaker is open.
+	// always is for stops, which are sent even while the breaker is open.
 	always
 )
 
-// breaker keeps calls from a cluster that doesn't answer. Only silence counts against it: whatever the app
-// says, also that it is full, is an answer. A submit or [Client.Info] closes it again.
+// breaker stops calls to a cluster that doesn't answer. Only silence opens it: any response of the app is an answer,
+// also that it is full. A submit or [Client.Info] closes it again.
 type breaker struct {
 	steps      *gobreaker.TwoStepCircuitBreaker[struct{}]
 	reason     atomic.Pointer[string] // why the last unanswered call wasn't answered
-	silentFrom atomic.Int64           // when the first call after an answer stayed unanswered, in Unix nanoseconds; 0 after an answer
+	silentFrom atomic.Int64           // time of the first unanswered call, in Unix nanoseconds; 0 after an answer
 }
 
 func newBreaker(name string, changed func(from, to BreakerState, why string)) *breaker {
@@ -73,8 +73,8 @@ func newBreaker(name string, changed func(from, to BreakerState, why string)) *b
 	return b
 }
 
-// unanswered reports whether nobody answered. It includes the end of a caller's time: a submit's is shorter
-// than the client's own. Whoever cuts a wait is there, and so is the app, as far as one can see.
+// unanswered reports whether a call got no answer. That includes a call whose caller ran out of time, since a submit's
+// time is shorter than the client's own. A proxy that cuts a wait has answered.
 func unanswered(err error) bool {
 	if other, is := asStranger(err); is && other.status == http.StatusRequestTimeout {
 		return false
@@ -83,7 +83,7 @@ func unanswered(err error) bool {
 	return is && ours.Kind == domain.KindUnreachable || errors.Is(err, context.DeadlineExceeded)
 }
 
-// admit is called before a call, and done with the call's error after it. The error is why the call isn't made.
+// admit decides whether a call is made; if not, refused says why. After the call, pass its error to done.
 func (b *breaker) admit(as policy) (done func(error), refused error) {
 	if as == always {
 		return func(error) {}, nil

@@ -13,17 +13,17 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Config is where a Ray app is and how to talk to it.
+// Config says where a Ray app is and how to talk to it.
 type Config struct {
 	Name  string // the cluster's name, in handles and messages
 	URL   string // the app's route, for example http://127.0.0.1:8000/deliberation
 	Token string // sent as bearer token unless empty
-	Owner string // whose turns are awaited; turns of another owner are unknown. Empty: anybody's
+	Owner string // only this owner's turns are awaited, others are unknown; if empty, all turns
 
 	// Changed, if set, is called when the breaker changes, with the reason why calls stayed unanswered.
 	Changed func(from, to BreakerState, why string)
 
-	// Wrap, if set, is put around the transport: that is where traces are injected.
+	// Wrap, if set, wraps the transport, for example to inject traces.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
@@ -42,15 +42,15 @@ type Client struct {
 	sightings   sightings
 }
 
-// allowance is how long calls may take. The app answers a wait after its time, or says that its runner
-// doesn't answer 10 s later: the margin lets it.
+// allowance says how long calls may take. A wait gets a margin: the app answers when the time is over, or says up to
+// 10 s later that its runner doesn't answer.
 type allowance struct {
 	submit  time.Duration
 	control time.Duration // an activity gives stop and forget 10 s
 	probe   time.Duration
 	margin  time.Duration
-	refused time.Duration // how long a submit is tried again although it is refused
-	away    time.Duration // how long a Ray cluster may be missed while another one answers
+	refused time.Duration // how long a refused submit is tried again
+	away    time.Duration // how long another Ray cluster may answer in this one's place before its turns are lost
 }
 
 var _ domain.RayCluster = (*Client)(nil)
@@ -64,7 +64,7 @@ func New(config Config) (*Client, error) {
 	case err != nil:
 		return nil, fmt.Errorf("ray cluster %s: %w", config.Name, err)
 	case strings.ContainsFunc(config.Token, notInToken):
-		// Not quoted: it is a secret. The header could not carry it, so every call would fail.
+		// The header can't carry such a token, so every call would fail. The message doesn't quote it, since it is secret.
 		return nil, fmt.Errorf("ray cluster %s: the token has characters other than printable ASCII without spaces", config.Name)
 	}
 	var transport http.RoundTripper = newTransport()
@@ -75,7 +75,7 @@ func New(config Config) (*Client, error) {
 		name: config.Name, base: base, token: config.Token, owner: config.Owner,
 		http: &http.Client{
 			Transport: transport,
-			// The app never redirects: whoever does isn't the app, and must not be handed the token.
+			// The app never redirects. Another server that does must not get the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		within: allowance{
@@ -99,16 +99,16 @@ func parseBase(text string) (*url.URL, error) {
 	return base, nil
 }
 
-// Name is the cluster's.
+// Name returns the cluster's name.
 func (c *Client) Name() string { return c.name }
 
-// Breaker reports whether the cluster is asked.
+// Breaker returns the state of the cluster's breaker.
 func (c *Client) Breaker() BreakerState { return BreakerState(c.breaker.steps.State()) }
 
-// CloseIdleConnections closes what no call is using.
+// CloseIdleConnections closes the connections that no call uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Submit puts the turns to Ray together.
+// Submit submits the turns to Ray in one request.
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{
 		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",
@@ -125,8 +125,8 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 	return acceptance, nil
 }
 
-// Await waits at most 30 s, whatever is asked for: the caller asks again. A wait that a proxy or Serve cuts is
-// asked again at once, for a shorter time.
+// Await waits for at most 30 s, even if a longer time is asked for: the caller asks again. If a proxy or Serve cuts the
+// wait, Await asks again immediately, for a shorter time.
 func (c *Client) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	for until := time.Now().Add(wait); ; wait = time.Until(until) {
 		begun := time.Now()
@@ -158,8 +158,8 @@ func (c *Client) await(ctx context.Context, handles []domain.Handle, wait time.D
 	return seen, nil
 }
 
-// silence is the error of a wait as a person reads it. A refused token says nothing about the turns: what was paid
-// for goes on.
+// silence returns the error of a wait, in words for people. A refused token says nothing about the turns: they were
+// paid for, so the wait is tried again.
 func (c *Client) silence(err error) error {
 	failed, ours := errors.AsType[*domain.Error](passing(err))
 	if !ours {
@@ -168,13 +168,13 @@ func (c *Client) silence(err error) error {
 	return &domain.Error{Kind: failed.Kind, Op: "await", Err: errors.New(c.reason(failed.Err.Error())), RetryAfter: failed.RetryAfter}
 }
 
-// boundedAnswer names the turns that it leaves out because it would be too long with them.
+// boundedAnswer leaves out turns that would make it too long, and names them in Left.
 type boundedAnswer struct {
 	statesAnswer
 	Left []domain.TurnID `json:"left"`
 }
 
-// observe asks for the states of turns and brings them in the handles' order, without those that were left out.
+// observe asks for the states of turns. It returns them in the handles' order, without those that were left out.
 func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle) ([]domain.Observation, error) {
 	var answer boundedAnswer
 	if err := c.ask(ctx, ask, &answer); err != nil {
@@ -190,7 +190,7 @@ func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle)
 	return c.observations(states), nil
 }
 
-// observations is what the states say. A state that can't be read hides no other one.
+// observations maps the states. A state that can't be read doesn't hide the others.
 func (c *Client) observations(states []stateAnswer) []domain.Observation {
 	seen := make([]domain.Observation, 0, len(states))
 	for _, state := range states {
@@ -204,5 +204,5 @@ func (c *Client) observations(states []stateAnswer) []domain.Observation {
 	return seen
 }
 
-// reason is what a person reads of this cluster: its name first, short.
+// reason returns a short text for people that begins with the cluster's name.
 func (c *Client) reason(text string) string { return cut(c.name + ": " + text) }

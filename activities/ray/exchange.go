@@ -17,7 +17,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Bounds of an answer. A turn's text is at most 1 MiB raw, and JSON may take 6 bytes for each.
+// Bounds of an answer. A turn's text has at most 1 MiB, and JSON may take 6 bytes for each byte of it.
 const (
 	shortAnswer = 1 << 20
 	waitAnswer  = 16 << 20 // the app's texts have 8 MiB as JSON, or are those of one turn: its answer and its thoughts
@@ -28,17 +28,17 @@ const (
 	dialWithin = 5 * time.Second
 	// idleFor is below Serve's keep-alive of 90 s: the server seldom closes a connection under a call.
 	idleFor = 60 * time.Second
-	// keptIdle is how many connections are kept for the next call: as many as submits, stops and waits have at a time.
-	// Open connections aren't limited, since a stop must never queue behind waits.
+	// keptIdle is how many idle connections are kept: as many as submits, stops and waits use at the same time. Open
+	// connections aren't limited, since a stop must never wait until a poll has ended.
 	keptIdle = 256
 )
 
 func newTransport() *http.Transport {
-	// With HTTP/2, one lost connection would lose the waits for all runners at once.
+	// With HTTP/2, one lost connection would end the waits for all runners.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:               nil, // the app is an inner service: HTTP_PROXY is meant for others
+		Proxy:               nil, // the app is an internal service, so HTTP_PROXY doesn't apply
 		DialContext:         (&net.Dialer{Timeout: dialWithin, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: dialWithin,
 		MaxIdleConns:        keptIdle,
@@ -61,12 +61,12 @@ type call struct {
 	as     policy
 }
 
-// unreadable is the error of a 200 that doesn't hold what was asked for.
+// unreadable returns the error for a 200 without what was asked for.
 func (k call) unreadable(err error) error {
 	return &domain.Error{Kind: domain.KindUnreachable, Op: k.op, Err: err}
 }
 
-// ask decodes the app's answer to the call into answer. The error is the context's or a [*domain.Error].
+// ask makes the call and decodes the app's answer. The error is the context's or a [*domain.Error].
 func (c *Client) ask(ctx context.Context, k call, answer any) error {
 	done, refused := c.breaker.admit(k.as)
 	if refused != nil {
@@ -108,7 +108,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		if err := encoder.Encode(k.body); err != nil {
 			return nil, fmt.Errorf("encode: %w", err)
 		}
-		body = bytes.NewReader(encoded.Bytes()) // of this type, the request can be sent again
+		body = bytes.NewReader(encoded.Bytes()) // net/http can send a body of this type again
 	}
 	address := c.base.JoinPath(k.path)
 	address.RawQuery = k.query
@@ -131,7 +131,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	return request, nil
 }
 
-// answered is what came back, from whomever.
+// answered is a response, of the app or of any other server.
 type answered struct {
 	status     int
 	mediaType  string
@@ -139,7 +139,8 @@ type answered struct {
 	body       []byte
 }
 
-// exchange reads the whole answer, so that its connection can be kept; one beyond the limit is closed.
+// exchange reads the whole response, so that its connection can be kept. If the response is longer than the limit, it
+// closes the connection.
 func (c *Client) exchange(request *http.Request, limit int64) (answered, error) {
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Info is what the app says of itself.
+// Info describes the app.
 type Info struct {
 	APIVersion int      `json:"api_version"`
 	Build      string   `json:"build"`
@@ -31,7 +31,7 @@ type Runner struct {
 	Draining    bool   `json:"draining"`
 }
 
-// Inventory is what the runners that answered hold. Unheard are the other runners, which may hold more.
+// Inventory lists the turns of the runners that answered. Unheard names the other runners, which may hold more turns.
 type Inventory struct {
 	Turns   []HeldTurn
 	Unheard []string
@@ -40,7 +40,7 @@ type Inventory struct {
 // LabelRun is the label with the original run id of a turn's deliberation.
 const LabelRun = "run"
 
-// HeldTurn is a turn that a runner holds, in flight or kept.
+// HeldTurn is a turn that a runner holds: it runs, or its outcome is kept.
 type HeldTurn struct {
 	TurnID       domain.TurnID     `json:"submission_id"`
 	Deliberation string            `json:"deliberation"`
@@ -85,7 +85,7 @@ func (c *Client) Turns(ctx context.Context, owner string) (Inventory, error) {
 	return Inventory{Turns: *answer.Turns, Unheard: answer.Unheard}, nil
 }
 
-// Handle is where the turn lives.
+// Handle returns where the turn lives.
 func (t HeldTurn) Handle(cluster string) domain.Handle {
 	return domain.Handle{TurnID: t.TurnID, Cluster: cluster, Runner: t.Runner, Incarnation: t.Incarnation}
 }

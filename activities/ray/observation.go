@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// awaitBody is about turns of one runner.
+// awaitBody names turns of one runner.
 type awaitBody struct {
 	Owner       string          `json:"owner,omitempty"`
 	Runner      string          `json:"runner"`
@@ -34,8 +34,8 @@ type statesAnswer struct {
 	Turns []stateAnswer `json:"turns"`
 }
 
-// stateAnswer has a pointer wherever absent and empty differ: an empty incarnation says that the runner
-// is gone, an absent one that this isn't the app.
+// stateAnswer has a pointer wherever absent and empty differ: an empty incarnation means that the runner is gone, and
+// an absent one that the answer isn't the app's.
 type stateAnswer struct {
 	ID          domain.TurnID   `json:"submission_id"`
 	State       domain.RayState `json:"state"`
@@ -51,10 +51,10 @@ type stateAnswer struct {
 	unreadable error
 }
 
-// UnmarshalJSON keeps a turn that doesn't read as one from hiding its siblings in the same answer.
+// UnmarshalJSON decodes a turn. If a turn can't be read, the other turns of the same answer still can.
 func (s *stateAnswer) UnmarshalJSON(text []byte) error {
 	type fields stateAnswer
-	err := json.Unmarshal(text, (*fields)(s)) // what fits is decoded, the turn's id with it
+	err := json.Unmarshal(text, (*fields)(s)) // after an error, all readable fields are set, the turn's id too
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		s.unreadable, err = fmt.Errorf("answered 200 with a turn whose %s can't be read", mistyped.Field), nil
 	}
@@ -106,7 +106,7 @@ func (u usageAnswer) usage(calls int) domain.Usage {
 	}
 }
 
-// those are the states of the handles' turns, as far as there are any.
+// those returns the states of the handles' turns that the answer has.
 func (a statesAnswer) those(handles []domain.Handle) []stateAnswer {
 	asked := make(map[domain.TurnID]bool, len(handles))
 	for _, handle := range handles {
@@ -115,7 +115,7 @@ func (a statesAnswer) those(handles []domain.Handle) []stateAnswer {
 	return slices.DeleteFunc(a.Turns, func(state stateAnswer) bool { return !asked[state.ID] })
 }
 
-// inOrder is the state of each handle's turn; an error when one is missing.
+// inOrder returns the state of each handle's turn, in order. It returns an error if one is missing.
 func (a statesAnswer) inOrder(handles []domain.Handle) ([]stateAnswer, error) {
 	byID := make(map[domain.TurnID]stateAnswer, len(a.Turns))
 	for _, state := range a.Turns {
@@ -132,8 +132,7 @@ func (a statesAnswer) inOrder(handles []domain.Handle) ([]stateAnswer, error) {
 	return ordered, nil
 }
 
-// observation is what the state says; an error when it contradicts itself, so that half an answer is
-// never taken for a verdict.
+// observation maps the state. It returns an error if the state is incomplete or contradicts itself.
 func (s stateAnswer) observation() (domain.Observation, error) {
 	if s.unreadable != nil {
 		return domain.Observation{}, s.unreadable
@@ -178,7 +177,7 @@ func (f failureAnswer) failure() domain.TurnFailure {
 	return domain.NewTurnFailure(domain.FailureKind(cut(f.Type)), f.Message, f.Retryable)
 }
 
-// milliseconds bounds what would overflow a duration.
+// milliseconds returns a duration. It bounds numbers that would overflow.
 func milliseconds(n int64) time.Duration {
 	const week = 7 * 24 * time.Hour
 	return time.Duration(min(max(0, n), week.Milliseconds())) * time.Millisecond

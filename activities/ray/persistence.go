@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// refusedFor is how long a submit must be refused before it fails: a token that is being replaced,
-	// or a proxy that is being repaired, is no reason to end a deliberation.
+	// refusedFor is how long a submit must be refused before it fails: a deliberation must not end because a token
+	// is being replaced, or a proxy is being repaired.
 	refusedFor = time.Minute
-	// refusedPause is the pause between two tries meanwhile.
+	// refusedPause is the pause between tries while a submit is refused.
 	refusedPause = 5 * time.Second
-	// refusedKept is how long a submission that nobody submits any more is remembered.
+	// refusedKept is how long the first refusal of a submission is remembered if the submission isn't repeated.
 	refusedKept = time.Hour
 )
 
@@ -44,8 +44,8 @@ func (p *persistence) judge(submission domain.Submission, err error, limit time.
 	return &domain.Error{Kind: final, Op: failed.Op, Err: failed.Err}
 }
 
-// lastingKind is the kind of the error once it has lasted too long; false for an error that is fatal at once,
-// or never.
+// lastingKind returns the kind that the error gets when it has lasted too long. It returns false if the error is fatal
+// immediately, or never.
 func lastingKind(err error) (domain.ErrorKind, bool) {
 	if failed, ours := errors.AsType[*domain.Error](err); ours && failed.Kind == domain.KindDenied {
 		return domain.KindDenied, true
@@ -56,7 +56,7 @@ func lastingKind(err error) (domain.ErrorKind, bool) {
 	return "", false
 }
 
-// passing makes a refusal that may pass retryable. What was paid for never ends by one.
+// passing makes a refusal that may pass retryable. Turns that run were paid for, so such a refusal never ends them.
 func passing(err error) error {
 	failed, ours := errors.AsType[*domain.Error](err)
 	if _, mayPass := lastingKind(err); !ours || !mayPass {
@@ -69,7 +69,7 @@ func passing(err error) error {
 	return &domain.Error{Kind: kind, Op: failed.Op, Err: failed.Err, RetryAfter: refusedPause}
 }
 
-// lasted is how long the submission has been refused.
+// lasted returns how long the submission has been refused.
 func (p *persistence) lasted(key submissionKey) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

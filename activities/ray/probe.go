@@ -10,7 +10,7 @@ import (
 // probeWithin is a little longer than the app's own bound of 10 s.
 const probeWithin = 12 * time.Second
 
-// Probe is what a runner saw of a model.
+// Probe says what a runner found out about a model.
 type Probe struct {
 	Runner string   `json:"runner"`
 	Lists  bool     `json:"models"` // the server lists the model
@@ -23,7 +23,7 @@ type Probe struct {
 	} `json:"call"`
 }
 
-// Probe lets a runner call a model for one token. The error is the context's or a [*domain.Error].
+// Probe makes a runner call a model for one token. The error is the context's or a [*domain.Error].
 func (c *Client) Probe(ctx context.Context, vllmURL, model string) (Probe, error) {
 	ask := call{
 		op: "probe a model on " + c.name, method: http.MethodPost, path: "/v1/probe",

@@ -22,7 +22,7 @@ const (
 	maxRefusal = 1000
 )
 
-// reasonOf says in a few words why there is no answer. It never shows an address's path or query.
+// reasonOf explains in a few words why there is no answer. It never shows the path or query of an address.
 func reasonOf(err error, within time.Duration) string {
 	var dialled *net.OpError
 	var dns *net.DNSError
@@ -45,7 +45,7 @@ func reasonOf(err error, within time.Duration) string {
 	return cut(bare(err).Error())
 }
 
-// bare strips what names addresses and system calls around the cause.
+// bare returns the cause without the wrappers that name addresses and system calls.
 func bare(err error) error {
 	for {
 		switch wrapped := err.(type) { //nolint:errorlint // takes off these wrappers, one by one

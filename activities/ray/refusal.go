@@ -20,8 +20,8 @@ const (
 // longestRetryAfter bounds what a server may ask us to wait.
 const longestRetryAfter = time.Minute
 
-// kindOf is what the app's own error types mean. Another type, even in a body of the same form, may be
-// a proxy's: it must not end a turn.
+// kindOf maps the app's own error types. Any other type, even in a body of the same form, may be a proxy's and must
+// not end a turn.
 var kindOf = map[string]domain.ErrorKind{
 	"full":               domain.KindFull,
 	"runner_unavailable": domain.KindUnavailable,
@@ -36,12 +36,12 @@ type errorAnswer struct {
 	Error struct {
 		Type    string `json:"type"`
 		Message string `json:"message"`
-		// RayCluster is the one that answers, where the turns are another one's.
+		// RayCluster names the cluster that answers, if the turns belong to another one.
 		RayCluster string `json:"ray_cluster"`
 	} `json:"error"`
 }
 
-// refusal is the error of an answer other than 200.
+// refusal returns the error for a response other than 200.
 func (a answered) refusal(op string) error {
 	var answer errorAnswer
 	if err := json.Unmarshal(a.body, &answer); err != nil || answer.Error.Type == "" || a.status < 400 {
@@ -65,7 +65,7 @@ func (a answered) refusal(op string) error {
 	return refused
 }
 
-// retryAfter reads seconds or an HTTP date; 0 when there is neither.
+// retryAfter reads seconds or an HTTP date. It returns 0 if the text is neither.
 func retryAfter(text string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		if !(seconds > 0) {

@@ -10,45 +10,45 @@ import (
 )
 
 const (
-	// awayFor is how long nothing but another Ray cluster must answer at a cluster's address before the cluster's
-	// turns count as lost. An upgrade of a RayService leaves the older cluster there for a minute.
+	// awayFor is how long only another Ray cluster must answer at a cluster's address before the cluster's turns
+	// count as lost. During an upgrade of a RayService, the older cluster stays for a minute.
 	awayFor = 2 * time.Minute
-	// missedPause is the longest pause between two answers of another cluster that count as one absence: turns
-	// in flight are asked for more often.
+	// missedPause is the longest pause between two answers of another cluster that belong to one absence. Running
+	// turns are asked for more often.
 	missedPause = time.Minute
 	// sightingsKept bounds how many missed clusters are remembered.
 	sightingsKept = 100
 )
 
-// otherCluster is a refusal of turns that another Ray cluster has. Two clusters may stand behind one
-// address: one that is being replaced, and its successor.
+// otherClusterError is the refusal of turns that belong to another Ray cluster. Two clusters may share an address: one
+// that is being replaced, and its successor.
 type otherClusterError struct{ said string }
 
 func (o otherClusterError) Error() string { return o.said }
 
-// sightings records which Ray clusters another one has answered for.
+// sightings records in whose place another Ray cluster has answered.
 type sightings struct {
 	mu     sync.Mutex
 	missed map[string]missing
 }
 
-// missing is since when, and until when, another cluster answered in a cluster's place.
+// missing says from when to when another cluster answered in a cluster's place.
 type missing struct{ since, last time.Time }
 
-// markOf is the Ray cluster's part of a runner's incarnation; empty when it names none.
+// markOf returns the Ray cluster's part of a runner's incarnation; empty if there is none.
 func markOf(incarnation string) string {
 	return incarnation[:max(0, strings.LastIndexByte(incarnation, '.'))]
 }
 
-// saw notes that a runner of this incarnation has answered.
+// saw records that a runner of this incarnation has answered.
 func (s *sightings) saw(incarnation string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.missed, markOf(incarnation))
 }
 
-// gone notes that the call of these turns had this error, and reports whether their cluster is gone: for limit,
-// whoever asked for it got another one's answer.
+// gone records the error of a call about these turns, and reports whether their cluster is gone: another cluster has
+// given all answers for longer than the limit.
 func (s *sightings) gone(err error, handles []domain.Handle, limit time.Duration) bool {
 	if _, other := errors.AsType[otherClusterError](err); !other {
 		return false
@@ -62,7 +62,7 @@ func (s *sightings) gone(err error, handles []domain.Handle, limit time.Duration
 	return all
 }
 
-// miss is how long the cluster has been missed now. It needs the lock.
+// miss records that the cluster is missing, and returns for how long it has been. It needs the lock.
 func (s *sightings) miss(mark string) time.Duration {
 	now := time.Now()
 	if s.missed == nil || len(s.missed) >= sightingsKept {
@@ -77,7 +77,7 @@ func (s *sightings) miss(mark string) time.Duration {
 	return now.Sub(known.since)
 }
 
-// lost is what is seen of turns whose cluster is gone.
+// lost returns the observations of turns whose cluster is gone.
 func lost(handles []domain.Handle) []domain.Observation {
 	seen := make([]domain.Observation, 0, len(handles))
 	for _, handle := range handles {

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// perStop bounds how many turns one request stops: as many as a council has.
+	// perStop bounds the turns in one stop request: as many as a council has agents.
 	perStop = domain.MaxAgents
 	// perForget is the app's own bound.
 	perForget = 1024
 )
 
-// stopAgain is the pause before turns that still end are asked for again; the app waits by itself.
+// stopAgain is the pause before the next request for turns that are still ending. The app itself waits for them too.
 const stopAgain = 100 * time.Millisecond
 
 type endBody struct {
@@ -46,8 +46,8 @@ func endBodyOf(order domain.StopOrder, turns []handleBody) endBody {
 	return endBody{Owner: order.Owner, Reason: cutTo(order.Reason, maxRefusal), Turns: turns}
 }
 
-// Stop asks again while a turn hasn't ended, or its answer was left out for its length. After a time it returns
-// what it saw: turns that run, or whose runner doesn't answer, say so themselves.
+// Stop asks again while a turn hasn't ended, or the response left it out for its length. When the time is over, it
+// returns what is known of each turn, which may still run, or whose runner may not answer.
 func (c *Client) Stop(ctx context.Context, order domain.StopOrder) ([]domain.Observation, error) {
 	until := time.Now().Add(c.within.control)
 	stopped := make([]domain.Observation, 0, len(order.Handles))
@@ -69,7 +69,7 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 		case c.sightings.gone(err, pending, c.within.away):
 			read = lost(pending)
 		case err != nil && len(seen) > 0 && ctx.Err() == nil:
-			return c.inOrder(handles, seen), nil // what one runner held up was known of the others
+			return c.inOrder(handles, seen), nil // the others' answers are known: one runner must not hide them
 		case err != nil:
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 	}
 }
 
-// stopOnce brings what the app has of the turns. It leaves out answers that would make its own too long.
+// stopOnce stops the turns and returns their states, without those that the app left out for their length.
 func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
 	return c.observe(ctx, call{
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
@@ -100,7 +100,7 @@ func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles [
 	}, handles)
 }
 
-// inOrder is what was seen of each turn, in the handles' order.
+// inOrder returns what was seen of each turn, in the handles' order.
 func (c *Client) inOrder(handles []domain.Handle, seen map[domain.TurnID]domain.Observation) []domain.Observation {
 	ordered := make([]domain.Observation, 0, len(handles))
 	for _, handle := range handles {
@@ -122,7 +122,7 @@ func pause(ctx context.Context, long time.Duration) error {
 	}
 }
 
-// Forget drops what the app keeps of the turns. All orders are one owner's.
+// Forget makes the app drop the turns' outcomes. All orders must have the same owner.
 func (c *Client) Forget(ctx context.Context, orders ...domain.StopOrder) error {
 	var handles []domain.Handle
 	var bodies []handleBody

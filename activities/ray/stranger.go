@@ -6,8 +6,7 @@ import (
 	"net/http"
 )
 
-// stranger is an answer that isn't the Ray app's: Serve's own, or that of a proxy before it. It says
-// nothing about a turn.
+// stranger is the response of Serve itself, or of a proxy in front of the app. It says nothing about a turn.
 type stranger struct {
 	status int
 	said   string
@@ -35,12 +34,12 @@ func (s stranger) advice() string {
 	return ""
 }
 
-// cutsWaits reports whether the answer is that of a server which bounds the time of every request.
+// cutsWaits reports whether the server bounds the time of requests and has ended this one.
 func (s stranger) cutsWaits() bool {
 	return s.status == http.StatusRequestTimeout || s.status == http.StatusGatewayTimeout
 }
 
-// refusesSize reports whether the body is too large for whoever answered. The same body is too large the next time.
+// refusesSize reports whether the body is too large for the server. The same body will be too large the next time.
 func (s stranger) refusesSize() bool { return s.status == http.StatusRequestEntityTooLarge }
 
 // stranger describes the answer as one that isn't the app's.

@@ -36,7 +36,7 @@ type messageBody struct {
 	Parts []partBody `json:"parts"`
 }
 
-// partBody is one of both, and an empty text is a text.
+// partBody has either a text, which may be empty, or a reference.
 type partBody struct {
 	Ref  *string `json:"ref,omitempty"`
 	Text *string `json:"text,omitempty"`
@@ -46,7 +46,7 @@ type parametersBody struct {
 	Temperature    float64        `json:"temperature"`
 	MaxTokens      int            `json:"max_tokens"`
 	ResponseFormat responseFormat `json:"response_format"`
-	// ExtraBody is the request's own, for the model server.
+	// ExtraBody is passed on to the model server.
 	ExtraBody map[string]json.RawMessage `json:"extra_body,omitempty"`
 }
 
@@ -61,8 +61,8 @@ type schemaBody struct {
 	Schema json.RawMessage `json:"schema"`
 }
 
-// submitBodyOf leaves the answer's maximum out: the runner bounds the raw answer by itself, and what is
-// kept of it is cut by [domain.OutcomeOf], after reading.
+// submitBodyOf doesn't send the maximum of an answer: the runner itself bounds the raw answer, and [domain.OutcomeOf]
+// cuts it after reading.
 func submitBodyOf(submission domain.Submission) submitBody {
 	body := submitBody{
 		Owner: submission.Owner, Deliberation: submission.Deliberation,
@@ -97,8 +97,7 @@ func formatOf(form domain.AnswerForm) responseFormat {
 	return responseFormat{Type: "json_schema", Schema: schemaBody{Name: form.Name, Strict: true, Schema: json.RawMessage(form.Schema)}}
 }
 
-// partBodiesOf joins texts that follow one another: the app takes 256 parts a message, and each
-// placeholder of a template is a part of its own.
+// partBodiesOf joins adjacent texts: the app takes 256 parts per message, and each placeholder of a template is a part.
 func partBodiesOf(parts []domain.PromptPart) []partBody {
 	var bodies []partBody
 	for _, part := range parts {
@@ -116,7 +115,7 @@ func partBodiesOf(parts []domain.PromptPart) []partBody {
 	return bodies
 }
 
-// wholeSeconds rounds up: a turn never gets less time than it was given.
+// wholeSeconds rounds up, so that a turn never gets less time than intended.
 func wholeSeconds(d time.Duration) int64 {
 	return int64((max(0, d) + time.Second - 1) / time.Second)
 }
@@ -130,7 +129,7 @@ type acceptanceAnswer struct {
 	} `json:"turns"`
 }
 
-// acceptance is in the order of the asks. The error names a turn that the answer leaves out.
+// acceptance returns the handles in the order of the asks. The error names a turn that the answer leaves out.
 func (a acceptanceAnswer) acceptance(cluster string, asks []domain.Ask) (domain.Acceptance, error) {
 	if a.Runner == "" || a.Incarnation == "" {
 		return domain.Acceptance{}, errors.New("answered 200 that names no runner")

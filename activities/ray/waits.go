@@ -8,21 +8,21 @@ import (
 const (
 	// longestWait is the app's own bound.
 	longestWait = 30 * time.Second
-	// shortestWait is what a wait is never cut below: shorter ones would be a flood of requests.
+	// shortestWait keeps waits from becoming a flood of requests.
 	shortestWait = time.Second
 	// cutFor is how long waits stay short after one was cut.
 	cutFor = 10 * time.Minute
 )
 
-// waits is how long the app may be asked to wait. Serve's request_timeout_s, or a proxy's timeout, may end every
-// request after a few seconds; then waits are kept shorter than that.
+// waits bounds how long the app is asked to wait. Serve's request_timeout_s, or a proxy's timeout, may end every
+// request after a few seconds. Then waits are kept shorter than that.
 type waits struct {
 	mu      sync.Mutex
 	longest time.Duration
 	until   time.Time
 }
 
-// bound is the wait, as long as it may be now.
+// bound shortens a wait to the longest that is possible now.
 func (w *waits) bound(wait time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,7 +32,7 @@ func (w *waits) bound(wait time.Duration) time.Duration {
 	return min(max(0, wait), longestWait)
 }
 
-// cut records that a request was ended from outside after this time. It reports whether shorter waits may help.
+// cut records that a request was cut after this time. It reports whether shorter waits may help.
 func (w *waits) cut(after time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,21 +16,21 @@ import (
 
 const (
 	mostActive = 500       // running jobs that are listed; all are counted
-	spare      = 500       // more jobs are read, since some end while the others are listed
+	spare      = 500       // jobs that are read in addition, since some end while the list is read
 	jobsBytes  = 512 << 10 // of JSON; an id may be 1,000 characters that take 6 bytes each, and an answer shows one twice
 )
 
-// Count is the activity CountDeliberations. It lists what runs first and what has ended second: a run that ends in
-// between is in the second list and is taken out of the first, so no run is missing from both.
+// Count is the activity CountDeliberations. It lists the open runs first and the ended runs second. A run that ends in
+// between is in both lists, and is then removed from the first, so that no run is missed.
 func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.CountResult, error) {
 	var none contract.CountResult
-	asOf := activity.GetInfo(ctx).StartedTime.UTC() // by the server's clock, as the ends of runs are
+	asOf := activity.GetInfo(ctx).StartedTime.UTC() // by the server's clock, like the ends of runs
 	roll, err := newRolling(in.RollUp, asOf)
 	if err != nil {
 		return none, err
 	}
 	open := running{runs: map[uint64]struct{}{}}
-	// Not by status: a paused run is open too, and servers that know no pause refuse the word.
+	// The query isn't by status: a paused run is open too, and older servers don't know that status.
 	err = c.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
 		for _, run := range page {
 			if !roll.has(run) {
@@ -125,7 +125,7 @@ func (c Counter) activeJob(run *workflowpb.WorkflowExecutionInfo) contract.Activ
 		WorkflowID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 		Start: run.GetStartTime().AsTime(),
 	}
-	// A memo of another shape is shown as none.
+	// A memo of another shape counts as none.
 	c.read(run, contract.MemoTaskID, &job.TaskID)
 	c.read(run, contract.MemoRole, &job.Role)
 	return job

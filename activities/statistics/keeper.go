@@ -39,7 +39,7 @@ type Keeper struct {
 	Log       *slog.Logger
 }
 
-// Keep checks again and again until the context ends. Deliberations also run without statistics.
+// Keep checks again and again until the context ends. Deliberations run without statistics too.
 func (k Keeper) Keep(ctx context.Context) { periodic.Every(ctx, keepEvery, k.patiently) }
 
 func (k Keeper) patiently(ctx context.Context) {
@@ -51,8 +51,8 @@ func (k Keeper) patiently(ctx context.Context) {
 		}))
 }
 
-// ensure starts the statistics if they don't run, from the last count: while Temporal keeps the history of an
-// ended run, no count is lost.
+// ensure starts the statistics if they don't run. It continues from the last count of the run that ended, which is
+// known while Temporal keeps that run's history.
 func (k Keeper) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()

@@ -25,9 +25,9 @@ import (
 const (
 	// reread is how late visibility may list a run's end.
 	reread = 5 * time.Minute
-	// seenMost bounds how many runs a payload remembers. Where more end, a count reads less again.
+	// seenMost bounds the runs that a payload remembers. If more runs end in that time, a count rereads fewer.
 	seenMost = 90_000
-	// The histogram of execution times: 1 ms to 60 days, each within 1 %, in 3 KB at most.
+	// The histogram of execution times covers 1 ms to 60 days within 1 %, in at most 3 KB.
 	longest   = int64(60 * 24 * time.Hour / time.Millisecond)
 	precision = 2
 )
@@ -35,10 +35,10 @@ const (
 // rolling is a roll-up while a count adds runs to it.
 type rolling struct {
 	sum        contract.RollUp
-	readFrom   time.Time            // earlier counts have counted the runs that ended before
-	rereadFrom time.Time            // the next count reads the runs again that ended since
-	seen       map[uint64]time.Time // when they ended, by hash
-	lastPage   map[uint64]struct{}  // a list that changes while it is read may repeat runs
+	readFrom   time.Time            // runs that ended earlier were counted by earlier counts
+	rereadFrom time.Time            // the next count reads runs again that ended since this time
+	seen       map[uint64]time.Time // the ends of counted runs, by hash
+	lastPage   map[uint64]struct{}  // the runs of the last page: a list that changes while it is read may repeat runs
 	times      *hdrhistogram.Histogram
 }
 
@@ -70,8 +70,8 @@ func newRolling(from contract.RollUp, now time.Time) (*rolling, error) {
 	return r, nil
 }
 
-// query has no upper bound: runs that end while the list is read count too. Without IS NOT NULL a server on SQL
-// also lists open runs, as if they ended in the far future.
+// query has no upper bound, so that runs which end while the list is read count too. Without IS NOT NULL, a server on
+// SQL also lists open runs, as if they ended in the far future.
 func (r *rolling) query() string {
 	query := deliberations + "CloseTime IS NOT NULL"
 	if !r.readFrom.IsZero() {
@@ -105,7 +105,7 @@ func (c Counter) addPage(ctx context.Context, into *rolling, page []*workflowpb.
 		if err != nil {
 			return err
 		}
-		if !reset { // a reset run goes on in another one, which counts
+		if !reset { // a reset run continues as another run, which is counted
 			into.add(run, c.executionTime(run))
 			into.sum = into.sum.AddUsage(c.usage(run))
 		}
@@ -137,14 +137,14 @@ func (c Counter) reset(ctx context.Context, run *workflowpb.WorkflowExecutionInf
 	outside, _, err := runs.ReadOutsideEnd(ctx, c.temporal, workflow.Execution{
 		ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(),
 	})
-	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // after it was listed: its reason is lost
+	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted { // it was deleted after it was listed
 		return false, nil
 	}
 	return outside.Reset, err
 }
 
-// executionTime returns the time from a run's start to its decision, as its result shows it. A run whose memo
-// can't be read, for example because another data converter wrote it, has at least its start and its end.
+// executionTime returns the time from a run's start to its decision, as its result shows it. If the memo can't be read,
+// for example because another data converter wrote it, it returns the time from the start to the end.
 func (c Counter) executionTime(run *workflowpb.WorkflowExecutionInfo) time.Duration {
 	var ms int64
 	if c.read(run, contract.MemoExecutionTime, &ms) {
@@ -153,8 +153,7 @@ func (c Counter) executionTime(run *workflowpb.WorkflowExecutionInfo) time.Durat
 	return run.GetCloseTime().AsTime().Sub(run.GetStartTime().AsTime())
 }
 
-// usage returns what each kind of phase of a run cost. A run that was ended from outside, or was refused, has no such
-// memo.
+// usage returns the cost of each kind of phase of a run. A run that was refused, or ended from outside, has no such memo.
 func (c Counter) usage(run *workflowpb.WorkflowExecutionInfo) map[domain.PhaseKind]contract.PhaseUsage {
 	var usage map[domain.PhaseKind]contract.PhaseUsage
 	if !c.read(run, contract.MemoUsageByPhase, &usage) {
@@ -179,11 +178,11 @@ func (r *rolling) add(run *workflowpb.WorkflowExecutionInfo, took time.Duration)
 		r.sum.Terminated++
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		r.sum.TimedOut++
-	default: // no end
+	default: // it hasn't ended
 	}
 }
 
-// state returns what the next count goes on from.
+// state returns the roll-up from which the next count continues.
 func (r *rolling) state() (contract.RollUp, error) {
 	state := r.sum
 	histogram, err := r.times.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
@@ -210,7 +209,7 @@ func (r *rolling) state() (contract.RollUp, error) {
 	return state, nil
 }
 
-// forgetBeyond forgets the oldest runs beyond most, and moves RereadFrom past them.
+// forgetBeyond forgets the oldest runs if there are more than most, and moves RereadFrom past them.
 func forgetBeyond(state *contract.RollUp, most int) {
 	known := 0
 	for _, runs := range state.Seen {
@@ -236,8 +235,8 @@ func (r *rolling) executionTimes() domain.ExecutionTimes {
 	}
 }
 
-// percentile returns the time that a share of the completed runs stays within, by the nearest rank. The histogram's
-// own choice may be the rank below.
+// percentile returns the time that this share of the completed runs didn't exceed, by the nearest rank. The
+// histogram's own percentile may take the rank below.
 func (r *rolling) percentile(share float64) float64 {
 	count := float64(r.times.TotalCount())
 	rank := max(1, math.Ceil(share*count-1e-7))

@@ -24,11 +24,11 @@ const (
 	pagesPerSecond = 5
 	// pageTry bounds one request. It is shorter than the heartbeat timeout.
 	pageTry = 15 * time.Second
-	// pageWithin is how long a busy server is asked again before the count starts again.
+	// pageWithin is how long a busy server is asked for a page before the whole count is tried again.
 	pageWithin = 2 * time.Minute
 )
 
-// Temporal is what counting needs of a Temporal client.
+// Temporal is the part of a Temporal client that counting needs.
 type Temporal interface {
 	contract.History
 	ListWorkflow(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
@@ -70,7 +70,7 @@ func (c Counter) list(ctx context.Context, what, query string, each func([]*work
 	}
 }
 
-// page asks again while visibility is too busy, so that the pages before needn't be read again.
+// page asks again while visibility is too busy, so that the previous pages needn't be read again.
 func (c Counter) page(ctx context.Context, what string, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	ask := func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
 		if err := c.pace.Wait(ctx); err != nil {

@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// runnerName is of the form that the app's runners have.
+// runnerName has the form of the real app's runner names.
 const runnerName = "runner/fa4e/0"
 
 // App is a running stand-in. All methods may be called at any time from any goroutine.
@@ -22,7 +22,7 @@ type App struct {
 	server *httptest.Server
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed, and replaced, whenever a turn's state or the app's does
+	changed  chan struct{} // closed and replaced whenever the state of a turn or of the app changes
 	closed   bool
 	restarts int
 	moves    int
@@ -37,7 +37,7 @@ type App struct {
 	busy     bool
 }
 
-// tombstone is an owner's, so that nobody stops another owner's turns.
+// tombstone belongs to an owner, so that nobody stops another owner's turns.
 type tombstone struct {
 	owner string
 	id    domain.TurnID
@@ -66,8 +66,8 @@ func (a *App) close() {
 	a.server.Close()
 }
 
-// KillRunner ends the runner as a SIGKILL would: its model calls are aborted, its turns and tombstones
-// are gone, waits on it are refused, and another incarnation of it is there at once.
+// KillRunner ends the runner as a SIGKILL would: its model calls are aborted, its turns and tombstones are gone, waits
+// on it are refused, and another incarnation of it is there immediately.
 func (a *App) KillRunner() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -85,15 +85,15 @@ func (a *App) Move() {
 	clear(a.buried)
 }
 
-// Full makes the runner refuse new deliberations with 429, or not any more. Those that it holds turns of
-// have begun, and go on.
+// Full sets whether the runner refuses new deliberations with 429. It still accepts turns of deliberations of which it
+// holds turns.
 func (a *App) Full(full bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.full = full
 }
 
-// Busy makes the app refuse everything with 503, as while its runner is being restarted.
+// Busy sets whether the app refuses everything with 503, as it does while its runner is being restarted.
 func (a *App) Busy(busy bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -101,7 +101,7 @@ func (a *App) Busy(busy bool) {
 	a.announce()
 }
 
-// Away cuts every connection, those of open waits too, as though nobody were there. Turns go on.
+// Away sets whether the app is unreachable: it cuts every connection, also those of open waits. Turns continue.
 func (a *App) Away(away bool) {
 	a.mu.Lock()
 	a.away = away
@@ -112,31 +112,30 @@ func (a *App) Away(away bool) {
 	}
 }
 
-// LoseNextAnswer lets the app do what the next request to the path asks for, for example /v1/turns,
-// and cuts the connection in the middle of its answer. Called n times it loses n answers.
+// LoseNextAnswer makes the app cut the connection in the middle of its next response to the path, for example
+// /v1/turns, after it has done what was asked. Called n times, it loses n responses.
 func (a *App) LoseNextAnswer(path string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.losing[path]++
 }
 
-// Answer scripts the calls of an agent, or of a model, by its name; an agent's own script comes first.
-// Each call takes the next answer, and the last one repeats. Without a script a canned proposal comes
-// at once.
+// Answer scripts the calls of an agent, or of a model, by its name. An agent's script has precedence. Each call takes
+// the next answer, and the last one repeats. Without a script, each call gets a canned proposal immediately.
 func (a *App) Answer(name string, answers ...Answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.scripts[name] = answers
 }
 
-// ModelCalls is how often the model was called for the turn: more than once is paid twice.
+// ModelCalls returns how often the model was called for the turn. More than once means that it was paid for twice.
 func (a *App) ModelCalls(id domain.TurnID) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.calls[id]
 }
 
-// AllModelCalls is how often the model was called at all.
+// AllModelCalls returns how often the model was called for all turns.
 func (a *App) AllModelCalls() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -147,7 +146,7 @@ func (a *App) AllModelCalls() int {
 	return all
 }
 
-// OpenCalls is how many model calls run now.
+// OpenCalls returns how many model calls run now.
 func (a *App) OpenCalls() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -160,7 +159,7 @@ func (a *App) OpenCalls() int {
 	return open
 }
 
-// Prompt is what the model was asked in the turn; empty when the runner doesn't hold it.
+// Prompt returns the prompt of the turn; empty if the runner doesn't hold the turn.
 func (a *App) Prompt(id domain.TurnID) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -170,7 +169,7 @@ func (a *App) Prompt(id domain.TurnID) string {
 	return ""
 }
 
-// Requests is how many requests came to the path, for example /v1/turns/await.
+// Requests returns how many requests came to the path, for example /v1/turns/await.
 func (a *App) Requests(path string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -180,10 +179,10 @@ func (a *App) Requests(path string) int {
 // incarnation needs the lock.
 func (a *App) incarnation() string { return fmt.Sprintf("%s.%d", a.mark(), a.restarts) }
 
-// mark is the Ray cluster's part of incarnations. It needs the lock.
+// mark returns the Ray cluster's part of incarnations. It needs the lock.
 func (a *App) mark() string { return fmt.Sprintf("cluster%d.place%d", a.moves, a.moves) }
 
-// elsewhere reports whether the turn is another Ray cluster's. It needs the lock.
+// elsewhere reports whether the turn belongs to another Ray cluster. It needs the lock.
 func (a *App) elsewhere(handle handle) bool {
 	return strings.Count(handle.Incarnation, ".") == 2 && !strings.HasPrefix(handle.Incarnation, a.mark()+".")
 }

@@ -41,7 +41,7 @@ func restarting() reply {
 	return refuse(http.StatusServiceUnavailable, "runner_unavailable", runnerName+" does not answer").after(1)
 }
 
-// ofAnotherCluster refuses turns of which this cluster can't know whether they run.
+// ofAnotherCluster refuses turns of another Ray cluster, which may still run them.
 func ofAnotherCluster(mark string) reply {
 	return answer(http.StatusServiceUnavailable, map[string]any{"error": map[string]string{
 		"type": "runner_unavailable", "message": "the turns are of another Ray cluster, which may still run them", "ray_cluster": mark,
@@ -58,10 +58,10 @@ func (r reply) writeTo(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", strconv.Itoa(r.retryAfter))
 	}
 	w.WriteHeader(r.status)
-	_, _ = w.Write(encoded) // a client that has gone needs no answer
+	_, _ = w.Write(encoded) // an error means that the client has gone
 }
 
-// serve puts the token, the app's moods and losses around what a request means.
+// serve checks the token, and applies the faults that a test has switched on, before it handles the request.
 func (a *App) serve(handle func(*http.Request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
 		path := strings.TrimPrefix(request.URL.Path, prefix)
@@ -117,8 +117,8 @@ func (a *App) loses(path string) bool {
 // vanish ends the connection without an answer.
 func vanish(w http.ResponseWriter) { hijack(w, "") }
 
-// cutShort ends the connection after the beginning of an answer: an HTTP client that repeats a request
-// by itself doesn't do so once an answer has begun.
+// cutShort ends the connection after the beginning of a response: an HTTP client repeats a request by itself only
+// while no response has begun.
 func cutShort(w http.ResponseWriter) {
 	hijack(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"runner\":")
 }
@@ -150,7 +150,7 @@ func read[Body interface{ check() error }](request *http.Request, body *Body) (r
 	return reply{}, true
 }
 
-// allowed refuses link-local addresses, as the app does whatever its settings.
+// allowed refuses link-local addresses, as the app does with any settings.
 func allowed(vllmURL string) error {
 	parsed, err := url.Parse(vllmURL)
 	if err != nil {

@@ -8,22 +8,22 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Answer is what the scripted model does with one call. The zero value is a canned proposal.
+// Answer says what the scripted model does with one call. The zero value is a canned proposal.
 type Answer struct {
 	Text         string
 	FinishReason string       // "stop" when empty
-	Usage        domain.Usage // 20 and 10 tokens when zero; none of a request that is refused
+	Usage        domain.Usage // 20 and 10 tokens when zero; none if the request is refused
 	Failure      domain.FailureKind
 	Message      string          // of the failure
-	PutOff       bool            // the server takes no call now; after a moment the next answer is asked for
-	After        <-chan struct{} // the call lasts until this is closed; nil = no time
+	PutOff       bool            // the server takes no call now; after a moment the runner asks again
+	After        <-chan struct{} // the call lasts until this is closed; if nil, it ends immediately
 }
 
-// Proposal is an answer as it was asked for.
+// Proposal is an answer in the form that was asked for.
 func Proposal(proposal string, score float64) Answer {
 	text, err := json.Marshal(map[string]any{"proposal": proposal, "reasoning": "because", "score": score})
 	if err != nil {
-		panic(err) // only a score that is no number
+		panic(err) // the score isn't a number
 	}
 	return Answer{Text: string(text)}
 }
@@ -41,7 +41,7 @@ func PutOff() Answer {
 // Hanging is a call that lasts until it is aborted.
 func Hanging() Answer { return Answer{After: make(chan struct{})} }
 
-// Held is the answer once the gate is closed.
+// Held is an answer that comes when the gate is closed.
 func Held(gate <-chan struct{}, answer Answer) Answer {
 	answer.After = gate
 	return answer

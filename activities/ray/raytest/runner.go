@@ -69,7 +69,7 @@ func (a *App) statusOf(id domain.TurnID, owner string) string {
 	return "unknown"
 }
 
-// find is the turn if the owner has it; a caller that names no owner may see all. It needs the lock.
+// find returns the turn if it belongs to the owner. Without an owner, it finds every turn. It needs the lock.
 func (a *App) find(id domain.TurnID, owner string) (*turn, bool) {
 	held, found := a.turns[id]
 	if !found || owner != "" && owner != held.owner {
@@ -128,7 +128,7 @@ func (a *App) await(request *http.Request) reply {
 	}
 }
 
-// look is the state of each turn, and of those that have ended. It needs the lock.
+// look returns the states of all turns, and those of the turns that have ended. It needs the lock.
 func (a *App) look(handles []handle, owner string) (all, ended []map[string]any) {
 	for _, handle := range handles {
 		view := a.viewOf(handle, owner)
@@ -175,7 +175,7 @@ func (a *App) ending(request *http.Request, with func(endRequest) reply) reply {
 	return with(in)
 }
 
-// bounded leaves answers out that would make this one too long, and names their turns.
+// bounded leaves out turns that would make the response too long, and names them.
 func bounded(views []map[string]any) reply {
 	turns, left := []map[string]any{}, []any{}
 	used := 0
@@ -193,7 +193,7 @@ func bounded(views []map[string]any) reply {
 	return answer(http.StatusOK, map[string]any{"turns": turns, "left": left})
 }
 
-// jsonBytes is how long the text is as JSON that leaves HTML alone.
+// jsonBytes returns the length of the text in JSON without HTML escapes.
 func jsonBytes(text string) int {
 	var encoded bytes.Buffer
 	encoder := json.NewEncoder(&encoded)
@@ -211,7 +211,7 @@ func (a *App) endAll(in endRequest) []map[string]any {
 		if held, found := a.find(handle.ID, in.Owner); found {
 			a.cancel(held, in.Reason)
 		}
-		views = append(views, a.viewOf(handle, in.Owner)) // before its tombstone counts: it was unknown until now
+		views = append(views, a.viewOf(handle, in.Owner)) // before the tombstone: it must not change this answer
 		a.buried[tombstone{in.Owner, handle.ID}] = true
 	}
 	return views

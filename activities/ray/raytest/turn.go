@@ -27,7 +27,7 @@ type turn struct {
 	putOffSince  time.Time // zero unless the model server puts the call off
 }
 
-// putOffFor is how long a server that puts calls off is left alone.
+// putOffFor is the pause before a server that puts calls off is asked again.
 const putOffFor = 300 * time.Millisecond
 
 func (t *turn) ended() bool { return t.state != domain.RayQueued && t.state != domain.RayRunning }
@@ -118,7 +118,7 @@ func (a *App) end(t *turn, state domain.RayState, failure Answer) {
 		return
 	}
 	if !t.putOffSince.IsZero() {
-		state, failure = domain.RayFailed, t.answer // the server's last words, whatever ended the wait
+		state, failure = domain.RayFailed, t.answer // the outcome is the server's last refusal
 		failure.Usage, t.putOffSince = domain.Usage{}, time.Time{}
 	}
 	t.state, t.failure = state, failure
@@ -170,7 +170,7 @@ func (t *turn) view() map[string]any {
 	return view
 }
 
-// absent is what is said of a turn that isn't held.
+// absent returns the view of a turn that the runner doesn't hold.
 func absent(id domain.TurnID, state domain.RayState) map[string]any {
 	view := map[string]any{
 		"submission_id": id, "state": state, "started_at": nil, "result": nil, "error": nil,

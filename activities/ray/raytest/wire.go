@@ -42,7 +42,7 @@ type part struct {
 	Text *string `json:"text"`
 }
 
-// awaitRequest is about turns of one runner.
+// awaitRequest names turns of one runner.
 type awaitRequest struct {
 	Owner       string          `json:"owner"`
 	Runner      string          `json:"runner"`
@@ -64,7 +64,7 @@ type handle struct {
 	Incarnation  string        `json:"incarnation"`
 }
 
-// What the app bounds, see its wire.py.
+// The bounds of the real app (deliberation_ray/wire.py).
 const (
 	maxBody     = 8 << 20
 	maxTurns    = 256
