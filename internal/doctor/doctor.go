@@ -12,10 +12,10 @@ import (
 	"deliberation.io/deliberation/internal/runs"
 )
 
-// within bounds each look at something that may not answer.
+// within bounds each check of something that may not answer.
 const within = 5 * time.Second
 
-// Settings say where to look. What they don't name is skipped.
+// Settings say what to check. A check without its setting is skipped.
 type Settings struct {
 	RayClusters  string `env:"DELIBERATION_RAY_CLUSTERS"`
 	RayToken     string `env:"DELIBERATION_RAY_TOKEN"`
@@ -41,7 +41,7 @@ const (
 	Skipped Result = "skip"
 )
 
-// Finding is what was seen of one thing, and what repairs it.
+// Finding is what a check saw, and what repairs it.
 type Finding struct {
 	Name   string `json:"name"`
 	Result Result `json:"result"`
@@ -64,7 +64,7 @@ func failed(name, repair, seen string, args ...any) Finding {
 // Examine checks one thing after the other, until the context ends.
 func Examine(ctx context.Context, s Settings) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
-		var answered []rayApp // by these a model can be called
+		var answered []rayApp // the apps that can call the model
 		for _, check := range []func() []Finding{
 			func() []Finding { return s.checkTemporal(ctx) },
 			func() (findings []Finding) {

@@ -13,14 +13,14 @@ import (
 	"deliberation.io/deliberation/internal/fetch"
 )
 
-// fromHere goes with what this machine sees of the model server: the turns see it from the Ray cluster.
+// fromHere warns that this machine may see another model server than the runners on the Ray cluster do.
 const fromHere = "as seen from here; the Ray cluster sees it from elsewhere"
 
-// listedMost is how many of the server's models are named.
+// listedMost bounds the server's models that are named.
 const listedMost = 5
 
-// checkModel lets a runner of each Ray cluster call the model. If no Ray app can be asked, it looks at the
-// model server from here, without a call.
+// checkModel lets a runner of each Ray cluster call the model. If no Ray app can be asked, it only asks the model
+// server for its models.
 func (s Settings) checkModel(ctx context.Context, apps []rayApp) []Finding {
 	var findings []Finding
 	if s.VLLMURL != "" && s.Model != "" {
@@ -58,7 +58,7 @@ func (a rayApp) callModel(ctx context.Context, vllmURL, model string) (finding F
 
 const allowHost = "add its host to DELIBERATION_VLLM_ALLOW of the Ray app, and deploy the app again"
 
-// repairOf is what to do about a call that failed.
+// repairOf returns what to do about a failed call.
 func repairOf(seen ray.Probe) string {
 	switch {
 	case seen.Call.Type == string(domain.URLNotAllowed):
@@ -116,8 +116,8 @@ func (s Settings) checkModelFromHere(ctx context.Context) Finding {
 	return failed(name, "set --model or DELIBERATION_VLLM_MODEL", "%s hasn't %s, but %s; %s", shown, s.Model, cmp.Or(has, "no model at all"), fromHere)
 }
 
-// listPaths are where a model server may list its models, the likelier path first: base URLs are given with
-// and without /v1, and with the path of the call.
+// listPaths returns the addresses at which a model server may list its models, the likelier one first: base URLs are
+// given with and without /v1, and with the path of the call.
 func listPaths(base string) []string {
 	base = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(base, "/"), "/chat/completions"), "/")
 	without, has := strings.CutSuffix(base, "/v1")

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/internal/rayclusters"
 )
 
-// rayAPI is the version of the app's API that workers speak.
+// rayAPI is the version of the app's API that workers use.
 const rayAPI = 1
 
 const deployRay = "deploy the app, with its own variables: python -m deliberation_ray.deploy (locally: make up)"
@@ -25,7 +25,7 @@ type rayApp struct {
 	withToken bool
 }
 
-// rayApps are the apps that the settings name, and the findings about those that can't be asked.
+// rayApps returns the apps that the settings name, and a finding for each one that can't be asked.
 func (s Settings) rayApps() (apps []rayApp, unusable []Finding) {
 	if s.RayClusters == "" {
 		return nil, []Finding{skipped("ray", "%s is not set here: take the worker's, or ask a worker: starter clusters --worker HOST:PORT", rayclusters.Variable)}
@@ -54,7 +54,7 @@ func (s Settings) rayApps() (apps []rayApp, unusable []Finding) {
 	return apps, unusable
 }
 
-// checkRay looks at the apps. It also returns those that answered: nobody else may be asked with the token.
+// checkRay checks the apps. It also returns the apps that answered, so that the token goes to no other server.
 func (s Settings) checkRay(ctx context.Context) (findings []Finding, answered []rayApp) {
 	apps, findings := s.rayApps()
 	for _, app := range apps {
@@ -109,7 +109,7 @@ func (a rayApp) open(ctx context.Context) bool {
 	return err == nil
 }
 
-// judge looks at the runners. An app that is open answers without a token.
+// judge checks the runners. An open app answers without a token.
 func (a rayApp) judge(name string, info ray.Info, open bool) Finding {
 	up, draining := 0, 0
 	var silent []string
@@ -142,7 +142,7 @@ func (a rayApp) judge(name string, info ray.Info, open bool) Finding {
 	return ok(name, "%s", seen)
 }
 
-// cause is an error of the Ray client without the operation, which the finding names.
+// cause returns an error of the Ray client without the operation, which the finding names.
 func cause(err error) error {
 	if ours, is := errors.AsType[*domain.Error](err); is && ours.Err != nil {
 		return ours.Err

@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Environment is what the opening of a deliberation reads. A test may change it at any time.
+// Environment is a [domain.Environment]. A test may change it at any time.
 type Environment struct {
 	Current domain.Settings
 	OnRead  func() // called before each reading, unless it is nil
@@ -23,7 +23,7 @@ func (e *Environment) Settings() domain.Settings {
 	return e.Current
 }
 
-// AttributeNames are the names of all our search attributes.
+// AttributeNames returns the names of all our search attributes.
 func AttributeNames() []string {
 	var names []string
 	for _, key := range contract.Attributes() {
@@ -41,7 +41,7 @@ func SearchAttributeFlags() []string {
 	return flags
 }
 
-// SilentLogger drops what Temporal's SDK logs: the tests say themselves what went wrong.
+// SilentLogger drops all lines of Temporal's SDK: a failed test itself says what went wrong.
 func SilentLogger() log.Logger {
 	return log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 }

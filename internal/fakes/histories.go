@@ -16,8 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// HistorySuffix ends the file names of recorded histories: JSON as `temporal workflow show` prints it,
-// compressed.
+// HistorySuffix ends the file names of recorded histories: compressed JSON in the form of `temporal workflow show`.
 const HistorySuffix = ".json.gz"
 
 // ReadHistory reads a recorded history.
@@ -34,7 +33,7 @@ func ReadHistory(t testing.TB, file string) *historypb.History {
 	return history
 }
 
-// WriteHistory records a history in place of the one that is there.
+// WriteHistory replaces a recorded history.
 func WriteHistory(t testing.TB, file string, history *historypb.History) {
 	t.Helper()
 	text, err := protojson.Marshal(history)
@@ -49,8 +48,7 @@ func WriteHistory(t testing.TB, file string, history *historypb.History) {
 	require.NoError(t, os.WriteFile(file, compressed.Bytes(), 0o600))
 }
 
-// PastRun is the history of one run, or the error of reading it. Every reader gets it, whichever run it
-// names.
+// PastRun is the history of one run, or the error of reading it. A reader gets it for every run id.
 type PastRun struct {
 	Events []*historypb.HistoryEvent
 	Err    error

@@ -10,35 +10,33 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Ray stands in for the activities that work with Ray. It keeps the turns that it was given, ends them by
-// script, and notes what it was asked.
+// Ray stands in for the activities that work with Ray. It keeps the submitted turns, ends them by their scripts, and
+// notes the inputs of its activities.
 type Ray struct {
 	clock
 	mu sync.Mutex
 
 	Agents        map[string]Script                   // by agent id
-	SubmitReplies []Reply[contract.SubmitTurnsResult] // to the first submits, in order; every later one is accepted
-	StopReplies   []Reply[contract.StopTurnsResult]   // to the first stops, in order; every later one stops its turns
+	SubmitReplies []Reply[contract.SubmitTurnsResult] // to the first submits, in order; later submits are accepted
+	StopReplies   []Reply[contract.StopTurnsResult]   // to the first stops, in order; later stops stop their turns
 	Tombstones    []domain.TurnID                     // turns that were stopped before they were submitted
 	Away          func(cluster string) bool           // reports whether the cluster doesn't answer a stop
 
-	// ScriptFor and SubmitReplyFor, where set, replace Agents and SubmitReplies. They decide by the task's
-	// description.
+	// ScriptFor and SubmitReplyFor, if set, replace Agents and SubmitReplies. They decide by the task's description.
 	ScriptFor      func(task, agent string) Script
 	SubmitReplyFor func(task string) Reply[contract.SubmitTurnsResult]
 
-	// PhaseScript is how the turns after the proposals end. By default reviews rank in the order in which they
-	// read, revisions give a proposal, and the chair writes a final answer.
+	// PhaseScript says how the turns after the proposals end. By default it is [LaterPhases].
 	PhaseScript func(contract.TurnRef) Script
 
 	Submitted []contract.SubmitTurnsInput
 	Awaited   []contract.AwaitTurnInput
 	Stopped   []contract.StopTurnsInput
 	Forgotten []contract.Handle
-	Stops     []contract.StopTurnsResult // what the stops answered
+	Stops     []contract.StopTurnsResult // the results of the stops
 
 	turns map[domain.TurnID]turn
-	ended map[domain.TurnID]bool // stopped ones too, even before they were submitted
+	ended map[domain.TurnID]bool // turns that ended or were stopped, also before they were submitted
 	tasks map[string]string      // descriptions, by deliberation
 }
 
@@ -55,14 +53,14 @@ func newRay(c clock) *Ray {
 	}
 }
 
-// Look runs a function while no activity changes the notes.
+// Look calls a function while no activity can change the notes.
 func (f *Ray) Look(function func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	function()
 }
 
-// Accepted is the answer to a submit that there is room for.
+// Accepted is the answer to a submit when there is room.
 func Accepted(in contract.SubmitTurnsInput) contract.SubmitTurnsResult {
 	result := contract.SubmitTurnsResult{}
 	for _, turn := range in.Turns {
@@ -132,7 +130,7 @@ func (f *Ray) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contra
 	})
 }
 
-// attempt is how the script wants a turn to end. A turn that was never submitted belongs to no agent.
+// attempt returns how a turn ends by its script. A turn that was never submitted belongs to no agent.
 func (f *Ray) attempt(id domain.TurnID) Attempt {
 	held := f.turns[id]
 	if held.Phase != "" && held.Phase != domain.Propose {
@@ -181,7 +179,7 @@ func (f *Ray) forget(handles []contract.Handle) {
 	f.Forgotten = append(f.Forgotten, handles...)
 }
 
-// Live returns the turns that nobody has seen to end.
+// Live returns the turns that haven't ended.
 func (f *Ray) Live() []domain.TurnID {
 	f.mu.Lock()
 	defer f.mu.Unlock()

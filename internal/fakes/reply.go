@@ -12,30 +12,30 @@ import (
 // Forever is longer than any deliberation.
 const Forever = time.Duration(1 << 62)
 
-// Reply is what a fake activity answers, and when.
+// Reply says what a fake activity answers, and when.
 type Reply[Out any] struct {
 	Value Out
 	Err   error
 
 	Delay    time.Duration
 	Until    <-chan struct{} // closing it ends the delay, in real time only
-	Progress any             // of the heartbeats meanwhile; nil: they carry none
-	Quiet    bool            // no heartbeats meanwhile: Temporal counts each as a state transition
+	Progress any             // the details of the heartbeats during the delay, if any
+	Quiet    bool            // no heartbeats during the delay, since Temporal counts each as a state transition
 }
 
-// After is the reply after a delay.
+// After returns the reply with a delay.
 func (r Reply[Out]) After(delay time.Duration) Reply[Out] {
 	r.Delay = delay
 	return r
 }
 
-// clock decides how an activity waits: in the test environment its time is skipped and the answer is given
-// later; without one (nil) the activity blocks.
+// clock decides how an activity waits. In a test environment, time is skipped and the activity completes later. Without
+// one, the activity blocks.
 type clock struct {
 	env *testsuite.TestWorkflowEnvironment
 }
 
-// give answers an activity, and calls then just before it does.
+// give completes an activity with the reply. It calls then immediately before that.
 func give[Out any](ctx context.Context, c clock, r Reply[Out], then func()) (Out, error) {
 	if r.Delay == 0 {
 		then()
@@ -70,7 +70,7 @@ func details(progress any) []any {
 	return []any{progress}
 }
 
-// wait blocks an activity, which keeps sending heartbeats.
+// wait blocks an activity, which sends heartbeats meanwhile.
 func wait(ctx context.Context, delay time.Duration, until <-chan struct{}, beats func()) error {
 	done := time.NewTimer(delay)
 	defer done.Stop()

@@ -7,15 +7,15 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Script is how the turns of one agent end, attempt by attempt. The last attempt repeats, and an empty
-// script gives a proposal.
+// Script says how the turns of one agent end, attempt by attempt. The last attempt repeats. With an empty script, each
+// turn gives a proposal.
 type Script []Attempt
 
-// Attempt is how one turn ends.
+// Attempt says how one turn ends.
 type Attempt struct {
 	Reply[contract.TurnOutcome]
 
-	AtStop *contract.TurnOutcome // what a stop finds if the turn had ended before it; nil: it had not
+	AtStop *contract.TurnOutcome // the outcome that a stop finds; nil if the turn hadn't ended before the stop
 }
 
 func (s Script) attempt(number int) Attempt {
@@ -50,7 +50,7 @@ func Answer(proposal string, score float64) Reply[contract.TurnOutcome] {
 	}}
 }
 
-// Vote is a turn that gave a proposal with an answer that is counted.
+// Vote is a turn that gave a proposal with a short answer to be counted.
 func Vote(answer string, score float64) Reply[contract.TurnOutcome] {
 	said := Answer("it is "+answer, score)
 	said.Value.Answer = answer
@@ -98,12 +98,12 @@ func Lost() Reply[contract.TurnOutcome] {
 	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{Kind: domain.OutcomeLost, Message: "runner runner/a/0 was restarted"}}
 }
 
-// Unreachable is a turn whose cluster has been away beyond its grace.
+// Unreachable is a turn whose cluster has been away for longer than its grace.
 func Unreachable() Reply[contract.TurnOutcome] {
 	return Reply[contract.TurnOutcome]{Value: contract.TurnOutcome{Kind: domain.OutcomeUnreachable, Message: "connection refused"}}
 }
 
-// Fatal is an activity's error that no retry mends.
+// Fatal is an activity's error that isn't retried.
 func Fatal(kind domain.FailureKind) error {
 	return temporal.NewNonRetryableApplicationError("submit to local: refused", string(kind), nil)
 }

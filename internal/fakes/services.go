@@ -44,8 +44,8 @@ func (s Services) Register(to Registry) {
 	}
 }
 
-// CloseDeliberation lets NATS store the last events and Ray forget its outcomes. It waits for NATS as long as the
-// real one does.
+// CloseDeliberation lets NATS store the last events and Ray forget its outcomes. It waits for NATS as long as the real
+// activity does.
 func (s Services) CloseDeliberation(ctx context.Context, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
 	s.Ray.forget(in.Forget)
 	said := Reply[contract.CloseDeliberationResult]{Value: contract.CloseDeliberationResult{Stored: len(in.Events)}}
@@ -64,7 +64,7 @@ type NATS struct {
 	clock
 	mu sync.Mutex
 
-	ReplyTo func(call int) Reply[contract.PublishEventsResult] // nil: events are stored immediately
+	ReplyTo func(call int) Reply[contract.PublishEventsResult] // if nil, events are stored immediately
 
 	Inputs []contract.PublishEventsInput
 	Stored []contract.EventRecord
@@ -96,14 +96,14 @@ func (f *NATS) publish(in contract.PublishEventsInput) Reply[contract.PublishEve
 	return said
 }
 
-// Kinds are the kinds of the stored events, in their order.
+// Kinds returns the kinds of the stored events, in order.
 func (f *NATS) Kinds() []domain.EventKind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return KindsOf(f.Stored)
 }
 
-// KindsOf are the kinds of events, in their order.
+// KindsOf returns the kinds of events, in order.
 func KindsOf(events []contract.EventRecord) []domain.EventKind {
 	kinds := make([]domain.EventKind, 0, len(events))
 	for _, event := range events {

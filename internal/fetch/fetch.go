@@ -1,4 +1,4 @@
-// Package fetch reads small JSON answers of servers that are near.
+// Package fetch reads small JSON answers from servers nearby.
 package fetch
 
 import (
@@ -22,7 +22,7 @@ type StatusError struct{ Code int }
 
 func (e *StatusError) Error() string { return fmt.Sprintf("answered %d", e.Code) }
 
-// StatusOf is the status of the answer that err is about; 0 if it is about something else.
+// StatusOf returns the status in a [StatusError]; 0 for any other error.
 func StatusOf(err error) int {
 	if answered, is := errors.AsType[*StatusError](err); is {
 		return answered.Code
@@ -30,14 +30,14 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// client uses no proxy: HTTP_PROXY is meant for servers elsewhere. It follows no redirect, because whoever
-// redirects isn't the server that was asked for.
+// client uses no proxy, since HTTP_PROXY is meant for distant servers. It follows no redirect, since that leads to
+// another server than the one that was asked for.
 var client = http.Client{
 	Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// JSON decodes what a server answers at an address. Errors don't quote the address, which may hold a password.
+// JSON decodes a server's answer. Errors don't quote the address, which may hold a password.
 func JSON(ctx context.Context, address string, into any) error {
 	asking, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

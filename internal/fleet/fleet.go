@@ -35,7 +35,7 @@ func (f Fleet) Watch(ctx context.Context) {
 	f.each(func(m *Member) { periodic.Every(ctx, everyDown, m.lookWhenDue) })
 }
 
-// each does something to all members at the same time: a cluster that hangs delays no other.
+// each calls do for all members at the same time, so that a cluster that hangs delays no other.
 func (f Fleet) each(do func(*Member)) {
 	var running sync.WaitGroup
 	for _, member := range f {
@@ -44,7 +44,7 @@ func (f Fleet) each(do func(*Member)) {
 	running.Wait()
 }
 
-// States returns what a deliberation is placed by. It does no I/O: workflow tasks call it.
+// States returns the states by which deliberations are placed. It does no I/O, since workflow tasks call it.
 func (f Fleet) States() []domain.ClusterState {
 	states := make([]domain.ClusterState, 0, len(f))
 	for _, member := range f {
@@ -66,7 +66,7 @@ func (f Fleet) Views() []View {
 func LogBreaker(log *slog.Logger, cluster string) func(from, to ray.BreakerState, why string) {
 	return func(from, to ray.BreakerState, why string) {
 		switch {
-		case from == ray.BreakerClosed: // later probes that fail are no news
+		case from == ray.BreakerClosed: // a later probe that fails isn't logged
 			log.Warn("ray cluster does not answer; it is asked by one probe at a time", "cluster", cluster, "cause", why)
 		case to == ray.BreakerClosed:
 			log.Info("ray cluster answers again", "cluster", cluster)

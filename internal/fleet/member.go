@@ -11,23 +11,23 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// Cluster is what a fleet needs of a Ray cluster; [ray.Client] implements it.
+// Cluster is the part of a Ray cluster's client that a fleet needs; [ray.Client] implements it.
 type Cluster interface {
 	Info(ctx context.Context) (ray.Info, error)
 	Breaker() ray.BreakerState
 }
 
-// Member is one cluster and what was seen of it.
+// Member is one cluster with its latest state.
 type Member struct {
 	name    string
 	cluster Cluster
 	seen    atomic.Pointer[answer]
 
 	mu   sync.Mutex
-	last domain.ClusterState // the times in it stay as they are until something changes
+	last domain.ClusterState // its times change only with what they are about
 }
 
-// answer is what a cluster answered, or why it didn't.
+// answer is a cluster's answer, or why there is none.
 type answer struct {
 	info ray.Info
 	err  error
@@ -36,13 +36,13 @@ type answer struct {
 
 var errNotAsked = errors.New("not asked yet")
 
-// NewMember returns a cluster that nobody has looked at yet.
+// NewMember returns a member that wasn't asked yet.
 func NewMember(name string, cluster Cluster) *Member { return &Member{name: name, cluster: cluster} }
 
 // Name returns the cluster's name.
 func (m *Member) Name() string { return m.name }
 
-// Fault returns why the cluster did not answer when it was asked last; nil when it did.
+// Fault returns why the cluster did not answer the last time; nil if it did.
 func (m *Member) Fault() error {
 	if seen := m.seen.Load(); seen != nil {
 		return seen.err
@@ -60,10 +60,10 @@ func (m *Member) lookWhenDue(ctx context.Context) {
 func (m *Member) look(ctx context.Context) {
 	info, err := m.cluster.Info(ctx)
 	m.seen.Store(&answer{info: info, err: err, at: time.Now()})
-	m.state() // records since when
+	m.state() // records the times
 }
 
-// state compares the cluster with what it was at the last call, and keeps the times of what is the same.
+// state returns the cluster's state. It keeps the times of what hasn't changed since the last call.
 func (m *Member) state() domain.ClusterState {
 	up := m.Fault() == nil && m.cluster.Breaker() == ray.BreakerClosed
 	now := time.Now()
@@ -96,7 +96,7 @@ func (m *Member) room() int {
 	return room
 }
 
-// View is what the worker shows of a cluster.
+// View is a cluster's state as the worker shows it.
 type View struct {
 	Name    string    `json:"name"`
 	Breaker string    `json:"breaker"` // closed, half-open, open

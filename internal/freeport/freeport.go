@@ -1,5 +1,5 @@
-// Package freeport finds ports for tests that close a listener and open it again, or let another process
-// open it.
+// Package freeport finds free ports. Tests need them that close a listener and open it again, or that start another
+// process.
 package freeport
 
 import (
@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// Systems give higher ports to outgoing connections. One of those could be there before the listener is,
-// and could even be connected to itself.
+// Systems use higher ports for outgoing connections. Such a connection could take the port before the listener does.
 const lowest, highest = 10_000, 20_000
 
 // Find finds a port of 127.0.0.1 that nobody listens on.

@@ -1,4 +1,4 @@
-// Package livetext brings the text of agents while it comes, from the NATS that the environment names.
+// Package livetext follows the text of agents while they write it, from the NATS server that the environment names.
 package livetext
 
 import (
@@ -12,8 +12,8 @@ import (
 // Piece is the next part of what an agent's turn says.
 type Piece = nats.Tokens
 
-// Follow passes on what the agents of a deliberation say, from now on, until it is stopped. Without NATS_URL there is
-// nothing to follow.
+// Follow passes on what the agents of a deliberation say from now on, until it is stopped. Without NATS_URL it does
+// nothing.
 func Follow(deliberation string, take func(Piece)) (stop func(), err error) {
 	var config nats.Config
 	if err := env.Parse(&config); err != nil {

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Every calls do now, and again each time that pause has passed since it returned. It returns when the
-// context ends.
+// Every calls do again and again, with a pause between two calls, until the context ends.
 func Every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	for ctx.Err() == nil {
 		do(ctx)

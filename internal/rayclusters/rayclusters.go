@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// The variables, as messages name them.
+// Names of the variables, for messages.
 const (
 	Variable          = "DELIBERATION_RAY_CLUSTERS"
 	TokenVariable     = "DELIBERATION_RAY_TOKEN"
@@ -21,7 +21,7 @@ const (
 // Cluster is one Ray cluster, and the URL of its app.
 type Cluster struct{ Name, URL string }
 
-// List is the Ray clusters in order of preference.
+// List has Ray clusters in order of preference.
 type List []Cluster
 
 // Parse reads name=url. Its error doesn't quote the URL, which may hold a password.
@@ -48,7 +48,7 @@ func (l *List) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Names are the clusters' names, for people.
+// Names lists the clusters' names for people.
 func (l List) Names() string {
 	names := make([]string, 0, len(l))
 	for _, each := range l {
@@ -57,7 +57,7 @@ func (l List) Names() string {
 	return strings.Join(names, ", ")
 }
 
-// ReadToken reads the token that all apps take from a file. An empty file is an error: the app would be asked
+// ReadToken reads the token for all apps from a file. An empty file is an error: otherwise the apps would be asked
 // without a token.
 func ReadToken(file string) (string, error) {
 	text, err := os.ReadFile(file)

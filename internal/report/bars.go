@@ -66,7 +66,7 @@ func lanes(source Source) ([]Lane, []Tick) {
 	return lanes, marks
 }
 
-// span is the time from the first turn to the last one's end.
+// span returns the begin of the first turn and the end of the last one.
 func span(source Source) (begin, end time.Time) {
 	open := source.Written
 	if source.Status.Closed() {
@@ -87,7 +87,7 @@ func span(source Source) (begin, end time.Time) {
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// PhaseTokens is what one kind of phase cost; the shares are percent of the dearest one.
+// PhaseTokens is the cost of one kind of phase. Its shares are percent of the most expensive kind.
 type PhaseTokens struct {
 	Phase                       domain.PhaseKind
 	Calls, Prompt, Completion   int

@@ -18,7 +18,7 @@ type Dissenter struct {
 	Blocking    []string `json:"blocking,omitempty"` // what speaks against the winner
 }
 
-// dissent is what the minority held in the last round with a usable review.
+// dissent returns the reviewers who disagreed in the last round with a usable review.
 func (h history) dissent() []Dissenter {
 	minority := []Dissenter{}
 	if h.result.BestResult == nil {
@@ -40,7 +40,8 @@ func (h history) dissent() []Dissenter {
 	return minority
 }
 
-// view is how a reviewer sees the winner, and whether it would have put another proposal first or use none.
+// view returns how a reviewer sees the winner, and whether it dissents: it ranks another proposal before the winner, or
+// has a blocking issue.
 func (h history) view(review contract.ReviewRecord, ranking []string) (view Dissenter, dissents bool) {
 	winner := h.result.BestResult.AgentID
 	place := slices.Index(ranking, winner)

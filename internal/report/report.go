@@ -56,7 +56,7 @@ type Standing struct {
 	Points  *float64 `json:"points,omitempty"`
 	Reviews int      `json:"reviews"`
 	Blocked bool     `json:"blocked,omitempty"`
-	Places  []int    `json:"places"` // by round of review; 0: in no ranking
+	Places  []int    `json:"places"` // by review round; 0 if no ranking contains it
 }
 
 // Of builds the report.
@@ -98,7 +98,7 @@ func standingOf(one contract.AgentResult, places []int) Standing {
 	return standing
 }
 
-// Reviewed reports whether reviews were asked for.
+// Reviewed reports whether there was a review round.
 func (r Report) Reviewed() bool { return len(r.Rounds) > 0 }
 
 // Rankable reports whether the reviews rank the proposals.

@@ -22,16 +22,16 @@ type Column struct {
 	Version int    `json:"version"`
 }
 
-// Row is what one reviewer says.
+// Row is one reviewer's review.
 type Row struct {
 	ReviewerID string `json:"reviewer_id"`
 	Failed     string `json:"failed,omitempty"` // why there is no review
 	Cells      []Cell `json:"cells"`
 }
 
-// Cell is what one reviewer says of one version.
+// Cell is one reviewer's judgement of one version.
 type Cell struct {
-	Own      bool     `json:"own,omitempty"` // nobody reviews himself
+	Own      bool     `json:"own,omitempty"` // the reviewer's own proposal, which it doesn't review
 	Seen     bool     `json:"seen"`
 	Score    float64  `json:"score"`
 	Place    int      `json:"place,omitempty"` // in the reviewer's ranking
@@ -43,7 +43,7 @@ type Cell struct {
 type history struct {
 	result     contract.Result
 	candidates map[string]contract.Candidate
-	last       int // round of review
+	last       int // review round
 }
 
 func historyOf(result contract.Result) history {
@@ -68,7 +68,7 @@ func (h history) in(round int) []contract.ReviewRecord {
 	return reviews
 }
 
-// version is the version of an agent's proposal that stood after the reviews of a round.
+// version returns the version of an agent's proposal that counted after the reviews of a round.
 func (h history) version(agent string, round int) int {
 	version := 0
 	for _, revision := range h.result.Revisions {
@@ -79,7 +79,7 @@ func (h history) version(agent string, round int) int {
 	return version
 }
 
-// ranking is a review's ranking of the proposals that stood after its round, without replaced versions.
+// ranking returns a review's ranking of the versions that counted after its round.
 func (h history) ranking(review contract.ReviewRecord) []string {
 	var agents []string
 	for _, id := range review.Ranking {
@@ -139,12 +139,12 @@ func cellOf(review contract.ReviewRecord, column Column) Cell {
 	return Cell{}
 }
 
-// rank is an agent's place in the end.
+// rank returns an agent's place in the result.
 func (h history) rank(agent string) int {
 	return slices.IndexFunc(h.result.Results, func(r contract.AgentResult) bool { return r.AgentID == agent })
 }
 
-// places are an agent's places after each round of review. The last one is that of the result.
+// places returns an agent's place after each review round. The last one is the place in the result.
 func (h history) places(agent string) []int {
 	places := []int{}
 	for round := 1; round <= h.last; round++ {
@@ -157,10 +157,10 @@ func (h history) places(agent string) []int {
 	return places
 }
 
-// tally is what the reviews of a round say of a proposal.
+// tally sums up the reviews of a proposal in one round.
 type tally struct{ points, score, ranked, scored float64 }
 
-// tallies adds the reviews of a round up, by agent.
+// tallies sums up the reviews of a round, by agent.
 func (h history) tallies(round int) map[string]tally {
 	tallies := map[string]tally{}
 	for _, review := range h.in(round) {

@@ -8,19 +8,19 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Source is what was read of a run.
+// Source is what a report shows of a run.
 type Source struct {
 	Task    string
 	Role    string
-	Result  contract.Result // as far as the run came
+	Result  contract.Result // of an open run, the result so far
 	Turns   []runs.PastTurn
 	Status  domain.DeliberationStatus
 	Ending  string // how a run without a result ended
-	Phase   string // of a run that goes on
+	Phase   string // of an open run
 	Written time.Time
 }
 
-// SourceOf takes from a run's timeline what a report needs.
+// SourceOf returns what a report needs of a run's timeline.
 func SourceOf(id string, t *runs.Timeline, now time.Time) (Source, error) {
 	phase, round := t.Phase()
 	source := Source{

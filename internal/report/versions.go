@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Proposal is the text that stands, and how it came to be.
+// Proposal is the text that counts, with its revisions.
 type Proposal struct {
 	Rank      int        `json:"rank"`
 	AgentID   string     `json:"agent_id"`
@@ -20,23 +20,23 @@ type Proposal struct {
 	Revisions []Revision `json:"revisions"`
 }
 
-// Revision is what an author changed, the critiques that it answers, and its fate.
+// Revision is an author's new text: its changes, the critiques before it, and its fate.
 type Revision struct {
 	Round     int                 `json:"round"`
 	Fate      domain.RevisionFate `json:"fate"`
 	Error     string              `json:"error,omitempty"`
 	Critiques []Critique          `json:"critiques"`
-	Changes   []Change            `json:"changes"` // empty where there is no new text
+	Changes   []Change            `json:"changes"` // empty if there is no new text
 }
 
-// Critique is what a reviewer said of the text that was revised.
+// Critique is what a reviewer said about the text that was revised.
 type Critique struct {
 	ReviewerID string   `json:"reviewer_id"`
 	Text       string   `json:"text"`
 	Blocking   []string `json:"blocking,omitempty"`
 }
 
-// Change is a piece of text: one that stayed (same), one that is new (added) or one that is gone (removed).
+// Change is a piece of text that stayed (same), is new (added) or is gone (removed).
 type Change struct {
 	Kind string `json:"kind"`
 	Text string `json:"text"`
@@ -52,7 +52,7 @@ func (h history) proposals() []Proposal {
 	return proposals
 }
 
-// revisions go back from the text that stands: each record has the one of its two texts that doesn't.
+// revisions goes back from the text that counts, since each record has only the text that doesn't count.
 func (h history) revisions(one contract.AgentResult) []Revision {
 	revisions := []Revision{}
 	standing := one.Proposal
@@ -78,7 +78,7 @@ func (h history) revisions(one contract.AgentResult) []Revision {
 	return revisions
 }
 
-// critiques are those that an author got to read before a revision.
+// critiques returns the critiques that an author read before a revision.
 func (h history) critiques(of contract.RevisionRecord) []Critique {
 	critiques := []Critique{}
 	for _, review := range h.in(of.Round) {
@@ -108,7 +108,7 @@ func changes(before, after string) []Change {
 	return merged(changes)
 }
 
-// merged joins changes that only white space parts, so that a rewritten phrase reads as one.
+// merged joins changes with only white space between them, so that a rewritten phrase is one change.
 func merged(changes []Change) []Change {
 	out := []Change{}
 	removed, added := "", ""

@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// headline is the answer in one sentence.
+// headline sums up the outcome in one sentence.
 func headline(source Source) string {
 	result := source.Result
 	switch {
@@ -24,7 +24,7 @@ func headline(source Source) string {
 	return "Failed: there is no decision"
 }
 
-// story says in a few sentences what happened.
+// story describes in a few sentences what happened.
 func story(source Source, r Report) []string {
 	result := source.Result
 	lines := []string{fmt.Sprintf("%d of %s gave a proposal.", result.CompletedAgents, domain.Count(result.TotalAgents, "agent"))}

@@ -34,8 +34,8 @@ func (r Report) Write(to io.Writer, format string) error {
 	return fmt.Errorf("unknown format %q: it must be one of %s", format, strings.Join(Formats, ", "))
 }
 
-// render replaces what could steer a terminal or turn the reading direction: the templates escape only what
-// has a meaning in their format.
+// render replaces characters that could steer a terminal or change the reading direction. The templates escape only
+// characters with a meaning in their format.
 func (r Report) render(to io.Writer, execute func(io.Writer, any) error) error {
 	var page bytes.Buffer
 	if err := execute(&page, r); err != nil {
@@ -69,10 +69,10 @@ var escapes = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// markdownText is a text on one line, without any meaning in Markdown or HTML.
+// markdownText returns a text on one line, escaped for Markdown and HTML.
 func markdownText(text any) string { return escapes.Replace(terminal.Inline(fmt.Sprint(text))) }
 
-// markdownBlock is a text as it is, between fences that it doesn't contain.
+// markdownBlock returns a text unchanged, between fences that it doesn't contain.
 func markdownBlock(text string) string { return fenced("", text) }
 
 func markdownDiff(changes []Change) string {
@@ -116,7 +116,7 @@ func cost(c float64) string { return strconv.FormatFloat(c, 'f', -1, 64) }
 
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// heat is one of five steps of the heat map.
+// heat returns the step of a score in the heat map, from 0 to 4.
 func heat(score float64) int { return slices.Min([]int{4, max(0, int(score*5))}) }
 
 func took(begin, end time.Time) string { return duration(end.Sub(begin)) }

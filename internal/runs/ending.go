@@ -16,7 +16,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Ending is how a run ended, read from its last event.
+// Ending says how a run ended, by its last event.
 type Ending struct {
 	Status    domain.DeliberationStatus
 	Result    contract.Result // if completed
@@ -26,8 +26,7 @@ type Ending struct {
 	At        time.Time
 }
 
-// Ending reads how a closed run ended. The last event says it all, but for the reason of a cancellation,
-// which an earlier event has.
+// Ending reads how a closed run ended: from the last event, and from an earlier event the reason for a cancellation.
 func (r Reader) Ending(ctx context.Context, run Run) (Ending, error) {
 	which := lastEvent
 	if run.Info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
@@ -52,7 +51,7 @@ func endingFrom(run Run, history func(yield func(*historypb.HistoryEvent, error)
 	return t.Ending(run.ID)
 }
 
-// Ending is how the run ended whose history was taken.
+// Ending returns how the timeline's run ended.
 func (t *Timeline) Ending(id string) (Ending, error) {
 	end, err := endingOf(t.closing, t.cancelled)
 	if err != nil {
@@ -61,7 +60,7 @@ func (t *Timeline) Ending(id string) (Ending, error) {
 	return end, nil
 }
 
-// endingOf reads the last event; cancelled is the reason that somebody gave for a cancellation.
+// endingOf reads the last event. The argument cancelled is the reason that was given for a cancellation.
 func endingOf(event *historypb.HistoryEvent, cancelled string) (Ending, error) {
 	end := Ending{Status: domain.StatusFailed, At: event.GetEventTime().AsTime()}
 	outside, fromOutside := EndFromOutside(event)
@@ -92,12 +91,12 @@ func (e Ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) 
 	}
 	e.ErrorType, e.Message = application.Type(), application.Message()
 	if application.HasDetails() {
-		_ = application.Details(&e.Details) // details that can't be read are left out; the message sums them up
+		_ = application.Details(&e.Details) // unreadable details are left out: the message sums them up
 	}
 	return e
 }
 
-// Usage is what the run cost.
+// Usage returns the cost of the run.
 func (e Ending) Usage() contract.TotalUsage {
 	if e.Status == domain.StatusCompleted {
 		return e.Result.Usage
@@ -105,7 +104,7 @@ func (e Ending) Usage() contract.TotalUsage {
 	return e.Details.Usage
 }
 
-// Words say how the run ended.
+// Words describes how the run ended.
 func (e Ending) Words() string {
 	switch e.ErrorType {
 	case "":
@@ -114,7 +113,7 @@ func (e Ending) Words() string {
 		return e.Message
 	}
 	message := e.Message
-	if len(e.Details.Failures) > 0 { // they are listed below it
+	if len(e.Details.Failures) > 0 { // the caller lists them below the message
 		message, _, _ = strings.Cut(message, "; "+e.Details.Failures[0].AgentID+": ")
 	}
 	return fmt.Sprintf("%s: %s: %s", e.Status, e.ErrorType, message)

@@ -7,7 +7,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 )
 
-// retryEvery is the pause before a history is asked for again that Temporal didn't give.
+// retryEvery is the pause after an error, before the history is read again.
 const retryEvery = 2 * time.Second
 
 // HistoryEvent is one event of a history, or the reason why there is none.
@@ -16,8 +16,8 @@ type HistoryEvent struct {
 	Err   error
 }
 
-// Follow sends the run's events as they happen, so that its end is seen at once. After an error it sends
-// all of them again, until the context ends.
+// Follow sends the run's events as they happen. After an error it sends all of them again, from the first one. It ends
+// with the context.
 func (r Reader) Follow(ctx context.Context, run Run) <-chan HistoryEvent {
 	sent := make(chan HistoryEvent)
 	go func() {
@@ -31,8 +31,7 @@ func (r Reader) Follow(ctx context.Context, run Run) <-chan HistoryEvent {
 	return sent
 }
 
-// streamHistory sends the events from the first to the last one, or to an error. It reports whether
-// anybody still listens.
+// streamHistory sends all events, or the first ones and an error. It reports whether anybody still listens.
 func (r Reader) streamHistory(ctx context.Context, run Run, to chan<- HistoryEvent) bool {
 	for event, err := range eventsUntilTheEnd(ctx, r, run.execution(), allEvents) {
 		select {
@@ -44,9 +43,8 @@ func (r Reader) streamHistory(ctx context.Context, run Run, to chan<- HistoryEve
 	return ctx.Err() == nil
 }
 
-// Refresh describes the run again and reports whether Temporal answered; if not, the run stays as it was.
-// The client asks for a history again and again, for minutes and without a word, so this is what notices
-// that Temporal is silent.
+// Refresh describes the run again and reports whether Temporal answered; if not, the run stays as it was. The client
+// itself retries the reading of a history silently, for minutes, so only Refresh notices that Temporal is away.
 func (r Reader) Refresh(ctx context.Context, run *Run, within time.Duration) bool {
 	asking, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -25,7 +25,7 @@ func events(ctx context.Context, from contract.History, run workflow.Execution, 
 	return read(from.GetWorkflowHistory(ctx, run.ID, run.RunID, false, which))
 }
 
-// eventsUntilTheEnd is events, and waits for those to come until the run has ended.
+// eventsUntilTheEnd yields all events of a run, and waits for new ones until the run has ended.
 func eventsUntilTheEnd(ctx context.Context, from contract.History, run workflow.Execution, which enumspb.HistoryEventFilterType) iter.Seq2[*historypb.HistoryEvent, error] {
 	return read(from.GetWorkflowHistory(ctx, run.ID, run.RunID, true, which))
 }
@@ -41,8 +41,8 @@ func read(history client.HistoryEventIterator) iter.Seq2[*historypb.HistoryEvent
 	}
 }
 
-// decoded reads a payload and reports whether it could. What can't be read, for example because it is
-// encrypted, is left out of what is shown.
+// decoded reads a payload and reports whether that worked. A payload may be unreadable because it is encrypted; then it
+// isn't shown.
 func decoded(payloads *commonpb.Payloads, into any) bool {
 	return len(payloads.GetPayloads()) > 0 && converter.GetDefaultDataConverter().FromPayloads(payloads, into) == nil
 }

@@ -12,10 +12,10 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// PageMost is how many runs Temporal lists at once.
+// PageMost is the largest page that Temporal lists.
 const PageMost = 1000
 
-// Filter is a list of conditions in the language of Temporal's visibility; all of them must hold.
+// Filter is a list of conditions in Temporal's query language. A run matches if all of them hold.
 type Filter []string
 
 // Deliberations is the filter that finds every deliberation.
@@ -49,8 +49,8 @@ func (f Filter) From(attribute string, t time.Time) Filter {
 	return append(f, fmt.Sprintf("%s>='%s'", attribute, t.UTC().Format(time.RFC3339Nano)))
 }
 
-// Since adds the condition that a run started or ended since t. An open run has no close time, but some
-// visibility stores compare it as if it had one; so the condition names the status too.
+// Since adds the condition that a run started or ended since t. It also names the status: an open run has no close
+// time, but some visibility stores compare it as if it had one.
 func (f Filter) Since(t time.Time) Filter {
 	if t.IsZero() {
 		return f
@@ -58,11 +58,11 @@ func (f Filter) Since(t time.Time) Filter {
 	return append(f, fmt.Sprintf("(%s OR (ExecutionStatus!='Running' AND %s))", Filter{}.From("StartTime", t), Filter{}.From("CloseTime", t)))
 }
 
-// String is the query.
+// String returns the query.
 func (f Filter) String() string { return strings.Join(f, " AND ") }
 
-// List yields the runs that match, page by page: open ones first, then those that ended last. An error is
-// the last thing that it yields.
+// List yields the runs that match, page by page: first the open ones, then the ended ones, the latest first. After an
+// error it yields nothing more.
 func (r Reader) List(ctx context.Context, where Filter, page int) iter.Seq2[Run, error] {
 	return func(yield func(Run, error) bool) {
 		request := &workflowservice.ListWorkflowExecutionsRequest{

@@ -17,12 +17,12 @@ import (
 // resetter is the identity with which a Temporal server terminates a run that it resets.
 const resetter = "history-resetter"
 
-// OutsideEnd is the end of a run that was terminated or timed out, so that the run itself could announce nothing.
+// OutsideEnd is the end of a run that was terminated or timed out. Such a run can't announce its end itself.
 type OutsideEnd struct {
 	Kind    domain.FailureKind // Terminated or TimedOut
 	Message string
 	At      time.Time
-	Reset   bool // the deliberation goes on in another run
+	Reset   bool // the deliberation continues in another run
 }
 
 // EndFromOutside reads a run's last event. It returns false if the run ended by itself.
@@ -48,7 +48,7 @@ func EndFromOutside(closing *historypb.HistoryEvent) (OutsideEnd, bool) {
 	return end, true
 }
 
-// ReadOutsideEnd reads the end of a closed run from its last event: no worker is needed.
+// ReadOutsideEnd reads the end of a closed run from its last event.
 func ReadOutsideEnd(ctx context.Context, from contract.History, run workflow.Execution) (OutsideEnd, bool, error) {
 	for event, err := range events(ctx, from, run, lastEvent) {
 		if err != nil {
@@ -90,11 +90,11 @@ func AnnounceOutside(ctx context.Context, c Starter, taskQueue string, run Outsi
 	return err
 }
 
-// event depends on the run only, and not on who announces it or when.
+// event depends only on the run, so that every worker announces the same event.
 func (r OutsideRun) event() (contract.EventRecord, error) {
 	data, err := json.Marshal(contract.EndedEvent{
 		DeliberationID: r.ID, TaskID: r.TaskID, Status: domain.StatusFailed, ErrorType: r.End.Kind,
-		Message: r.End.Message, Failures: []contract.AgentFailure{}, // those of the agents are in history
+		Message: r.End.Message, Failures: []contract.AgentFailure{}, // the failures of agents are only in the history
 		ExecutionTimeMS: r.End.At.Sub(r.Started).Milliseconds(),
 	})
 	return contract.EventRecord{

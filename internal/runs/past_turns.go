@@ -7,20 +7,19 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// PastTurn is one attempt of an agent at its part in a phase. Ended is zero while it runs, and where the run's end
-// came first.
+// PastTurn is one attempt of an agent in a phase. Ended is zero while the turn runs, or if the run ended before it.
 type PastTurn struct {
 	AgentID string           `json:"agent_id"`
 	Phase   domain.PhaseKind `json:"phase"`
 	Round   int              `json:"round"`
 	Attempt int              `json:"attempt"`
-	Begun   time.Time        `json:"begun"` // a cluster accepted it; before that, it was submitted
+	Begun   time.Time        `json:"begun"` // when a cluster accepted the turn; before that, when it was submitted
 	Ended   time.Time        `json:"ended,omitzero"`
 	Outcome string           `json:"outcome,omitempty"`
-	Why     string           `json:"why,omitempty"` // it gave no answer
+	Why     string           `json:"why,omitempty"` // why it gave no answer
 }
 
-// Turns are all turns, in the order in which they were submitted.
+// Turns returns all turns, in the order in which they were submitted.
 func (t *Timeline) Turns() []PastTurn {
 	turns := make([]PastTurn, 0, len(t.order))
 	for _, id := range t.order {
@@ -29,7 +28,7 @@ func (t *Timeline) Turns() []PastTurn {
 	return turns
 }
 
-// SoFar is the result as it would be if the run ended after the events that were taken.
+// SoFar returns the result that the run would have if it ended now.
 func (t *Timeline) SoFar(id string) contract.Result {
 	ranked := t.council.Rank()
 	result := contract.Result{
@@ -46,13 +45,13 @@ func (t *Timeline) SoFar(id string) contract.Result {
 	return result
 }
 
-// Request is what the council was asked, as the workflow read it. It is zero where the request breaks a rule.
+// Request returns the request as the workflow read it. It is zero if the request breaks a rule.
 func (t *Timeline) Request() domain.DeliberationRequest { return t.council.Request() }
 
-// Phase is the phase that the run is in, and its round.
+// Phase returns the current phase and its round.
 func (t *Timeline) Phase() (phase string, round int) { return t.phase, t.round }
 
-// submitted notes a turn. One that is submitted once more keeps its place.
+// submitted records a turn. A turn that is submitted again keeps its place.
 func (t *Timeline) submitted(turn domain.Turn) {
 	if _, known := t.past[turn.ID()]; known {
 		return

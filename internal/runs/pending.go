@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// addPending adds what the heartbeats and failures of the run's pending activities say.
+// addPending adds the progress and the trouble of the run's pending activities.
 func (v *View) addPending(t *Timeline, pending []*workflowpb.PendingActivityInfo) {
 	for _, activity := range pending {
 		trouble := troubleOf(activity)
@@ -30,8 +30,8 @@ func (v *View) addPending(t *Timeline, pending []*workflowpb.PendingActivityInfo
 	v.nameTrouble()
 }
 
-// troubleOf is why Temporal tries the activity again. Temporal's own words for a worker that died are hard
-// to understand, so they are replaced.
+// troubleOf returns why Temporal tries the activity again. It replaces Temporal's words for a worker that died, which
+// are hard to understand.
 func troubleOf(activity *workflowpb.PendingActivityInfo) string {
 	failure := activity.GetLastFailure()
 	if failure.GetTimeoutFailureInfo().GetTimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT {
@@ -40,7 +40,7 @@ func troubleOf(activity *workflowpb.PendingActivityInfo) string {
 	return failure.GetMessage()
 }
 
-// queued says what the submission waits for.
+// queued sets what the submit waits for.
 func (v *View) queued(cluster, trouble string) {
 	v.WaitingFor = because(cmp.Or(cluster, v.WaitingFor, "Ray"), trouble)
 }
@@ -54,11 +54,10 @@ func (v *View) polled(turn domain.TurnID, tokens int, trouble string) {
 	}
 }
 
-// ownPort matches our own end of a connection, which has another port each time.
+// ownPort matches the client's end of a connection, whose port differs each time.
 var ownPort = regexp.MustCompile(`(read|write) tcp \S+->`)
 
-// withoutDetails takes off what differs from turn to turn and from try to try, so that the same trouble
-// has the same words.
+// withoutDetails removes turn ids and ports, so that the same trouble has the same words for all turns and tries.
 func withoutDetails(turn domain.TurnID, trouble string) string {
 	return ownPort.ReplaceAllString(strings.ReplaceAll(trouble, " "+string(turn), ""), "$1 tcp ")
 }

@@ -9,8 +9,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// pollsWithin is the longest time since a live worker's last poll: a poll waits for a minute, and the
-// server remembers workers for some minutes after they are gone.
+// pollsWithin is the longest time since the last poll of a live worker, whose polls take up to a minute. The server
+// lists a worker for some minutes after it has ended.
 const pollsWithin = 90 * time.Second
 
 // Queue is a task queue that workers must poll.
@@ -19,7 +19,7 @@ type Queue struct {
 	kind enumspb.TaskQueueType
 }
 
-// Queues are the task queues that deliberations of one task queue need.
+// Queues returns the task queues that workers must poll for deliberations of this task queue.
 func Queues(taskQueue string) []Queue {
 	return []Queue{
 		{taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW},

@@ -23,7 +23,7 @@ type NotFoundError struct{ ID string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("deliberation %q not found", e.ID) }
 
-// Find takes a deliberation id, or the task id that [contract.Start] made it of.
+// Find finds the latest run by its deliberation id or its task id.
 func (r Reader) Find(ctx context.Context, id string) (Run, error) {
 	for _, candidate := range []string{id, contract.WorkflowID(id)} {
 		found, err := r.Describe(ctx, candidate, "")
@@ -40,8 +40,8 @@ func (r Reader) Find(ctx context.Context, id string) (Run, error) {
 	return r.findTask(ctx, id)
 }
 
-// findTask looks for a task whose deliberation has a workflow id of somebody's own choice. It prefers the
-// run that is open to the one that ended last. A namespace without the search attribute lists nothing.
+// findTask finds a task whose deliberation has a workflow id of the caller's own. It prefers an open run to the one that
+// ended last. Without the search attribute in the namespace, it finds nothing.
 func (r Reader) findTask(ctx context.Context, taskID string) (Run, error) {
 	for found, err := range r.List(ctx, Deliberations().Is(contract.AttributeTaskID.GetName(), taskID), 1) {
 		switch {

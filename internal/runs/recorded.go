@@ -12,15 +12,15 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// OriginalRun is the id of the run that was reset into this one, or this run's own id. The ids of turns are derived
+// OriginalRun returns the id of the run that was reset into this one, or else this run's own id. Turn ids are derived
 // from it.
 func OriginalRun(ctx context.Context, from contract.History, id, runID string) (string, error) {
 	started, err := contract.ReadStart(ctx, from, id, runID)
 	return cmp.Or(started.GetOriginalExecutionRunId(), runID), err
 }
 
-// FirstSubmitted is the brief of a phase, from the input of its first SubmitTurns. The converter is the one that
-// the run's workers write with.
+// FirstSubmitted returns the brief of a phase, from the input of its first SubmitTurns. The converter is the one of the
+// run's workers.
 func FirstSubmitted(ctx context.Context, from contract.History, read converter.DataConverter, run workflow.Execution, phase domain.Phase) (contract.Brief, error) {
 	for event, err := range events(ctx, from, run, allEvents) {
 		if err != nil {
@@ -41,7 +41,7 @@ func FirstSubmitted(ctx context.Context, from contract.History, read converter.D
 	return contract.Brief{}, fmt.Errorf("the history of %s has no %s with the brief of its phase", run.ID, contract.ActivitySubmitTurns)
 }
 
-// LastStats is the last state of a run of DeliberationStats, read from its history. It needs no worker.
+// LastStats returns the last state of a run of DeliberationStats, from its history.
 func LastStats(ctx context.Context, from contract.History, run workflow.Execution) (contract.StatsState, error) {
 	read := converter.GetDefaultDataConverter()
 	var state contract.StatsState
@@ -57,7 +57,7 @@ func LastStats(ctx context.Context, from contract.History, run workflow.Executio
 		if state.Since.IsZero() { // the time of the first event
 			state.Since = event.GetEventTime().AsTime()
 		}
-		// It runs one activity only.
+		// The workflow has only one activity.
 		if ended := event.GetActivityTaskCompletedEventAttributes(); ended != nil {
 			var counted contract.CountResult
 			if err := read.FromPayloads(ended.GetResult(), &counted); err != nil {

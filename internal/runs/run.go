@@ -13,7 +13,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Run is one run of a deliberation as Temporal itself knows it. Pending is empty in lists.
+// Run is what Temporal itself knows about one run of a deliberation. Pending is empty in lists.
 type Run struct {
 	ID, RunID string
 	Info      *workflowpb.WorkflowExecutionInfo
@@ -28,7 +28,7 @@ func (r Run) Open() bool {
 	return status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
 }
 
-// statuses are Temporal's words for the status of a run, and ours.
+// statuses maps Temporal's words for the status of a run to ours.
 var statuses = []struct {
 	name   string
 	status enumspb.WorkflowExecutionStatus
@@ -41,7 +41,7 @@ var statuses = []struct {
 	{"timed_out", enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT},
 }
 
-// StatusNames are the statuses that a list can be filtered by.
+// StatusNames returns the statuses by which a list can be filtered.
 func StatusNames() []string {
 	names := make([]string, 0, len(statuses))
 	for _, known := range statuses {
@@ -50,7 +50,7 @@ func StatusNames() []string {
 	return names
 }
 
-// StatusName is the run's status in our words; a paused run counts as running.
+// StatusName returns the run's status in our words. A paused run counts as running.
 func (r Run) StatusName() string {
 	if r.Open() {
 		return "running"
@@ -63,13 +63,13 @@ func (r Run) StatusName() string {
 	return strings.ToLower(r.Info.GetStatus().String())
 }
 
-// Role is the council's role; empty for a run that was refused before it had one.
+// Role returns the council's role; empty for a run that was refused before it had one.
 func (r Run) Role() string { return r.about(contract.AttributeRole, contract.MemoRole) }
 
-// TaskID is the task's id; empty for a run that was refused before it had one.
+// TaskID returns the task's id; empty for a run that was refused before it had one.
 func (r Run) TaskID() string { return r.about(contract.AttributeTaskID, contract.MemoTaskID) }
 
-// about reads a search attribute, or the memo where the namespace lacks the attribute.
+// about reads a search attribute, or the memo if the namespace lacks the attribute.
 func (r Run) about(key temporal.SearchAttributeKey, memo string) string {
 	var text string
 	if r.attribute(key, &text) && text != "" {
@@ -78,7 +78,7 @@ func (r Run) about(key temporal.SearchAttributeKey, memo string) string {
 	return r.Memo(memo)
 }
 
-// Memo is one text of the run's memo; empty if the memo has no such text.
+// Memo returns a text of the run's memo; empty if the memo has no such text.
 func (r Run) Memo(key string) string {
 	var value any
 	if !r.memo(key, &value) {
@@ -87,7 +87,7 @@ func (r Run) Memo(key string) string {
 	return fmt.Sprint(value)
 }
 
-// Score is the score of the best proposal; nil if there is none.
+// Score returns the score of the best proposal; nil if there is none.
 func (r Run) Score() *float64 {
 	var score float64
 	if !r.attribute(contract.AttributeScore, &score) && !r.memo(contract.MemoScore, &score) {

@@ -14,11 +14,11 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Timeline is what a run's history says of its council. It takes the events one by one, in their order.
+// Timeline folds a run's history into the state of its council. It takes the events one by one, in order.
 type Timeline struct {
 	council domain.Council
 	request domain.DeliberationRequest // as recorded
-	given   []contract.Proposal        // that the request brought along
+	given   []contract.Proposal        // the request's own proposals
 	turns   map[domain.TurnID]domain.Turn
 	polled  map[string]domain.TurnID // by activity id
 	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
@@ -29,7 +29,7 @@ type Timeline struct {
 
 	now       time.Time // of the latest event
 	started   time.Time
-	taken     bool // by a worker
+	taken     bool // a worker has taken the run up
 	phase     string
 	round     int
 	ending    bool   // the turns are being stopped, or somebody asked for a cancellation
@@ -40,11 +40,11 @@ type Timeline struct {
 // pastTurn is a turn that has ended.
 type pastTurn struct {
 	attempt int
-	reason  string // why it gave no proposal
+	reason  string // why it gave no answer
 	tokens  int
 }
 
-// NewTimeline is the timeline of an empty history.
+// NewTimeline returns the timeline of an empty history.
 func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
@@ -95,7 +95,7 @@ func (t *Timeline) Take(event *historypb.HistoryEvent) {
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
 		t.closing, t.phase = event, "done"
-	default: // says nothing of the council
+	default: // has nothing about the council
 	}
 }
 
@@ -134,9 +134,9 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 	if !decoded(input, &in) {
 		return
 	}
-	if in.Brief != nil && len(t.turns) == 0 { // as recorded: today's rules may be stricter than those that read the input
+	if in.Brief != nil && len(t.turns) == 0 { // use the recorded request: today's rules may be stricter than its own
 		request := *in.Brief.Request
-		request.Proposals = t.given // a brief has them among its texts only
+		request.Proposals = t.given // a brief has them only as texts
 		t.request = request.Domain()
 		run := domain.RunKey{WorkflowID: in.DeliberationID, OriginalRunID: in.OriginalRunID}
 		t.council, t.phase = domain.NewCouncil(t.request, run), "queued"
@@ -171,7 +171,7 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 	}
 }
 
-// stopped folds the answers of a stop. Those from a cluster that the council had left no longer count.
+// stopped folds the outcomes of a stop. Outcomes from a cluster that the council had left don't count.
 func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
 	var in contract.StopTurnsInput
 	var stopped contract.StopTurnsResult
@@ -195,13 +195,12 @@ func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttribu
 	}
 }
 
-// closePhase gives up what the council no longer waits for.
+// closePhase gives up the assignments that the council no longer waits for.
 func (t *Timeline) closePhase() {
 	t.council = t.council.Close(domain.NewTurnFailure(domain.StillRunning, "not finished when the council went on", false))
 }
 
-// giveUp folds the error of an activity, as the workflow does. While the run ends, the stop says what its turns
-// resulted in.
+// giveUp folds the error of an activity, as the workflow does. While the run ends, the outcomes come from the stop.
 func (t *Timeline) giveUp(activity *historypb.ActivityTaskScheduledEventAttributes, cause *failurepb.Failure, state enumspb.RetryState) {
 	if t.ending {
 		return
@@ -228,7 +227,7 @@ func (t *Timeline) beginsLaterPhase(activity *historypb.ActivityTaskScheduledEve
 	return in.Brief != nil && len(t.order) > 0 && t.turns[t.order[0]].Phase() != in.Phase()
 }
 
-// turnsOf are the turns that an activity submits or waits for.
+// turnsOf returns the turns that an activity submits or waits for.
 func (t *Timeline) turnsOf(activity *historypb.ActivityTaskScheduledEventAttributes) []domain.Turn {
 	switch activity.GetActivityType().GetName() {
 	case contract.ActivitySubmitTurns:
@@ -244,8 +243,8 @@ func (t *Timeline) turnsOf(activity *historypb.ActivityTaskScheduledEventAttribu
 	return nil
 }
 
-// take folds what a turn resulted in into the council's ledger, by the council's own rules. A history may have two
-// ends of one turn, of its wait and of its stop; the workflow takes only one of them.
+// take folds a turn's outcome into the council's ledger, by the council's own rules. A history may have two outcomes of
+// one turn, from its wait and from its stop; the workflow takes only one of them.
 func (t *Timeline) take(id domain.TurnID, outcome domain.Outcome) {
 	turn, known := t.turns[id]
 	if !known || t.ended[id] {

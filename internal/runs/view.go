@@ -13,8 +13,8 @@ import (
 // AnswersWithin is how long a query waits for a worker.
 const AnswersWithin = 2 * time.Second
 
-// View is a deliberation's status, with what the workflow can't know: the progress of its activities, and
-// an end that came from outside.
+// View is a deliberation's status, and what the workflow itself can't know: the progress of its activities, and an end
+// from outside.
 type View struct {
 	contract.Status
 
@@ -32,16 +32,16 @@ type AgentView struct {
 
 	Tokens  int    `json:"tokens,omitempty"`
 	Trouble string `json:"trouble,omitempty"` // why its turn makes no progress
-	After   string `json:"after,omitempty"`   // why the previous attempt gave no proposal
+	After   string `json:"after,omitempty"`   // why the previous attempt gave no answer
 }
 
 // States of agents that were at work when their run ended.
 const (
 	agentCancelled domain.AgentState = "cancelled"
-	agentUnknown   domain.AgentState = "unknown" // the run was ended from outside: nobody asked Ray
+	agentUnknown   domain.AgentState = "unknown" // the run was ended from outside, and Ray wasn't asked
 )
 
-// View puts together what is known of a run.
+// View returns what is known about a run.
 func (r Reader) View(ctx context.Context, run Run) (View, error) {
 	t, err := r.Timeline(ctx, run)
 	if err != nil {
@@ -85,7 +85,7 @@ func viewOf(run Run, status contract.Status) View {
 	return v
 }
 
-// OpenView is the view of an open run without asking its worker.
+// OpenView returns the view of an open run without asking a worker.
 func OpenView(run Run, t *Timeline) View {
 	v := viewOf(run, t.status(run.ID))
 	if !t.taken {
@@ -96,7 +96,7 @@ func OpenView(run Run, t *Timeline) View {
 	return v
 }
 
-// status is the run's status as far as its history says it.
+// status returns the run's status by its history.
 func (t *Timeline) status(id string) contract.Status {
 	started := t.started.UTC()
 	status := contract.Status{
@@ -106,7 +106,7 @@ func (t *Timeline) status(id string) contract.Status {
 	return status
 }
 
-// closedView is the view of a run that has ended, by its last event.
+// closedView returns the view of a run that has ended, by its last event.
 func closedView(run Run, t *Timeline) (View, error) {
 	end, err := t.Ending(run.ID)
 	if err != nil {
@@ -130,7 +130,7 @@ func closedView(run Run, t *Timeline) (View, error) {
 	return v, nil
 }
 
-// stateAtEnd is the state of an agent whose run has ended: none is at work any more.
+// stateAtEnd returns the state of an agent whose run has ended. No agent is at work any more.
 func stateAtEnd(state domain.AgentState, failed bool, run domain.DeliberationStatus) domain.AgentState {
 	switch {
 	case state == domain.AgentCompleted || state == domain.AgentFailed:
@@ -143,7 +143,7 @@ func stateAtEnd(state domain.AgentState, failed bool, run domain.DeliberationSta
 	return agentUnknown
 }
 
-// addHistory adds what the history says of turns that have ended.
+// addHistory adds the turns that have ended.
 func (v *View) addHistory(t *Timeline) {
 	for i := range v.Agents {
 		agent := &v.Agents[i]
@@ -158,7 +158,7 @@ func (v *View) addHistory(t *Timeline) {
 	}
 }
 
-// nameTrouble says what the council waits for: the first agent's trouble, in request order.
+// nameTrouble shows the first agent's trouble, in request order, as what the council waits for.
 func (v *View) nameTrouble() {
 	for _, agent := range v.Agents {
 		if agent.Trouble != "" && v.WaitingFor == "" {

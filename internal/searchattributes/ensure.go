@@ -15,7 +15,7 @@ import (
 const SettleAfter = time.Minute
 
 // Ensure returns the search attributes that the namespace has, and those that it has after [SettleAfter] because they
-// were just registered. What can't be registered costs one warning and nothing else.
+// were just registered. If one can't be registered, it only logs a warning.
 func Ensure(ctx context.Context, c client.Client, namespace string, register bool, log *slog.Logger) (present, settling []string) {
 	survey, err := SurveyNamespace(ctx, c, namespace)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 type Survey struct {
 	Present  []string
 	Missing  []string
-	Mistyped []Mistyped // there with another type, so of no use
+	Mistyped []Mistyped // they have another type, so they can't be used
 }
 
 // Mistyped is a search attribute that means something else in this namespace.
@@ -49,8 +49,9 @@ func SurveyNamespace(ctx context.Context, c client.Client, namespace string) (Su
 	return survey, nil
 }
 
-// RegisterMissing registers what the namespace lacks, one by one: a namespace may have room for some of them. It returns
-// the names of those that are registered now, and the first refusal. It takes the right to administer the namespace.
+// RegisterMissing registers the missing search attributes one by one, since a namespace may have room for only some. It
+// returns the names of those that are registered now, and the first refusal. It needs the right to administer the
+// namespace.
 func (s Survey) RegisterMissing(ctx context.Context, c client.Client, namespace string) (registered []string, err error) {
 	for _, key := range contract.Attributes() {
 		name := key.GetName()
@@ -60,7 +61,7 @@ func (s Survey) RegisterMissing(ctx context.Context, c client.Client, namespace 
 		_, refusal := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 			Namespace: namespace, SearchAttributes: map[string]enumspb.IndexedValueType{name: key.GetValueType()},
 		})
-		if _, exists := errors.AsType[*serviceerror.AlreadyExists](refusal); refusal == nil || exists { // another worker may be faster
+		if _, exists := errors.AsType[*serviceerror.AlreadyExists](refusal); refusal == nil || exists { // another worker may have registered it
 			registered = append(registered, name)
 		} else if err == nil {
 			err = fmt.Errorf("%s: %w", name, refusal)
@@ -69,8 +70,8 @@ func (s Survey) RegisterMissing(ctx context.Context, c client.Client, namespace 
 	return registered, err
 }
 
-// CreateCommand returns the command that registers these search attributes, all when none is named. It leaves those
-// that exist as they are.
+// CreateCommand returns the command that registers these search attributes, or all of them if none is named. The
+// command doesn't change existing ones.
 func CreateCommand(namespace string, names ...string) string {
 	words := []string{"temporal operator search-attribute create --namespace", namespace}
 	for _, key := range contract.Attributes() {

@@ -1,4 +1,4 @@
-// Package suggest finds what a mistyped name may have been meant for.
+// Package suggest finds the known name that is nearest to a mistyped one.
 package suggest
 
 import (

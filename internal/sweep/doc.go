@@ -1,4 +1,4 @@
-// Package sweep ends work on Ray that nobody waits for any more: the work of runs that were terminated, timed
-// out or deleted from outside. Without it such work ends by its own run_seconds. It also frees the places of
-// outcomes whose run has ended without forgetting them; without it Ray keeps them for an hour and longer.
+// Package sweep ends work on Ray that nobody waits for any more: the work of runs that were terminated, timed out or
+// deleted. Otherwise such work would run until its run_seconds are over. It also frees the places of outcomes whose run
+// ended without forgetting them. Otherwise Ray would keep them for an hour and longer.
 package sweep

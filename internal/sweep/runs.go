@@ -14,22 +14,22 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Temporal is what a sweep needs of a Temporal client.
+// Temporal is the part of a Temporal client that a sweep needs.
 type Temporal interface {
 	contract.History
 	runs.Starter
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
-// Runs finds out how runs ended, and announces the ends that others brought about.
+// Runs finds out how runs ended, and announces ends from outside.
 type Runs struct {
 	Temporal  Temporal
-	TaskQueue string // of the outboxes that announce
-	Events    bool   // whether events are published at all
+	TaskQueue string // of the outboxes that announce ends
+	Events    bool   // whether events are published
 }
 
-// latest returns the latest run of a deliberation, nil when it was deleted, and whether it is open and continues
-// the run with the id original. It describes the run instead of listing it: lists of runs lag behind.
+// latest returns the latest run of a deliberation, nil if it was deleted, and whether it is open and continues the run
+// with the id original. It describes the run, since lists of runs may be late.
 func (r Runs) latest(ctx context.Context, deliberation, original string) (latest *workflowpb.WorkflowExecutionInfo, open bool, err error) {
 	described, err := r.Temporal.DescribeWorkflowExecution(ctx, deliberation, "")
 	if _, deleted := errors.AsType[*serviceerror.NotFound](err); deleted {
@@ -60,8 +60,8 @@ func (r Runs) announces(run *workflowpb.WorkflowExecutionInfo) bool {
 	return r.Events && outside
 }
 
-// announce publishes `failed` for a run that was ended from outside. A run that was reset goes on in another one,
-// so it announces nothing.
+// announce publishes `failed` for a run that was ended from outside. It announces nothing for a reset run, which
+// continues as another run.
 func (r Runs) announce(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, taskID string) error {
 	execution := workflow.Execution{ID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId()}
 	end, known, err := runs.ReadOutsideEnd(ctx, r.Temporal, execution)

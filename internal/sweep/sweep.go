@@ -22,11 +22,11 @@ const (
 	MinAge = 2 * time.Minute
 
 	every = 3 * time.Minute
-	// perSecond is how many deliberations a worker asks Temporal about in a second, in all clusters.
+	// perSecond bounds the deliberations that a worker asks Temporal about each second, for all clusters together.
 	perSecond = 20
 	// atOnce keeps a runner that doesn't answer from delaying the others.
 	atOnce = 8
-	// within bounds the time that one deliberation may take.
+	// within bounds the time for one deliberation.
 	within = 30 * time.Second
 )
 
@@ -58,7 +58,7 @@ func (s Sweeper) sweepAll(ctx context.Context) {
 	sweeping.Wait()
 }
 
-// Sweep looks at all work of a cluster. An error about one deliberation keeps no other from being looked at.
+// Sweep looks at all work of a cluster. After an error about one deliberation it continues with the others.
 func (s Sweeper) Sweep(ctx context.Context, cluster string) error {
 	held, err := s.Clusters[cluster].Turns(ctx, s.Owner)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s Sweeper) Sweep(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// end ends work that has no open run, also when its workflow id was started again. It announces the run's end
-// first: once the work is gone, nothing leads to the run any more.
+// end ends work that has no open run, also if its workflow id was started again. It first announces the run's end: only
+// the work leads to the run.
 func (s Sweeper) end(ctx context.Context, cluster string, work work) error {
 	if err := s.Pace.Wait(ctx); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s Sweeper) end(ctx context.Context, cluster string, work work) error {
 		} else if err != nil {
 			return fmt.Errorf("announce the end of %s: %w", domain.Quote(work.deliberation), err)
 		}
-		// The run may have been reset since: then another run goes on with the same turns.
+		// The run may have been reset meanwhile. Then another run continues with the same turns.
 		if err := s.Pace.Wait(ctx); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s Sweeper) end(ctx context.Context, cluster string, work work) error {
 	return err
 }
 
-// final reports whether Temporal would answer the same again.
+// final reports whether asking Temporal again can't help.
 func final(err error) bool {
 	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
 	_, invalid := errors.AsType[*serviceerror.InvalidArgument](err)

@@ -18,7 +18,7 @@ type Cluster interface {
 	Forget(ctx context.Context, orders ...domain.StopOrder) error
 }
 
-// work is what one run of a deliberation has on one cluster.
+// work has the turns of one run of a deliberation on one cluster.
 type work struct {
 	deliberation string
 	originalRun  string
@@ -27,7 +27,7 @@ type work struct {
 	ended        []domain.Handle
 }
 
-// worksOf groups the turns that are old enough by their run, in a fixed order.
+// worksOf groups the turns that are old enough by run, in a fixed order.
 func worksOf(held []ray.HeldTurn, cluster string, minAge time.Duration) []work {
 	found := map[string]work{}
 	for _, turn := range held {

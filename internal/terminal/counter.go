@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// counterEvery is when a count is first shown, and how often a live one is drawn again.
+// counterEvery is the time until a count is first shown, and between two drawings of a live one.
 const counterEvery = 2 * time.Second
 
-// Counter shows how far some long work is: as a live line on a terminal, else as a line now and then.
+// Counter shows the progress of long work: as a live line on a terminal, else as a line now and then.
 type Counter struct {
 	stop, stopped chan struct{}
 }
 
-// NewCounter begins to show the words. Where other lines go to the same terminal, the count must not be
-// drawn in place.
+// NewCounter begins to show the words. Don't draw in place if other lines go to the same terminal.
 func NewCounter(out io.Writer, inPlace bool, words func() string) *Counter {
 	c := &Counter{stop: make(chan struct{}), stopped: make(chan struct{})}
 	live := &Live{out: out}
@@ -43,14 +42,14 @@ func (c *Counter) show(live *Live, words func() string) {
 			next.Reset(every)
 		}
 		if live.InPlace() {
-			_ = live.Draw([]string{words()}) // a terminal that is gone has no reader
+			_ = live.Draw([]string{words()}) // an error means that the terminal is gone
 		} else {
 			fmt.Fprintln(live.out, words())
 		}
 	}
 }
 
-// Stop ends the count and takes it off a terminal.
+// Stop ends the count and removes it from the terminal.
 func (c *Counter) Stop() {
 	close(c.stop)
 	<-c.stopped

@@ -1,3 +1,3 @@
-// Package terminal writes for people who sit at a terminal: text that can't steer it, tables, colours, and
-// live views that are drawn again in their place.
+// Package terminal writes for people at a terminal: text that can't steer it, tables, colours, and live blocks that are
+// redrawn in place.
 package terminal

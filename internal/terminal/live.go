@@ -10,14 +10,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Live is a block of lines that is drawn again in its place. On anything but a terminal it draws nothing.
+// Live is a block of lines that is redrawn in place. It draws only on a terminal.
 type Live struct {
 	out   io.Writer
 	size  func() (width, height int) // nil if out isn't a terminal
 	drawn int                        // lines
 }
 
-// NewLive is an empty block.
+// NewLive returns an empty block.
 func NewLive(out io.Writer) *Live {
 	l := &Live{out: out}
 	if file, is := out.(*os.File); is && Understands(out) {
@@ -37,7 +37,7 @@ func sizeOf(file *os.File) (width, height int) {
 // InPlace reports whether the block is drawn.
 func (l *Live) InPlace() bool { return l.size != nil }
 
-// Draw replaces the block. What has no place on the terminal is cut off.
+// Draw replaces the block. It cuts off what doesn't fit the terminal.
 func (l *Live) Draw(lines []string) error {
 	if !l.InPlace() {
 		return nil
@@ -45,7 +45,7 @@ func (l *Live) Draw(lines []string) error {
 	width, height := l.size()
 	shown := make([]string, 0, len(lines))
 	for _, line := range lines[:min(len(lines), height-1)] {
-		// A line that wraps would take two of the rows that the next drawing goes back.
+		// A line that wraps would take two rows, but the next drawing goes back only one row per line.
 		shown = append(shown, strings.TrimRight(text.Snip(line, width-1, "…"), " "))
 	}
 	_, err := fmt.Fprintf(l.out, "%s%s\n", l.erasure(), strings.Join(shown, "\n"))
@@ -53,7 +53,7 @@ func (l *Live) Draw(lines []string) error {
 	return err
 }
 
-// Clear takes the block off the terminal.
+// Clear removes the block from the terminal.
 func (l *Live) Clear() {
 	fmt.Fprint(l.out, l.erasure())
 	l.drawn = 0

@@ -18,7 +18,7 @@ const (
 	reasonMost = 80               // characters of the reason for another attempt
 )
 
-// Progress shows an open run as a line for each change.
+// Progress shows an open run with a line for each change.
 type Progress struct {
 	out    io.Writer
 	begun  time.Time
@@ -31,7 +31,7 @@ func NewProgress(out io.Writer) *Progress {
 	return &Progress{out: out, begun: time.Now(), wrote: time.Now(), latest: map[string]string{}}
 }
 
-// Show shows how the run is now. It is called every second or so.
+// Show shows the state of the run. Call it about every second.
 func (p *Progress) Show(v runs.View) {
 	p.waits(v)
 	p.Agents(v)
@@ -40,20 +40,19 @@ func (p *Progress) Show(v runs.View) {
 	}
 }
 
-// Agents shows at once what an event changed.
+// Agents shows the agents that an event has changed.
 func (p *Progress) Agents(v runs.View) {
 	for _, agent := range v.Agents {
 		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
 			agent.Trouble = "" // the line about the whole council names it
 		}
-		if agent.Attempt > 0 { // before the first one there is nothing to say
+		if agent.Attempt > 0 { // before the first attempt there is nothing to show
 			p.once("agent "+agent.AgentID, agentLine(agent))
 		}
 	}
 }
 
-// waits writes what the council waits for. Causes that alternate are written once each, until the council
-// waits for nothing.
+// waits writes what the council waits for. It writes each cause once, until the council no longer waits.
 func (p *Progress) waits(v runs.View) {
 	const about = "waiting for "
 	if v.WaitingFor == "" {
@@ -63,12 +62,12 @@ func (p *Progress) waits(v runs.View) {
 	p.once(about+v.WaitingFor, about+Inline(v.WaitingFor))
 }
 
-// Away says once that Temporal doesn't answer; the wait goes on.
+// Away writes once that Temporal doesn't answer.
 func (p *Progress) Away(address string) {
 	p.once("temporal", fmt.Sprintf("temporal at %q does not answer; still waiting", address))
 }
 
-// Back notes that Temporal answers again.
+// Back records that Temporal answers again.
 func (p *Progress) Back() { delete(p.latest, "temporal") }
 
 func (p *Progress) once(about, line string) {

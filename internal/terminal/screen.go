@@ -17,19 +17,19 @@ func Is(stream any) bool {
 	return is && term.IsTerminal(int(file.Fd()))
 }
 
-// Understands reports whether a stream is a terminal that knows escape sequences.
+// Understands reports whether a stream is a terminal that understands escape sequences.
 func Understands(stream any) bool { return Is(stream) && os.Getenv("TERM") != "dumb" }
 
-// Paint colours words for a stream that takes colours.
+// Paint colours words if the stream takes colours.
 func Paint(stream io.Writer, colour text.Color, words string) string {
 	if !Understands(stream) {
 		return words
 	}
-	// Not colour.Sprint: the library switches itself off by the environment, for all streams at once.
+	// colour.Sprint isn't used: by the environment, the library switches colours off for all streams together.
 	return colour.EscapeSeq() + words + text.Reset.EscapeSeq()
 }
 
-// StatusColour is the colour of a deliberation's status.
+// StatusColour returns the colour of a deliberation's status.
 func StatusColour(status domain.DeliberationStatus) text.Color {
 	switch status {
 	case domain.StatusCompleted:
@@ -43,7 +43,7 @@ func StatusColour(status domain.DeliberationStatus) text.Color {
 	return text.FgCyan
 }
 
-// NewTable is a table without lines.
+// NewTable returns a table without lines.
 func NewTable(header ...any) table.Writer {
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators

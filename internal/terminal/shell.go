@@ -7,7 +7,7 @@ import (
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
 
-// ShellWord quotes a word for the shell if it must be.
+// ShellWord quotes a word for the shell if necessary.
 func ShellWord(word string) string {
 	if plainWord.MatchString(word) {
 		return word

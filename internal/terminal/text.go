@@ -11,13 +11,12 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// steers reports whether a character can do more than stand there: move the cursor, change the window's
-// title, or reverse the reading direction. Control characters include DEL and C1, of which U+009B begins
-// the same sequences as ESC [.
+// steers reports whether a character can steer a terminal: move the cursor, change the window's title, or reverse the
+// reading direction. Control characters include DEL and C1, where U+009B begins the same sequences as ESC [.
 func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
-// Printable makes a text of a model, a server or a caller harmless: what could steer a terminal is
-// replaced. Line ends and tabs stay.
+// Printable makes a text of a model, a server or a caller harmless: it replaces characters that could steer a terminal.
+// Line ends and tabs stay.
 func Printable(raw string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -32,10 +31,10 @@ func Printable(raw string) string {
 	}, raw)
 }
 
-// Inline is printable text on one line.
+// Inline returns printable text on one line.
 func Inline(raw string) string { return strings.Join(strings.Fields(Printable(raw)), " ") }
 
-// FirstLines is the beginning of a text, for a table's cell.
+// FirstLines returns the beginning of a text, for a cell of a table.
 func FirstLines(raw string, lines, width int) string {
 	var shown []string
 	for line := range strings.Lines(Printable(raw)) {
@@ -52,8 +51,8 @@ func FirstLines(raw string, lines, width int) string {
 	return strings.Join(shown, "\n")
 }
 
-// WriteJSON writes a value as one object on one line. What could steer a terminal is escaped, which changes
-// nothing for those who parse it.
+// WriteJSON writes a value as JSON on one line. It escapes characters that could steer a terminal; parsers read the
+// same values.
 func WriteJSON(to io.Writer, value any) error {
 	var encoded bytes.Buffer
 	encoder := json.NewEncoder(&encoded)
@@ -64,7 +63,7 @@ func WriteJSON(to io.Writer, value any) error {
 	return write(to, encoded.Bytes())
 }
 
-// WriteIndentedJSON is WriteJSON, laid out for people to edit.
+// WriteIndentedJSON does the same with indentation, for people to edit.
 func WriteIndentedJSON(to io.Writer, value any) error {
 	encoded, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -73,8 +72,8 @@ func WriteIndentedJSON(to io.Writer, value any) error {
 	return write(to, append(encoded, '\n'))
 }
 
-// write escapes what could steer a terminal. In JSON such characters stand in strings only; the encoder has
-// escaped those below the space, and line ends and tabs are its own.
+// write escapes characters that could steer a terminal. In JSON they occur only in strings. The encoder has escaped
+// those below the space already, so that line ends and tabs are its own.
 func write(to io.Writer, encoded []byte) error {
 	var safe bytes.Buffer
 	for _, r := range string(encoded) {

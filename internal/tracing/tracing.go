@@ -1,4 +1,4 @@
-// Package tracing sends spans by OTLP over HTTP where the environment says so.
+// Package tracing sends spans by OTLP over HTTP if the environment says so.
 package tracing
 
 import (
@@ -16,15 +16,14 @@ import (
 	"go.temporal.io/sdk/interceptor"
 )
 
-// Tracing makes one trace of a client's start, the workflow, its activities and the calls of Ray.
+// Tracing joins a client's start, the workflow, its activities and the calls to Ray in one trace.
 type Tracing struct {
 	Interceptors []interceptor.ClientInterceptor // for client.Options; workers of that client trace too
 	provider     *trace.TracerProvider
 }
 
-// New traces when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set, and costs nothing
-// otherwise. The exporter reads the other OTEL_* variables itself. A collector that is away loses spans
-// only, and report hears of it.
+// New traces only if OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set. The exporter reads the
+// other OTEL_* variables itself. If the collector is away, spans are lost, and report gets the error.
 func New(ctx context.Context, service, version string, report func(error)) (*Tracing, error) {
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return &Tracing{}, nil
@@ -42,7 +41,7 @@ func New(ctx context.Context, service, version string, report func(error)) (*Tra
 	provider := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(is))
 	traces, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
 		Tracer: provider.Tracer("deliberation"), TextMapPropagator: propagation.TraceContext{}, DisableQueryTracing: true,
-		AllowInvalidParentSpans: true, // a caller's header of another kind must not stop a deliberation
+		AllowInvalidParentSpans: true, // a caller's unreadable header must not stop a deliberation
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +49,8 @@ func New(ctx context.Context, service, version string, report func(error)) (*Tra
 	return &Tracing{Interceptors: []interceptor.ClientInterceptor{traces}, provider: provider}, nil
 }
 
-// Close sends what is left, also when the context is over: a collector that is away holds nobody up.
+// Close sends the remaining spans, also after the end of the context. It doesn't wait long for a collector that is
+// away.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t == nil || t.provider == nil {
 		return nil

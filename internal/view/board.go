@@ -12,7 +12,7 @@ import (
 // nameMost is the width of an agent's name in a table.
 const nameMost = 16
 
-// board is the leaderboard, and the review matrix next to it.
+// board returns the leaderboard with the review matrix next to it.
 func (m Model) board() []string {
 	ranking, matrix := m.ranking(), m.matrix()
 	lines := make([]string, max(len(ranking), len(matrix)))
@@ -39,7 +39,7 @@ func (m Model) ranking() []string {
 	return lines
 }
 
-// change says how a place differs from that after the earlier round.
+// change shows how a place differs from the one after the previous round.
 func (m Model) change(agent string, place int) string {
 	before, known := m.before[agent]
 	switch {

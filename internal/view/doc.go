@@ -1,3 +1,3 @@
-// Package view shows one deliberation on a whole terminal while it runs. [Model] is pure: what is shown depends only on
-// the messages that it has got.
+// Package view shows one deliberation on a whole terminal while it runs. [Model] is pure: what it shows depends only on
+// the messages that it got.
 package view

@@ -2,7 +2,7 @@ package view
 
 import tea "charm.land/bubbletea/v2"
 
-// press does what a key asks for. Whatever ends something asks first.
+// press does what a key is for. Before it ends something, it asks.
 func (m Model) press(key string) (tea.Model, tea.Cmd) {
 	if key == "ctrl+c" {
 		m.left = true

@@ -11,11 +11,11 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// Seen is how the deliberation is now.
+// Seen is the current state of the deliberation.
 type Seen struct {
 	View   runs.View
-	Result contract.Result // as if the run ended now
-	Most   int             // model calls
+	Result contract.Result // the result if the run ended now
+	Most   int             // the most model calls that it may make
 	At     time.Time
 }
 
@@ -26,13 +26,13 @@ type Said struct {
 	At time.Time
 }
 
-// Noted is a line for the person who watches; an empty one takes the earlier line away.
+// Noted is a line for the person who watches. An empty one removes the previous line.
 type Noted string
 
 // Over ends the view: the run has ended, or there is an error.
 type Over struct{}
 
-// Actions are what a person may do to the run.
+// Actions are what a person can do to the run.
 type Actions struct {
 	Cancel  func() error
 	StopNow func() error
@@ -47,22 +47,22 @@ const (
 	helping
 )
 
-// Model is what the view knows.
+// Model is the state of the view.
 type Model struct {
 	actions       Actions
 	width, height int
 	seen          Seen
 	voices        map[string]voice // by agent
-	places        map[string]int   // by agent, in the ranking of now
-	before        map[string]int   // in the ranking after the earlier round of reviews
-	reviews       int              // rounds
+	places        map[string]int   // by agent, in the current ranking
+	before        map[string]int   // by agent, in the ranking after the previous review round
+	reviews       int              // review rounds
 	selected      int
 	mode          mode
 	note          string
 	left          bool // the person left before the end
 }
 
-// New is the view before anything is known.
+// New returns the view before anything is known.
 func New(actions Actions) Model {
 	return Model{actions: actions, width: 80, height: 24, voices: map[string]voice{}}
 }
@@ -70,7 +70,7 @@ func New(actions Actions) Model {
 // Left reports whether the person left the view before the run's end.
 func (m Model) Left() bool { return m.left }
 
-// Init asks for nothing.
+// Init implements [tea.Model].
 func (m Model) Init() tea.Cmd { return nil }
 
 // Update takes a message.

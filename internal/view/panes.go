@@ -11,10 +11,10 @@ import (
 	"deliberation.io/deliberation/internal/terminal"
 )
 
-// wide is the width from which on two panes stand side by side.
+// wide is the least width for two panes side by side.
 const wide = 100
 
-// panes fills the rows with one pane for each agent, as many as find room, the selected one among them.
+// panes fills the rows with one pane for each agent, as many as fit. The selected one is always among them.
 func (m Model) panes(rows int) []string {
 	agents := m.seen.View.Agents
 	if rows < paneLeast || len(agents) == 0 {
@@ -46,7 +46,7 @@ func (m Model) panes(rows int) []string {
 	return out
 }
 
-// pane is the title of an agent and the end of its text.
+// pane returns the title of an agent and the end of its text.
 func (m Model) pane(i, width, height int) []string {
 	agent := m.seen.View.Agents[i]
 	spoken := m.voices[agent.AgentID]
@@ -70,7 +70,7 @@ func (m Model) pane(i, width, height int) []string {
 	return lines
 }
 
-// proposal is what is known of an agent whose text came before the view began.
+// proposal returns the proposal of an agent whose text came before the view began.
 func (m Model) proposal(agent string) string {
 	for _, result := range m.seen.Result.Results {
 		if result.AgentID == agent {

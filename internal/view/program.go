@@ -35,10 +35,10 @@ func Start(ctx context.Context, in io.Reader, out io.Writer, colours bool, actio
 // Send passes a message to the view.
 func (p *Program) Send(msg tea.Msg) { p.program.Send(msg) }
 
-// Ended is closed when the view is off the terminal.
+// Ended returns a channel that is closed when the view has left the terminal.
 func (p *Program) Ended() <-chan struct{} { return p.ended }
 
-// Err is why the view ended by itself; nil if the person left it. Call it after Ended.
+// Err returns why the view ended by itself; nil if the person left it. Call it after Ended.
 func (p *Program) Err() error {
 	if p.left {
 		return nil
@@ -46,7 +46,7 @@ func (p *Program) Err() error {
 	return p.err
 }
 
-// Stop takes the view off the terminal, and reports whether the person had left it.
+// Stop removes the view from the terminal, and reports whether the person had left it.
 func (p *Program) Stop() bool {
 	p.program.Send(Over{})
 	<-p.ended

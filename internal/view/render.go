@@ -21,14 +21,14 @@ const (
 // paneLeast is the height of a pane with one line of text.
 const paneLeast = 2
 
-// View is the whole terminal.
+// View returns the content of the whole terminal.
 func (m Model) View() tea.View {
 	shown := tea.NewView(strings.Join(m.frame(), "\n"))
 	shown.AltScreen = true
 	return shown
 }
 
-// frame is exactly as many lines as the terminal has.
+// frame returns exactly as many lines as the terminal has.
 func (m Model) frame() []string {
 	if m.mode == helping {
 		return m.fitted(help, nil)
@@ -53,7 +53,7 @@ var help = []string{
 	"any key goes back",
 }
 
-// fitted cuts the lines to the terminal; the last ones are at its lower end.
+// fitted cuts the lines to the terminal, and puts the last ones at its lower end.
 func (m Model) fitted(lines, last []string) []string {
 	lines = slices.Clone(lines[:max(0, min(len(lines), m.height-len(last)))])
 	for len(lines) < m.height-len(last) {

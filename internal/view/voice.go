@@ -6,7 +6,7 @@ import (
 	"deliberation.io/deliberation/internal/terminal"
 )
 
-// textMost bounds, in bytes, what is kept of a turn's text: more never fits on a terminal.
+// textMost bounds the bytes that are kept of a turn's text: more never fits on a terminal.
 const textMost = 16 * 1024
 
 // voice is what one agent says in its latest turn.
@@ -15,7 +15,7 @@ type voice struct {
 	text     string
 	sequence int
 	tokens   int
-	first    time.Time // when the first text came, and how many tokens there were
+	first    time.Time // the time of the first text, and its number of tokens
 	before   int
 	latest   time.Time
 }
@@ -23,7 +23,7 @@ type voice struct {
 func (v voice) hear(said Said) voice {
 	if said.TurnID != v.turn {
 		v = voice{turn: said.TurnID, sequence: said.Sequence - 1}
-		if said.Sequence > 1 { // the view began in mid-turn
+		if said.Sequence > 1 { // the view began during the turn
 			v.sequence = 0
 		}
 	}
@@ -44,7 +44,7 @@ func (v voice) hear(said Said) voice {
 	return v
 }
 
-// pace is how many tokens came a second; 0 while there is too little to say.
+// pace returns the tokens per second; 0 while there are too few.
 func (v voice) pace() float64 {
 	seconds := v.latest.Sub(v.first).Seconds()
 	if v.first.IsZero() || seconds <= 0 {
