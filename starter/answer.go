@@ -17,7 +17,7 @@ func (c *cli) show(answer any, asText func()) error {
 	return nil
 }
 
-// refuse ends a command that has nothing to show: with an answer for those who read JSON, else with words.
+// refuse ends a command that has nothing to show: with --json it prints the answer, else the exit has the words.
 func (c *cli) refuse(answer any, words *exit) error {
 	if !c.json {
 		return words

@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/internal/suggest"
 )
 
-// knownCommand refuses the name of a command that there isn't.
+// knownCommand refuses an unknown command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func badFlag(cmd *cobra.Command, err error) error {
 
 const longTime = "must be a time with its unit, for example 90m, 24h or 7d"
 
-// rule says what values a flag takes; the parsers' own words are about Go.
+// rule says which values a flag takes. The parsers' own messages name types of Go.
 func rule(value pflag.Value) string {
 	switch _, long := value.(*model.Duration); {
 	case long:
@@ -80,7 +80,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// complete sets what the shell completes a flag with; no values keep it from offering the names of files.
+// complete sets the values that the shell offers for a flag. Without values, it offers nothing, not even file names.
 func complete(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for an unknown flag
 }

@@ -15,18 +15,18 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// audience is whom a run's progress is shown to.
+// audience shows a run's progress: on a whole terminal ([screen]) or as lines ([lines]).
 type audience interface {
 	Changed(v runs.View, t *runs.Timeline) // by an event
 	Look(v runs.View, t *runs.Timeline)    // every second
 	Away(address string)
 	Back()
 	Left() <-chan struct{} // nil if nobody can leave
-	Failed() error         // after Left: why nothing is shown any more; nil if the person left
+	Failed() error         // after Left: why the view failed; nil if the person left
 	Close()
 }
 
-// audience is the view where there is a terminal, else lines.
+// audience returns the view if there is a terminal, else lines.
 func (c *cli) audience(ctx context.Context, run runs.Run) audience {
 	if c.json || c.noView || !terminal.Is(c.stdin) || !terminal.Understands(c.stderr) {
 		return newLines(c.stderr)

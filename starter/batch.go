@@ -47,7 +47,7 @@ what was started goes on.`,
 	flags.StringVarP(&o.out, "output", "o", "", "write the results to a file instead of stdout")
 	flags.IntVar(&o.concurrency, "concurrency", 10, "how many deliberations run at the same time")
 	taskQueueFlag(cmd, &o.taskQueue)
-	_ = cmd.MarkFlagFilename("file", "jsonl") // the flags are there
+	_ = cmd.MarkFlagFilename("file", "jsonl") // fails only for an unknown flag
 	_ = cmd.MarkFlagFilename("output", "jsonl")
 	complete(cmd, "concurrency")
 	return cmd
@@ -82,7 +82,7 @@ func (c *cli) batch(cmd *cobra.Command, o batchOptions) error {
 	return c.endBatch(ctx, b, err)
 }
 
-// endBatch shows the summary, and is the command's exit.
+// endBatch shows the summary and returns the command's exit.
 func (c *cli) endBatch(ctx context.Context, b *batch, err error) error {
 	closed := b.out.close(err == nil)
 	switch {

@@ -62,7 +62,7 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 	return lines, nil
 }
 
-// faults are what is wrong with the line: what its check found, and that an earlier line has its task.
+// faults returns the faults of the line: those of its request, and a task id that an earlier line has already.
 func (l batchLine) faults(err error, earlier int) domain.Faults {
 	var found, placed domain.Faults
 	if !errors.As(err, &found) && err != nil {
@@ -77,7 +77,7 @@ func (l batchLine) faults(err error, earlier int) domain.Faults {
 	return placed
 }
 
-// results is where they are written: stdout, or a file that gets its final name once all results are there.
+// results are written to stdout, or to a file that gets its final name when all results are there.
 type results struct {
 	to    io.Writer
 	file  *os.File // nil for stdout

@@ -16,7 +16,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// batch is what runs, and the results so far.
+// batch is a batch that runs, with its results so far.
 type batch struct {
 	server    server
 	taskQueue string
@@ -32,7 +32,7 @@ type summary struct {
 	Total     int    `json:"total"`
 	Completed int    `json:"completed"`
 	Failed    int    `json:"failed"`
-	Attached  int    `json:"attached"` // ran or had completed already
+	Attached  int    `json:"attached"` // deliberations that ran or had completed already
 	Results   string `json:"results"`
 }
 
@@ -85,7 +85,7 @@ func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 // retryEvery is the pause while Temporal doesn't answer.
 const retryEvery = 2 * time.Second
 
-// retried tries again while Temporal is away or has too much to do.
+// retried tries again while Temporal is away or overloaded.
 func retried[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		value, err := try()
@@ -114,7 +114,7 @@ func (b *batch) note(result batchResult) error {
 
 const barWidth = 20
 
-// progress says how far the batch is, how fast it goes, and when it may be done.
+// progress shows how many deliberations are done, how many end per second, and the time that is left.
 func (b *batch) progress() string {
 	sum, done := b.counted()
 	full := done * barWidth / max(sum.Total, 1)

@@ -6,7 +6,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// budgeting are the flags that say what a deliberation may cost.
+// budgeting are the flags that bound the cost of a deliberation.
 type budgeting struct{ calls, tokens int }
 
 func (b *budgeting) register(flags *pflag.FlagSet) {

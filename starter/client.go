@@ -29,7 +29,7 @@ type server struct {
 	address string
 }
 
-// configure finds Temporal as the temporal CLI does.
+// configure reads where Temporal is, in the same way as the temporal CLI.
 func (c *cli) configure() (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileProfile: c.profile})
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *cli) disconnect(ctx context.Context) {
 	if c.server.Client != nil {
 		c.server.Close()
 	}
-	_ = c.traces.Close(ctx) // lost spans are no fault of the command
+	_ = c.traces.Close(ctx) // lost spans don't make the command fail
 }
 
 // taskQueueFlag adds --task-queue to a command.
@@ -87,8 +87,8 @@ func taskQueueFlag(cmd *cobra.Command, taskQueue *string) {
 	complete(cmd, "task-queue")
 }
 
-// warnOfMissingWorkers names the task queues that no worker polls. The start goes on, because Temporal keeps
-// the deliberation until a worker comes. If Temporal can't say, there is no warning.
+// warnOfMissingWorkers names the task queues that no worker polls. The deliberation is started all the same, since
+// Temporal keeps it until a worker comes. If Temporal doesn't say who polls, there is no warning.
 func (c *cli) warnOfMissingWorkers(ctx context.Context, taskQueue string) {
 	asking, cancel := context.WithTimeout(ctx, runs.AnswersWithin)
 	defer cancel()

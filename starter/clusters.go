@@ -39,14 +39,14 @@ Exit code 0 when each worker has a cluster with room, else 1.`,
 	return cmd
 }
 
-// workerAnswer is what a worker says of its clusters, or why it says nothing.
+// workerAnswer is a worker's answer about its clusters, or why there is none.
 type workerAnswer struct {
 	Worker   string       `json:"worker"`
 	Clusters []fleet.View `json:"clusters"`
 	Fault    string       `json:"fault,omitempty"`
 }
 
-// room reports whether the worker has a cluster that takes turns.
+// room reports whether a cluster of the worker takes turns.
 func (w workerAnswer) room() bool {
 	return slices.ContainsFunc(w.Clusters, func(cluster fleet.View) bool { return cluster.Breaker == "closed" && cluster.Room > 0 })
 }

@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// printVotes shows how the votes went. If the council didn't vote, it prints nothing.
+// printVotes shows the votes. If the council didn't vote, it prints nothing.
 func (c *cli) printVotes(votes []contract.Vote) {
 	if len(votes) == 0 {
 		return
@@ -23,7 +23,7 @@ func (c *cli) printVotes(votes []contract.Vote) {
 	}
 }
 
-// printSynthesis shows what the chair wrote, or why there is nothing. If no chair was wanted, it prints nothing.
+// printSynthesis shows the chair's final answer, or why there is none. Without a chair it prints nothing.
 func (c *cli) printSynthesis(result contract.Result) {
 	if !result.Synthesis.Wanted {
 		return

@@ -74,7 +74,7 @@ func (c *cli) doctor(ctx context.Context, s doctor.Settings) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := c.show(answer, func() {}); err != nil { // the text is there already
+	if err := c.show(answer, func() {}); err != nil { // the text was printed already, finding by finding
 		return err
 	}
 	if !answer.OK {

@@ -19,10 +19,10 @@ const (
 	exitNotFound    = 3
 	exitDifferent   = 4   // another request under this task id
 	exitTemporal    = 5   // Temporal can't be used
-	exitInterrupted = 130 // Ctrl-C; what was started goes on
+	exitInterrupted = 130 // Ctrl-C; a started deliberation goes on
 )
 
-// exit is an error with its exit code. If err is nil, everything has been said.
+// exit is an error with its exit code. If err is nil, nothing more is printed.
 type exit struct {
 	code int
 	err  error
@@ -50,13 +50,13 @@ func exitSilently(code int) error {
 	return &exit{code: code}
 }
 
-// errorTypes are the exit codes' names for those who read JSON.
+// errorTypes are the names of exit codes in JSON.
 var errorTypes = map[int]string{
 	exitFailed: "Failed", exitUsage: "BadUsage", exitNotFound: "NotFound", exitTemporal: "TemporalUnavailable",
 	exitInterrupted: "Interrupted",
 }
 
-// failed is the JSON of an error for which the command has no answer of its own.
+// failed is the JSON for an error if the command has no answer of its own for it.
 type failed struct {
 	Status    string `json:"status"`
 	ErrorType string `json:"error_type"`
@@ -85,12 +85,12 @@ func (c *cli) report(ctx context.Context, err error) int {
 		fmt.Fprintf(c.stderr, "  %s\n", terminal.Printable(known.hint))
 	}
 	if c.json {
-		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // there is nowhere left to report it
+		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // nothing is left to report an error of stdout to
 	}
 	return known.code
 }
 
-// explain adds what to do to errors of Temporal that don't say it, and reports whether err is one.
+// explain adds advice to an error of Temporal, and reports whether err is one.
 func (c *cli) explain(err error) (message string, ofTemporal bool) {
 	var noNamespace *serviceerror.NamespaceNotFound
 	var denied *serviceerror.PermissionDenied

@@ -11,7 +11,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// notFound is the answer about an id that no deliberation has.
+// notFound is the answer for an unknown id.
 type notFound struct {
 	DeliberationID string                    `json:"deliberation_id"`
 	Status         domain.DeliberationStatus `json:"status"`
@@ -19,7 +19,7 @@ type notFound struct {
 	ErrorMessage   string                    `json:"error_message"`
 }
 
-// withRun makes a command of what it does with the run that its argument names.
+// withRun makes a command that finds the run which its argument names.
 func (c *cli) withRun(do func(ctx context.Context, run runs.Run) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		run, err := c.find(cmd.Context(), args[0])

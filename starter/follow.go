@@ -10,13 +10,13 @@ import (
 	"deliberation.io/deliberation/internal/terminal"
 )
 
-// refreshEvery is how often the heartbeats of the pending activities are looked at.
+// refreshEvery is the pause between two looks at the heartbeats of the pending activities.
 const refreshEvery = time.Second
 
 // errLeft means that the person left the view.
 var errLeft = errors.New("left")
 
-// await shows a run's progress until it ends, and then its outcome.
+// await shows a run's progress until the run ends, and then its outcome.
 func (c *cli) await(ctx context.Context, run runs.Run) error {
 	t, err := c.follow(ctx, run, c.audience(ctx, run))
 	switch {
@@ -32,9 +32,8 @@ func (c *cli) await(ctx context.Context, run runs.Run) error {
 	return c.showEnding(run, end)
 }
 
-// follow waits until the run has ended, and shows its progress meanwhile. It reads the history, so it sees
-// the end at once and asks nothing of a worker. If Temporal is away, it waits. When ctx ends, so does the
-// wait; the run goes on.
+// follow waits until the run has ended, and shows its progress meanwhile. It reads the history, so it sees the end
+// immediately and needs no worker. If Temporal is away, it waits. When ctx ends, only the wait ends.
 func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Timeline, error) {
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
@@ -53,7 +52,7 @@ func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Time
 				return nil, next.Err
 			case next.Err != nil:
 				to.Away(c.server.address)
-				t = runs.NewTimeline() // the history comes again, from its first event
+				t = runs.NewTimeline() // after an error, the history comes again from its first event
 				continue
 			}
 			t.Take(next.Event)
@@ -77,7 +76,7 @@ func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Time
 	return t, nil
 }
 
-// interrupted is the exit after Ctrl-C. It quotes the id for the shell if it must.
+// interrupted returns the exit after Ctrl-C.
 func interrupted(id, what string) error {
 	return &exit{
 		code: exitInterrupted,

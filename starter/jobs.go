@@ -47,7 +47,7 @@ on a line.`,
 	return cmd
 }
 
-// activeJobs asks for the last count first, which soon shows whether anybody is there to count.
+// activeJobs first asks for the last count, which soon shows whether a worker is there to count again.
 func (c *cli) activeJobs(ctx context.Context) (contract.ActiveJobs, error) {
 	var last, active contract.ActiveJobs
 	if err := c.server.askStats(ctx, contract.QueryActiveJobs, &last); err != nil {

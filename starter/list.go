@@ -78,7 +78,7 @@ type listed struct {
 	ClosedAt       *time.Time `json:"closed_at"`
 	TookMS         int64      `json:"took_ms"` // until now if it runs
 	Score          *float64   `json:"score"`
-	ErrorMessage   *string    `json:"error_message"` // the beginning; starter result has the whole
+	ErrorMessage   *string    `json:"error_message"` // its beginning; starter result shows all of it
 }
 
 func (c *cli) list(cmd *cobra.Command, o listOptions) error {
@@ -142,7 +142,7 @@ func listedOf(run runs.Run) listed {
 	return line
 }
 
-// explainFilter says what to do if the namespace lacks a search attribute that the list is filtered by.
+// explainFilter adds advice to an error if the list is filtered by a search attribute that the namespace lacks.
 func (s server) explainFilter(where runs.Filter, err error) error {
 	if _, invalid := errors.AsType[*serviceerror.InvalidArgument](err); !invalid {
 		return err
@@ -188,7 +188,7 @@ func (c *cli) printListing(answer listing) {
 	}
 }
 
-// statusColour is the colour of a status of visibility, which has more words for a failure.
+// statusColour returns the colour of a status in a list. Lists have more statuses for a failure.
 func statusColour(status string) text.Color {
 	switch status {
 	case "completed", "cancelled", "running":

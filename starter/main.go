@@ -1,6 +1,6 @@
-// Command starter starts deliberations and shows their state. It talks to Temporal only: it reads what
-// Temporal keeps of a run, so most commands need no worker, and none needs Ray or NATS. Only doctor and
-// clusters look at those.
+// Command starter starts deliberations and shows their state. It reads what Temporal keeps about a run, so most
+// commands need no worker. Only a few look at anything else: doctor at Ray, NATS and the model server, clusters at
+// the workers, and the live view at the agents' text on NATS.
 //
 // # Where to look
 //
@@ -23,8 +23,8 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the wait, and the program says what goes on. A second one ends the program at
-	// once, because from then on signals do what they do by default.
+	// The first signal ends the wait, and the program says what goes on. After that, signals have their default effect,
+	// so that a second one ends the program immediately.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -39,6 +39,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	c.json = c.json || slices.Contains(args, "--json") // a bad flag before it keeps it from being read
+	c.json = c.json || slices.Contains(args, "--json") // cobra doesn't read it after a bad flag
 	return c.report(ctx, err)
 }

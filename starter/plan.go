@@ -17,7 +17,7 @@ type plan struct {
 	CompletionTokens int `json:"completion_tokens"`
 	Tokens           int `json:"tokens"`
 
-	// WithRetries is the same if every turn is tried as often as it may be. A budget must cover a phase so.
+	// WithRetries is the same if every turn is tried as often as possible. A budget must cover a phase with all retries.
 	WithRetries most `json:"with_retries"`
 	MaxCalls    int  `json:"max_llm_calls,omitempty"`
 	TotalTokens int  `json:"max_total_tokens,omitempty"`
@@ -31,7 +31,7 @@ type most struct {
 
 const retriesNotCounted = "a turn that is tried again comes on top"
 
-// announceCalls says what a start would cost.
+// announceCalls says how many model calls a start means at most.
 func (c *cli) announceCalls(request domain.DeliberationRequest) {
 	fmt.Fprintf(c.stderr, "%s; %s\n", request.CallsInWords(), retriesNotCounted)
 }
@@ -54,7 +54,7 @@ func (c *cli) showPlan(request domain.DeliberationRequest) error {
 	})
 }
 
-// printBudget says what the budget means. Without one it prints nothing.
+// printBudget shows the budget and its meaning. Without a budget it prints nothing.
 func (c *cli) printBudget(p plan) {
 	enough := true
 	for _, bound := range []struct {

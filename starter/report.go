@@ -65,12 +65,12 @@ type writtenReport struct {
 }
 
 func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) error {
-	told, err := c.tell(ctx, run)
+	written, err := c.reportOf(ctx, run)
 	if err != nil {
 		return err
 	}
 	var page bytes.Buffer
-	if err := told.Write(&page, flags.format); err != nil {
+	if err := written.Write(&page, flags.format); err != nil {
 		return err
 	}
 	if flags.output == "-" {
@@ -84,12 +84,12 @@ func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) er
 	if err := os.WriteFile(path, page.Bytes(), 0o600); err != nil {
 		return &exit{code: exitFailed, err: fmt.Errorf("write the report: %w", err), hint: "--output names another file"}
 	}
-	answer := writtenReport{run.ID, told.Status, flags.format, path}
+	answer := writtenReport{run.ID, written.Status, flags.format, path}
 	return c.show(answer, func() { c.printf("%s\n", terminal.Printable(path)) })
 }
 
-// tell reads what there is of a run.
-func (c *cli) tell(ctx context.Context, run runs.Run) (report.Report, error) {
+// reportOf reads a run and builds its report.
+func (c *cli) reportOf(ctx context.Context, run runs.Run) (report.Report, error) {
 	t, err := c.server.Timeline(ctx, run)
 	if err != nil {
 		return report.Report{}, err
@@ -103,7 +103,7 @@ func (c *cli) tell(ctx context.Context, run runs.Run) (report.Report, error) {
 
 var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// fileName makes an id fit for every file system.
+// fileName turns an id into a name that every file system takes.
 func fileName(id string) string {
 	name := notInFileNames.ReplaceAllString(id, "-")
 	return name[:min(len(name), 150)]

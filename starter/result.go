@@ -44,7 +44,7 @@ ID is a deliberation id or a task id. Exit code 1: it failed, was cancelled or t
 	return cmd
 }
 
-// unsuccessful is the answer about a deliberation without a result.
+// unsuccessful is the answer for a deliberation without a result.
 type unsuccessful struct {
 	DeliberationID string                    `json:"deliberation_id"`
 	RunID          string                    `json:"run_id"`
@@ -74,7 +74,7 @@ func (c *cli) outcome(ctx context.Context, run runs.Run) error {
 	return c.showEnding(run, end)
 }
 
-// showEnding shows the result, or why there is none, and is the command's exit.
+// showEnding shows the result, or why there is none, and returns the command's exit.
 func (c *cli) showEnding(run runs.Run, end runs.Ending) error {
 	if end.Status == domain.StatusCompleted {
 		return c.show(end.Result, func() { c.printResult(end.Result) })
@@ -89,7 +89,7 @@ func (c *cli) showEnding(run runs.Run, end runs.Ending) error {
 	return exitSilently(exitCodeOf(end))
 }
 
-// exitCodeOf is the exit code for a run that has no result.
+// exitCodeOf returns the exit code for a run without a result.
 func exitCodeOf(end runs.Ending) int {
 	if end.ErrorType == string(domain.InvalidRequest) {
 		return exitUsage
@@ -131,7 +131,7 @@ var oddAnswers = map[string]string{
 	domain.ParseScoreInvalid: "the answer has no score from 0 to 1, so its score is 0",
 }
 
-// printOddAnswers says how answers were read that weren't as asked for.
+// printOddAnswers says how answers were read that weren't in the form that was asked for.
 func (c *cli) printOddAnswers(results []contract.AgentResult) {
 	title := "\n" + c.paint(text.Bold, "Answers that were not as asked for") + "\n"
 	for _, result := range results {
@@ -155,7 +155,7 @@ func (c *cli) printFailures(failures []contract.AgentFailure) {
 	}
 }
 
-// attempts counts the turns that had time to call a model.
+// attempts counts the turns that may have called a model.
 func attempts(results []contract.AgentResult, failures []contract.AgentFailure) int {
 	tried := 0
 	for _, result := range results {
@@ -163,7 +163,7 @@ func attempts(results []contract.AgentResult, failures []contract.AgentFailure) 
 	}
 	for _, failure := range failures {
 		tried += failure.Attempts
-		switch failure.ErrorType { //nolint:exhaustive // failures whose last turn may have made no call, and wasn't lost
+		switch failure.ErrorType { //nolint:exhaustive // only failures whose last turn may have made no call
 		case domain.ModelRejected, domain.ContextTooLong, domain.StillRunning, domain.URLNotAllowed, domain.RayDenied, domain.TurnRejected, domain.DeadlineExceeded:
 			tried--
 		}
@@ -188,7 +188,7 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 	}
 }
 
-// costWords is a cost in the currency of DELIBERATION_PRICES, without needless zeros.
+// costWords shows a cost in the currency of DELIBERATION_PRICES, without trailing zeros.
 func costWords(cost float64) string { return strconv.FormatFloat(cost, 'f', -1, 64) }
 
 func milliseconds(ms int64) string {

@@ -29,7 +29,7 @@ func (o *reviewing) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.patience, "patience", 0, "how long slow agents are waited for once the quorum is met (default: half of the time that is left, or until the deadline without reviews and chair)")
 }
 
-// protocol is what the flags say of it; nil for one agent without such flags.
+// protocol returns the protocol by the flags; nil for one agent without such flags.
 func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 	if err := w.checkRoles(flags); err != nil {
 		return nil, err
@@ -56,12 +56,12 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 	}
 	w.budget.set(&protocol, flags)
 	if !flags.Changed("review") && reflect.DeepEqual(protocol, contract.Protocol{Review: domain.ReviewNone}) {
-		return nil, nil //nolint:nilnil // the request's own defaults hold
+		return nil, nil //nolint:nilnil // without a protocol, the request has its defaults
 	}
 	return &protocol, nil
 }
 
-// checkRoles refuses a flag of a judge or a chair where there is none.
+// checkRoles refuses the flags of a judge or a chair if the council has none.
 func (w *words) checkRoles(flags *pflag.FlagSet) error {
 	for _, name := range []string{"judge-model", "judge-url"} {
 		if flags.Changed(name) && w.review.by != domain.ReviewJudge {

@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// printLeaderboard shows the ranked proposals. Where reviewers ranked them, their score stands next to the agent's own.
+// printLeaderboard shows the ranked proposals. If reviewers ranked them, it shows both their score and the agent's own.
 func (c *cli) printLeaderboard(result contract.Result) {
 	reviewed := result.BestResult != nil && result.BestResult.Judged != nil
 	header := []any{"#", "score"}
@@ -31,7 +31,7 @@ func (c *cli) printLeaderboard(result contract.Result) {
 	c.printf("%s\n", t.Render())
 }
 
-// judgedCells are the agent's own score, the points and the number of reviews.
+// judgedCells returns the agent's own score, the points and the number of reviews.
 func judgedCells(r contract.AgentResult) []any {
 	cells := []any{"", "", "none"}
 	if r.OwnScore != nil {
@@ -47,7 +47,7 @@ func judgedCells(r contract.AgentResult) []any {
 	return cells
 }
 
-// printReviews says how the reviews went and what the fate of each revision was. Without reviews it prints nothing.
+// printReviews sums up the reviews and shows the fate of each revision. Without reviews it prints nothing.
 func (c *cli) printReviews(result contract.Result) {
 	if result.Review == nil {
 		return
@@ -90,7 +90,7 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 	}
 }
 
-// printUsageByPhase shows what each kind of phase cost, where there is more than one.
+// printUsageByPhase shows the cost of each kind of phase, if there is more than one.
 func (c *cli) printUsageByPhase(usage contract.TotalUsage) {
 	for _, kind := range domain.PhaseKinds() {
 		if part, paid := usage.ByPhase[kind]; paid {

@@ -9,7 +9,7 @@ import (
 	"deliberation.io/deliberation/internal/tracing"
 )
 
-// cli is one call of the program: its streams, its global flags, its connection.
+// cli is one call of the program, with its streams, global flags and connection.
 type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -56,7 +56,7 @@ Ctrl-C ends the wait, not the deliberation.`,
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check the request and print it; start nothing")
 	flags.BoolVar(&o.plan, "plan", false, "say how many model calls and tokens it needs at most; start nothing")
 	o.register(flags)
-	_ = cmd.MarkFlagFilename("file", "json") // the flag is there
+	_ = cmd.MarkFlagFilename("file", "json") // fails only for an unknown flag
 	return cmd
 }
 
@@ -117,7 +117,7 @@ func (c *cli) refuseRequest(parsed contract.Parsed, broken domain.Faults, fromWo
 	return c.refuse(answer, refusal(broken, fromWords))
 }
 
-// announce shows what was filled in.
+// announce shows the values that were filled in.
 func (c *cli) announce(request contract.Request) {
 	agents := request.Agents
 	names := agents[0].AgentID
@@ -174,7 +174,7 @@ func (c *cli) start(ctx context.Context, parsed contract.Parsed, o runOptions) e
 	return c.await(ctx, run)
 }
 
-// different is the exit if the task id belongs to another request.
+// different returns the exit if the task id belongs to another request.
 func (c *cli) different(other *contract.DifferentRequestError) error {
 	const hint = "--rerun starts it again once it has ended; another task_id leaves it alone"
 	return c.refuse(refused{

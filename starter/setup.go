@@ -91,9 +91,9 @@ func (c *cli) setup(ctx context.Context) error {
 	})
 }
 
-// denied is the exit for a user who may not do it.
+// denied returns the exit for a user without the permission.
 func (s server) denied(what string, err error) error {
-	//nolint:errorlint // wrapped, it would be explained as a refusal of the whole connection
+	//nolint:errorlint // if it were wrapped, report would explain it as a refusal of the whole connection
 	refused := fmt.Errorf("can't %s the search attributes of namespace %q: %s", what, s.Namespace, err)
 	return &exit{
 		code: exitFailed, err: refused,

@@ -16,12 +16,12 @@ const (
 func sinceFlag(cmd *cobra.Command, since *model.Duration, help string) {
 	cmd.Flags().Var(since, "since", help+", for example 24h or 7d")
 	if *since == 0 {
-		cmd.Flags().Lookup("since").DefValue = "" // no time, rather than 0 s
+		cmd.Flags().Lookup("since").DefValue = "" // the help then shows no default instead of 0 s
 	}
 	complete(cmd, "since", "1h", "24h", "7d", "30d")
 }
 
-// startOf is the moment that --since names; the zero time if the flag wasn't given.
+// startOf returns the time that --since names; zero if the flag wasn't given.
 func startOf(cmd *cobra.Command, since model.Duration) (time.Time, error) {
 	switch {
 	case since != 0:

@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// sentMost is the largest input of a workflow that Temporal takes, less some room for its metadata.
+	// sentMost bounds the input of a workflow: Temporal's limit, less some room for metadata.
 	sentMost = 2<<20 - 4<<10
-	// readMost bounds how much of a file is read; a longer one can't be a request.
+	// readMost bounds the bytes that are read from a file: a longer one can't be a request.
 	readMost = 16 << 20
 )
 
-// source is where a request comes from: a file, stdin, or words.
+// source says where a request comes from: a file, stdin, or words.
 type source struct {
 	file string
 	words
 }
 
-// request reads or makes the request. It neither changes nor completes one that is read.
+// request reads the request or makes it of words. It doesn't change a request that it reads.
 func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (contract.Request, error) {
 	file := s.file
 	if file == "" && len(args) == 1 && args[0] == "-" {
@@ -49,7 +49,7 @@ func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (
 	return s.words.request(strings.Join(args, " "), flags)
 }
 
-// unchanged refuses flags that would change a request which is read as it is.
+// unchanged refuses flags that would change a request which is read from a file.
 func (s *source) unchanged(flags *pflag.FlagSet) error {
 	for _, name := range wordFlags {
 		if flags.Changed(name) {
@@ -95,9 +95,8 @@ func faults(path, rule string, args ...any) error {
 	return broken
 }
 
-// check reads a request and finds what is wrong with it before anything is started, by the workflow's rules and
-// in its words. One more rule is Temporal's: the whole request, with what it carries in addition to its fields, must fit
-// a message.
+// check parses a request and finds its faults before anything is started, with the workflow's rules and messages. It
+// also checks Temporal's own limit: the request must fit a message, with all fields that the service doesn't read.
 func check(request contract.Request) (contract.Parsed, error) {
 	parsed, err := request.Parse()
 	if err != nil || 6*len(parsed.Text) <= sentMost { // no byte becomes more than six
@@ -110,7 +109,7 @@ func check(request contract.Request) (contract.Parsed, error) {
 	return parsed, err
 }
 
-// flagOf is the flag that sets a field of a request made of words.
+// flagOf names the flag that sets a field of a request made of words.
 var flagOf = map[string]string{ //nolint:gosec // names of flags, no credentials
 	"task_id": "--task-id", "role": "--role", "vllm_url": "--vllm-url or DELIBERATION_VLLM_URL",
 	"vllm_model": "--model or DELIBERATION_VLLM_MODEL", "constraints.timeout_seconds": "--timeout",
@@ -121,10 +120,10 @@ var flagOf = map[string]string{ //nolint:gosec // names of flags, no credentials
 	"protocol.max_llm_calls": "--max-calls", "protocol.max_total_tokens": "--max-total-tokens",
 }
 
-// localStack is how a shell gets the variables of `make up`, which names a model server.
+// localStack says how a shell gets the variables of `make up`, which name a model server.
 const localStack = "the local stack's: set -a; . .dev/stack/env; set +a"
 
-// refusal is the exit for a request that breaks rules. If the request was made of words, it names the flags.
+// refusal returns the exit for a request that breaks rules. If the request was made of words, it names the flags.
 func refusal(broken domain.Faults, fromWords bool) *exit {
 	hint := ""
 	if fromWords {

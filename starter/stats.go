@@ -94,8 +94,7 @@ func (s server) refresh(ctx context.Context, into any) error {
 	return nil
 }
 
-// unanswered explains that no worker answered in time. It isn't Temporal that is silent: that has just described
-// the workflow.
+// unanswered explains that no worker answered in time. Temporal itself has just answered.
 func unanswered(err error) error {
 	if !runs.MayAnswerLater(err) {
 		return err

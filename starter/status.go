@@ -83,7 +83,7 @@ func (c *cli) printAgents(agents []runs.AgentView) {
 	c.printf("\n%s\n", t.Render())
 }
 
-// remark is why an agent makes no progress, or why it tries again.
+// remark says why an agent makes no progress, or why it tries again.
 func remark(agent runs.AgentView) string {
 	if agent.Trouble == "" && agent.After != "" {
 		return "after " + agent.After

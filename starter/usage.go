@@ -22,13 +22,13 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// readersMost is how many runs are read at the same time.
+// readersMost bounds the runs that are read at the same time.
 const readersMost = 8
 
-// usageGroups are what usage can be added up by.
+// usageGroups are the values of --by.
 var usageGroups = []string{"role", "model", "team", byPhase}
 
-// byPhase adds up by what the turns were for. A deliberation counts in each of its phases.
+// byPhase adds up by phase. A deliberation counts in each of its phases.
 const byPhase = "phase"
 
 // usageOptions are the flags of usage.
@@ -79,14 +79,14 @@ type accounts struct {
 	By     string    `json:"by"`
 	Groups []account `json:"groups"`
 	Total  account   `json:"total"`
-	Unread int       `json:"unread"` // gone before they were read
+	Unread int       `json:"unread"` // runs that were deleted before they were read
 }
 
 type account struct {
 	Name          string `json:"name"`
 	Deliberations int    `json:"deliberations"`
 	contract.TotalUsage
-	Unpriced int `json:"unpriced"` // deliberations without a cost; the cost is that of the others
+	Unpriced int `json:"unpriced"` // deliberations without a cost, which Cost leaves out
 }
 
 func (a *account) add(usage contract.TotalUsage) {
@@ -135,7 +135,7 @@ func (a *accounts) addPhases(usage contract.TotalUsage) {
 	a.Total.add(usage)
 }
 
-// group is the account of a group, which is made if it isn't there.
+// group returns the account of a group, and creates it if necessary.
 func (a *accounts) group(group string) *account {
 	i := slices.IndexFunc(a.Groups, func(known account) bool { return known.Name == group })
 	if i < 0 {
@@ -187,17 +187,17 @@ func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string
 			return nil
 		})
 	}
-	if err := readers.Wait(); err != nil { // the same error ended the list
+	if err := readers.Wait(); err != nil { // it has ended the list too
 		return accounts{}, err
 	}
 	answer.sort()
 	return answer, unlisted
 }
 
-// errNoCouncil says that a run never had a council: its request broke a rule, or couldn't be read.
+// errNoCouncil means that a run never had a council: its request broke a rule, or couldn't be read.
 var errNoCouncil = errors.New("no council")
 
-// spent is what a run cost, and the group that it belongs to.
+// spent returns the group that a run belongs to, and its cost.
 func (s server) spent(ctx context.Context, run runs.Run, by string) (string, contract.TotalUsage, error) {
 	end, err := s.Ending(ctx, run)
 	switch {
@@ -217,10 +217,10 @@ func (s server) spent(ctx context.Context, run runs.Run, by string) (string, con
 	return group, end.Usage(), nil
 }
 
-// groupOf is the group that a request belongs to; empty if it names none.
+// groupOf returns the group that a request belongs to; empty if it names none.
 func groupOf(request contract.Request, by string) string {
 	parsed, err := request.Parse()
-	if err != nil { // the rules have become stricter since it ran
+	if err != nil { // the rules may have become stricter since the run
 		return ""
 	}
 	asked := parsed.Domain

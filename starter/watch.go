@@ -22,11 +22,11 @@ const (
 	watchedMost = 20 // deliberations
 )
 
-// watcher looks at the open runs again and again. It reads a history again only if that has grown.
+// watcher looks at the open runs again and again. It reads a history again only if the history has grown.
 type watcher struct {
 	server
 
-	last map[string]watched // what the last look saw, by run id
+	last map[string]watched // the previous look, by run id
 }
 
 // snapshot is one look.
@@ -46,7 +46,7 @@ type watched struct {
 	length   int64 // of the history that the timeline was made of
 }
 
-// watch shows what runs, until Ctrl-C, which is no failure.
+// watch shows the open runs until Ctrl-C, after which the command succeeds.
 func (c *cli) watch(ctx context.Context) error {
 	s, err := c.connect(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (c *cli) watch(ctx context.Context) error {
 		seen, err := w.look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // Ctrl-C ended the look
+			return nil //nolint:nilerr // the error is Ctrl-C
 		case err != nil && !runs.MayAnswerLater(err):
 			return err
 		case err != nil && !away:
@@ -168,12 +168,12 @@ func (w *watcher) look(ctx context.Context) (snapshot, error) {
 	return seen, err
 }
 
-// job is the state of one run; nil if it has ended in the meantime.
+// job returns the state of one run; nil if it has ended in the meantime.
 func (w *watcher) job(ctx context.Context, listed runs.Run) (*watched, error) {
 	run, err := w.Describe(ctx, listed.ID, listed.RunID)
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) || (err == nil && !run.Open()) {
-		return nil, nil //nolint:nilnil // that there is none is an answer
+		return nil, nil //nolint:nilnil // the run has ended
 	}
 	if err != nil {
 		return nil, err

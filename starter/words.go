@@ -16,7 +16,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// words are the flags that make a request of a sentence.
+// words are the flags that make a request of words.
 type words struct {
 	role, taskID, url, model string
 	agents                   int
@@ -26,7 +26,7 @@ type words struct {
 	budget                   budgeting
 }
 
-// adhoc is the story and the plan of a request that comes from neither.
+// adhoc is the story id and the plan id of a request that was made of words.
 const adhoc = "adhoc"
 
 const defaultAgents = 3
@@ -45,14 +45,14 @@ func (w *words) register(flags *pflag.FlagSet) {
 	w.budget.register(flags)
 }
 
-// wordFlags are the flags that make a request. With -f they would change nothing.
+// wordFlags are the flags that make a request of words. With -f they have no effect, so they are refused.
 var wordFlags = []string{
 	"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
 	"mode", "chair-model", "chair-url", "review", "judge-model", "judge-url", "rounds", "patience",
 	"max-calls", "max-total-tokens",
 }
 
-// request makes a request of a sentence. What isn't given is left to the request's own defaults.
+// request makes a request of a sentence. It leaves out fields that aren't given, so that they get their defaults.
 func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
 	if w.agents < 1 || w.agents > domain.MaxAgents {
 		return contract.Request{}, misused("", "--agents: must be 1..%d, got %d", domain.MaxAgents, w.agents)
@@ -84,11 +84,11 @@ func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request
 	return request, nil
 }
 
-// wholeSeconds is the value of a flag; nil if it wasn't given.
+// wholeSeconds returns the value of a flag; nil if the flag wasn't given.
 func wholeSeconds(flags *pflag.FlagSet, name string, value time.Duration) (*int, error) {
 	switch {
 	case !flags.Changed(name):
-		return nil, nil //nolint:nilnil // no value is an answer
+		return nil, nil //nolint:nilnil // the flag wasn't given
 	case value%time.Second != 0:
 		return nil, misused("", "--%s must be whole seconds, for example 90s or 5m, got %q", name, value)
 	}
@@ -100,10 +100,11 @@ func agentID(role string, number int) string {
 	return fmt.Sprintf("agent-%s-%03d", cmp.Or(slug(role), "any"), number)
 }
 
-// taskID is readable, and the same only for the same request: a repeat attaches, a change starts another task.
+// taskID returns a readable id that only the same request has: a repeated request attaches, and a changed one starts
+// another task.
 func taskID(sentence string, request contract.Request) string {
 	text, err := json.Marshal(request)
-	if err != nil { // a request made of texts and numbers always has its JSON
+	if err != nil { // can't happen: the request has only texts and numbers
 		text = []byte(sentence)
 	}
 	hash := fmt.Sprintf("%x", sha256.Sum256(text))
@@ -115,7 +116,7 @@ const (
 	slugMost   = 40
 )
 
-// slug keeps what reads well in ids and addresses: lower-case ASCII letters and digits, in words.
+// slug makes a text fit for ids and addresses: lower-case ASCII letters and digits, in words.
 func slug(text string) string {
 	parts := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r))

@@ -34,7 +34,7 @@ func (b build) options() worker.DeploymentOptions {
 	return worker.DeploymentOptions{UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: b.Deployment, BuildID: b.ID}}
 }
 
-// check applies the server's rules: with a name that the server refuses, every poll would fail.
+// check applies the server's rules. If the server refused a name, every poll would fail.
 func (b build) check(found *faults) {
 	switch {
 	case b.Deployment == "" && b.ID != "":
@@ -63,8 +63,8 @@ func (b build) String() string {
 	return fmt.Sprintf("deployment %s, build %s", b.Deployment, b.ID)
 }
 
-// log names the command that makes this build current. A build that nobody has made current gets no new
-// deliberations, and looks well while it waits.
+// log names the command that makes this build the current one. Until then it gets no new deliberations, although the
+// worker looks healthy.
 func (b build) log(namespace string, log *slog.Logger) {
 	if !b.versioned() {
 		return

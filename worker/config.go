@@ -38,8 +38,8 @@ type config struct {
 	prices domain.Prices
 }
 
-// readConfig checks everything and reports all faults together. Warnings name variables that nothing reads: an
-// orchestrator may inject such names, so only --check-config fails because of them.
+// readConfig checks everything and reports all faults together. Warnings name variables that nothing reads. Since an
+// orchestrator may inject such variables, only --check-config fails because of them.
 func readConfig(environ []string) (config, []string, error) {
 	values, variables := env.ToMap(environ), variablesOf(reflect.TypeFor[config]())
 	read, err := env.ParseAsWithOptions[config](env.Options{Environment: values})
@@ -58,7 +58,7 @@ func readConfig(environ []string) (config, []string, error) {
 }
 
 func (c *config) check(found *faults) {
-	for i := range c.VLLMAllow { // as the Ray app reads the same variable
+	for i := range c.VLLMAllow { // the Ray app reads the same variable in the same way
 		c.VLLMAllow[i] = strings.TrimSpace(c.VLLMAllow[i])
 	}
 	allow, err := domain.NewAllowList(c.VLLMAllow)

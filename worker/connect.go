@@ -22,10 +22,10 @@ type adapters struct {
 	owner     string // the namespace's id
 	rays      map[string]*ray.Client
 	fleet     fleet.Fleet
-	publisher *nats.Publisher // nil: no events
+	publisher *nats.Publisher // nil if no events are published
 }
 
-// connect makes the adapters. Ray and NATS may be away: turns wait for Ray, events wait for NATS.
+// connect creates the adapters. Ray and NATS may be away: turns wait for Ray, and events wait for NATS.
 func connect(ctx context.Context, c config, temporal client.Client, namespace string, log *slog.Logger) (*adapters, error) {
 	owner, err := namespaceID(ctx, temporal.WorkflowService(), namespace, log)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *adapters) dependencies() activities.Dependencies {
 func (a *adapters) environment(ctx context.Context, c config, namespace string, log *slog.Logger) environment {
 	present, settling := searchattributes.Ensure(ctx, a.temporal, namespace, c.Register, log)
 	settings := domain.Settings{Events: a.publisher != nil, Allow: c.allow, Prices: c.prices, Attributes: present}
-	if len(a.fleet) > 1 { // with one cluster there is nowhere else to go before the deadline
+	if len(a.fleet) > 1 { // with one cluster there is no other one to move to
 		settings.Grace = c.Ray.Grace
 	}
 	return environment{
@@ -94,18 +94,18 @@ func (a *adapters) sweeper(taskQueue string, log *slog.Logger) sweep.Sweeper {
 	}
 }
 
-// addTo makes the adapters part of the readiness answer.
+// addTo adds the adapters to the readiness answer.
 func (a *adapters) addTo(probes *health) {
-	probes.watch(check{name: "temporal", gates: true, ask: func(ctx context.Context) error {
+	probes.add(check{name: "temporal", gates: true, ask: func(ctx context.Context) error {
 		_, err := a.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}})
-	probes.show(a.fleet.Views)
+	probes.addClusters(a.fleet.Views)
 	for _, member := range a.fleet {
-		probes.watch(check{name: "ray:" + member.Name(), ask: func(context.Context) error { return member.Fault() }})
+		probes.add(check{name: "ray:" + member.Name(), ask: func(context.Context) error { return member.Fault() }})
 	}
 	if a.publisher != nil {
-		probes.watch(check{name: "nats", ask: func(context.Context) error {
+		probes.add(check{name: "nats", ask: func(context.Context) error {
 			_, err := a.publisher.Status()
 			return err
 		}})

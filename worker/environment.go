@@ -17,7 +17,7 @@ type environment struct {
 	settled  time.Time
 }
 
-// Settings does no I/O: workflow tasks call it.
+// Settings does no I/O, since workflow tasks call it.
 func (e environment) Settings() domain.Settings {
 	settings := e.settings
 	settings.Clusters, settings.Fence = e.fleet.States(), rand.Text()

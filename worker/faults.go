@@ -12,7 +12,7 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// faults collects what is wrong, one fault a variable: the first one may have caused the others.
+// faults collects one fault for each variable: its first fault may have caused the others.
 type faults struct {
 	all   []error
 	about map[string]bool
@@ -29,7 +29,7 @@ func (f *faults) add(variable, format string, args ...any) {
 	f.all = append(f.all, fmt.Errorf("%s: %w", variable, fmt.Errorf(format, args...)))
 }
 
-// addParsing adds a fault of the parser, which names a field of Go. Variables are those of the fields.
+// addParsing adds a fault of the parser, which names a Go field. The map variables has the variable of each field.
 func (f *faults) addParsing(err error, variables, values map[string]string) {
 	var unset env.VarIsNotSetError
 	var empty env.EmptyVarError
@@ -47,7 +47,7 @@ func (f *faults) addParsing(err error, variables, values map[string]string) {
 	}
 }
 
-// wanted says what a variable takes; the parser's words are about Go.
+// wanted says which values a variable takes. The parser's own message names types of Go.
 func wanted(unreadable env.ParseError, value string) error {
 	what := ""
 	switch unreadable.Type {

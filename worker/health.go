@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// gateWithin bounds the check that readiness depends on.
+	// gateWithin bounds the checks that decide about readiness.
 	gateWithin = 3 * time.Second
-	// detailWithin bounds the other checks: a prober waits for one second, and a Ray that hangs must not make a
-	// worker unready.
+	// detailWithin bounds the other checks: a prober waits for one second, and the worker must stay ready although Ray
+	// hangs.
 	detailWithin = 800 * time.Millisecond
 )
 
-// health answers the probes. A process is alive; a worker is ready when Temporal can give it work. Ray and NATS are
-// details: deliberations wait for Ray and don't need NATS.
+// health answers the probes. A worker is ready when Temporal can give it work. Ray and NATS don't decide about that:
+// deliberations wait for Ray, and don't need NATS.
 type health struct {
 	started atomic.Bool
 	fatal   atomic.Pointer[string]
@@ -41,7 +41,7 @@ type health struct {
 // check asks one system that the worker needs.
 type check struct {
 	name  string
-	gates bool // not ready without it
+	gates bool // decides about readiness
 	ask   func(context.Context) error
 }
 
@@ -51,15 +51,15 @@ type readiness struct {
 	Clusters []fleet.View      `json:"clusters,omitempty"`
 }
 
-// watch makes a system part of the readiness answer. Probes may be answered at the same time.
-func (h *health) watch(c check) {
+// add adds a check to the readiness answer. It may be called while probes are answered.
+func (h *health) add(c check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks = append(h.checks, c)
 }
 
-// show makes the clusters part of the readiness answer.
-func (h *health) show(clusters func() []fleet.View) {
+// addClusters adds the clusters to the readiness answer.
+func (h *health) addClusters(clusters func() []fleet.View) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clusters = clusters
@@ -85,7 +85,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// readiness asks all systems at the same time, so that one that hangs delays no other.
+// readiness does all checks at the same time, so that one that hangs doesn't delay the others.
 func (h *health) readiness(ctx context.Context) readiness {
 	h.mu.Lock()
 	checks, clusters := slices.Clip(h.checks), h.clusters

@@ -48,9 +48,9 @@ func TestHealth_Ready(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &health{}
-				h.watch(check{name: "ray:local", ask: c.ray})
-				h.watch(check{name: "temporal", gates: true, ask: c.temporal})
-				h.watch(check{name: "nats", ask: c.nats})
+				h.add(check{name: "ray:local", ask: c.ray})
+				h.add(check{name: "temporal", gates: true, ask: c.temporal})
+				h.add(check{name: "nats", ask: c.nats})
 				h.started.Store(c.started)
 				begun := time.Now()
 
@@ -76,7 +76,7 @@ func TestHealth_IsAskedWhileSystemsAreAdded(t *testing.T) {
 	h := &health{}
 	var all sync.WaitGroup
 	for range 50 {
-		all.Go(func() { h.watch(check{name: "x", ask: well}) })
+		all.Go(func() { h.add(check{name: "x", ask: well}) })
 		all.Go(func() { ask(h.ready) })
 	}
 	all.Wait()

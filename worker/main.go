@@ -107,7 +107,7 @@ func work(ctx context.Context, environ []string, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil: // it was told to end before it had started
+	case ctx.Err() != nil: // it was asked to end before it had started
 		log.Info("worker stopped", "cause", err)
 		return exitDone
 	}

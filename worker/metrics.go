@@ -9,14 +9,14 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// newRegistry has the metrics of the process; dial adds those of the Temporal SDK.
+// newRegistry returns a registry with the metrics of the process. dial adds those of the Temporal SDK.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }
 
-// seconds are bounds from a millisecond to an hour; OpenTelemetry's default bounds are in milliseconds.
+// seconds sets the buckets of histograms, from a millisecond to an hour. OpenTelemetry's defaults are in milliseconds.
 var seconds = metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram}, metric.Stream{
 	Aggregation: metric.AggregationExplicitBucketHistogram{
 		Boundaries: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 80, 160, 300, 600, 1800, 3600},

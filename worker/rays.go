@@ -7,7 +7,7 @@ import (
 	"deliberation.io/deliberation/internal/rayclusters"
 )
 
-// rays configures the Ray clusters.
+// rays is the configuration of the Ray clusters.
 type rays struct {
 	Clusters  rayclusters.List `env:"DELIBERATION_RAY_CLUSTERS,required,notEmpty"`
 	Token     string           `env:"DELIBERATION_RAY_TOKEN"`

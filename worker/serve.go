@@ -59,7 +59,7 @@ func flush(ctx context.Context, traces *tracing.Tracing, log *slog.Logger) {
 	}
 }
 
-// background runs something until the context ends or end is called. The function end waits for it.
+// background calls do, and cancels its context when end is called. The function end waits until do has returned.
 func background(ctx context.Context, do func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

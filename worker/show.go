@@ -10,7 +10,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// print shows what was read and what it means. Of a secret it shows only whether there is one.
+// print shows the configuration. Of a secret it shows only whether there is one.
 func (c *config) print(out io.Writer, temporal client.Options) {
 	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
 	line("Temporal: %s, namespace %s, %s, %s", temporal.HostPort, temporal.Namespace,

@@ -50,7 +50,7 @@ func temporalOptions(environ []string) (client.Options, error) {
 	return options, nil
 }
 
-// dial waits for a server that isn't there yet: the worker may be started first.
+// dial connects to Temporal. It waits for a server that isn't there yet, since the worker may be started first.
 func dial(ctx context.Context, options client.Options, metrics *prometheus.Registry, logger *slog.Logger) (client.Client, error) {
 	handler, err := metricsHandler(metrics)
 	if err != nil {
@@ -58,8 +58,8 @@ func dial(ctx context.Context, options client.Options, metrics *prometheus.Regis
 	}
 	options.MetricsHandler = handler
 	options.Logger = log.NewStructuredLogger(logger)
-	// By default the SDK compresses requests and takes compressed answers. That costs a third of the worker's
-	// processor time, and some of the server's: see ADR 10.
+	// By default the SDK compresses requests and accepts compressed responses. That costs a third of the worker's
+	// processor time, and some of the server's: see docs/adr/0010-where-the-time-goes.md.
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	return patiently(ctx, logger.With("address", options.HostPort), func() (client.Client, error) { return client.DialContext(ctx, options) })
 }
@@ -73,13 +73,13 @@ func patiently[Answer any](ctx context.Context, logger *slog.Logger, ask backoff
 	}))
 }
 
-// describer describes a namespace; the workflow service of a client implements it.
+// describer describes a namespace. The workflow service of a client implements it.
 type describer interface {
 	DescribeNamespace(ctx context.Context, in *workflowservice.DescribeNamespaceRequest, opts ...grpc.CallOption) (*workflowservice.DescribeNamespaceResponse, error)
 }
 
-// namespaceID returns the id that owns the turns on Ray: two namespaces may share a cluster. It asks a server that is
-// in trouble again, like one that isn't there yet.
+// namespaceID returns the namespace's id. It is the owner of the turns on Ray, since two namespaces may share a
+// cluster. It asks again while the server is in trouble or not there yet.
 func namespaceID(ctx context.Context, from describer, namespace string, logger *slog.Logger) (string, error) {
 	return patiently(ctx, logger, func() (string, error) {
 		described, err := from.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
@@ -93,7 +93,7 @@ func namespaceID(ctx context.Context, from describer, namespace string, logger *
 	})
 }
 
-// final reports whether the server would answer the same again, and what to set.
+// final reports whether asking the server again can't help, and what to set instead.
 func final(err error) (hint string, final bool) {
 	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
 		return "TEMPORAL_API_KEY, or TEMPORAL_TLS_…", true

@@ -10,8 +10,8 @@ import (
 // ours is the prefix of this project's variables.
 const ours = "DELIBERATION_"
 
-// others lists the variables with this prefix that other programs of the project read: all of them may
-// be given the same environment. docs/configuration.md has them too; a test compares both.
+// others lists the variables with this prefix that other programs of the project read, since all programs may get the
+// same environment. docs/configuration.md lists them too, and a test compares both.
 var others = []string{
 	"DELIBERATION_VLLM_URL", "DELIBERATION_VLLM_MODEL", "DELIBERATION_VLLM_KEYS", "DELIBERATION_RUNNERS",
 	"DELIBERATION_STREAM_NATS_URL", "DELIBERATION_STREAM_NATS_CREDS", "DELIBERATION_STREAM_NATS_CREDS_FILE", "DELIBERATION_STREAM_NATS_CA_FILE",
@@ -25,7 +25,7 @@ var others = []string{
 // unknown returns a warning for each variable with our prefix that nothing reads. The worker reads those in known.
 func unknown(values map[string]string, known []string) []string {
 	known = slices.Concat(known, others)
-	slices.Sort(known) // so that of two names that are equally near the same one is suggested each time
+	slices.Sort(known) // if two names are equally near, the same one is suggested each time
 	var warnings []string
 	for name := range values {
 		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) {

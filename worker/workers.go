@@ -19,7 +19,7 @@ import (
 const (
 	// stopWithin is how long activities have to end when the worker shuts down. Waits return immediately.
 	stopWithin = 10 * time.Second
-	// heartbeatEvery bounds how old the progress is that people see: the SDK throttles heartbeats.
+	// heartbeatEvery bounds the age of the progress that people see, since the SDK throttles heartbeats.
 	heartbeatEvery = 10 * time.Second
 	// deadlockAfter is longer than the SDK's one second: on a busy machine a workflow task may take that long.
 	deadlockAfter = 10 * time.Second
@@ -28,7 +28,7 @@ const (
 // workers poll the three task queues, so that neither waiting nor queued turns delay a stop.
 type workers struct {
 	all    []worker.Worker
-	failed chan error // the first error for good
+	failed chan error // the first fatal error
 }
 
 func newWorkers(temporal client.Client, c config, in domain.Environment, with activities.Dependencies, probes *health) *workers {
@@ -51,7 +51,7 @@ func newWorkers(temporal client.Client, c config, in domain.Environment, with ac
 			ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 			DeadlockDetectionTimeout:           deadlockAfter,
 			OnFatalError:                       fatal,
-			DeploymentOptions:                  c.Build.options(), // on all three: else a pinned run's activities go to any build
+			DeploymentOptions:                  c.Build.options(), // all three need it: otherwise the activities of a pinned run go to any build
 		}
 		if queue == c.TaskQueue {
 			options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
@@ -78,7 +78,7 @@ func (w *workers) start() error {
 	return nil
 }
 
-// run waits until the context ends or a worker fails for good, then stops the workers.
+// run waits until the context ends or a worker has a fatal error, then stops the workers.
 func (w *workers) run(ctx context.Context, probes *health, log *slog.Logger) (err error) {
 	probes.started.Store(true)
 	select {
