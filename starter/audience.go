@@ -35,7 +35,7 @@ func (c *cli) audience(ctx context.Context, run runs.Run) audience {
 		Cancel:  func() error { return c.server.requestCancel(ctx, run, "cancelled in starter watch") },
 		StopNow: func() error { return c.stopNow(ctx, run) },
 	})
-	stop, err := livetext.Follow(run.ID, func(piece livetext.Piece) { program.Send(view.Said{Piece: piece, At: time.Now()}) })
+	stop, err := livetext.Follow(run.ID, program.Say)
 	if err != nil {
 		program.Send(view.Noted(fmt.Sprintf("no text of agents: %s", err)))
 	}

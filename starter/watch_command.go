@@ -16,12 +16,12 @@ func (c *cli) watchCommand() *cobra.Command {
 its result is shown.
 
 ID is a deliberation id or a task id. The text of agents comes from NATS, by the NATS_... variables as the
-workers have them; without NATS_URL, or if the Ray cluster streams nothing, there are only states. Text
-from before the command began isn't shown. Without a terminal, and with --no-view or --json, the progress
-is lines on stderr.
+workers have them; without NATS_URL there are only states. What was said before the command began is shown
+as far as NATS still has it: usually that of the last 15 minutes. Without a terminal, and with --no-view or
+--json, the progress is lines on stderr.
 
-Keys: tab and arrows choose an agent, c cancels, s stops now and ranks what is there, ? is the help.
-q and Ctrl-C leave; the deliberation goes on.`,
+Keys: tab chooses an agent; arrows, PgUp, PgDn, Home and End scroll its text; c cancels; s stops now and
+ranks what is there; ? is the help. q and Ctrl-C leave; the deliberation goes on.`,
 		Example: `  starter watch deliberation-T-42
   starter watch T-42 --no-view`,
 		Args:              oneID,

@@ -32,23 +32,27 @@ func connect(ctx context.Context, c config, temporal client.Client, namespace st
 		return nil, err
 	}
 	a := &adapters{temporal: temporal, owner: owner, rays: map[string]*ray.Client{}}
-	for _, cluster := range c.Ray.Clusters {
-		config := c.Ray.client(cluster)
-		config.Owner = owner
-		config.Changed = fleet.LogBreaker(log, cluster.Name)
-		made, err := ray.New(config)
-		if err != nil {
-			return nil, err
-		}
-		a.rays[cluster.Name], a.fleet = made, append(a.fleet, fleet.NewMember(cluster.Name, made))
-	}
-	a.fleet.Look(ctx)
 	if c.NATS.URL != "" {
 		c.NATS.Logger = log
 		if a.publisher, err = nats.Connect(c.NATS); err != nil {
 			return nil, err
 		}
 	}
+	for _, cluster := range c.Ray.Clusters {
+		config := c.Ray.client(cluster)
+		config.Owner = owner
+		config.Changed = fleet.LogBreaker(log, cluster.Name)
+		if a.publisher != nil {
+			config.Heard = a.publisher.Offer
+		}
+		made, err := ray.New(config)
+		if err != nil {
+			a.close()
+			return nil, err
+		}
+		a.rays[cluster.Name], a.fleet = made, append(a.fleet, fleet.NewMember(cluster.Name, made))
+	}
+	a.fleet.Look(ctx)
 	return a, nil
 }
 

@@ -103,6 +103,7 @@ func TestDocs_NameEveryMetric(t *testing.T) {
 		workflows.MetricDeliberations, workflows.MetricDeliberationDuration, workflows.MetricTurns, workflows.MetricTurnDuration,
 		workflows.MetricTokens, workflows.MetricWastedTokens, workflows.MetricDeferredEvents, workflows.MetricStatsCountedAt,
 		activities.MetricEvents, activities.MetricRayLatency, activities.MetricFirstToken,
+		metricSayings,
 	} {
 		require.Regexp(t, "`"+name+"(_seconds)?`", string(text))
 	}

@@ -7,13 +7,31 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/opentelemetry"
+
+	"deliberation.io/deliberation/activities/nats"
 )
+
+const metricSayings = "deliberation_token_messages"
 
 // newRegistry returns a registry with the metrics of the process. dial adds those of the Temporal SDK.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
+}
+
+// sayings returns counters of the messages with the text of turns.
+func sayings(by *nats.Publisher) []prometheus.Collector {
+	counter := func(outcome string, count func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: metricSayings, Help: "Messages with the text of turns that came by waits.",
+			ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, count)
+	}
+	return []prometheus.Collector{
+		counter("sent", func() float64 { return float64(by.Offers().Sent) }),
+		counter("dropped", func() float64 { return float64(by.Offers().Dropped) }),
+	}
 }
 
 // seconds sets the buckets of histograms, from a millisecond to an hour. OpenTelemetry's defaults are in milliseconds.

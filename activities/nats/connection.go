@@ -29,6 +29,7 @@ type Publisher struct {
 	blamed   func(error) error
 	log      *slog.Logger
 	health   health
+	offers   offers
 	closed   chan struct{}
 }
 
@@ -46,7 +47,7 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, closed: make(chan struct{})}
+	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, offers: newOffers(), closed: make(chan struct{})}
 	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
 	if err != nil {
 		return nil, withoutURL(err)
@@ -55,6 +56,7 @@ func Connect(config Config) (*Publisher, error) {
 		p.conn.Close()
 		return nil, err
 	}
+	go p.sendOffers()
 	return p, nil
 }
 

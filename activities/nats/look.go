@@ -39,8 +39,7 @@ func ConnectOnce(config Config, within time.Duration) (*Look, error) {
 		conn.Close()
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix}
-	return &Look{conn: conn, js: js, streams: []string{p.streamName("EVENTS"), p.streamName("TOKENS")}}, nil
+	return &Look{conn: conn, js: js, streams: []string{streamName(config.Prefix, "EVENTS"), streamName(config.Prefix, "TOKENS")}}, nil
 }
 
 // Server returns the server's address and version.

@@ -71,7 +71,7 @@ func tooLarge(err error) error {
 
 func (p *Publisher) eventsStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        p.streamName("EVENTS"),
+		Name:        streamName(p.prefix, "EVENTS"),
 		Description: "how deliberations went; change it as you like, it is never rewritten",
 		Subjects:    []string{p.prefix + ".events.>"},
 		Storage:     jetstream.FileStorage,
@@ -87,7 +87,7 @@ func (p *Publisher) eventsStream() jetstream.StreamConfig {
 
 func (p *Publisher) tokensStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        p.streamName("TOKENS"),
+		Name:        streamName(p.prefix, "TOKENS"),
 		Description: "what agents are saying, for watchers; change it as you like, it is never rewritten",
 		Subjects:    []string{p.prefix + ".tokens.>"},
 		Storage:     jetstream.MemoryStorage,
@@ -100,6 +100,6 @@ func (p *Publisher) tokensStream() jetstream.StreamConfig {
 }
 
 // streamName is derived from the prefix, so that two installations on one server have streams of their own.
-func (p *Publisher) streamName(of string) string {
-	return strings.ToUpper(strings.ReplaceAll(p.prefix, ".", "_")) + "_" + of
+func streamName(prefix, of string) string {
+	return strings.ToUpper(strings.ReplaceAll(prefix, ".", "_")) + "_" + of
 }

@@ -1,37 +1,53 @@
 package nats
 
 import (
+	"context"
 	"encoding/json"
+	"sync"
+	"time"
 
 	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"deliberation.io/deliberation/domain"
 )
 
-// TokensType is the CloudEvents type of a message with the text of a turn. Runners publish them.
+// TokensType is the CloudEvents type of a message with the text of a turn.
 const TokensType = "io.deliberation.tokens.v1"
 
-// Kinds of [Tokens].
 const (
-	TokensStart    = "start"
-	TokensText     = "text"
-	TokensComplete = "complete"
+	// liveMost is how many messages may wait to be passed on; more are dropped.
+	liveMost = 64 * 1024
+	// replayWithin bounds how long a watcher waits for what was said before it came.
+	replayWithin = 10 * time.Second
 )
 
-// Tokens is the next part of what an agent's turn says.
-type Tokens struct {
-	AgentID  string `json:"agent_id"`
-	TurnID   string `json:"submission_id"`
-	Phase    string `json:"phase"`
-	Round    int    `json:"round"`
-	Attempt  int    `json:"attempt"`
-	Kind     string `json:"kind"`
-	Sequence int    `json:"sequence"` // counts the turn's messages from 1; a gap means that text was dropped
-	Tokens   int    `json:"tokens"`   // so far
-	Text     string `json:"text"`
+// tokens is a [domain.Saying] as the data of its message.
+type tokens struct {
+	DeliberationID string        `json:"deliberation_id"`
+	AgentID        string        `json:"agent_id"`
+	TurnID         domain.TurnID `json:"submission_id"`
+	Phase          string        `json:"phase"`
+	Round          int           `json:"round"`
+	Attempt        int           `json:"attempt"`
+	Kind           string        `json:"kind"`
+	Sequence       int           `json:"sequence"`
+	Tokens         int           `json:"tokens"`
+	Text           string        `json:"text"`
+	State          string        `json:"state,omitempty"`
 }
 
-// FollowTokens passes on what the agents of a deliberation say from now on, until it is stopped. If the server is away,
-// it waits for it.
-func FollowTokens(config Config, deliberation string, take func(Tokens)) (stop func(), err error) {
+// Heard is what an agent said, and when it was sent.
+type Heard struct {
+	domain.Saying
+
+	At time.Time
+}
+
+// FollowTokens passes on what the agents of a deliberation say, until it is stopped: first what the tokens stream still
+// has, then what comes. It passes on each message once, and a turn's messages in their order. If the server is away, it
+// waits for it. If the stream is missing, or may not be read, only what comes is passed on.
+func FollowTokens(config Config, deliberation string, take func(Heard)) (stop func(), err error) {
 	config, err = config.completed()
 	if err != nil {
 		return nil, err
@@ -40,22 +56,96 @@ func FollowTokens(config Config, deliberation string, take func(Tokens)) (stop f
 	if err != nil {
 		return nil, err
 	}
-	conn, err := natsgo.Connect(config.URL, options...)
+	f := &follower{
+		subject: config.Prefix + ".tokens." + token(deliberation) + ".*", stream: streamName(config.Prefix, "TOKENS"),
+		take: take, live: make(chan *natsgo.Msg, liveMost), connected: make(chan struct{}), last: map[domain.TurnID]int{},
+	}
+	first := natsgo.ConnectHandler(func(*natsgo.Conn) { close(f.connected) })
+	conn, err := natsgo.Connect(config.URL, append(options, first)...)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	_, err = conn.Subscribe(config.Prefix+".tokens."+token(deliberation)+".*", func(message *natsgo.Msg) {
-		var event struct {
-			Type string `json:"type"`
-			Data Tokens `json:"data"`
-		}
-		if json.Unmarshal(message.Data, &event) == nil && event.Type == TokensType {
-			take(event.Data)
-		}
-	})
+	if f.js, err = config.jetStream(conn); err == nil {
+		_, err = conn.ChanSubscribe(f.subject, f.live)
+	}
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return conn.Close, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { f.run(ctx) })
+	return func() {
+		cancel()
+		conn.Close()
+		running.Wait()
+	}, nil
+}
+
+type follower struct {
+	js        jetstream.JetStream
+	subject   string
+	stream    string
+	take      func(Heard)
+	live      chan *natsgo.Msg
+	connected chan struct{}         // closed at the first connection
+	last      map[domain.TurnID]int // the number of the last message that was passed on
+}
+
+// run replays once, while what comes meanwhile waits.
+func (f *follower) run(ctx context.Context) {
+	select {
+	case <-f.connected:
+	case <-ctx.Done():
+		return
+	}
+	f.replay(ctx)
+	for {
+		select {
+		case message := <-f.live:
+			f.pass(message.Data)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// replay passes on what the stream has now.
+func (f *follower) replay(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, replayWithin)
+	defer cancel()
+	asking, asked := context.WithTimeout(ctx, createWithin)
+	defer asked()
+	consumer, err := f.js.OrderedConsumer(asking, f.stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{f.subject}})
+	if err != nil || consumer.CachedInfo().NumPending == 0 {
+		return
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return
+	}
+	defer messages.Stop()
+	for {
+		message, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return
+		}
+		f.pass(message.Data())
+		if about, err := message.Metadata(); err != nil || about.NumPending == 0 {
+			return
+		}
+	}
+}
+
+func (f *follower) pass(message []byte) {
+	var event struct {
+		Type string    `json:"type"`
+		Time time.Time `json:"time"`
+		Data tokens    `json:"data"`
+	}
+	if json.Unmarshal(message, &event) != nil || event.Type != TokensType || event.Data.Sequence <= f.last[event.Data.TurnID] {
+		return
+	}
+	f.last[event.Data.TurnID] = event.Data.Sequence
+	f.take(Heard{domain.Saying(event.Data), event.Time})
 }

@@ -23,6 +23,10 @@ type Config struct {
 	// Changed, if set, is called when the breaker changes, with the reason why calls stayed unanswered.
 	Changed func(from, to BreakerState, why string)
 
+	// Heard, if set, gets the text of awaited turns while it comes, if the app doesn't publish it itself. It must
+	// return at once.
+	Heard func([]domain.Saying)
+
 	// Wrap, if set, wraps the transport, for example to inject traces.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -35,6 +39,7 @@ type Client struct {
 	owner  string
 	http   *http.Client
 	within allowance
+	heard  func([]domain.Saying)
 
 	breaker     *breaker
 	waits       waits
@@ -72,7 +77,7 @@ func New(config Config) (*Client, error) {
 		transport = config.Wrap(transport)
 	}
 	return &Client{
-		name: config.Name, base: base, token: config.Token, owner: config.Owner,
+		name: config.Name, base: base, token: config.Token, owner: config.Owner, heard: config.Heard,
 		http: &http.Client{
 			Transport: transport,
 			// The app never redirects. Another server that does must not get the token.
@@ -126,13 +131,18 @@ func (c *Client) Submit(ctx context.Context, submission domain.Submission) (doma
 }
 
 // Await waits for at most 30 s, even if a longer time is asked for: the caller asks again. If a proxy or Serve cuts the
-// wait, Await asks again immediately, for a shorter time.
+// wait, Await asks again immediately, for a shorter time. It also asks again after an answer that has only text.
 func (c *Client) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	for until := time.Now().Add(wait); ; wait = time.Until(until) {
 		begun := time.Now()
 		seen, err := c.await(ctx, handles, c.waits.bound(wait))
 		if other, is := asStranger(err); is && other.cutsWaits() && wait > 0 && c.waits.cut(time.Since(begun)) {
 			continue
+		}
+		if err == nil && len(seen) == 0 {
+			if err = pause(ctx, leastText-time.Since(begun)); err == nil {
+				continue
+			}
 		}
 		return seen, c.silence(err)
 	}
@@ -141,9 +151,9 @@ func (c *Client) Await(ctx context.Context, handles []domain.Handle, wait time.D
 func (c *Client) await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
 	ask := call{
 		op: "await on " + c.name, method: http.MethodPost, path: "/v1/turns/await",
-		body: awaitBodyOf(c.owner, handles, wait), within: wait + c.within.margin, limit: waitAnswer,
+		body: c.awaitBody(handles, wait), within: wait + c.within.margin, limit: waitAnswer,
 	}
-	var answer statesAnswer
+	var answer awaitAnswer
 	err := c.ask(ctx, ask, &answer)
 	switch {
 	case c.sightings.gone(err, handles, c.within.away):
@@ -151,8 +161,12 @@ func (c *Client) await(ctx context.Context, handles []domain.Handle, wait time.D
 	case err != nil:
 		return nil, err
 	}
+	said := answer.sayings(handles)
+	if len(said) > 0 && c.heard != nil {
+		c.heard(said)
+	}
 	seen := c.observations(answer.those(handles))
-	if len(seen) == 0 {
+	if len(seen) == 0 && (len(said) == 0 || wait == 0) {
 		return nil, ask.unreadable(errors.New("answered 200 without any of the turns"))
 	}
 	return seen, nil

@@ -25,6 +25,7 @@ var contract = []struct {
 	{"an unknown turn ends no wait for others", unknownBesideOthers},
 	{"long answers come one after the other", readsLongAnswersInParts},
 	{"a wait takes as many turns as it says", takesAsManyAsItSays},
+	{"a wait brings text while it comes, if it is wanted", bringsText},
 	{"turns of several deliberations are forgotten together", forgetsTogether},
 	{"a failed call says how it failed", saysHowItFailed},
 	{"a turn ends by itself after its time", timesOut},

@@ -17,12 +17,16 @@ type awaitBody struct {
 	Incarnation string          `json:"incarnation"`
 	Turns       []domain.TurnID `json:"turns"`
 	WaitSeconds float64         `json:"wait_seconds"`
+	TextSeconds float64         `json:"text_seconds,omitempty"`
 }
 
-func awaitBodyOf(owner string, handles []domain.Handle, wait time.Duration) awaitBody {
+func (c *Client) awaitBody(handles []domain.Handle, wait time.Duration) awaitBody {
 	body := awaitBody{
-		Owner: owner, Runner: handles[0].Runner, Incarnation: handles[0].Incarnation,
+		Owner: c.owner, Runner: handles[0].Runner, Incarnation: handles[0].Incarnation,
 		Turns: make([]domain.TurnID, 0, len(handles)), WaitSeconds: wait.Seconds(),
+	}
+	if c.heard != nil {
+		body.TextSeconds = textEvery.Seconds()
 	}
 	for _, handle := range handles {
 		body.Turns = append(body.Turns, handle.TurnID)
@@ -108,11 +112,16 @@ func (u usageAnswer) usage(calls int) domain.Usage {
 
 // those returns the states of the handles' turns that the answer has.
 func (a statesAnswer) those(handles []domain.Handle) []stateAnswer {
+	asked := askedFor(handles)
+	return slices.DeleteFunc(a.Turns, func(state stateAnswer) bool { return !asked[state.ID] })
+}
+
+func askedFor(handles []domain.Handle) map[domain.TurnID]bool {
 	asked := make(map[domain.TurnID]bool, len(handles))
 	for _, handle := range handles {
 		asked[handle.TurnID] = true
 	}
-	return slices.DeleteFunc(a.Turns, func(state stateAnswer) bool { return !asked[state.ID] })
+	return asked
 }
 
 // inOrder returns the state of each handle's turn, in order. It returns an error if one is missing.

@@ -10,10 +10,10 @@ import (
 )
 
 // Piece is the next part of what an agent's turn says.
-type Piece = nats.Tokens
+type Piece = nats.Heard
 
-// Follow passes on what the agents of a deliberation say from now on, until it is stopped. Without NATS_URL it does
-// nothing.
+// Follow passes on what the agents of a deliberation say, until it is stopped. It begins with the text that NATS still
+// has. Without NATS_URL it does nothing.
 func Follow(deliberation string, take func(Piece)) (stop func(), err error) {
 	var config nats.Config
 	if err := env.Parse(&config); err != nil {

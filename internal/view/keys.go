@@ -16,6 +16,9 @@ func (m Model) press(key string) (tea.Model, tea.Cmd) {
 		return m, nil
 	case watching:
 	}
+	if to, scrolls := scrolling[key]; scrolls {
+		return m.scroll(to), nil
+	}
 	agents := max(1, len(m.seen.View.Agents))
 	switch key {
 	case "q", "esc":
@@ -27,9 +30,9 @@ func (m Model) press(key string) (tea.Model, tea.Cmd) {
 		m.mode = askingToStop
 	case "?", "h":
 		m.mode = helping
-	case "tab", "down", "right", "j", "l":
+	case "tab", "right", "l":
 		m.selected = (m.selected + 1) % agents
-	case "shift+tab", "up", "left", "k":
+	case "shift+tab", "left":
 		m.selected = (m.selected + agents - 1) % agents
 	}
 	return m, nil

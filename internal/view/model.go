@@ -19,12 +19,8 @@ type Seen struct {
 	At     time.Time
 }
 
-// Said is the next part of what an agent says.
-type Said struct {
-	livetext.Piece
-
-	At time.Time
-}
+// Said is what agents say next.
+type Said []livetext.Piece
 
 // Noted is a line for the person who watches. An empty one removes the previous line.
 type Noted string
@@ -52,10 +48,12 @@ type Model struct {
 	actions       Actions
 	width, height int
 	seen          Seen
-	voices        map[string]voice // by agent
-	places        map[string]int   // by agent, in the current ranking
-	before        map[string]int   // by agent, in the ranking after the previous review round
-	reviews       int              // review rounds
+	voices        map[string]voice  // by agent
+	silents       map[string]silent // by agent
+	tops          map[string]int    // the first rows of panes that the person has scrolled, by turn
+	places        map[string]int    // by agent, in the current ranking
+	before        map[string]int    // by agent, in the ranking after the previous review round
+	reviews       int               // review rounds
 	selected      int
 	mode          mode
 	note          string
@@ -64,7 +62,7 @@ type Model struct {
 
 // New returns the view before anything is known.
 func New(actions Actions) Model {
-	return Model{actions: actions, width: 80, height: 24, voices: map[string]voice{}}
+	return Model{actions: actions, width: 80, height: 24, voices: map[string]voice{}, tops: map[string]int{}}
 }
 
 // Left reports whether the person left the view before the run's end.
@@ -78,10 +76,11 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		m = m.laidOut()
 	case tea.KeyPressMsg:
 		return m.press(msg.String())
 	case Seen:
-		m = m.see(msg)
+		m = m.see(msg).laidOut()
 	case Said:
 		m = m.hear(msg)
 	case Noted:
@@ -110,9 +109,9 @@ func (m Model) see(seen Seen) Model {
 }
 
 func (m Model) hear(said Said) Model {
-	voices := make(map[string]voice, len(m.voices)+1)
-	maps.Copy(voices, m.voices)
-	voices[said.AgentID] = voices[said.AgentID].hear(said)
-	m.voices = voices
+	m.voices = maps.Clone(m.voices)
+	for _, piece := range said {
+		m.voices[piece.AgentID] = m.voices[piece.AgentID].hear(piece, m.paneWidth())
+	}
 	return m
 }

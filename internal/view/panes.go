@@ -3,10 +3,12 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
 )
@@ -14,31 +16,65 @@ import (
 // wide is the least width for two panes side by side.
 const wide = 100
 
-// panes fills the rows with one pane for each agent, as many as fit. The selected one is always among them.
+// paneLeast is the height of a pane with one line of text.
+const paneLeast = 2
+
+// silent is what a pane shows while its agent says nothing.
+type silent struct {
+	text   string
+	column column
+}
+
+// grid says where the panes stand. A line of panes has one or two of them.
+type grid struct {
+	columns, width int
+	first, shown   int // lines of panes
+	height, rows   int // of one pane, and of all
+}
+
+// columns returns how many panes stand side by side.
+func (m Model) columns() int {
+	if m.width >= wide && len(m.seen.View.Agents) > 1 {
+		return 2
+	}
+	return 1
+}
+
+// paneWidth returns the width of a pane's text. It leaves a blank between two panes.
+func (m Model) paneWidth() int { return m.width/m.columns() - 1 }
+
+// gridOf fills the rows with one pane for each agent, as many as fit. The selected one is always among them.
+func (m Model) gridOf(rows int) grid {
+	g := grid{columns: m.columns(), width: m.width / m.columns(), rows: rows}
+	lines := (len(m.seen.View.Agents) + g.columns - 1) / g.columns
+	if rows < paneLeast || lines == 0 {
+		return g
+	}
+	g.shown = min(lines, rows/paneLeast)
+	g.first = min(max(0, m.selected/g.columns-g.shown+1), lines-g.shown)
+	g.height = rows / g.shown
+	return g
+}
+
+// heightOf returns the height of the panes in a line. The last line also takes the rest.
+func (g grid) heightOf(line int) int {
+	if line == g.first+g.shown-1 {
+		return g.rows - g.height*(g.shown-1)
+	}
+	return g.height
+}
+
 func (m Model) panes(rows int) []string {
-	agents := m.seen.View.Agents
-	if rows < paneLeast || len(agents) == 0 {
+	g, agents := m.gridOf(rows), m.seen.View.Agents
+	if g.shown == 0 {
 		return make([]string, max(0, rows))
 	}
-	columns := 1
-	if m.width >= wide && len(agents) > 1 {
-		columns = 2
-	}
-	lines := (len(agents) + columns - 1) / columns
-	shown := min(lines, rows/paneLeast)
-	first := min(max(0, m.selected/columns-shown+1), lines-shown)
-	height := rows / shown
-	width := m.width / columns
 	var out []string
-	for line := first; line < first+shown; line++ {
-		own := height
-		if line == first+shown-1 {
-			own = rows - height*(shown-1)
-		}
-		row := make([]string, own)
-		for i := line * columns; i < min(len(agents), (line+1)*columns); i++ {
-			for y, text := range m.pane(i, width-1, own) {
-				row[y] = padded(row[y], (i-line*columns)*width) + text
+	for line := g.first; line < g.first+g.shown; line++ {
+		row := make([]string, g.heightOf(line))
+		for i := line * g.columns; i < min(len(agents), (line+1)*g.columns); i++ {
+			for y, text := range m.pane(i, g.width-1, len(row)) {
+				row[y] = padded(row[y], (i-line*g.columns)*g.width) + text
 			}
 		}
 		out = append(out, row...)
@@ -46,31 +82,67 @@ func (m Model) panes(rows int) []string {
 	return out
 }
 
-// pane returns the title of an agent and the end of its text.
+// pane returns the title of an agent and a part of its text: the end, unless the person has scrolled.
 func (m Model) pane(i, width, height int) []string {
-	agent := m.seen.View.Agents[i]
-	spoken := m.voices[agent.AgentID]
-	if spoken.turn != agent.SubmissionID {
-		spoken = voice{} // of an earlier turn
+	agent, body := m.seen.View.Agents[i], m.body(i)
+	top, below := m.top(agent, len(body), height-1)
+	title := m.title(agent, m.spoken(agent))
+	if below > 0 {
+		title = fmt.Sprintf("%s below · %s", domain.Count(below, "line"), title)
 	}
-	title := ansi.Truncate(m.title(agent, spoken), width, "…")
+	title = ansi.Truncate(title, width, "…")
 	if i == m.selected {
 		title = inverse + title + plain
 	} else {
 		title = bold + title + plain
 	}
-	text := spoken.text
-	if text == "" {
-		text = cmp.Or(agent.Trouble, agent.After, m.proposal(agent.AgentID))
-	}
-	body := wrapped(text, width)
 	lines := make([]string, height)
 	lines[0] = title
-	copy(lines[1:], body[max(0, len(body)-height+1):])
+	copy(lines[1:], body[top:])
 	return lines
 }
 
-// proposal returns the proposal of an agent whose text came before the view began.
+// body returns all rows of an agent's text.
+func (m Model) body(i int) []string {
+	agent := m.seen.View.Agents[i]
+	if spoken := m.spoken(agent); !spoken.column.empty() {
+		return spoken.column.shown()
+	}
+	return m.silents[agent.AgentID].column.shown()
+}
+
+// spoken returns what the agent says in its current turn.
+func (m Model) spoken(agent runs.AgentView) voice {
+	if spoken := m.voices[agent.AgentID]; spoken.turn == domain.TurnID(agent.SubmissionID) {
+		return spoken
+	}
+	return voice{}
+}
+
+// laidOut wraps the texts whose width has changed, and the texts of agents that say nothing.
+func (m Model) laidOut() Model {
+	width := m.paneWidth()
+	voices := maps.Clone(m.voices)
+	for agent, spoken := range voices {
+		if spoken.column.width != width {
+			voices[agent] = spoken.laidOut(width)
+		}
+	}
+	silents := make(map[string]silent, len(m.seen.View.Agents))
+	for _, agent := range m.seen.View.Agents {
+		now := silent{text: cmp.Or(agent.Trouble, agent.After, m.proposal(agent.AgentID))}
+		if before := m.silents[agent.AgentID]; before.text == now.text && before.column.width == width {
+			now = before
+		} else {
+			now.column = column{width: width}.add(now.text)
+		}
+		silents[agent.AgentID] = now
+	}
+	m.voices, m.silents = voices, silents
+	return m
+}
+
+// proposal returns the proposal of an agent that says nothing now.
 func (m Model) proposal(agent string) string {
 	for _, result := range m.seen.Result.Results {
 		if result.AgentID == agent {
@@ -92,14 +164,6 @@ func (m Model) title(agent runs.AgentView, spoken voice) string {
 		parts = append(parts, fmt.Sprintf("%.0f tokens/s", pace))
 	}
 	return strings.Join(parts, " · ")
-}
-
-func wrapped(text string, width int) []string {
-	text = strings.ReplaceAll(strings.TrimSpace(terminal.Printable(text)), "\t", "  ")
-	if text == "" || width < 1 {
-		return nil
-	}
-	return strings.Split(ansi.Wrap(text, width, ""), "\n")
 }
 
 func padded(text string, width int) string {

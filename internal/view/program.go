@@ -3,10 +3,17 @@ package view
 import (
 	"context"
 	"io"
+	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"deliberation.io/deliberation/internal/livetext"
 )
+
+// sayEvery is how often the view takes what agents say: each time costs a whole frame.
+const sayEvery = 50 * time.Millisecond
 
 // Program is the view on a terminal.
 type Program struct {
@@ -14,6 +21,9 @@ type Program struct {
 	ended   chan struct{}
 	left    bool
 	err     error
+
+	mu   sync.Mutex
+	said Said // that the view hasn't taken yet
 }
 
 // Start shows the view until it is left, or until Stop.
@@ -30,6 +40,24 @@ func Start(ctx context.Context, in io.Reader, out io.Writer, colours bool, actio
 		p.left, p.err = is && last.Left(), err
 	}()
 	return p
+}
+
+// Say passes on what an agent says, soon, together with what others say.
+func (p *Program) Say(piece livetext.Piece) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = append(p.said, piece)
+	if len(p.said) == 1 {
+		time.AfterFunc(sayEvery, p.passOn)
+	}
+}
+
+func (p *Program) passOn() {
+	p.mu.Lock()
+	said := p.said
+	p.said = nil
+	p.mu.Unlock()
+	p.program.Send(said)
 }
 
 // Send passes a message to the view.

@@ -18,9 +18,6 @@ const (
 	plain   = "\x1b[m"
 )
 
-// paneLeast is the height of a pane with one line of text.
-const paneLeast = 2
-
 // View returns the content of the whole terminal.
 func (m Model) View() tea.View {
 	shown := tea.NewView(strings.Join(m.frame(), "\n"))
@@ -33,22 +30,30 @@ func (m Model) frame() []string {
 	if m.mode == helping {
 		return m.fitted(help, nil)
 	}
-	head, foot := m.head(), []string{m.foot()}
-	board := m.board()
-	room := m.height - len(head) - len(foot)
+	head, board, room := m.parts()
+	head = append(head, m.panes(room)...)
+	return m.fitted(append(head, board...), []string{m.foot()})
+}
+
+// parts returns what stands above and below the panes, and how many rows are left for the panes. The foot has one row.
+func (m Model) parts() (head, board []string, room int) {
+	head, board = m.head(), m.board()
+	room = m.height - len(head) - 1
 	if len(board)+paneLeast*min(3, len(m.seen.View.Agents)) > room { // the agents come first
 		board = board[:max(0, min(len(board), room/3))]
 	}
-	head = append(head, m.panes(room-len(board))...)
-	return m.fitted(append(head, board...), foot)
+	return head, board, room - len(board)
 }
 
 var help = []string{
-	"tab, arrows   choose a pane",
-	"c             cancel the deliberation (asks first)",
-	"s             stop now and rank what is there (asks first)",
-	"q, Ctrl-C     leave; the deliberation goes on",
-	"?             this help",
+	"tab, ←, →      choose a pane",
+	"↑, ↓           scroll it by a line",
+	"PgUp, PgDn     scroll it by a page",
+	"Home, End      go to its beginning; to its end, and follow it",
+	"c              cancel the deliberation (asks first)",
+	"s              stop now and rank what is there (asks first)",
+	"q, Ctrl-C      leave; the deliberation goes on",
+	"?              this help",
 	"",
 	"any key goes back",
 }
@@ -106,5 +111,5 @@ func (m Model) foot() string {
 	case m.note != "":
 		return terminal.Inline(m.note)
 	}
-	return "tab pane · c cancel · s stop now · q quit · ? help"
+	return "? help · q quit · tab pane · ↑↓ scroll · s stop now · c cancel"
 }

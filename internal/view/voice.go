@@ -2,17 +2,20 @@ package view
 
 import (
 	"time"
+	"unicode/utf8"
 
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/livetext"
 )
 
-// textMost bounds the bytes that are kept of a turn's text: more never fits on a terminal.
-const textMost = 16 * 1024
+// textMost bounds the bytes that are kept of a turn's text. A longer text loses its first half.
+const textMost = 128 * 1024
 
 // voice is what one agent says in its latest turn.
 type voice struct {
-	turn     string
+	turn     domain.TurnID
 	text     string
+	column   column
 	sequence int
 	tokens   int
 	first    time.Time // the time of the first text, and its number of tokens
@@ -20,28 +23,42 @@ type voice struct {
 	latest   time.Time
 }
 
-func (v voice) hear(said Said) voice {
+// hear takes the next piece, for a pane of this width.
+func (v voice) hear(said livetext.Piece, width int) voice {
 	if said.TurnID != v.turn {
-		v = voice{turn: said.TurnID, sequence: said.Sequence - 1}
-		if said.Sequence > 1 { // the view began during the turn
-			v.sequence = 0
-		}
+		v = voice{turn: said.TurnID, column: column{width: width}}
 	}
 	if said.Sequence <= v.sequence {
 		return v
 	}
+	text := said.Text
 	if said.Sequence > v.sequence+1 {
-		v.text += "…"
+		text = "…" + text
 	}
 	v.sequence, v.tokens, v.latest = said.Sequence, said.Tokens, said.At
 	if v.first.IsZero() && said.Text != "" {
 		v.first, v.before = said.At, said.Tokens
 	}
-	v.text += terminal.Printable(said.Text)
-	if excess := len(v.text) - textMost; excess > 0 {
-		v.text = v.text[excess:]
+	if v.text += text; len(v.text) > textMost {
+		v.text = "…" + secondHalf(v.text)
+		return v.laidOut(width)
 	}
+	v.column = v.column.add(text)
 	return v
+}
+
+// laidOut returns the voice for a pane of this width.
+func (v voice) laidOut(width int) voice {
+	v.column = column{width: width}.add(v.text)
+	return v
+}
+
+func secondHalf(text string) string {
+	from := len(text) / 2
+	for from < len(text) && !utf8.RuneStart(text[from]) {
+		from++
+	}
+	return text[from:]
 }
 
 // pace returns the tokens per second; 0 while there are too few.

@@ -98,6 +98,8 @@ func (a *App) await(request *http.Request) reply {
 	}
 	timer := time.NewTimer(seconds(min(in.WaitSeconds, longestWait)))
 	defer timer.Stop()
+	listen, stopListening := in.listening()
+	defer stopListening()
 	a.mu.Lock()
 	restarts := a.restarts
 	a.mu.Unlock()
@@ -114,12 +116,16 @@ func (a *App) await(request *http.Request) reply {
 		case elsewhere:
 			return ofAnotherCluster(mark)
 		case over:
-			return bounded(all)
+			return a.withTexts(in, all)
 		case len(ended) > 0:
-			return bounded(ended)
+			return a.withTexts(in, ended)
 		}
 		select {
 		case <-changed:
+		case <-listen:
+			if a.anySaid(in) {
+				return a.withTexts(in, nil)
+			}
 		case <-timer.C:
 			over = true
 		case <-request.Context().Done():
@@ -190,7 +196,7 @@ func bounded(views []map[string]any) reply {
 		}
 		turns = append(turns, view)
 	}
-	return answer(http.StatusOK, map[string]any{"turns": turns, "left": left})
+	return answer(http.StatusOK, map[string]any{"turns": turns, "left": left, "texts": []any{}})
 }
 
 // jsonBytes returns the length of the text in JSON without HTML escapes.

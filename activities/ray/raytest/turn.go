@@ -25,6 +25,7 @@ type turn struct {
 	aborted      chan struct{}
 	timers       []*time.Timer
 	putOffSince  time.Time // zero unless the model server puts the call off
+	said         said
 }
 
 // putOffFor is the pause before a server that puts calls off is asked again.
@@ -49,7 +50,7 @@ func (a *App) begin(spec turnRequest, in submitRequest) {
 		id: spec.ID, owner: in.Owner, deliberation: in.Deliberation, agentID: spec.AgentID, model: spec.Model,
 		labels: in.Labels, prompt: spec.prompt(in.Common), accepted: time.Now(),
 		keep: seconds(spec.KeepSeconds), state: domain.RayRunning,
-		aborted: make(chan struct{}),
+		aborted: make(chan struct{}), said: saidBy(spec, in),
 	}
 	a.turns[t.id] = t
 	a.ask(t)
@@ -122,6 +123,7 @@ func (a *App) end(t *turn, state domain.RayState, failure Answer) {
 		failure.Usage, t.putOffSince = domain.Usage{}, time.Time{}
 	}
 	t.state, t.failure = state, failure
+	t.said.end(t)
 	close(t.aborted)
 	t.timers = append(t.timers, time.AfterFunc(t.keep, func() {
 		a.mu.Lock()

@@ -49,6 +49,7 @@ type awaitRequest struct {
 	Incarnation string          `json:"incarnation"`
 	Turns       []domain.TurnID `json:"turns"`
 	WaitSeconds float64         `json:"wait_seconds"`
+	TextSeconds float64         `json:"text_seconds"`
 }
 
 type endRequest struct {

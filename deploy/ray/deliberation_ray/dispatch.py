@@ -9,7 +9,7 @@ from deliberation_ray.pool import CONTROL_SECONDS, Holders, Pool
 from deliberation_ray.probe import PROBE_SECONDS
 from deliberation_ray.refusal import Refusal, RunnerMissing, of_another_cluster, runner_unavailable
 from deliberation_ray.sent import Sent
-from deliberation_ray.wire import LONGEST_WAIT_SECONDS, Await, End, Handle, Probe, Submit
+from deliberation_ray.wire import LONGEST_WAIT_SECONDS, SHORTEST_TEXT_SECONDS, Await, End, Handle, Probe, Submit
 
 Plain = dict[str, Any]
 # What one runner said of the turns of a stop or forget, or why it said nothing.
@@ -69,15 +69,16 @@ class Dispatch:
             raise runner_unavailable(f"{name} is being created") from None
         return {"runner": name, **seen}
 
-    async def wait(self, body: Await) -> list[Plain]:
+    async def wait(self, body: Await) -> Plain:
         if is_elsewhere(body.incarnation, self._mark):
             raise of_another_cluster(self._mark)
         seconds = min(body.wait_seconds, LONGEST_WAIT_SECONDS)
-        arguments = body.turns, seconds, body.owner
+        text_seconds = max(body.text_seconds, SHORTEST_TEXT_SECONDS) if body.text_seconds else 0.0
+        arguments = body.turns, seconds, body.owner, text_seconds
         try:
-            return list(await self._pool.call(body.runner, "wait", *arguments, seconds=seconds + CONTROL_SECONDS))
+            return dict(await self._pool.call(body.runner, "wait", *arguments, seconds=seconds + CONTROL_SECONDS))
         except RunnerMissing:
-            return [_missing(key) for key in body.turns]
+            return {"turns": [_missing(key) for key in body.turns], "texts": []}
 
     def _of_this_cluster(self, handles: list[Handle]) -> list[Handle]:
         """The handles without those of another Ray cluster, of which this one knows nothing; a refusal without any."""

@@ -123,7 +123,8 @@ class Gateway:
     async def _await(self, request: Request) -> Any:
         body = await self._read(request, Await)
         async with self._open_wait():
-            return answer(await self._dispatch.wait(body))
+            came = await self._dispatch.wait(body)
+            return answer(came["turns"]) | {"texts": came["texts"]}
 
     @asynccontextmanager
     async def _open_wait(self) -> AsyncIterator[None]:

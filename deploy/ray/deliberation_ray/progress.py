@@ -15,7 +15,8 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
     first_token_ms: int = 0
     on_first_token: Callable[[], None] = lambda: None  # of each call
-    on_text: Callable[[str], None] = lambda text: None  # of each token; a thought has no text
+    on_token: Callable[[], None] = lambda: None  # thoughts included
+    texts: list[str] = field(default_factory=list)  # of the reply that comes, as long as the turn runs
 
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)

@@ -60,6 +60,7 @@ class Reply:
         self._spent_before = (progress.prompt_tokens, progress.completion_tokens)
         self._reasoning_tokens = 0
         self._texts: list[str] = []
+        progress.texts = self._texts
         self._thoughts: list[str] = []
         self._refusals: list[str] = []
         self._bytes = 0
@@ -138,11 +139,11 @@ class Reply:
         self._bytes += len(content.encode(errors="replace")) + len(thought.encode(errors="replace"))
         if self._bytes > ANSWER_BYTES:
             raise TooLarge(f"the answer is larger than {ANSWER_BYTES} bytes")
-        progress.on_text(content)
         if content:
             self._texts.append(content)
         if thought:
             self._thoughts.append(thought)
+        progress.on_token()
 
     def answer(self) -> Answer:
         """Raises Failure unless the answer is whole, or was cut at the token limit with some text before."""

@@ -62,7 +62,8 @@ class Runner:
         self._turns.is_guest = lambda deliberation: placement.in_order(peers, deliberation)[0] != name
         self._tasks: set[asyncio.Task[Any]] = set()
         self._own(repeat(self._measure))
-        if settings.stream_nats_url:
+        self._streams_itself = bool(settings.stream_nats_url)
+        if self._streams_itself:
             self._stream(settings)
 
     def _stream(self, settings: Settings) -> None:
@@ -88,8 +89,16 @@ class Runner:
             return {"refusal": {"status": refusal.status, "kind": kind, "message": message, "retry_after": after}}
         return {"incarnation": self._incarnation, "accepted_at": rfc3339(), "turns": turns}
 
-    async def wait(self, ids: list[str], seconds: float, owner: str) -> list[Plain]:
-        return bounded(self._signed(await self._turns.wait(ids, seconds, owner)))
+    async def wait(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> Plain:
+        """With `text_seconds`, the text of turns comes too, unless this runner publishes it."""
+        if not text_seconds or self._streams_itself:
+            return {"turns": bounded(self._signed(await self._turns.wait(ids, seconds, owner))), "texts": []}
+        turns = await self._turns.listen(ids, seconds, owner, text_seconds)
+        # No await from here on: a wait that is broken off must not have taken any text.
+        texts, dropped = self._turns.texts(ids, owner)
+        self._metrics.streamed("sent", len(texts))
+        self._metrics.streamed("dropped", dropped)
+        return {"turns": bounded(self._signed(turns)), "texts": texts}
 
     async def stop(self, ends: dict[str, float], deliberation: str, reason: str, owner: str) -> list[Plain]:
         return bounded(self._signed(await self._finish(self._turns.stop(ends, deliberation, reason, owner))))

@@ -1,24 +1,33 @@
-"""The text of turns while it comes, on NATS. Nothing waits for it, and what can't be sent is dropped."""
+"""The text of turns while it comes, for watchers. No turn waits for it, and what can't be sent is dropped.
+
+A runner that has NATS publishes it. Otherwise the answers of waits bring it to a worker, which publishes it.
+"""
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from deliberation_ray import untrusted
+from deliberation_ray.progress import Progress
 from deliberation_ray.wire import Submit, TurnSpec
 
 # A person sees no steps below 100 ms, and a message for each token would cost more than the token.
 BATCH_SECONDS = 0.075
-# What one turn may have waiting. A message stays below NATS's default limit of 1 MiB, even with each character escaped.
-WAITING_CHARACTERS = 64 * 1024
+# The text of one message, which stays below NATS's default limit of 1 MiB, even with each character escaped.
+MESSAGE_CHARACTERS = 64 * 1024
+# Of the texts in one answer of a wait, and one message more. As JSON a byte takes up to 6.
+ANSWER_BYTES = 512 * 1024
 
 _SOURCE = "/deliberations"
 _TYPE = "io.deliberation.tokens.v1"
 _VISIBLE_ASCII = range(0x21, 0x7F)
 
 _log = logging.getLogger("deliberation_ray.streams")
+
+Message = dict[str, Any]
 
 
 class Publisher(Protocol):
@@ -37,10 +46,15 @@ def token(name: str) -> str:
 
 
 class TurnStream:
-    """The messages of one turn. Each has a number, so that a watcher sees what is missing."""
+    """The messages of one turn. Each has a number, so that a watcher sees what is missing.
 
-    def __init__(self, spec: TurnSpec, submit: Submit, wake: Callable[["TurnStream"], None]) -> None:
+    While the turn runs, it holds no text of its own: it remembers how much of the reply's texts it has passed on.
+    With `wake`, it calls that whenever there are messages. Without, a wait takes them.
+    """
+
+    def __init__(self, spec: TurnSpec, submit: Submit, wake: Callable[["TurnStream"], None] | None = None) -> None:
         self.agent = (submit.deliberation, spec.agent_id)
+        self.ended = False
         self._about = {
             "deliberation_id": submit.deliberation,
             "agent_id": spec.agent_id,
@@ -51,48 +65,86 @@ class TurnStream:
         }
         self._wake = wake
         self._sequence = 0
-        self._tokens = 0
+        self._progress = Progress()
         self._texts: list[str] = []
-        self._characters = 0
+        self._passed_on = 0
+        self._tokens = 0
         self._begins = self._lost = False
-        self._state = ""
+        self._rest = self._state = ""
 
-    def begin(self) -> None:
+    @property
+    def waiting(self) -> bool:
+        """Whether there are messages."""
+        return self._begins or bool(self._state) or self._progress.tokens > self._tokens
+
+    def begin(self, progress: Progress) -> None:
         """The turn calls its model."""
         self._begins = True
-        self._wake(self)
-
-    def add(self, text: str) -> None:
-        """A token has come; the text is empty if it is a thought."""
-        kept = text[: WAITING_CHARACTERS - self._characters]
-        self._lost |= len(kept) < len(text)
-        self._tokens += 1
-        self._texts.append(kept)
-        self._characters += len(kept)
-        self._wake(self)
+        self._progress = progress
+        if self._wake is not None:
+            progress.on_token = self._call_wake
+        self._call_wake()
 
     def end(self, state: str) -> None:
-        self._state = state
-        self._wake(self)
+        self._state, self.ended = state, True
+        rest = self._read()
+        # A wait that has never asked may never ask, and the answer that names the end has the whole text.
+        if self._wake is not None or self._sequence:
+            self._rest = rest[: MESSAGE_CHARACTERS + 1]
+        else:
+            self._lost = bool(rest)
+        self._call_wake()
 
-    def take(self) -> tuple[list[dict[str, Any]], bool]:
+    def _call_wake(self) -> None:
+        if self._wake is not None:
+            self._wake(self)
+
+    def take(self) -> tuple[list[Message], bool]:
         """The messages since the last time, and whether text was dropped between them."""
         messages = []
         if self._begins:
             messages.append(self._message("start"))
-        if self._texts:
-            messages.append(self._message("text", text="".join(self._texts)))
-        lost = self._lost
+        text = self._rest + self._read()
+        if self._progress.tokens > self._tokens:
+            self._tokens = self._progress.tokens
+            messages.append(self._message("text", text=untrusted.text(text, MESSAGE_CHARACTERS)))
+        lost = self._lost or len(text) > MESSAGE_CHARACTERS
         if lost:  # the gap in the numbers shows it
             self._sequence += 1
         if self._state:
             messages.append(self._message("complete", state=self._state))
-        self._begins, self._lost, self._texts, self._characters = False, False, [], 0
+        self._begins = self._lost = False
+        self._rest = self._state = ""
         return messages, lost
 
-    def _message(self, kind: str, **more: str) -> dict[str, Any]:
+    def _read(self) -> str:
+        """What the reply has that hasn't been passed on."""
+        if self._texts is not self._progress.texts:  # the reply to another call
+            self._texts, self._passed_on = self._progress.texts, 0
+        text = "".join(self._texts[self._passed_on :])
+        self._passed_on = len(self._texts)
+        return text
+
+    def _message(self, kind: str, **more: str) -> Message:
         self._sequence += 1
         return {**self._about, "kind": kind, "sequence": self._sequence, "tokens": self._tokens, "text": "", **more}
+
+
+def gathered(streams: Iterable[TurnStream], limit: int = ANSWER_BYTES) -> tuple[list[Message], int]:
+    """The messages for one answer, and how many were dropped. A turn that runs on may wait for the next answer."""
+    kept: list[Message] = []
+    size = dropped = 0
+    for stream in sorted(streams, key=lambda stream: not stream.ended):
+        if size >= limit and not stream.ended:
+            break
+        messages, lost = stream.take()
+        if size >= limit:  # nobody asks for this turn again
+            dropped += len(messages)
+            continue
+        dropped += lost
+        kept += messages
+        size += sum(len(message["text"].encode()) for message in messages)
+    return kept, dropped
 
 
 class Streams:
@@ -139,7 +191,7 @@ class Streams:
         return ".".join([self._prefix, "tokens", *map(token, stream.agent)])
 
 
-def _encoded(message: dict[str, Any]) -> bytes:
+def _encoded(message: Message) -> bytes:
     event = {
         "specversion": "1.0",
         "id": f"{message['submission_id']}/{message['sequence']}",

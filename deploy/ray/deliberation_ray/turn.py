@@ -132,8 +132,7 @@ class Turn:
             self.state, self._started_at = "running", rfc3339()
             self._progress.started = time.monotonic()
             if self.stream is not None:
-                self._progress.on_text = self.stream.add
-                self.stream.begin()
+                self.stream.begin(self._progress)
 
     def _seconds_left(self) -> float:
         return self.run_seconds - (time.monotonic() - self._accepted)
@@ -157,10 +156,10 @@ class Turn:
         # The prompt is no longer needed, and an error in the task holds the frames that know it.
         self._prepare = self._task = self._place = None
         self._progress.on_first_token = lambda: None
-        self._progress.on_text = lambda text: None
+        self._progress.on_token = lambda: None
         if self.stream is not None:
             self.stream.end(self.state)
-            self.stream = None
+        self._progress.texts = []  # the outcome has the text
         if self._deadline is not None:
             self._deadline.cancel()
 

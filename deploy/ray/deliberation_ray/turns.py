@@ -1,13 +1,14 @@
 """The turns that one runner holds: in flight, kept, and buried."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deliberation_ray.endpoints import Endpoints, Party, key_of
 from deliberation_ray.refusal import full, runner_unavailable
-from deliberation_ray.streams import TurnStream
+from deliberation_ray.streams import Message, TurnStream, gathered
 from deliberation_ray.tombstones import GRACE_SECONDS, Tombstones
 from deliberation_ray.turn import Call, Turn
 from deliberation_ray.wire import State, Submit, TurnSpec
@@ -32,8 +33,8 @@ class Turns:
         # Deliberations whose home is another runner, and the turns of such that are held.
         self.is_guest: Callable[[str], bool] = lambda deliberation: False
         self.guests = 0
-        # Where the text of a turn goes while it comes; by default nowhere.
-        self.open_stream: Callable[[TurnSpec, Submit], TurnStream | None] = lambda spec, submit: None
+        # Where the text of a turn goes while it comes; by default a wait that wants it takes it.
+        self.open_stream: Callable[[TurnSpec, Submit], TurnStream] = TurnStream
         self._call = call
         self._turns: dict[str, Turn] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -122,6 +123,25 @@ class Turns:
             if ended := self._ended(ids, owner):
                 return [self.view(key, owner) for key in ended]
         return [self.view(key, owner) for key in ids]
+
+    async def listen(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> list[dict[str, Any]]:
+        """Waits too, but names no turn if there is text after `text_seconds`, or after a multiple of them."""
+        until = time.monotonic() + seconds
+        while until - time.monotonic() > text_seconds:
+            await self._first_end(ids, text_seconds, owner)
+            if self._ended(ids, owner):
+                break
+            if any(stream.waiting for stream in self._streams(ids, owner)):
+                return []
+        return await self.wait(ids, until - time.monotonic(), owner)
+
+    def texts(self, ids: list[str], owner: str) -> tuple[list[Message], int]:
+        """The messages with the text of these turns since the last time, and how many were dropped."""
+        return gathered(self._streams(ids, owner))
+
+    def _streams(self, ids: list[str], owner: str) -> list[TurnStream]:
+        turns = (self._find(key, owner) for key in ids)
+        return [turn.stream for turn in turns if turn is not None and turn.stream is not None]
 
     async def _first_end(self, ids: list[str], seconds: float, owner: str) -> None:
         if self._ended(ids, owner):

@@ -10,6 +10,8 @@ from deliberation_ray.model_url import check_model_url
 # A day and the caller's safety margins; what has no bound would be kept for ever.
 LONGEST_SECONDS = 7 * 86_400.0
 LONGEST_WAIT_SECONDS = 30.0
+# Between two answers that have only text.
+SHORTEST_TEXT_SECONDS = 0.1
 # For an id that the runner never saw: as long as the longest deliberation.
 UNSEEN_RUN_SECONDS = 86_400.0
 
@@ -142,6 +144,8 @@ class Await(Body):
     # Turns of another owner are unknown to the caller.
     owner: Annotated[str, StringConstraints(max_length=1000)] = ""
     wait_seconds: Annotated[float, Field(ge=0)] = 15.0
+    # How often the text of turns is wanted while it comes; 0: not at all.
+    text_seconds: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _named_runner(self) -> "Await":

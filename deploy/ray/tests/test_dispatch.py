@@ -12,7 +12,7 @@ from deliberation_ray.dispatch import Dispatch
 from deliberation_ray.pool import CONTROL_SECONDS, Pool
 from deliberation_ray.refusal import Refusal, RunnerMissing, runner_unavailable
 from deliberation_ray.settings import Settings
-from deliberation_ray.wire import Await, End, Submit
+from deliberation_ray.wire import SHORTEST_TEXT_SECONDS, Await, End, Submit
 
 OLD = "runner/0a/0"
 MARK = "cluster1.place1"
@@ -33,6 +33,7 @@ class Runners(Pool):
         self.ended: set[str] = set()
         self.told: set[tuple[str, str, str]] = set()
         self.bodies: list[bytes] = []
+        self.text_seconds: list[float] = []
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
         if method != "known":
@@ -49,8 +50,9 @@ class Runners(Pool):
         self.bodies.append(body)
         return {"incarnation": name, "turns": []}
 
-    async def _wait(self, name: str, ids: list[str], seconds: float, owner: str) -> list[dict[str, Any]]:
-        return [self._state(name, key) for key in ids]
+    async def _wait(self, name: str, ids: list[str], seconds: float, owner: str, text_seconds: float) -> dict[str, Any]:
+        self.text_seconds.append(text_seconds)
+        return {"turns": [self._state(name, key) for key in ids], "texts": []}
 
     def _state(self, name: str, key: str) -> dict[str, Any]:
         return {"submission_id": key, "incarnation": name, "state": "completed" if key in self.ended else "running"}
@@ -89,8 +91,8 @@ def sent(dispatch: Dispatch, *ids: str) -> Coroutine[Any, Any, dict[str, Any]]:
     return dispatch.submit(submitted(*ids), b"as it came", "")
 
 
-def wait_at(name: str, *ids: str, incarnation: str = "i", seconds: float = 0) -> Await:
-    body = {"runner": name, "incarnation": incarnation, "turns": ids, "wait_seconds": seconds}
+def wait_at(name: str, *ids: str, incarnation: str = "i", seconds: float = 0, **more: float) -> Await:
+    body = {"runner": name, "incarnation": incarnation, "turns": ids, "wait_seconds": seconds, **more}
     return Await.model_validate(body)
 
 
@@ -136,7 +138,9 @@ async def test_a_missing_runner_takes_no_submit_and_has_no_turns(dispatch: Dispa
     with pytest.raises(Refusal) as refusal:
         await sent(dispatch, "t1")
     assert refusal.value.kind == "runner_unavailable"
-    (state,) = await dispatch.wait(wait_at(name, "t1"))
+    came = await dispatch.wait(wait_at(name, "t1"))
+    (state,) = came["turns"]
+    assert came["texts"] == []
     assert (state["state"], state["incarnation"]) == ("unknown", "")
 
 
@@ -149,10 +153,18 @@ async def test_an_unavailable_runner_is_never_unknown(dispatch: Dispatch, runner
 async def test_a_wait_asks_one_runner_once(dispatch: Dispatch, runners: Runners) -> None:
     first = runners.current[0]
     runners.ended.add("t2")
-    states = await dispatch.wait(wait_at(first, "t1", "t2", seconds=20))
-    assert [state["state"] for state in states] == ["running", "completed"]
+    came = await dispatch.wait(wait_at(first, "t1", "t2", seconds=20))
+    assert [state["state"] for state in came["turns"]] == ["running", "completed"]
     assert runners.asked == [(first, "wait")]
     assert runners.given == [("wait", 20 + CONTROL_SECONDS)]
+
+
+async def test_text_is_asked_for_only_where_a_caller_wants_it(dispatch: Dispatch, runners: Runners) -> None:
+    name = runners.current[0]
+    await dispatch.wait(wait_at(name, "t1"))
+    await dispatch.wait(wait_at(name, "t1", text_seconds=0.5))
+    await dispatch.wait(wait_at(name, "t1", text_seconds=0.001))
+    assert runners.text_seconds == [0, 0.5, SHORTEST_TEXT_SECONDS], "a caller that is in a hurry makes no flood"
 
 
 async def test_turns_of_several_deliberations_end_together(dispatch: Dispatch, runners: Runners) -> None:

@@ -34,8 +34,8 @@ class Asked(Dispatch):
     async def probe(self, body: Any) -> dict[str, Any]:
         return {"runner": "runner/ab/0", "models": True}
 
-    async def wait(self, body: Any) -> list[dict[str, Any]]:
-        return []
+    async def wait(self, body: Any) -> dict[str, Any]:
+        return {"turns": [], "texts": [{"text": "Hello"}]}
 
 
 def client_of(dispatch: Dispatch, **settings: Any) -> httpx2.AsyncClient:
@@ -214,4 +214,8 @@ async def test_waits_leave_room(asked: Asked) -> None:
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://g") as crowded:
                 response = await crowded.post("/v1/turns/await", json=WAIT)
         assert refused(response) == (503, "overloaded")
-        assert (await client.post("/v1/turns/await", json=WAIT)).status_code == 200
+        assert (await client.post("/v1/turns/await", json=WAIT)).json() == {
+            "turns": [],
+            "left": [],
+            "texts": [{"text": "Hello"}],
+        }

@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from nats_server import NatsServer
@@ -15,6 +17,9 @@ from deliberation_ray.reply import Reply
 from deliberation_ray.streams import Streams, token
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
+
+# What watchers read, whichever way it came.
+TOKEN_MESSAGES = json.loads((Path(__file__).parent / "token_messages.json").read_text())
 
 
 class Speaker:
@@ -85,27 +90,14 @@ async def test_a_turn_is_streamed_from_its_start_to_its_end(streamed: Streamed) 
     await streamed.connected()
     streamed.submit("plan.7", agent_id="qa 1", phase="review", round=1, attempt=2)
     await streamed.server.received(1)
-    streamed.model.words.put_nowait("Hel")
-    streamed.model.words.put_nowait("lo")
+    streamed.model.words.put_nowait("Limit <logins>")
+    streamed.model.words.put_nowait(" & 議論")
     await streamed.server.received(2)
     await streamed.end()
     messages = await streamed.server.received(3)
-    assert {subject for subject, _ in messages} == {"deliberation.tokens.plan%2E7.qa%201"}
-    assert [event["type"] for _, event in messages] == ["io.deliberation.tokens.v1"] * 3
-    assert [event["id"] for _, event in messages] == ["t1/1", "t1/2", "t1/3"]
-    about = {
-        "deliberation_id": "plan.7",
-        "agent_id": "qa 1",
-        "submission_id": "t1",
-        "phase": "review",
-        "round": 1,
-        "attempt": 2,
-    }
-    assert [event["data"] for _, event in messages] == [
-        {**about, "kind": "start", "sequence": 1, "tokens": 0, "text": ""},
-        {**about, "kind": "text", "sequence": 2, "tokens": 2, "text": "Hello"},
-        {**about, "kind": "complete", "sequence": 3, "tokens": 2, "text": "", "state": "completed"},
-    ]
+    assert {subject for subject, _ in messages} == {TOKEN_MESSAGES["subject"]}
+    assert all(event.pop("time") for _, event in messages)
+    assert [event for _, event in messages] == TOKEN_MESSAGES["events"]
     assert streamed.counts == {"sent": 3, "dropped": 0}
 
 
@@ -170,15 +162,18 @@ async def test_a_server_that_does_not_read_is_not_waited_for(streamed: Streamed)
     await streamed.until("dropped", 1)
 
 
-async def test_what_one_turn_may_have_waiting_is_bounded() -> None:
+async def test_the_text_of_one_message_is_bounded() -> None:
     spec = Submit.model_validate(submit(turn("t1")))
     stream = streams.TurnStream(spec.turns[0], spec, lambda stream: None)
-    stream.add("x" * streams.WAITING_CHARACTERS + "y")
+    progress = Progress()
+    stream.begin(progress)
+    progress.texts.append("x" * streams.MESSAGE_CHARACTERS + "y")
+    progress.tokens += 1
     stream.end("completed")
     messages, lost = stream.take()
     assert lost
-    assert messages[0]["text"] == "x" * streams.WAITING_CHARACTERS
-    assert [message["sequence"] for message in messages] == [1, 3]
+    assert [message["text"] for message in messages] == ["", "x" * streams.MESSAGE_CHARACTERS, ""]
+    assert [message["sequence"] for message in messages] == [1, 2, 4]
 
 
 @pytest.mark.parametrize(
