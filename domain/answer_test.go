@@ -77,81 +77,6 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
-func TestThoughtsAreNotTheAnswerHoweverTheyAreMarked(t *testing.T) {
-	const object, draft = `{"proposal":"do it","score":0.8}`, `{"proposal":"draft","score":1}`
-	for _, marks := range [][2]string{
-		{"<think>", "</think>"},
-		{"<THINK>\n", "\n</THINK>\n"},
-		{"<thinking>", "</thinking>"},
-		{"<thought>", "</thought>"},
-		{"<thinking budget=\"5\">", "</thinking>"},
-		{"<reasoning>", "</reasoning>"},
-		{"<reflection>", "</reflection>"},
-		{"<inner_monologue>", "</inner_monologue>"},
-		{"<chain_of_thought>", "</chain_of_thought>"},
-		{"<scratchpad>", "</scratchpad>"},
-		{"<antThinking>", "</antThinking>"},
-		{"<seed:think>", "</seed:think>"},
-		{"<draft>", "</draft>"},
-		{"<|begin_of_thought|>", "<|end_of_thought|>"},
-		{"<|START_THINKING|>", "<|END_THINKING|>"},
-		{"<|thinking|>", "<|/thinking|>"},
-		{"[THINK]", "[/THINK]"},
-		{"[thinking]", "[/thinking]"},
-		{"◁think▷", "◁/think▷"},
-		{`<details type="reasoning" done="true">`, "</details>"},
-		{"<unused94>thought", "<unused95>"},
-		{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},
-		{"<|channel>thought\n", "<channel|>"},
-		{"analysisWe think: ", "assistantfinal"},
-		{"", "</think>"},
-		{"<think>a<think>b</think>", "</think>"},
-		{"<think>hm</think>\n", "</think>"},
-	} {
-		begin, end := marks[0], marks[1]
-		for text, want := range map[string]string{
-			begin + "maybe " + draft + end + object:               "do it",
-			begin + "maybe " + draft + end + "Use a bucket.":      "Use a bucket.",
-			begin + "maybe " + draft + end + "\n" + object + "\n": "do it",
-		} {
-			answer, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
-			require.True(t, ok, "%s: %s", text, failure.Message())
-			require.Equal(t, want, answer.Proposal(), text)
-		}
-		for _, text := range []string{begin + "only thoughts" + end, begin + "maybe " + draft + " or not" + end + " \n"} {
-			_, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
-			require.False(t, ok, text)
-			require.Equal(t, domain.InvalidOutput, failure.Kind())
-			require.Equal(t, "only the model's reasoning came, and no answer", failure.Message(), text)
-		}
-	}
-}
-
-func TestThoughtsThatAreTheObjectCount(t *testing.T) {
-	const object = `{"proposal":"do it","score":0.8}`
-	for name, done := range map[string]domain.Completion{
-		"apart from the text":       {ReasoningText: object, FinishReason: "stop"},
-		"apart, in a fence":         {Text: " \n", ReasoningText: "```json\n" + object + "\n```\n", FinishReason: "stop"},
-		"in tags":                   said("<think>\n" + object + "\n</think>\n"),
-		"in tags that never end":    said("<think> I would say " + object),
-		"before a tag that ends it": said(object + "\n</think>"),
-	} {
-		answer, failure, ok := domain.ReadAnswer(done, decodeJSON)
-		require.True(t, ok, "%s: %s", name, failure.Message())
-		require.Equal(t, "do it", answer.Proposal(), name)
-	}
-	for name, done := range map[string]domain.Completion{
-		"a draft on the way":               {ReasoningText: "maybe " + object + ", or not", FinishReason: "stop"},
-		"prose apart from the text":        {ReasoningText: "hm", FinishReason: "stop"},
-		"a draft in tags on the way":       said("<think>maybe " + object + " hm</think>"),
-		"a draft before prose without end": said("<think>maybe " + object + " hm"),
-	} {
-		_, failure, ok := domain.ReadAnswer(done, decodeJSON)
-		require.False(t, ok, name)
-		require.Equal(t, "only the model's reasoning came, and no answer", failure.Message(), name)
-	}
-}
-
 func TestAnAnswerWithoutAProposalIsNone(t *testing.T) {
 	const (
 		empty    = "the answer has an empty proposal"
@@ -206,47 +131,6 @@ func TestAnAnswerThatWasCutCountsIfItsObjectIsComplete(t *testing.T) {
 		require.Equal(t, domain.Truncated, failure.Kind(), text)
 		require.Equal(t, why, failure.Message(), text)
 	}
-}
-
-func TestScoresInUsualNotationsAreRead(t *testing.T) {
-	for written, want := range map[string]struct {
-		score float64
-		parse string
-	}{
-		`0.8`: {0.8, ""}, `8e-1`: {0.8, ""}, `1`: {1, ""}, `-0`: {0, ""},
-		`"0.8"`: {0.8, "score_text"}, `" .8 "`: {0.8, "score_text"}, `"1"`: {1, "score_text"}, `"+0.5"`: {0.5, "score_text"},
-		`"0.8 (high)"`: {0.8, "score_text"}, `"0.8 - quite good"`: {0.8, "score_text"}, `"Score: 0.8"`: {0.8, "score_text"},
-		`"~0.8"`: {0.8, "score_text"}, `"0.8."`: {0.8, "score_text"}, `"0.8, as it is simple"`: {0.8, "score_text"},
-		`"85%"`: {0.85, "score_percent"}, `"85 %"`: {0.85, "score_percent"}, `"85 percent"`: {0.85, "score_percent"},
-		`"100%"`: {1, "score_percent"}, `"0%"`: {0, "score_percent"}, `"85% (high)"`: {0.85, "score_percent"},
-		`"8/10"`: {0.8, "score_fraction"}, `"8 / 10"`: {0.8, "score_fraction"}, `"8 out of 10"`: {0.8, "score_fraction"},
-		`"4 of 5"`: {0.8, "score_fraction"}, `"80/100 (very good)"`: {0.8, "score_fraction"}, `"0.8/1.0"`: {0.8, "score_fraction"},
-		`"0,8"`: {0.8, "score_comma"}, `"0,825"`: {0.825, "score_comma"}, `"1,0"`: {1, "score_comma"},
-	} {
-		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
-		require.True(t, ok)
-		require.InDelta(t, want.score, answer.Score(), 1e-9, written)
-		require.Equal(t, want.parse, answer.Parse(), written)
-	}
-	for _, written := range []string{
-		`8`, `85`, `"8"`, `"85"`, `"8 (of many)"`, `-0.1`, `"-0.1"`, `1.01`, `"1,000"`, `"high"`, `"0.8-0.9"`, `"8/10/2025"`, `"11/10"`,
-		`"8/0"`, `"120%"`, `"0.5%"`, `"-5%"`, `null`, `true`, `""`, `[0.8]`, `{"value":0.8}`, `"NaN"`, `"Infinity"`, `"0.8 or 0.9"`,
-	} {
-		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
-		require.True(t, ok)
-		require.Zero(t, answer.Score(), written)
-		require.Equal(t, domain.ParseScoreInvalid, answer.Parse(), written)
-	}
-}
-
-func TestTheWayInWhichAnAnswerWasReadIsKeptWhole(t *testing.T) {
-	answer, _, ok := domain.ReadAnswer(said(`{"proposal"}`), func(string) (domain.Decoded, bool) {
-		return domain.Decoded{Repaired: true, Size: 1, Object: domain.Object{
-			"proposal": {Kind: domain.ValueText, Text: "p"}, "score": {Kind: domain.ValueText, Text: "85%"},
-		}}, true
-	})
-	require.True(t, ok)
-	require.Equal(t, "repaired, score_percent", answer.Parse())
 }
 
 func TestReadAnswerKeepsItsPromisesForAnyText(t *testing.T) {

@@ -117,23 +117,6 @@ type CouncilResult struct {
 	note        string
 }
 
-// NewCouncilResult checks that completed and failed agents are at most the total. The error is [Faults].
-func NewCouncilResult(total int, ranked []DeliberationResult, failures []AgentFailure) (CouncilResult, error) {
-	var faults Faults
-	if total < 0 {
-		faults.Add("total_agents", "cannot be negative, got %d", total)
-	}
-	if ended := len(ranked) + len(failures); ended > max(0, total) {
-		faults.Add("completed_agents + failed_agents", "must be at most %d, got %d", max(0, total), ended)
-	}
-	if err := faults.OrNil(); err != nil {
-		return CouncilResult{}, err
-	}
-	return CouncilResult{
-		total: total, results: append([]DeliberationResult(nil), ranked...), failures: append([]AgentFailure(nil), failures...),
-	}, nil
-}
-
 // Total returns the number of agents.
 func (r CouncilResult) Total() int { return r.total }
 

@@ -9,50 +9,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-func resultOf(t require.TestingT, id string, score float64) domain.DeliberationResult {
-	result, err := domain.NewDeliberationResult(domain.ResultSpec{Agent: agentOf(t, id), Answer: domain.RestoredAnswer("p", "", score)})
-	require.NoError(t, err)
-	return result
-}
-
-func TestCouncilResultRules(t *testing.T) {
-	results := []domain.DeliberationResult{resultOf(t, "a", 0.9), resultOf(t, "b", 0.4)}
-	failures := make([]domain.AgentFailure, 2)
-	for name, test := range map[string]struct {
-		total    int
-		results  []domain.DeliberationResult
-		failures []domain.AgentFailure
-		fault    string
-	}{
-		"nobody":                        {0, nil, nil, ""},
-		"everybody":                     {4, results, failures, ""},
-		"more than have ended":          {9, results, failures, ""},
-		"a negative total":              {-1, nil, nil, "total_agents: cannot be negative, got -1"},
-		"more proposals than agents":    {1, results, nil, "completed_agents + failed_agents: must be at most 1, got 2"},
-		"more failures than agents":     {1, nil, failures, "completed_agents + failed_agents: must be at most 1, got 2"},
-		"together more than agents":     {3, results, failures, "completed_agents + failed_agents: must be at most 3, got 4"},
-		"a negative total with results": {-1, results, nil, "total_agents: cannot be negative, got -1; completed_agents + failed_agents: must be at most 0, got 2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			result, err := domain.NewCouncilResult(test.total, test.results, test.failures)
-			if test.fault != "" {
-				require.EqualError(t, err, test.fault)
-				require.Zero(t, result)
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, test.total, result.Total())
-			require.Equal(t, len(test.results), result.Completed())
-			require.Len(t, result.Results(), result.Completed())
-			require.Equal(t, len(test.failures), result.Failed())
-			require.Len(t, result.Failures(), result.Failed())
-		})
-	}
-}
-
-func TestAnEmptyCouncilResultHasNoBestAndAverageZero(t *testing.T) {
-	result, err := domain.NewCouncilResult(2, nil, nil)
-	require.NoError(t, err)
+func TestACouncilWithoutProposalsHasNoBestAndAverageZero(t *testing.T) {
+	council, _ := councilOf(t, 2)
+	result := council.Rank()
 	_, has := result.Best()
 	require.False(t, has)
 	require.Zero(t, result.AverageScore())
@@ -61,29 +20,30 @@ func TestAnEmptyCouncilResultHasNoBestAndAverageZero(t *testing.T) {
 }
 
 func TestBestAndAverageAreOverTheCompleted(t *testing.T) {
-	result, err := domain.NewCouncilResult(3,
-		[]domain.DeliberationResult{resultOf(t, "a", 0.75), resultOf(t, "b", 0.25)}, make([]domain.AgentFailure, 1))
-	require.NoError(t, err)
+	council, turns := councilOf(t, 3)
+	council = take(council, turns[0], completed("p", 0.25, 0))
+	council = take(council, turns[1], completed("p", 0.75, 0))
+	council = take(council, turns[2], domain.GivenUp(late))
+	result := council.Rank()
 	best, has := result.Best()
 	require.True(t, has)
-	require.Equal(t, "a", best.Agent().ID())
+	require.Equal(t, "agent-2", best.Agent().ID())
 	require.InDelta(t, 0.5, result.AverageScore(), 0)
 	require.True(t, result.Degraded())
 }
 
 func TestCouncilResultIsImmutable(t *testing.T) {
-	results, failures := []domain.DeliberationResult{resultOf(t, "a", 1)}, make([]domain.AgentFailure, 1)
-	result, err := domain.NewCouncilResult(2, results, failures)
-	require.NoError(t, err)
-	want := result.Failures()[0]
+	council, turns := councilOf(t, 2)
+	council = take(council, turns[0], completed("p", 1, 0))
+	council = take(council, turns[1], domain.GivenUp(late))
+	result := council.Rank()
+	proposal, failure := result.Results()[0], result.Failures()[0]
 
-	results[0] = resultOf(t, "changed", 0)
 	result.Results()[0] = domain.DeliberationResult{}
-	council, turns := councilOf(t, 1)
-	failures[0] = take(council, turns[0], domain.GivenUp(domain.TurnFailure{})).Rank().Failures()[0]
+	result.Failures()[0] = domain.AgentFailure{}
 
-	require.Equal(t, "a", result.Results()[0].Agent().ID())
-	require.Equal(t, want, result.Failures()[0])
+	require.Equal(t, proposal, result.Results()[0])
+	require.Equal(t, failure, result.Failures()[0])
 }
 
 func TestRankPutsTheBestFirstAndKeepsTheOrderOfEqualOnes(t *testing.T) {
