@@ -65,15 +65,20 @@ func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Time
 			}
 			to.Look(runs.OpenView(run, t), t)
 		case <-to.Left():
-			if err := to.Failed(); err != nil && ctx.Err() == nil {
-				return nil, fmt.Errorf("the view has ended (--no-view shows lines): %w", err)
-			}
-			return nil, errLeft
+			return nil, whyLeft(ctx, to)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 	return t, nil
+}
+
+// whyLeft returns errLeft, or the error by which the view has ended.
+func whyLeft(ctx context.Context, to audience) error {
+	if err := to.Failed(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the view has ended (--no-view shows lines): %w", err)
+	}
+	return errLeft
 }
 
 // interrupted returns the exit after Ctrl-C.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"deliberation.io/deliberation/activities/ray"
@@ -83,37 +84,40 @@ func (s Settings) checkModelFromHere(ctx context.Context) Finding {
 	case err != nil || parsed.Hostname() == "":
 		return failed(name, "set --vllm-url or DELIBERATION_VLLM_URL", "not an address")
 	}
-	var listed struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	shown := ""
-	for _, path := range listPaths(parsed.Path) {
-		parsed.Path = path
-		shown = parsed.Redacted()
-		if err = fetch.JSON(ctx, parsed.String(), &listed); fetch.StatusOf(err) != http.StatusNotFound {
-			break
-		}
-	}
+	names, shown, err := listModels(ctx, *parsed)
 	switch status := fetch.StatusOf(err); {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return skipped(name, "%s answers %d: it wants a key, and only the runners have keys (DELIBERATION_VLLM_KEYS); %s", shown, status, fromHere)
 	case err != nil:
 		return failed(name, "start it, or set --vllm-url or DELIBERATION_VLLM_URL", "%s: %s; %s", shown, err, fromHere)
 	}
-	var names []string
-	for _, each := range listed.Data {
-		if each.ID == s.Model {
-			return ok(name, "%s has %s, %s", shown, s.Model, fromHere)
-		}
-		names = append(names, each.ID)
-	}
 	has := strings.Join(names[:min(len(names), listedMost)], ", ")
-	if s.Model == "" {
+	switch {
+	case s.Model == "":
 		return ok(name, "%s has %s: %s; %s", shown, domain.Count(len(names), "model"), has, fromHere)
+	case slices.Contains(names, s.Model):
+		return ok(name, "%s has %s, %s", shown, s.Model, fromHere)
 	}
 	return failed(name, "set --model or DELIBERATION_VLLM_MODEL", "%s hasn't %s, but %s; %s", shown, s.Model, cmp.Or(has, "no model at all"), fromHere)
+}
+
+// listModels returns the server's models, and the address that it asked, without a password.
+func listModels(ctx context.Context, server url.URL) (names []string, asked string, err error) {
+	var listed struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	for _, path := range listPaths(server.Path) {
+		server.Path = path
+		if err = fetch.JSON(ctx, server.String(), &listed); fetch.StatusOf(err) != http.StatusNotFound {
+			break
+		}
+	}
+	for _, model := range listed.Data {
+		names = append(names, model.ID)
+	}
+	return names, server.Redacted(), err
 }
 
 // listPaths returns the addresses at which a model server may list its models, the likelier one first: base URLs are

@@ -2,11 +2,13 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // nameMost is the width of an agent's name in a table.
@@ -54,22 +56,7 @@ func (m Model) change(agent string, place int) string {
 // matrix has a row for each reviewer and a column for each author: the latest score.
 func (m Model) matrix() []string {
 	result := m.seen.Result
-	author := map[string]string{}
-	for _, candidate := range result.Candidates {
-		author[candidate.ID] = candidate.AgentID
-	}
-	var reviewers []string
-	scores := map[[2]string]float64{}
-	known := map[string]bool{}
-	for _, review := range result.Reviews {
-		if !known[review.ReviewerID] {
-			known[review.ReviewerID] = true
-			reviewers = append(reviewers, review.ReviewerID)
-		}
-		for _, note := range review.Notes {
-			scores[[2]string{review.ReviewerID, author[note.Of]}] = note.Score
-		}
-	}
+	reviewers, scores := latestScores(result)
 	if len(reviewers) == 0 {
 		return nil
 	}
@@ -92,6 +79,24 @@ func (m Model) matrix() []string {
 		lines = append(lines, row.String())
 	}
 	return lines
+}
+
+// latestScores returns the reviewers, and the latest score that each gave each author.
+func latestScores(result contract.Result) (reviewers []string, scores map[[2]string]float64) {
+	author := map[string]string{}
+	for _, candidate := range result.Candidates {
+		author[candidate.ID] = candidate.AgentID
+	}
+	scores = map[[2]string]float64{}
+	for _, review := range result.Reviews {
+		if !slices.Contains(reviewers, review.ReviewerID) {
+			reviewers = append(reviewers, review.ReviewerID)
+		}
+		for _, note := range review.Notes {
+			scores[[2]string{review.ReviewerID, author[note.Of]}] = note.Score
+		}
+	}
+	return reviewers, scores
 }
 
 func name(agent string) string { return ansi.Truncate(terminal.Inline(agent), nameMost, "…") }
