@@ -6,7 +6,7 @@ VENV    := $(CURDIR)/.dev/venv/bin
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush bench evidence statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush bench scaling evidence statistics check fmt histories
 
 help: ## the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,10 @@ bench: ## measure what deliberations cost, in half an hour, and write docs/perfo
 	$(STACK) run --home .dev/bench --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -run '^TestBench' ./e2e/bench -v -repeat $(or $(REPEAT),5) \
 	    $(if $(ROWS),-rows '$(ROWS)',-docs $(CURDIR)/docs)
+
+scaling: ## measure two workers with two Ray apps next to one of each; docs/scaling.md has the figures
+	$(STACK) run --home .dev/bench --free-ports --with ray2,rayapp2 --without worker -- \
+	  go test -tags=integration -count=1 -timeout 60m -run '^TestBench' ./e2e/bench -v -repeat $(or $(REPEAT),5) -rows double
 
 statistics: ## compare the statistics of 2,000 deliberations with a count by hand, and time them with 10,000
 	$(STACK) run --home .dev/statistics --free-ports --without ray,rayapp,model,nats,worker -- \

@@ -38,6 +38,7 @@ var allFamilies = []family{
 	{"flight", measureFlight},
 	{"statistics", measureStatistics},
 	{"start", measureStart},
+	{"double", measureDouble},
 }
 
 func TestBench(t *testing.T) {
