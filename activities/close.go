@@ -2,37 +2,27 @@ package activities
 
 import (
 	"context"
-	"sync"
 
 	"go.temporal.io/sdk/activity"
 
-	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// closeDeliberation stores a run's last events and lets Ray forget its outcomes, side by side. It tries each once:
-// events that aren't stored go to the outbox, and keep_seconds ends outcomes on Ray.
+// closeDeliberation stores a run's last events, and hands over what Ray may forget. It tries each once: events that
+// aren't stored go to the outbox, and the sweep or keep_seconds ends outcomes on Ray.
 func (s set) closeDeliberation(ctx context.Context, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
+	s.forgetAll(ctx, in)
 	var result contract.CloseDeliberationResult
 	trying, cancel := context.WithTimeout(ctx, workflows.CloseTries)
 	defer cancel()
-	var doing sync.WaitGroup
-	doing.Go(func() {
-		if err := s.storeAll(trying, in); err != nil {
-			result.EventsError = bounded(err.Error())
-			return
-		}
+	if err := s.storeAll(trying, in); err != nil {
+		result.EventsError = bounded(err.Error())
+	} else {
 		result.Stored = len(in.Events)
-	})
-	doing.Go(func() {
-		if err := s.forgetAll(trying, in); err != nil {
-			result.ForgetError = bounded(err.Error())
-		}
-	})
-	doing.Wait()
+	}
 	activity.GetLogger(ctx).Debug("deliberation closed", keyDeliberation, in.DeliberationID,
-		"stored", result.Stored, "events_error", result.EventsError, "forget_error", result.ForgetError)
+		"stored", result.Stored, "events_error", result.EventsError)
 	return result, ctx.Err()
 }
 
@@ -51,12 +41,18 @@ func (s set) storeAll(ctx context.Context, in contract.CloseDeliberationInput) e
 	return err
 }
 
-func (s set) forgetAll(ctx context.Context, in contract.CloseDeliberationInput) error {
-	return together(byCluster(in.Forget), func(handles []domain.Handle) error {
+// forgetAll doesn't wait until Ray has forgotten the outcomes: the caller's result doesn't depend on it.
+func (s set) forgetAll(ctx context.Context, in contract.CloseDeliberationInput) {
+	log := activity.GetLogger(ctx)
+	for _, handles := range byCluster(in.Forget) {
+		failed := func(err error) {
+			log.Warn("outcomes not forgotten", keyDeliberation, in.DeliberationID, "cluster", handles[0].Cluster, "error", err)
+		}
 		cluster, err := s.cluster(ctx, handles[0].Cluster)
 		if err != nil {
-			return err
+			failed(err)
+			continue
 		}
-		return s.forgets.forget(ctx, cluster, s.order(in.DeliberationID, handles, "in history"))
-	})
+		s.forgets.leave(ctx, cluster, s.order(in.DeliberationID, handles, "in history"), failed)
+	}
 }

@@ -15,54 +15,56 @@ import (
 // it.
 const forgetPause = 250 * time.Millisecond
 
-// forgets lets runs that end at about the same time share a request.
+// forgets lets runs that end at about the same time share a request. Nobody waits for it but a worker that stops.
 type forgets struct {
-	mu    sync.Mutex
-	paces map[string]*rate.Limiter
-	open  map[string]*forgetting // by cluster: the next request
+	mu      sync.Mutex
+	paces   map[string]*rate.Limiter
+	next    map[string]*forgetting // by cluster: the next request
+	sending sync.WaitGroup
 }
 
-// forgetting is one request. The error is set when done is closed.
+// forgetting is one request.
 type forgetting struct {
 	orders []domain.StopOrder
-	done   chan struct{}
-	err    error
+	failed []func(error) // called if the request fails
 }
 
 func newForgets() *forgets {
-	return &forgets{paces: map[string]*rate.Limiter{}, open: map[string]*forgetting{}}
+	return &forgets{paces: map[string]*rate.Limiter{}, next: map[string]*forgetting{}}
 }
 
-// forget returns once the outcomes are forgotten. All handles are of one cluster.
-func (f *forgets) forget(ctx context.Context, cluster domain.RayCluster, order domain.StopOrder) error {
+// leave adds an order to the cluster's next request. All handles are of one cluster.
+func (f *forgets) leave(ctx context.Context, cluster domain.RayCluster, order domain.StopOrder, failed func(error)) {
 	name := order.Handles[0].Cluster
 	f.mu.Lock()
-	next := f.open[name]
+	defer f.mu.Unlock()
+	next := f.next[name]
 	if next == nil {
-		next = &forgetting{done: make(chan struct{})}
-		f.open[name] = next
-		go f.send(context.WithoutCancel(ctx), cluster, name, next)
+		next = &forgetting{}
+		f.next[name] = next
+		ctx = context.WithoutCancel(ctx)
+		f.sending.Go(func() { f.send(ctx, cluster, name, next) })
 	}
-	next.orders = append(next.orders, order)
-	f.mu.Unlock()
-	select {
-	case <-next.done:
-		return next.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	next.orders, next.failed = append(next.orders, order), append(next.failed, failed)
 }
+
+// finish returns once no request is under way.
+func (f *forgets) finish() { f.sending.Wait() }
 
 func (f *forgets) send(ctx context.Context, cluster domain.RayCluster, name string, next *forgetting) {
 	ctx, cancel := context.WithTimeout(ctx, workflows.CloseTries)
 	defer cancel()
-	defer close(next.done)
-	next.err = f.pace(name).Wait(ctx)
+	err := f.pace(name).Wait(ctx)
 	f.mu.Lock()
-	delete(f.open, name)
+	delete(f.next, name)
 	f.mu.Unlock()
-	if next.err == nil {
-		next.err = cluster.Forget(ctx, next.orders...)
+	if err == nil {
+		err = cluster.Forget(ctx, next.orders...)
+	}
+	if err != nil {
+		for _, failed := range next.failed {
+			failed(err)
+		}
 	}
 }
 

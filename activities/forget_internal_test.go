@@ -36,30 +36,27 @@ func orderOf(cluster string, run int) domain.StopOrder {
 	}
 }
 
+// noFailure fails the test if a request fails.
+func noFailure(t *testing.T) func(error) {
+	t.Helper()
+	return func(err error) { t.Error(err) }
+}
+
 func TestForgets_RunsThatEndAtTheSameTimeShareARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ray, shared := &forgetful{}, newForgets()
 		begun := time.Now()
-		require.NoError(t, shared.forget(t.Context(), ray, orderOf("a", 0)))
-		require.Zero(t, time.Since(begun), "a run that ends alone waits for nobody")
-		var runs sync.WaitGroup
+		shared.leave(t.Context(), ray, orderOf("a", 0), noFailure(t))
+		shared.finish()
+		require.Zero(t, time.Since(begun), "a run that ends alone is forgotten immediately")
 		for n := range 20 {
-			runs.Go(func() {
-				time.Sleep(time.Duration(n) * 10 * time.Millisecond)
-				if err := shared.forget(t.Context(), ray, orderOf("a", n+1)); err != nil {
-					t.Error(err)
-				}
-			})
+			shared.leave(t.Context(), ray, orderOf("a", n+1), noFailure(t))
+			time.Sleep(10 * time.Millisecond)
 		}
-		runs.Wait()
+		shared.finish()
 		require.Equal(t, forgetPause, time.Since(begun))
 		require.Len(t, ray.requests, 2)
 		require.Len(t, ray.requests[1], 20)
-
-		time.Sleep(forgetPause)
-		begun = time.Now()
-		require.NoError(t, shared.forget(t.Context(), ray, orderOf("a", 21)))
-		require.Zero(t, time.Since(begun), "nor does a run that ends alone later")
 	})
 }
 
@@ -68,28 +65,31 @@ func TestForgets_ClustersDoNotWaitForOneAnother(t *testing.T) {
 		ray, shared := &forgetful{}, newForgets()
 		begun := time.Now()
 		for _, cluster := range []string{"a", "b"} {
-			require.NoError(t, shared.forget(t.Context(), ray, orderOf(cluster, 1)))
+			shared.leave(t.Context(), ray, orderOf(cluster, 1), noFailure(t))
 		}
+		shared.finish()
 		require.Zero(t, time.Since(begun))
+		require.Len(t, ray.requests, 2)
 	})
 }
 
-func TestForgets_AllHearOfAFailureAndOnesEndHarmsNoOther(t *testing.T) {
+func TestForgets_AllHearOfAFailureAndTheEndOfOneHarmsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ray, shared := &forgetful{err: errors.New("503")}, newForgets()
-		require.EqualError(t, shared.forget(t.Context(), ray, orderOf("a", 1)), "503")
-		cancelled, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Millisecond, cancel)
+		var heard []error
+		hear := func(err error) { heard = append(heard, err) }
+		shared.leave(t.Context(), ray, orderOf("a", 1), hear)
+		shared.finish()
+		shared.leave(t.Context(), ray, orderOf("a", 2), hear)
+		shared.leave(t.Context(), ray, orderOf("a", 3), hear)
+		shared.finish()
+		require.Equal(t, []error{ray.err, ray.err, ray.err}, heard)
+
 		ray.err = nil
-		var runs sync.WaitGroup
-		runs.Go(func() {
-			if err := shared.forget(cancelled, ray, orderOf("a", 2)); !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-		})
-		synctest.Wait()
-		require.NoError(t, shared.forget(t.Context(), ray, orderOf("a", 3)), "the one that began the request has left")
-		runs.Wait()
-		require.Len(t, ray.requests[1], 2)
+		ended, end := context.WithCancel(t.Context())
+		shared.leave(ended, ray, orderOf("a", 4), noFailure(t))
+		end()
+		shared.finish()
+		require.Len(t, ray.requests, 3, "the activity that left the order has ended")
 	})
 }

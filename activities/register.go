@@ -52,8 +52,9 @@ type set struct {
 	briefs     *briefs
 }
 
-// Register makes workers run the activities.
-func Register(on Workers, with Dependencies) {
+// Register makes workers run the activities. Call finish once they have stopped: it returns when nothing that the
+// activities began is under way, after some seconds at most.
+func Register(on Workers, with Dependencies) (finish func()) {
 	if with.DataConverter == nil {
 		with.DataConverter = converter.GetDefaultDataConverter()
 	}
@@ -72,6 +73,7 @@ func Register(on Workers, with Dependencies) {
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
 	bind(on.Main, workflows.CloseDeliberation, s.closeDeliberation)
 	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal, with.DataConverter).Count)
+	return s.forgets.finish
 }
 
 func bind[In, Out any](on Registry, step workflows.Step[In, Out], do func(context.Context, In) (Out, error)) {

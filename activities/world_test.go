@@ -52,9 +52,10 @@ func try[Out any](w *world, name string, in any) (Out, error) {
 	if w.before != nil {
 		env.SetHeartbeatDetails(w.before)
 	}
-	activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
+	finish := activities.Register(activities.Workers{Main: env, Submit: env, Wait: env}, w.with)
 	var out Out
 	encoded, err := env.ExecuteActivity(name, in)
+	finish()
 	if err == nil {
 		require.NoError(w.t, encoded.Get(&out))
 	}

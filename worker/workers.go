@@ -29,6 +29,7 @@ const (
 type workers struct {
 	all    []worker.Worker
 	failed chan error // the first fatal error
+	finish func()     // returns when nothing that activities began is under way
 }
 
 func newWorkers(temporal client.Client, c config, in domain.Environment, with activities.Dependencies, probes *health) *workers {
@@ -65,7 +66,7 @@ func newWorkers(temporal client.Client, c config, in domain.Environment, with ac
 	submit := add(contract.SubmitQueue(c.TaskQueue), c.SubmitSlots)
 	wait := add(contract.WaitQueue(c.TaskQueue), c.WaitSlots)
 	workflows.Register(main, in)
-	activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, with)
+	w.finish = activities.Register(activities.Workers{Main: main, Submit: submit, Wait: wait}, with)
 	return w
 }
 
@@ -100,4 +101,5 @@ func (w *workers) stop() {
 		stopping.Go(each.Stop)
 	}
 	stopping.Wait()
+	w.finish()
 }

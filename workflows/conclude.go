@@ -57,8 +57,8 @@ func (d *deliberation) closeRun(ctx workflow.Context) {
 	}
 	title := fmt.Sprintf("close · %s · forget %s", domain.Count(len(in.Events), "event"), domain.Count(len(in.Forget), "turn"))
 	done, err := CloseDeliberation.call(ctx, closeWithin, title, in).get(ctx)
-	if err != nil || done.EventsError != "" || done.ForgetError != "" {
-		workflow.GetLogger(ctx).Debug("run closed in part", "error", err, "events", done.EventsError, "forget", done.ForgetError)
+	if err != nil || done.EventsError != "" {
+		workflow.GetLogger(ctx).Debug("run closed in part", "error", err, "events", done.EventsError)
 	}
 	d.events.stored(done.Stored)
 	d.events.leave(ctx)

@@ -137,7 +137,7 @@ func wire(t *testing.T) map[string]any {
 			DeliberationID: deliberationID, TaskDescription: "Add rate limiting",
 			Events: []contract.EventRecord{record}, Forget: []contract.Handle{handle},
 		},
-		"close_deliberation_result": &contract.CloseDeliberationResult{Stored: 1, EventsError: "no responders", ForgetError: "the cluster is away"},
+		"close_deliberation_result": &contract.CloseDeliberationResult{Stored: 1, EventsError: "no responders"},
 		"outbox_input":              &contract.OutboxInput{Events: []contract.EventRecord{record}},
 		"count_input":               &contract.CountInput{RollUp: rolled},
 		"count_result":              &contract.CountResult{Stats: stats, AsOf: at, Jobs: counted.Jobs, RollUp: rolled},

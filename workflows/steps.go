@@ -36,7 +36,7 @@ var (
 	PublishEvents = Step[contract.PublishEventsInput, contract.PublishEventsResult]{
 		name: contract.ActivityPublishEvents, queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
 	}
-	// CloseDeliberation stores the last events, and lets Ray forget the outcomes that are in history, side by side.
+	// CloseDeliberation stores the last events. It doesn't wait until Ray has forgotten the outcomes.
 	CloseDeliberation = Step[contract.CloseDeliberationInput, contract.CloseDeliberationResult]{
 		name: contract.ActivityCloseDeliberation, queue: same, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
 	}
@@ -69,7 +69,7 @@ const (
 	runMargin = 60 * time.Second
 	// keepFor is how long Ray keeps an outcome after its turn's time, in case no worker runs for a while.
 	keepFor = time.Hour
-	// CloseTries is how long the closing step waits for NATS and for Ray. After that, the outbox takes the
+	// CloseTries is how long the closing step waits for NATS, and a worker for Ray to forget outcomes. After that, the outbox takes the
 	// events, and keep_seconds ends the outcomes.
 	CloseTries = 2 * time.Second
 	// closeWithin bounds the closing step. The additional second is for Temporal.

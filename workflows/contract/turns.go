@@ -113,11 +113,10 @@ type CloseDeliberationInput struct {
 	Forget          []Handle      `json:"forget,omitempty"`
 }
 
-// CloseDeliberationResult says what was done. Both parts run side by side.
+// CloseDeliberationResult says which events were stored.
 type CloseDeliberationResult struct {
 	Stored      int    `json:"stored"`                 // events, counted from the first
 	EventsError string `json:"events_error,omitempty"` // why the remaining events weren't stored
-	ForgetError string `json:"forget_error,omitempty"`
 }
 
 // Domain maps the handle to the domain.
