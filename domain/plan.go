@@ -172,6 +172,10 @@ const (
 	mostReadAll = 6
 )
 
+// peerSteps are how far the authors whom a peer of a large council reviews stand after it in the circle. The
+// differences between the steps all differ, so no two proposals are compared twice: of seven, each pair once.
+var peerSteps = [mostRead]int{1, 2, 4}
+
 // readingList returns what a reviewer reads, in order. No agent reviews its own proposal. With more than six
 // proposals, each one is reviewed by the same number of peers. There are at most three orders: so a model
 // server's prefix cache helps with most of a prompt, and no proposal is always the first.
@@ -203,12 +207,12 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	return reads
 }
 
-// peersOf returns the authors that follow a reviewer's own place in a circle, so that each is read equally
-// often.
+// peersOf returns the authors whom a reviewer reads. They stand at fixed steps after its own place in a circle,
+// so each author is read equally often, and equally often as the first.
 func peersOf(circle []int, mine int) []int {
 	at := slices.Index(circle, mine)
 	peers := make([]int, 0, mostRead)
-	for step := 1; step <= mostRead; step++ {
+	for _, step := range peerSteps {
 		peers = append(peers, circle[(at+step)%len(circle)])
 	}
 	return peers
