@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -200,4 +201,25 @@ func TestPricesThatCannotBeReadAreNamed(t *testing.T) {
 	}
 	_, err := domain.ReadPrices([]string{"a=1", "a=2"})
 	require.ErrorContains(t, err, `"a": has two prices`)
+}
+
+func TestACallIsReservedWithAThirdOfItsBytesAndItsLongestAnswer(t *testing.T) {
+	for _, retries := range []int{0, 2} {
+		spec := budgeted(2, domain.Budget{})
+		spec.Constraints.MaxRetries = retries
+		council, _ := asked(requestOf(t, spec), domain.RunKey{WorkflowID: "w"})
+		s, need := &session{council: council}, 0
+		for _, agent := range council.Request().Agents() {
+			bytes := len(promptOf(s, domain.Assignment{Phase: phase(domain.Propose, 0), Agent: agent}))
+			if retries > 0 {
+				bytes += 512 // for a hint
+			}
+			need += (1 + retries) * ((bytes+2)/3 + spec.Protocol.MaxTokens)
+		}
+		spec.Protocol.Budget.Tokens = need
+		requestOf(t, spec)
+		spec.Protocol.Budget.Tokens = need - 1
+		_, err := domain.NewDeliberationRequest(spec)
+		require.ErrorContains(t, err, "protocol.max_total_tokens: must be at least "+strconv.Itoa(need)+" for the first phase")
+	}
 }

@@ -31,8 +31,9 @@ type Judgement struct {
 func (c Council) Rank() CouncilResult {
 	ranked := c.ranked()
 	if c.request.protocol.votes() && len(ranked.results) > 0 {
-		ranked.basis, ranked.note = RankedByVotes, ""
+		ranked.basis = RankedByVotes
 		ranked.results, ranked.votes = byVotes(ranked.results)
+		ranked.note = whyFirst(ranked.results)
 	}
 	return ranked
 }
@@ -49,11 +50,12 @@ func (c Council) ranked() CouncilResult {
 		if c.request.protocol.review == ReviewJudge {
 			ranked.basis = RankedByJudge
 		}
-		ranked.results = c.judged()
+		ranked.results = c.judgedAfter(c.lastReviewed())
 		ranked.concordance = c.concordance()
 		ranked.note = whyFirst(ranked.results)
 		return ranked
 	}
+	ranked.unreviewed = c.lastAsked() > 0
 	for _, own := range c.standing() {
 		ranked.results = append(ranked.results, own.result)
 	}
@@ -63,13 +65,34 @@ func (c Council) ranked() CouncilResult {
 	return ranked
 }
 
-// judged returns the standing proposals with their judgements, ordered by points, then by score, then by a
-// stable hash. Proposals without a review come last.
-func (c Council) judged() []DeliberationResult {
-	standing := c.standing()
+// Places returns the places that each author's proposal had after the reviews of each round, the first round
+// first. A place is 0 while there was no usable review.
+func (c Council) Places() map[string][]int {
+	places := map[string][]int{}
+	for round := range c.lastAsked() {
+		results := c.judgedAfter(round + 1)
+		if c.request.protocol.votes() {
+			results, _ = byVotes(results)
+		}
+		reviewed := slices.ContainsFunc(results, func(r DeliberationResult) bool { return r.judgement.Reviews > 0 })
+		for i, result := range results {
+			place := 0
+			if reviewed {
+				place = i + 1
+			}
+			places[result.agent.id] = append(places[result.agent.id], place)
+		}
+	}
+	return places
+}
+
+// judgedAfter returns the proposals that stood after the reviews of a round, with their judgements up to then. They
+// are ordered by points, then by score, then by a stable hash. Proposals without a review come last.
+func (c Council) judgedAfter(round int) []DeliberationResult {
+	standing := c.standingAfter(round)
 	results := make([]DeliberationResult, 0, len(standing))
 	ids := make(map[string]TurnID, len(standing))
-	judgements := c.judgements(standing)
+	judgements := c.judgements(standing, round)
 	for _, own := range standing {
 		judgement := judgements[own.turn.id]
 		result := own.result
@@ -96,11 +119,11 @@ func idsOf(entries []*entry) []TurnID {
 	return ids
 }
 
-// judgements combines the latest reviews of each proposal: the mean of its scores, and the mean of its places in
-// the rankings. Place p among the k proposals that stood after that round is worth (k-p)/(k-1) points.
-func (c Council) judgements(standing []*entry) map[TurnID]Judgement {
+// judgements combines the latest reviews of each proposal, up to a round: the mean of its scores, and the mean of its
+// places in the rankings. Place p among the k proposals that stood after that round is worth (k-p)/(k-1) points.
+func (c Council) judgements(standing []*entry, upTo int) map[TurnID]Judgement {
 	judgements := make(map[TurnID]Judgement, len(standing))
-	for round := c.lastReviewed(); round > 0 && len(judgements) < len(standing); round-- {
+	for round := upTo; round > 0 && len(judgements) < len(standing); round-- {
 		stood, sums := idsOf(c.standingAfter(round)), map[TurnID]Judgement{}
 		for _, review := range c.reviews(round) {
 			ranking := review.review.among(stood)
@@ -149,7 +172,7 @@ func (r Review) among(standing []TurnID) []TurnID {
 // agreed reports whether the reviewers agree on the winner: it is first in two thirds of the rankings that
 // contain it, and no review names a blocking issue of it.
 func (c Council) agreed() bool {
-	results := c.judged()
+	results := c.judgedAfter(c.lastReviewed())
 	if len(results) == 0 {
 		return false
 	}
@@ -163,7 +186,7 @@ func whyFirst(results []DeliberationResult) string {
 		return ""
 	}
 	first, second := results[0], results[1]
-	if first.judgement.Reviews == 0 || second.judgement.Reviews == 0 {
+	if first.judgement == nil || first.judgement.Reviews == 0 || second.judgement.Reviews == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s is first by the reviewers' rankings (%.2f against %.2f), though its score is lower than that of %s (%.2f against %.2f)",
@@ -171,8 +194,8 @@ func whyFirst(results []DeliberationResult) string {
 }
 
 // concordance returns Kendall's W of the latest rankings, in Durbin's form for incomplete ones: from 0 (no
-// agreement) to 1. It returns nil if there are fewer than three proposals, or if some pairs were compared more
-// often than others.
+// agreement) to 1. It returns nil if there are fewer than three proposals or two rankings, or if some pairs were
+// compared more often than others.
 func (c Council) concordance() *float64 {
 	standing := idsOf(c.standing())
 	var rankings [][]TurnID
@@ -186,7 +209,7 @@ func (c Council) concordance() *float64 {
 // k the number of items in each ranking, r how often each item is ranked, λ how often each pair is compared.
 func concordanceOf(items []TurnID, rankings [][]TurnID) *float64 {
 	n := len(items)
-	if n < 3 || len(rankings) == 0 {
+	if n < 3 || len(rankings) < 2 {
 		return nil
 	}
 	k := len(rankings[0])

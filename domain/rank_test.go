@@ -89,3 +89,35 @@ func TestReviewsFailedIsSaidInEveryRound(t *testing.T) {
 	require.Equal(t, domain.StopReviewsFailed, s.stop)
 	require.Equal(t, domain.RankedByPeers, s.council.Rank().Basis(), "the first round still ranks")
 }
+
+func TestPlacesAreThoseAfterEachRound(t *testing.T) {
+	for name, test := range map[string]struct {
+		revises string // whose revision is better than everything else
+		fails   int    // the round whose reviews fail
+		places  map[string][]int
+	}{
+		"the last one becomes the best": {"agent-1", 0, map[string][]int{"agent-1": {3, 1}, "agent-2": {1, 2}, "agent-3": {2, 3}}},
+		"the best one gets better":      {"agent-2", 0, map[string][]int{"agent-1": {3, 3}, "agent-2": {1, 1}, "agent-3": {2, 2}}},
+		"nobody reviews the revisions":  {"agent-1", 2, map[string][]int{"agent-1": {3, 3}, "agent-2": {1, 1}, "agent-3": {2, 2}}},
+		"nobody reviews at all":         {"agent-1", 1, map[string][]int{"agent-1": {0}, "agent-2": {0}, "agent-3": {0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := play(reviewed(t, 3, 1), func(s *session, a domain.Assignment) domain.Outcome {
+				switch {
+				case a.Phase == phase(domain.PeerReview, test.fails):
+					return failed(domain.ModelRejected, false, 1)
+				case a.Phase.Kind == domain.Revise && a.Agent.ID() == test.revises:
+					return completed("6", 0.5, 1)
+				case a.Phase.Kind == domain.Revise:
+					return completed("0", 0.5, 1)
+				}
+				outcome := skilled(func(agent string) int { return map[string]int{"agent-1": 1, "agent-2": 4, "agent-3": 3}[agent] })(s, a)
+				for i := range outcome.Review.Notes { // so that the reviewers don't agree yet
+					outcome.Review.Notes[i].Blocking = []string{"it loses data"}
+				}
+				return outcome
+			})
+			require.Equal(t, test.places, s.council.Places())
+		})
+	}
+}

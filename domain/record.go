@@ -122,12 +122,13 @@ func (c Council) revisionRecord(e *entry) RevisionRecord {
 	record := RevisionRecord{
 		Round: round, AgentID: e.assignment.Agent.id, Before: c.textOf(before), After: c.textOf(e.turn.id), Fate: RevisionKept,
 	}
+	better, worse := c.compared(round+1, e.turn.id, before)
 	switch {
 	case e.state == AgentFailed:
 		record.Fate, record.Failure, record.After = RevisionFailed, e.failure.failure, ProposalText{}
-	case c.prefers(round+1, e.turn.id, before):
+	case better > worse:
 		record.Fate = RevisionReplaced
-	case len(c.reviews(round+1)) == 0:
+	case better+worse == 0:
 		record.Fate = RevisionUnreviewed
 	}
 	return record

@@ -112,6 +112,7 @@ type CouncilResult struct {
 	failures []AgentFailure
 
 	basis       RankingBasis
+	unreviewed  bool // reviews were asked for, and none could be used
 	votes       []Vote
 	concordance *float64
 	note        string
@@ -168,5 +169,5 @@ func (r CouncilResult) Concordance() *float64 { return r.concordance }
 // Note explains why the first proposal doesn't have the highest score; empty if it has.
 func (r CouncilResult) Note() string { return r.note }
 
-// Degraded reports whether the proposal of any agent is missing.
-func (r CouncilResult) Degraded() bool { return len(r.results) < r.total }
+// Degraded reports whether the proposal of any agent is missing, or all reviews that were asked for.
+func (r CouncilResult) Degraded() bool { return len(r.results) < r.total || r.unreviewed }

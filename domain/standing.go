@@ -16,7 +16,10 @@ func (c Council) standingAfter(reviewed int) []*entry {
 		}
 		for round := 1; round < reviewed; round++ {
 			revised, done := c.completed(Phase{Kind: Revise, Round: round}, agent)
-			if done && c.prefers(round+1, revised.turn.id, own.turn.id) {
+			if !done {
+				continue
+			}
+			if better, worse := c.compared(round+1, revised.turn.id, own.turn.id); better > worse {
 				own = revised
 			}
 		}
@@ -25,9 +28,8 @@ func (c Council) standingAfter(reviewed int) []*entry {
 	return standing
 }
 
-// prefers reports whether more reviews of a round rank the new text before the old one than after it.
-func (c Council) prefers(round int, revised, old TurnID) bool {
-	better, worse := 0, 0
+// compared counts the reviews of a round that rank the new text before the old one, and after it.
+func (c Council) compared(round int, revised, old TurnID) (better, worse int) {
 	for _, review := range c.reviews(round) {
 		newAt, oldAt := slices.Index(review.review.Ranking, revised), slices.Index(review.review.Ranking, old)
 		switch {
@@ -38,7 +40,7 @@ func (c Council) prefers(round int, revised, old TurnID) bool {
 			worse++
 		}
 	}
-	return better > worse
+	return better, worse
 }
 
 // reviews returns the usable reviews of a round.
@@ -58,6 +60,17 @@ func (c Council) lastReviewed() int {
 	for i := range c.ledger {
 		if e := &c.ledger[i]; e.assignment.Phase.Kind == PeerReview && e.state == AgentCompleted {
 			last = max(last, e.assignment.Phase.Round)
+		}
+	}
+	return last
+}
+
+// lastAsked returns the latest round whose reviews were asked for, 0 if there is none.
+func (c Council) lastAsked() int {
+	last := 0
+	for i := range c.ledger {
+		if phase := c.ledger[i].assignment.Phase; phase.Kind == PeerReview {
+			last = max(last, phase.Round)
 		}
 	}
 	return last

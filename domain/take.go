@@ -85,7 +85,7 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 		return e.giveUp(turn, outcome.Failure)
 	case OutcomeFailed:
 		e.failures++
-		if outcome.Failure.kind == InvalidOutput {
+		if outcome.Failure.kind == InvalidOutput || outcome.Failure.kind == Truncated {
 			e.unreadable++
 		}
 		if !mayRetry || !outcome.Failure.retryable || !constraints.MayRetry(e.failures) || e.hopeless() {

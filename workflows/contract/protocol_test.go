@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -64,4 +65,42 @@ func TestRequest_BringsProposalsAlong(t *testing.T) {
 	none, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"proposals": "null"})).Parse()
 	require.NoError(t, err)
 	require.NotContains(t, encode(t, none.Normalised), "proposals")
+}
+
+func TestProtocol_AReviewThatCannotBeMadeIsAFault(t *testing.T) {
+	judge := func(edits ...string) map[string]string {
+		all := map[string]string{"protocol.review": `"judge"`, "protocol.judge_model": `"large"`}
+		for i := 0; i < len(edits); i += 2 {
+			all[edits[i]] = edits[i+1]
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		edits map[string]string
+		fault string
+	}{
+		"no judge":           {map[string]string{"protocol.review": `"judge"`}, `protocol.judge_model: cannot be empty`},
+		"one candidate":      {map[string]string{"protocol.review": `"peer"`, "agents": agentsJSON(1)}, `protocol.review: "peer" needs at least two agents`},
+		"a weight of 0":      {judge("protocol.rubric", `{"cost":0}`), `protocol.rubric.cost: must be greater than 0 and at most 1000, got 0`},
+		"a negative weight":  {judge("protocol.rubric", `{"cost":-1}`), `protocol.rubric.cost: must be greater than 0 and at most 1000, got -1`},
+		"no name":            {judge("protocol.rubric", `{"Cost!":1}`), `protocol.rubric: the criterion "Cost!" must be 1 to 40 of a-z, 0-9 and _, and begin with a letter`},
+		"a name of the form": {judge("protocol.rubric", `{"label":1}`), `protocol.rubric.label: is a name that reviews use themselves; choose another one`},
+		"a relative URL":     {judge("protocol.judge_url", `"judge:8000"`), `protocol.judge_url: must be an absolute http or https URL, got "judge:8000"`},
+		"a URL with a query": {judge("protocol.judge_url", `"http://judge?x=1"`), `protocol.judge_url: must not carry a query or fragment`},
+		"a metadata address": {judge("protocol.judge_url", `"http://169.254.169.254"`), `protocol.judge_url: names a link-local or cloud metadata address, which is never allowed`},
+		"a long wait":        {judge("protocol.patience_seconds", `86401`), `protocol.patience_seconds: must be 0..86400, got 86401`},
+	} {
+		require.Equal(t, test.fault, strings.Join(faultsOf(t, fakes.EditedRequest(t, test.edits)), "; "), name)
+	}
+
+	allow, err := domain.NewAllowList([]string{"vllm"})
+	require.NoError(t, err)
+	for edits, fault := range map[string]string{`"http://judge:8000"`: "protocol.judge_url: is outside the allow-list (DELIBERATION_VLLM_ALLOW)", `"http://vllm:9000"`: ""} {
+		_, err := contract.RequestText(fakes.EditedRequest(t, judge("protocol.judge_url", edits))).ParseFor(allow)
+		if fault == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, fault)
+	}
 }

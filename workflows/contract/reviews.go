@@ -7,7 +7,7 @@ type ReviewSummary struct {
 	Rounds   int      `json:"rounds"`         // review rounds
 	Reviews  int      `json:"reviews"`        // usable reviews
 	Failed   int      `json:"failed"`         // failed reviews
-	KendallW *float64 `json:"kendall_w"`      // agreement of the latest rankings; null below three proposals, or if unbalanced
+	KendallW *float64 `json:"kendall_w"`      // agreement of the latest rankings; null below three proposals or two rankings, or if unbalanced
 	Note     string   `json:"note,omitempty"` // why the first proposal doesn't have the highest score; empty if it has
 }
 
