@@ -56,7 +56,7 @@ type Standing struct {
 	Points  *float64 `json:"points,omitempty"`
 	Reviews int      `json:"reviews"`
 	Blocked bool     `json:"blocked,omitempty"`
-	Places  []int    `json:"places"` // by review round; 0 if no ranking contains it
+	Places  []int    `json:"places"` // after each review round; 0 before the first review
 }
 
 // Of builds the report.
@@ -77,7 +77,7 @@ func Of(source Source) Report {
 		r.Decision = &Decision{best.AgentID, best.Role, best.Model, best.Proposal, best.Reasoning}
 	}
 	for _, one := range result.Results {
-		r.Leaderboard = append(r.Leaderboard, standingOf(one, h.places(one.AgentID)))
+		r.Leaderboard = append(r.Leaderboard, standingOf(one, source.Places[one.AgentID]))
 	}
 	r.Headline, r.Story = headline(source), story(source, r)
 	r.Lanes, r.Ticks = lanes(source)
@@ -87,7 +87,7 @@ func Of(source Source) Report {
 
 func standingOf(one contract.AgentResult, places []int) Standing {
 	standing := Standing{
-		Rank: one.Rank, AgentID: one.AgentID, Role: one.Role, Model: one.Model, Score: one.Score, Own: one.OwnScore, Places: places,
+		Rank: one.Rank, AgentID: one.AgentID, Role: one.Role, Model: one.Model, Score: one.Score, Own: one.OwnScore, Places: slices.Concat([]int{}, places),
 	}
 	if judged := one.Judged; judged != nil {
 		standing.Reviews, standing.Blocked = judged.Reviews, judged.Blocked

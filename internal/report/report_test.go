@@ -26,15 +26,16 @@ var update = flag.Bool("update", false, "write the golden files")
 func source(t *testing.T) report.Source {
 	t.Helper()
 	var recorded struct {
-		Task   string          `json:"task"`
-		Result contract.Result `json:"result"`
-		Turns  []runs.PastTurn `json:"turns"`
+		Task   string           `json:"task"`
+		Result contract.Result  `json:"result"`
+		Places map[string][]int `json:"places"`
+		Turns  []runs.PastTurn  `json:"turns"`
 	}
 	text, err := os.ReadFile("testdata/reviewed.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &recorded))
 	return report.Source{
-		Task: recorded.Task, Role: "DEV", Result: recorded.Result, Turns: recorded.Turns, Status: recorded.Result.Status,
+		Task: recorded.Task, Role: "DEV", Result: recorded.Result, Places: recorded.Places, Turns: recorded.Turns, Status: recorded.Result.Status,
 		Written: time.Date(2026, 11, 26, 22, 0, 0, 0, time.UTC),
 	}
 }

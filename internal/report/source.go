@@ -12,7 +12,8 @@ import (
 type Source struct {
 	Task    string
 	Role    string
-	Result  contract.Result // of an open run, the result so far
+	Result  contract.Result  // of an open run, the result so far
+	Places  map[string][]int // by author, after each review round
 	Turns   []runs.PastTurn
 	Status  domain.DeliberationStatus
 	Ending  string // how a run without a result ended
@@ -24,7 +25,7 @@ type Source struct {
 func SourceOf(id string, t *runs.Timeline, now time.Time) (Source, error) {
 	phase, round := t.Phase()
 	source := Source{
-		Task: t.Request().TaskDescription(), Role: t.Request().Role(), Result: t.SoFar(id), Turns: t.Turns(),
+		Task: t.Request().TaskDescription(), Role: t.Request().Role(), Result: t.SoFar(id), Places: t.Places(), Turns: t.Turns(),
 		Status: domain.StatusRunning, Phase: phaseWords(domain.PhaseKind(phase), round), Written: now,
 	}
 	if !t.Ended() {
