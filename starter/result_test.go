@@ -17,7 +17,7 @@ func TestLostAttemptsAreNamed(t *testing.T) {
 		{ErrorType: domain.LostRepeatedly, Attempts: 4},
 		{ErrorType: domain.StillRunning, Attempts: 1}, // stopped, perhaps before its call
 	}
-	require.Equal(t, 6, attempts([]contract.AgentResult{{Attempts: 2}}, failures))
+	require.Equal(t, 6, attempts([]contract.AgentResult{{AgentProposal: contract.AgentProposal{Attempts: 2}}}, failures))
 
 	for lost, want := range map[int]string{
 		0: "wasted\n", 1: "\n1 attempt was lost with its runner; its cost is unknown\n",
@@ -33,10 +33,10 @@ func TestAScoreOfNothingIsExplained(t *testing.T) {
 	var out bytes.Buffer
 	c := &cli{stdout: &out}
 	read := func(agent, parse string) contract.AgentResult {
-		return contract.AgentResult{AgentID: agent, Metadata: map[string]string{"parse": parse}}
+		return contract.AgentResult{AgentProposal: contract.AgentProposal{AgentID: agent, Score: 0.7, Metadata: map[string]string{"parse": parse}}}
 	}
 	c.printResult(contract.Result{Results: []contract.AgentResult{
-		read("a", domain.ParsePlainText), {AgentID: "b", Score: 0.7}, read("c", domain.ParseScoreInvalid), read("d", "score\x1b[2Jpercent"),
+		read("a", domain.ParsePlainText), read("b", ""), read("c", domain.ParseScoreInvalid), read("d", "score\x1b[2Jpercent"),
 	}})
 	require.Contains(t, out.String(), `
 Answers that were not as asked for
@@ -46,7 +46,7 @@ Answers that were not as asked for
 `)
 
 	out.Reset()
-	c.printResult(contract.Result{Results: []contract.AgentResult{{AgentID: "b", Score: 0.7}}})
+	c.printResult(contract.Result{Results: []contract.AgentResult{read("b", "")}})
 	require.NotContains(t, out.String(), "asked for")
 }
 

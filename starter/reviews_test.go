@@ -44,10 +44,11 @@ func TestFailedReviewsAreSaidBesideTheAgentsOwnRanking(t *testing.T) {
 func reviewedResult() contract.Result {
 	own, w := 0.9, 0.78
 	ranked := func(rank int, agent string, score, points float64, reviews int) contract.AgentResult {
-		return contract.AgentResult{
-			Rank: rank, AgentID: agent, Role: "DEV", Model: "m", Proposal: "Use a token bucket\nby " + agent, Score: score,
-			Attempts: 1, DurationMS: 1200, OwnScore: &own, Judged: &contract.Judgement{Points: points, Reviews: reviews},
+		proposal := contract.AgentProposal{
+			AgentID: agent, Role: "DEV", Model: "m", Proposal: "Use a token bucket\nby " + agent, Score: score, Attempts: 1, DurationMS: 1200,
 		}
+		judged := &contract.Judgement{Points: points, Reviews: reviews}
+		return contract.AgentResult{Rank: rank, AgentProposal: proposal, OwnScore: &own, Judged: judged}
 	}
 	results := []contract.AgentResult{ranked(1, "a", 0.71, 0.75, 2), ranked(2, "b", 0.75, 0.5, 2), ranked(3, "c", 0, 0, 0)}
 	results[1].Judged.Blocked = true

@@ -34,11 +34,11 @@ func wire(t *testing.T) map[string]any {
 	handle := contract.Handle{TurnID: "tabc", Cluster: "local", Runner: "runner/a/0", Incarnation: "1"}
 	outcome := fakes.Answer("Use a token bucket.", 0.82).Value
 	outcome.Metadata = map[string]string{"submission_id": "tabc"}
-	best := contract.AgentResult{
-		Rank: 1, AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.", Reasoning: "It is simple.",
+	best := contract.AgentResult{Rank: 1, AgentProposal: contract.AgentProposal{
+		AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.", Reasoning: "It is simple.",
 		Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 5},
 		Metadata: map[string]string{"submission_id": "tabc", "cluster": "local", "finish_reason": "stop"},
-	}
+	}}
 	failed := contract.AgentFailure{AgentID: "agent-2", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4}
 	usage := contract.TotalUsage{PromptTokens: 20, CompletionTokens: 6, LLMCalls: 3, WastedTokens: 11}
 	cost := 0.0125
@@ -151,8 +151,7 @@ func wire(t *testing.T) map[string]any {
 			TaskDescription: "Add rate limiting", Role: "DEV", Status: "streaming", Model: "qwen", DeliberationID: deliberationID, AgentID: "agent-1",
 		},
 		"event_agent_completed": &contract.AgentCompletedEvent{
-			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-1", Role: "DEV", Model: "qwen", Proposal: "Use a token bucket.",
-			Reasoning: "It is simple.", Score: 0.82, Attempts: 2, DurationMS: 1200, Usage: best.Usage, Metadata: best.Metadata,
+			DeliberationID: deliberationID, TaskID: "T-42", AgentProposal: best.AgentProposal,
 		},
 		"event_agent_failed": &contract.AgentFailedEvent{
 			DeliberationID: deliberationID, TaskID: "T-42", AgentID: "agent-2", Role: "DEV", ErrorType: domain.ModelUnavailable, Message: "503", Attempts: 4,

@@ -38,7 +38,7 @@ func TestGolden_MessagesAreWhatConsumersKnow(t *testing.T) {
 	}
 	for _, kind := range []domain.EventKind{
 		domain.EventStarted, domain.EventStreamStart, domain.EventAgentCompleted, domain.EventAgentFailed,
-		domain.EventCompleted, domain.EventFailed, domain.EventCancelled,
+		domain.EventPhaseStarted, domain.EventReviewed, domain.EventRevised, domain.EventCompleted, domain.EventFailed, domain.EventCancelled,
 	} {
 		require.True(t, kinds[kind], "no golden file of %s", kind)
 	}
@@ -96,10 +96,7 @@ func payloads() []payload {
 			DeliberationID: "plan-7", AgentID: "qa-1",
 		}},
 		{"agent_completed.json", domain.EventAgentCompleted, contract.AgentCompletedEvent{
-			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.",
-			Reasoning: "It is\ncheap.", Score: 0.75, Attempts: 2, DurationMS: 1500,
-			Usage:    contract.Usage{PromptTokens: 10, CompletionTokens: 20},
-			Metadata: map[string]string{"finish_reason": "stop"},
+			DeliberationID: "plan-7", TaskID: "task-1", AgentProposal: proposal(),
 		}},
 		{"agent_failed.json", domain.EventAgentFailed, contract.AgentFailedEvent{
 			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "dev.1", Role: "DEV",
@@ -114,7 +111,37 @@ func payloads() []payload {
 		}},
 		{"failed.json", domain.EventFailed, ended(domain.StatusFailed, domain.DeliberationFailed, "no agent completed")},
 		{"cancelled.json", domain.EventCancelled, ended(domain.StatusCancelled, domain.Cancelled, "cancelled by its caller")},
+		{"phase_started.json", domain.EventPhaseStarted, contract.PhaseStartedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", Phase: domain.PeerReview, Round: 1, Turns: 3,
+		}},
+		{"reviewed.json", domain.EventReviewed, contract.ReviewedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", Candidates: candidates(), ReviewRecord: contract.ReviewRecord{
+				Round: 1, ReviewerID: "ops-1", Order: []string{"P2", "P1"}, Ranking: []string{"P1", "P2"}, Notes: []contract.NoteRecord{
+					{Of: "P2", Marks: marks(2), Score: 0.25, Critique: "It is <slow>.", Blocking: []string{"It loses data."}},
+					{Of: "P1", Marks: marks(4), Score: 0.75, Critique: "Gut."},
+				},
+			},
+		}},
+		{"reviewed_failed.json", domain.EventReviewed, contract.ReviewedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", Candidates: candidates(), ReviewRecord: contract.ReviewRecord{
+				Round: 1, ReviewerID: "ops-1", Order: []string{"P2", "P1"}, ErrorType: domain.InvalidOutput, Message: "1 of 2 proposals are reviewed",
+			},
+		}},
+		{"revised.json", domain.EventRevised, contract.RevisedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "dev.1", Round: 1, Proposal: "Write to two disks.", Reasoning: "It loses nothing.",
+		}},
+		{"revised_failed.json", domain.EventRevised, contract.RevisedEvent{
+			DeliberationID: "plan-7", TaskID: "task-1", AgentID: "dev.1", Round: 1, ErrorType: domain.ModelTimeout, Message: "no answer in 60 s",
+		}},
 	}
+}
+
+func candidates() []contract.Candidate {
+	return []contract.Candidate{{ID: "P2", AgentID: "dev.1"}, {ID: "P1", AgentID: "qa-1"}}
+}
+
+func marks(mark int) map[string]int {
+	return map[string]int{"accuracy": mark, "completeness": mark, "clarity": mark, "feasibility": mark}
 }
 
 func ended(status domain.DeliberationStatus, kind domain.FailureKind, message string) contract.EndedEvent {
@@ -130,12 +157,16 @@ func failures() []contract.AgentFailure {
 	}}
 }
 
-func result() contract.Result {
-	best := contract.AgentResult{
-		Rank: 1, AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.", Reasoning: "It is\ncheap.",
+func proposal() contract.AgentProposal {
+	return contract.AgentProposal{
+		AgentID: "qa-1", Role: "QA", Model: "small", Proposal: "Prüfe zuerst.", Reasoning: "It is\ncheap.",
 		Score: 0.75, Attempts: 2, DurationMS: 1500, Usage: contract.Usage{PromptTokens: 10, CompletionTokens: 20},
 		Metadata: map[string]string{"finish_reason": "stop"},
 	}
+}
+
+func result() contract.Result {
+	best := contract.AgentResult{Rank: 1, AgentProposal: proposal()}
 	return contract.Result{
 		DeliberationID: "plan-7", TaskID: "task-1", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
 		Degraded: true, BestResult: &best, Results: []contract.AgentResult{best}, Failures: failures(),

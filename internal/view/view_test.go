@@ -55,7 +55,9 @@ func council(rounds int, order ...int) Seen {
 	seen.View.Agents[0].State = domain.AgentCompleted
 	for rank, agent := range order {
 		id := seen.View.Agents[agent-1].AgentID
-		seen.Result.Results = append(seen.Result.Results, contract.AgentResult{Rank: rank + 1, AgentID: id, Proposal: "Limit by " + id, Score: 0.9 - 0.1*float64(rank)})
+		seen.Result.Results = append(seen.Result.Results, contract.AgentResult{Rank: rank + 1, AgentProposal: contract.AgentProposal{
+			AgentID: id, Proposal: "Limit by " + id, Score: 0.9 - 0.1*float64(rank),
+		}})
 		seen.Result.Reviews = append(seen.Result.Reviews, contract.ReviewRecord{
 			Round: 1, ReviewerID: id, Notes: []contract.NoteRecord{{Of: "cagent-dev-001", Score: 0.75}},
 		})

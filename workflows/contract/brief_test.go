@@ -22,7 +22,10 @@ func TestBrief_OfACompletedDeliberationIsItsScoreboard(t *testing.T) {
 	long := strings.Repeat("long ", 1000)
 	whole := record(t, domain.EventCompleted, contract.Result{
 		DeliberationID: "plan/7", TaskID: "T-42", Status: domain.StatusCompleted, RankingBasis: domain.RankedBySelf,
-		Results:     []contract.AgentResult{{Rank: 1, AgentID: "a", Proposal: long, Score: 0.8}, {Rank: 2, AgentID: "b", Proposal: long, Score: 0.3}},
+		Results: []contract.AgentResult{
+			{Rank: 1, AgentProposal: contract.AgentProposal{AgentID: "a", Proposal: long, Score: 0.8}},
+			{Rank: 2, AgentProposal: contract.AgentProposal{AgentID: "b", Proposal: long, Score: 0.3}},
+		},
 		TotalAgents: 2, CompletedAgents: 2, AverageScore: 0.55, ExecutionTimeMS: 7,
 	})
 
@@ -38,7 +41,7 @@ func TestBrief_OfACompletedDeliberationIsItsScoreboard(t *testing.T) {
 
 func TestBrief_OfAnotherEventLeavesOutItsLongTexts(t *testing.T) {
 	whole := record(t, domain.EventAgentCompleted, contract.AgentCompletedEvent{
-		DeliberationID: "plan/7", AgentID: "a", Proposal: strings.Repeat("long ", 1000), Reasoning: "short", Score: 0.8,
+		DeliberationID: "plan/7", AgentProposal: contract.AgentProposal{AgentID: "a", Proposal: strings.Repeat("long ", 1000), Reasoning: "short", Score: 0.8},
 	})
 
 	var seen struct {
@@ -56,7 +59,7 @@ func TestBrief_OfAnotherEventLeavesOutItsLongTexts(t *testing.T) {
 }
 
 func TestBrief_LeavesWhatIsShortOrBriefOrBroken(t *testing.T) {
-	short := record(t, domain.EventCompleted, contract.Result{Results: []contract.AgentResult{{AgentID: "a", Score: 0.8}}})
+	short := record(t, domain.EventCompleted, contract.Result{Results: []contract.AgentResult{{AgentProposal: contract.AgentProposal{AgentID: "a", Score: 0.8}}}})
 	require.Equal(t, short, short.Brief())
 
 	scores := make([]contract.EventScore, 100)
@@ -68,7 +71,7 @@ func TestBrief_LeavesWhatIsShortOrBriefOrBroken(t *testing.T) {
 }
 
 func TestWithData_IsBriefBeyondHalfAMebibyte(t *testing.T) {
-	event := contract.AgentCompletedEvent{Proposal: strings.Repeat("x", contract.MaxEvent-1000)}
+	event := contract.AgentCompletedEvent{AgentProposal: contract.AgentProposal{Proposal: strings.Repeat("x", contract.MaxEvent-1000)}}
 	require.Contains(t, string(record(t, domain.EventAgentCompleted, event).Data), "xxx")
 
 	event.Proposal += strings.Repeat("x", 1000)

@@ -67,29 +67,14 @@ type StreamStartEvent struct {
 
 // AgentCompletedEvent is the data of `agent_completed`.
 type AgentCompletedEvent struct {
-	DeliberationID string            `json:"deliberation_id"`
-	TaskID         string            `json:"task_id"`
-	AgentID        string            `json:"agent_id"`
-	Role           string            `json:"role"`
-	Model          string            `json:"model"`
-	Proposal       string            `json:"proposal"`
-	Reasoning      string            `json:"reasoning"`
-	Answer         string            `json:"answer,omitempty"`
-	Score          float64           `json:"score"`
-	Attempts       int               `json:"attempts"`
-	DurationMS     int64             `json:"duration_ms"`
-	Usage          Usage             `json:"usage"`
-	Metadata       map[string]string `json:"metadata"`
+	DeliberationID string `json:"deliberation_id"`
+	TaskID         string `json:"task_id"`
+	AgentProposal
 }
 
 // AgentCompletedEventOf maps a proposal.
 func AgentCompletedEventOf(deliberationID, taskID string, result domain.DeliberationResult) AgentCompletedEvent {
-	r := AgentResultOf(0, result)
-	return AgentCompletedEvent{
-		DeliberationID: deliberationID, TaskID: taskID, AgentID: r.AgentID, Role: r.Role, Model: r.Model,
-		Proposal: r.Proposal, Reasoning: r.Reasoning, Answer: r.Answer, Score: r.Score, Attempts: r.Attempts,
-		DurationMS: r.DurationMS, Usage: r.Usage, Metadata: r.Metadata,
-	}
+	return AgentCompletedEvent{DeliberationID: deliberationID, TaskID: taskID, AgentProposal: agentProposalOf(result)}
 }
 
 // AgentFailedEvent is the data of `agent_failed`.

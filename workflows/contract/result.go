@@ -35,9 +35,8 @@ type Result struct {
 	ExecutionTimeMS int64                     `json:"execution_time_ms"`
 }
 
-// AgentResult is one ranked proposal.
-type AgentResult struct {
-	Rank       int               `json:"rank"`
+// AgentProposal is what an agent proposes, and what it took.
+type AgentProposal struct {
 	AgentID    string            `json:"agent_id"`
 	Role       string            `json:"role"`
 	Model      string            `json:"model"`
@@ -49,6 +48,12 @@ type AgentResult struct {
 	DurationMS int64             `json:"duration_ms"`
 	Usage      Usage             `json:"usage"`
 	Metadata   map[string]string `json:"metadata"`
+}
+
+// AgentResult is one ranked proposal.
+type AgentResult struct {
+	Rank int `json:"rank"`
+	AgentProposal
 
 	// ProposalID and Author are set for a proposal that the request brought along.
 	ProposalID string `json:"proposal_id,omitempty"`
@@ -115,12 +120,7 @@ func ResultsOf(ranked domain.CouncilResult) []AgentResult {
 
 // AgentResultOf maps one proposal.
 func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
-	mapped := AgentResult{
-		Rank: rank, AgentID: result.Agent().ID(), Role: result.Agent().Role(), Model: result.Agent().Model(),
-		Proposal: result.Proposal(), Reasoning: result.Reasoning(), Answer: result.Answer(), Score: result.Score(),
-		Attempts: result.Attempts(), DurationMS: result.Duration().Milliseconds(),
-		Usage: usageOf(result.Usage()), Metadata: result.Metadata(),
-	}
+	mapped := AgentResult{Rank: rank, AgentProposal: agentProposalOf(result)}
 	mapped.ProposalID, mapped.Author = result.Given()
 	if judgement, judged := result.Judgement(); judged {
 		own, score := result.OwnScore(), Judgement{Points: judgement.Points, Reviews: judgement.Reviews, Blocked: judgement.Blocked}
@@ -130,6 +130,15 @@ func AgentResultOf(rank int, result domain.DeliberationResult) AgentResult {
 		}
 	}
 	return mapped
+}
+
+func agentProposalOf(result domain.DeliberationResult) AgentProposal {
+	return AgentProposal{
+		AgentID: result.Agent().ID(), Role: result.Agent().Role(), Model: result.Agent().Model(),
+		Proposal: result.Proposal(), Reasoning: result.Reasoning(), Answer: result.Answer(), Score: result.Score(),
+		Attempts: result.Attempts(), DurationMS: result.Duration().Milliseconds(),
+		Usage: usageOf(result.Usage()), Metadata: result.Metadata(),
+	}
 }
 
 // AgentFailuresOf maps the failures.
