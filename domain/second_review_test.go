@@ -61,11 +61,13 @@ func TestWithoutASecondReviewTheOldTextStays(t *testing.T) {
 	}{
 		"no review at all": {
 			func(string) bool { return true },
-			[]domain.RevisionFate{domain.RevisionUnreviewed, domain.RevisionUnreviewed}, map[string]string{"agent-1": "2", "agent-2": "2"},
+			[]domain.RevisionFate{domain.RevisionUnreviewed, domain.RevisionUnreviewed},
+			map[string]string{"agent-1": "2", "agent-2": "2"},
 		},
 		"nobody compared the two versions of one author": {
 			func(reviewer string) bool { return reviewer == "agent-2" },
-			[]domain.RevisionFate{domain.RevisionUnreviewed, domain.RevisionReplaced}, map[string]string{"agent-1": "2", "agent-2": "3"},
+			[]domain.RevisionFate{domain.RevisionUnreviewed, domain.RevisionReplaced},
+			map[string]string{"agent-1": "2", "agent-2": "3"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
