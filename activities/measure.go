@@ -66,9 +66,9 @@ func (m measured) measure(operation string, began time.Time, err error) {
 }
 
 // measureEvents counts published events by their result, each try separately.
-func measureEvents(ctx context.Context, came domain.Publication) {
+func measureEvents(ctx context.Context, published domain.Publication) {
 	for result, count := range map[string]int{
-		"stored": came.Stored, "duplicate": came.Duplicate, "dropped": came.Dropped,
+		"stored": published.Stored, "duplicate": published.Duplicate, "dropped": published.Dropped,
 	} {
 		activity.GetMetricsHandler(ctx).WithTags(map[string]string{"result": result}).Counter(MetricEvents).Inc(int64(count))
 	}

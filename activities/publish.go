@@ -40,8 +40,8 @@ func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) 
 	resume(ctx, &stored)
 	for stored = min(stored, len(events)); stored < len(events); {
 		group := nextGroup(events[stored:])
-		came, err := s.Publisher.Publish(limited, group)
-		measureEvents(ctx, came)
+		published, err := s.Publisher.Publish(limited, group)
+		measureEvents(ctx, published)
 		if err != nil {
 			if limited.Err() != nil && ctx.Err() == nil {
 				err = notPublished("JetStream takes long: "+domain.Count(stored, "event")+" stored so far", 0)
@@ -103,7 +103,7 @@ func eventsOf(records []contract.EventRecord, description string) ([]domain.Even
 		}
 		events = append(events, domain.Event{
 			ID: record.ID, Kind: record.Kind, DeliberationID: record.DeliberationID,
-			AgentID: record.AgentID, At: record.At, Data: record.Data, Brief: record.Brief().Data,
+			AgentID: record.AgentID, At: record.At, Data: record.Data, ShortForm: record.ShortForm().Data,
 		})
 	}
 	return events, nil

@@ -47,7 +47,7 @@ func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *t
 	started, stream := events.stored[0], events.stored[1]
 	require.Equal(t, domain.Event{
 		ID: "d/r/1-started", Kind: domain.EventStarted, DeliberationID: "d", At: in.Events[0].At,
-		Data: in.Events[0].Data, Brief: in.Events[0].Data,
+		Data: in.Events[0].Data, ShortForm: in.Events[0].Data,
 	}, started)
 	require.Equal(t, "dev-1", stream.AgentID)
 	require.JSONEq(t, `{"task_description":"Add <rate> limiting","role":"DEV","status":"streaming","model":"m",
@@ -67,7 +67,7 @@ func TestPublishEvents_HasABriefFormForReceiversThatTakeNoMore(t *testing.T) {
 	stream := events.stored[1]
 	require.Contains(t, string(stream.Data), in.TaskDescription)
 	require.JSONEq(t, `{"role":"DEV","status":"streaming","model":"m","deliberation_id":"d","agent_id":"dev-1",
-		"omitted":["task_description"],"result_ref":{"workflow_id":"d","run_id":"r"}}`, string(stream.Brief))
+		"omitted":["task_description"],"result_ref":{"workflow_id":"d","run_id":"r"}}`, string(stream.ShortForm))
 }
 
 func manyEvents(stored, offered int) contract.PublishEventsInput {

@@ -33,7 +33,7 @@ type Event struct {
 	AgentID        string // of stream_start, whose subject names the agent
 	At             time.Time
 	Data           []byte // encoded; the domain doesn't look inside
-	Brief          []byte // the same without long texts, for a receiver that takes no more; it may equal Data
+	ShortForm      []byte // the same without long texts, for a receiver that takes no more; it may equal Data
 }
 
 // EventID returns `<deliberation id>/<run id>/<number>-<event>`, by which consumers recognize a repeated event.

@@ -173,7 +173,7 @@ func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 		if size <= lastBytes {
 			break
 		}
-		events[i] = event.Brief()
+		events[i] = event.ShortForm()
 		size += events[i].Size() - event.Size()
 	}
 	return events

@@ -15,7 +15,7 @@
 //
 // # Events that don't fit
 //
-// An event that is larger than the server or the stream takes is stored in its brief form. If that doesn't fit either,
+// An event that is larger than the server or the stream takes is stored in its short form. If that doesn't fit either,
 // the event is logged as an error and skipped: nothing could ever store it, and waiting would hold back all events after
 // it.
 package nats

@@ -75,7 +75,7 @@ func (p payload) event(t *testing.T, number int) domain.Event {
 	}
 	return domain.Event{
 		ID: record.ID, Kind: record.Kind, DeliberationID: record.DeliberationID, AgentID: record.AgentID, At: record.At,
-		Data: record.Data, Brief: record.Brief().Data,
+		Data: record.Data, ShortForm: record.ShortForm().Data,
 	}
 }
 

@@ -21,12 +21,12 @@ import (
 func TestPublish_KeepsTheOrderWhileAcksAreLate(t *testing.T) {
 	t.Parallel()
 	srv := serve(t, options(t, nil))
-	wire := wireTo(t, srv)
-	publisher, js := connect(t, nats.Config{URL: "nats://" + wire.Listen}), operator(t, srv.ClientURL())
+	connection := faultyConnectionTo(t, srv)
+	publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
 	events, want := batch(12)
 	require.NoError(t, publish(t.Context(), publisher, events[:2]))
 
-	wire.poison(t, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":300,"jitter":200}}`)
+	connection.poison(t, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":300,"jitter":200}}`)
 	begun := time.Now()
 	require.NoError(t, publish(t.Context(), publisher, events))
 	require.Greater(t, time.Since(begun), 12*100*time.Millisecond)
@@ -47,20 +47,20 @@ func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := serve(t, options(t, nil))
-			wire := wireTo(t, srv)
-			publisher, js := connect(t, nats.Config{URL: "nats://" + wire.Listen}), operator(t, srv.ClientURL())
+			connection := faultyConnectionTo(t, srv)
+			publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
 			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
 				Name: "OURS", Subjects: []string{"deliberation.events.>"}, Duplicates: test.window,
 			})
 			require.NoError(t, err)
 			require.Eventually(t, func() bool { _, trouble := publisher.Status(); return trouble == nil }, patience, often)
 
-			wire.poison(t, `{"name":"deaf","type":"limit_data","stream":"downstream","attributes":{"bytes":0}}`)
+			connection.poison(t, `{"name":"deaf","type":"limit_data","stream":"downstream","attributes":{"bytes":0}}`)
 			requireNotStored(t, publish(t.Context(), publisher, run()))
 			require.Equal(t, []int{1}, numbers(t, js, "OURS"), "it is stored, and the publisher can't know")
 
 			time.Sleep(2 * 100 * time.Millisecond) // the window is the server's: nothing reports its end
-			require.NoError(t, wire.Toxics.RemoveToxic(t.Context(), "deaf"))
+			require.NoError(t, connection.Toxics.RemoveToxic(t.Context(), "deaf"))
 			require.EventuallyWithT(t, func(c *assert.CollectT) {
 				require.NoError(c, publish(t.Context(), publisher, run()))
 			}, patience, often)
@@ -103,20 +103,20 @@ func batch(size int) (events []domain.Event, want []int) {
 	return events, want
 }
 
-// wire is a proxy between the publisher and a server.
-type wire struct{ *toxiproxy.Proxy }
+// faultyConnection is a proxy between the publisher and a server.
+type faultyConnection struct{ *toxiproxy.Proxy }
 
-func wireTo(t *testing.T, srv *server.Server) wire {
+func faultyConnectionTo(t *testing.T, srv *server.Server) faultyConnection {
 	t.Helper()
 	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(proxies, "nats", fmt.Sprintf("127.0.0.1:%d", freeport.Find(t)), srv.Addr().String())
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
-	return wire{proxy}
+	return faultyConnection{proxy}
 }
 
-func (w wire) poison(t *testing.T, toxic string) {
+func (c faultyConnection) poison(t *testing.T, toxic string) {
 	t.Helper()
-	_, err := w.Toxics.AddToxicJson(strings.NewReader(toxic))
+	_, err := c.Toxics.AddToxicJson(strings.NewReader(toxic))
 	require.NoError(t, err)
 }

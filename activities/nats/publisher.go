@@ -27,19 +27,19 @@ var (
 // Publish stores events one after the other, and waits for each acknowledgement. After an error, the events before the
 // failed one are stored, and the failed one may be stored too. The caller publishes all of them again.
 func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
-	var came domain.Publication
+	var done domain.Publication
 	offers, cancel := context.WithTimeout(ctx, offerWithin)
 	defer cancel()
 	for _, event := range events {
 		if err := ctx.Err(); err != nil {
-			return came, err
+			return done, err
 		}
 		if !event.Kind.BestEffort() {
 			stored, err := p.store(ctx, event)
 			if err != nil {
-				return came, p.failed(ctx, event, err)
+				return done, p.failed(ctx, event, err)
 			}
-			came = came.Plus(stored)
+			done = done.Plus(stored)
 			continue
 		}
 		offered, err := p.store(offers, event)
@@ -48,19 +48,19 @@ func (p *Publisher) Publish(ctx context.Context, events []domain.Event) (domain.
 			p.log.Debug("event dropped", "event_id", event.ID, "event", string(event.Kind), "error", err)
 			offered.Dropped = 1
 		}
-		came = came.Plus(offered)
+		done = done.Plus(offered)
 	}
-	return came, nil
+	return done, nil
 }
 
-// store publishes an event, in its brief form if the whole doesn't fit. It skips an event that no stream can ever
+// store publishes an event, in its short form if the whole doesn't fit. It skips an event that no stream can ever
 // store: trying again would block the events after it for ever.
 func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publication, error) {
 	whole := len(event.Data)
-	came, err := p.publish(ctx, event)
-	if unfit(err) && len(event.Brief) > 0 && len(event.Brief) < whole {
-		event.Data = event.Brief
-		if came, err = p.publish(ctx, event); err == nil {
+	done, err := p.publish(ctx, event)
+	if unfit(err) && len(event.ShortForm) > 0 && len(event.ShortForm) < whole {
+		event.Data = event.ShortForm
+		if done, err = p.publish(ctx, event); err == nil {
 			p.log.Warn("event shortened to fit", "event_id", event.ID, "bytes", whole)
 		}
 	}
@@ -68,7 +68,7 @@ func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publi
 		p.log.Error("event skipped, nothing takes it", "event_id", event.ID, "bytes", whole, "error", err)
 		return domain.Publication{Dropped: 1}, nil
 	}
-	return came, err
+	return done, err
 }
 
 func unfit(err error) bool {
@@ -88,17 +88,17 @@ func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Pub
 	message := &natsgo.Msg{
 		Subject: p.subject(event), Data: data, Header: natsgo.Header{"Content-Type": {contentType}},
 	}
-	came, err := p.send(ctx, message, jetstream.WithMsgID(event.ID), jetstream.WithRetryAttempts(0))
+	done, err := p.send(ctx, message, jetstream.WithMsgID(event.ID), jetstream.WithRetryAttempts(0))
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, errNoAck) {
-		return came, err
+		return done, err
 	}
 	created := p.createStream(ctx, event.Kind)
 	// Try even if that failed: another worker may just have created the stream, or the stream has found its leader.
-	came, err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
+	done, err = p.send(ctx, message, jetstream.WithMsgID(event.ID))
 	if err != nil && created != nil {
 		return none, fmt.Errorf("%w; no stream created: %w", err, created)
 	}
-	return came, err
+	return done, err
 }
 
 func (p *Publisher) send(ctx context.Context, message *natsgo.Msg, options ...jetstream.PublishOpt) (domain.Publication, error) {

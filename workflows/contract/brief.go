@@ -1,86 +1,95 @@
 package contract
 
 import (
-	"encoding/json"
-	"slices"
-	"strings"
-
 	"deliberation.io/deliberation/domain"
 )
 
-const (
-	// MaxEvent bounds the bytes of an event's data. NATS takes messages of 1 MiB by default.
-	MaxEvent = 512 << 10
-	// briefMember bounds the bytes of one member of brief data.
-	briefMember = 1 << 10
-)
-
-// WithData returns the record with encoded data: brief data if the whole is longer than [MaxEvent].
-func (e EventRecord) WithData(data any) (EventRecord, error) {
-	var err error
-	if e.Data, err = json.Marshal(data); err != nil {
-		return e, err
-	}
-	if len(e.Data) > MaxEvent {
-		return e.Brief(), nil
-	}
-	return e, nil
+// Brief has what the prompts of a phase are made of: the request, and the texts that the turns read. Each text
+// travels once, under the id of the turn that answered with it.
+type Brief struct {
+	Request   *NormalisedRequest `json:"request"`
+	Proposals []ProposalText     `json:"proposals,omitempty"`
+	Critiques []CritiqueText     `json:"critiques,omitempty"`
+	Fence     string             `json:"fence,omitempty"`
 }
 
-// Brief returns the record without its long texts, and with a `result_ref` to the run that has them. It is the same
-// event, with the same id. The data of `completed` becomes a [ScoreboardEvent]. The data of other events loses its long
-// members, which `omitted` names; all other members keep their places.
-func (e EventRecord) Brief() EventRecord {
-	var members map[string]json.RawMessage
-	if len(e.Data) <= briefMember || json.Unmarshal(e.Data, &members) != nil || members["result_ref"] != nil {
-		return e // there is nothing to leave out
-	}
-	brief, err := e.briefData(members)
-	if err != nil {
-		return e
-	}
-	e.Data = brief
-	return e
+// ProposalText is a proposal as other agents read it.
+type ProposalText struct {
+	TurnID    domain.TurnID `json:"submission_id"`
+	Proposal  string        `json:"proposal"`
+	Reasoning string        `json:"reasoning,omitempty"`
+	Answer    string        `json:"answer,omitempty"`
 }
 
-func (e EventRecord) briefData(members map[string]json.RawMessage) (json.RawMessage, error) {
-	run, _, _ := strings.Cut(strings.TrimPrefix(e.ID, e.DeliberationID+"/"), "/") // see domain.EventID
-	ref := ResultRef{WorkflowID: e.DeliberationID, RunID: run}
-	if e.Kind == domain.EventCompleted {
-		var result Result
-		if err := json.Unmarshal(e.Data, &result); err != nil {
-			return nil, err
+// CritiqueText is what one review says about one proposal.
+type CritiqueText struct {
+	By       domain.TurnID `json:"by"`
+	Of       domain.TurnID `json:"of"`
+	Text     string        `json:"text"`
+	Blocking []string      `json:"blocking,omitempty"`
+}
+
+// Reading says how to read an answer that isn't only a proposal.
+type Reading struct {
+	Phase    domain.PhaseKind `json:"phase"`
+	Reads    []domain.TurnID  `json:"reads,omitempty"`
+	Criteria []string         `json:"criteria,omitempty"`
+	Votes    bool             `json:"votes,omitempty"` // the answer of a proposal is counted
+}
+
+// BriefOf gathers what the assignments read, in their order.
+func BriefOf(request *NormalisedRequest, fence string, council domain.Council, assignments []domain.Assignment) *Brief {
+	texts := council.Texts(assignments)
+	if len(request.Proposals) > 0 { // the texts of the brief include them
+		short := *request
+		short.Proposals, request = nil, &short
+	}
+	brief := &Brief{Request: request}
+	given := map[domain.TurnID]bool{}
+	for _, assignment := range assignments {
+		for _, id := range assignment.Reads {
+			text, isProposal := texts.Proposals[id]
+			if !isProposal || given[id] {
+				continue
+			}
+			given[id] = true
+			brief.Proposals = append(brief.Proposals, ProposalText{TurnID: id, Proposal: text.Proposal, Reasoning: text.Reasoning, Answer: text.Answer})
 		}
-		return json.Marshal(result.scoreboard(ref))
 	}
-	omitted := []string{}
-	//workflowcheck:ignore // sorted below
-	for name, member := range members {
-		if len(member) > briefMember {
-			omitted = append(omitted, name)
-			delete(members, name)
-		}
+	for _, critique := range texts.Critiques {
+		brief.Critiques = append(brief.Critiques, CritiqueText(critique))
 	}
-	slices.Sort(omitted)
-	var err error
-	if members["omitted"], err = json.Marshal(omitted); err != nil {
-		return nil, err
+	if len(given) > 0 {
+		brief.Fence = assignments[0].Phase.Fence(fence)
 	}
-	if members["result_ref"], err = json.Marshal(ref); err != nil {
-		return nil, err
-	}
-	return json.Marshal(members)
+	return brief
 }
 
-func (r Result) scoreboard(ref ResultRef) ScoreboardEvent {
-	scores := make([]EventScore, 0, len(r.Results))
-	for _, result := range r.Results {
-		scores = append(scores, EventScore{Rank: result.Rank, AgentID: result.AgentID, Score: result.Score})
+// Texts maps the brief's texts to the domain.
+func (b Brief) Texts() domain.Texts {
+	texts := domain.Texts{Proposals: make(map[domain.TurnID]domain.ProposalText, len(b.Proposals)), Fence: b.Fence}
+	for _, text := range b.Proposals {
+		texts.Proposals[text.TurnID] = domain.ProposalText{Proposal: text.Proposal, Reasoning: text.Reasoning, Answer: text.Answer}
 	}
-	return ScoreboardEvent{
-		DeliberationID: r.DeliberationID, TaskID: r.TaskID, Status: r.Status,
-		RankingBasis: r.RankingBasis, Degraded: r.Degraded, Scores: scores,
-		TotalAgents: r.TotalAgents, CompletedAgents: r.CompletedAgents, FailedAgents: r.FailedAgents,
-		AverageScore: r.AverageScore, ExecutionTimeMS: r.ExecutionTimeMS, ResultRef: ref,
+	for _, critique := range b.Critiques {
+		texts.Critiques = append(texts.Critiques, domain.Critique(critique))
 	}
+	return texts
+}
+
+// ReadingOf says how to read the answer of a turn; nil for a proposal of a council that doesn't vote.
+func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
+	reading := request.Reading(turn)
+	if reading.Kind != domain.PeerReview && !reading.Votes {
+		return nil
+	}
+	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria, Votes: reading.Votes}
+}
+
+// Domain maps the reading to the domain.
+func (r *Reading) Domain() domain.Reading {
+	if r == nil {
+		return domain.Reading{Kind: domain.Propose}
+	}
+	return domain.Reading{Kind: r.Phase, Reads: r.Reads, Criteria: r.Criteria, Votes: r.Votes}
 }

@@ -88,7 +88,7 @@ type AgentFailedEvent struct {
 	Attempts       int                `json:"attempts"`
 }
 
-// ScoreboardEvent is the brief data of `completed`. The whole data is [Result], which Temporal has.
+// ScoreboardEvent is the short form of `completed`. The whole data is [Result], which Temporal has.
 type ScoreboardEvent struct {
 	DeliberationID  string                    `json:"deliberation_id"`
 	TaskID          string                    `json:"task_id"`

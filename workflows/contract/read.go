@@ -200,8 +200,8 @@ func unfit(is any, levels int) string {
 	case map[string]any:
 		inner = slices.Collect(maps.Values(is))
 	}
-	for _, each := range inner {
-		if rule := unfit(each, levels-1); rule != "" {
+	for _, value := range inner {
+		if rule := unfit(value, levels-1); rule != "" {
 			return rule
 		}
 	}

@@ -44,9 +44,9 @@ func (v value) request(request *NormalisedRequest) {
 		o.optional("protocol").protocol(&request.Protocol)
 		o.optional("proposals").proposals(&request.Proposals)
 	})
-	for _, each := range agents { // read last, since agents inherit the role and the model
+	for _, given := range agents { // read last, since agents inherit the role and the model
 		agent := Agent{Role: request.Role, Model: request.VLLMModel}
-		each.agent(&agent)
+		given.agent(&agent)
 		request.Agents = append(request.Agents, agent)
 	}
 }
@@ -101,9 +101,9 @@ func (v value) proposals(proposals *[]Proposal) {
 	if _, isList := v.is.([]any); isList {
 		*proposals = []Proposal{}
 	}
-	for _, each := range v.list() {
+	for _, item := range v.list() {
 		var proposal Proposal
-		each.object(func(o *object) {
+		item.object(func(o *object) {
 			o.required("id").text(&proposal.ID)
 			o.required("text").text(&proposal.Text)
 			o.optional("author").filled(&proposal.Author)
