@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	standFrom = 3               // tries in a row without an answer before one stays: another worker may reach the cluster
-	standMost = time.Minute     // the longest stay of one try
-	standLook = 2 * time.Second // between two looks at the state of the cluster
+	stayFrom  = 3               // tries in a row without an answer before one stays: another worker may reach the cluster
+	stayMost  = time.Minute     // the longest stay of one try
+	lookEvery = 2 * time.Second // between two looks at the state of the cluster
 )
 
 // awaitTurn waits until the turn has ended, in one request with all other turns that this worker awaits on the same
@@ -49,14 +49,14 @@ func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contrac
 			activity.RecordHeartbeat(ctx, progress)
 		case domain.OutcomeUnreachable:
 			progress.Trouble, progress.Unanswered = bounded(outcome.Reason), progress.Unanswered+1
-			back, err := s.standBy(ctx, working, in, away, &progress)
+			back, err := s.waitForCluster(ctx, working, in, away, &progress)
 			if err != nil {
 				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
 			}
 			if back {
 				continue
 			}
-			return s.unreached(in, silence(ctx, handle, seen, outcome))
+			return s.pollFailed(in, unanswered(ctx, handle, seen, outcome))
 		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled, domain.OutcomeGivenUp:
 			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
 				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
@@ -73,24 +73,24 @@ func answered(progress contract.AwaitProgress, seen domain.Observation) contract
 	return progress
 }
 
-// silence returns the error of a poll that got no answer.
-func silence(ctx context.Context, handle domain.Handle, seen domain.Observation, outcome domain.Outcome) error {
+// unanswered returns the error of a poll that got no answer.
+func unanswered(ctx context.Context, handle domain.Handle, seen domain.Observation, outcome domain.Outcome) error {
 	return &domain.Error{
 		Kind: domain.KindUnreachable, Op: "poll " + string(handle.TurnID), Err: errors.New(outcome.Reason),
 		RetryAfter: beyondPace(activity.GetInfo(ctx), seen.RetryAfter),
 	}
 }
 
-// standBy waits for the turn's cluster if that was known to be away before the poll, and reports whether it came
-// back. It returns false immediately if the cluster wasn't away, or if there were fewer than standFrom tries without
-// an answer. It returns false later when the cluster is gone, or after standMost.
-func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
+// waitForCluster waits for the turn's cluster if that was known to be away before the poll, and reports whether it came
+// back. It returns false immediately if the cluster wasn't away, or if there were fewer than stayFrom tries without
+// an answer. It returns false later when the cluster is gone, or after stayMost.
+func (s set) waitForCluster(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
 	activity.RecordHeartbeat(ctx, *progress)
-	if !away || progress.Unanswered < standFrom {
+	if !away || progress.Unanswered < stayFrom {
 		return false, nil
 	}
-	for until := time.Now().Add(standMost); !s.gone(in) && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
-		if err := wait(working, standLook+rand.N(standLook)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
+	for until := time.Now().Add(stayMost); !s.gone(in) && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
+		if err := wait(working, lookEvery+rand.N(lookEvery)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
 			return false, err
 		}
 		if !s.down(in.Handle.Cluster) {
@@ -102,10 +102,10 @@ func (s set) standBy(ctx, working context.Context, in contract.AwaitTurnInput, a
 	return false, nil
 }
 
-// unreached returns the result of a poll without an answer: an error, after which the same turn is polled again,
+// pollFailed returns the result of a poll without an answer: an error, after which the same turn is polled again,
 // or the outcome *unreachable* if the cluster is gone. What counts is how long the cluster has been silent. The turn's
 // own silence may have another reason: it was paused, or it had no worker, so nobody asked.
-func (s set) unreached(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
+func (s set) pollFailed(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
 	if !s.gone(in) {
 		return contract.TurnOutcome{}, why
 	}

@@ -54,15 +54,15 @@ type set struct {
 
 // Register makes workers run the activities. Call finish once they have stopped: it returns when nothing that the
 // activities began is under way, after some seconds at most.
-func Register(on Workers, with Dependencies) (finish func()) {
-	if with.DataConverter == nil {
-		with.DataConverter = converter.GetDefaultDataConverter()
+func Register(on Workers, needs Dependencies) (finish func()) {
+	if needs.DataConverter == nil {
+		needs.DataConverter = converter.GetDefaultDataConverter()
 	}
-	if with.States == nil {
-		with.States = func() []domain.ClusterState { return nil }
+	if needs.States == nil {
+		needs.States = func() []domain.ClusterState { return nil }
 	}
 	s := set{
-		Dependencies: with, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(), briefs: &briefs{},
+		Dependencies: needs, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(), briefs: &briefs{},
 	}
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	if on.Wait != on.Submit { // further attempts
@@ -72,7 +72,7 @@ func Register(on Workers, with Dependencies) (finish func()) {
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
 	bind(on.Main, workflows.CloseDeliberation, s.closeDeliberation)
-	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(with.Temporal, with.DataConverter).Count)
+	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(needs.Temporal, needs.DataConverter).Count)
 	return s.forgets.finish
 }
 

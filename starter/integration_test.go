@@ -61,25 +61,25 @@ func TestLive(t *testing.T) {
 	})
 }
 
-// stage is what a script plays on: its own task queue, with its own worker, with its own wire.
-type stage struct {
-	client   client.Client
-	queue    string
-	wire     *wire
-	services fakes.Services
-	released chan struct{}
-	stop     func()
+// scriptEnv is what each script has for itself: a task queue, a worker and a connection to Temporal.
+type scriptEnv struct {
+	client     client.Client
+	queue      string
+	connection *connection
+	services   fakes.Services
+	released   chan struct{}
+	stop       func()
 }
 
 func setUp(env *testscript.Env, c client.Client, address string) error {
-	w, err := newWire(address)
+	w, err := newConnection(address)
 	if err != nil {
 		return err
 	}
-	s := &stage{client: c, queue: "queue-" + filepath.Base(env.WorkDir), wire: w, released: make(chan struct{})}
+	s := &scriptEnv{client: c, queue: "queue-" + filepath.Base(env.WorkDir), connection: w, released: make(chan struct{})}
 	s.services = newScenes(s.released)
-	env.Values["stage"] = s
-	env.Setenv("TEMPORAL_ADDRESS", s.wire.listener.Addr().String())
+	env.Values["env"] = s
+	env.Setenv("TEMPORAL_ADDRESS", s.connection.listener.Addr().String())
 	env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none")
 	env.Setenv("DELIBERATION_TASK_QUEUE", s.queue)
 	env.Setenv("DELIBERATION_VLLM_URL", "http://model:8000")
@@ -88,12 +88,12 @@ func setUp(env *testscript.Env, c client.Client, address string) error {
 		if s.stop != nil {
 			s.stop()
 		}
-		s.wire.close()
+		s.connection.close()
 	})
 	return s.work()
 }
 
-func (s *stage) work() error {
+func (s *scriptEnv) work() error {
 	var started []worker.Worker
 	s.stop = func() {
 		for _, w := range started {
@@ -114,7 +114,7 @@ func (s *stage) work() error {
 }
 
 // polled waits until the server knows of the workers: a start before that rightly warns of their absence.
-func (s *stage) polled() error {
+func (s *scriptEnv) polled() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for queue, kind := range map[string]enumspb.TaskQueueType{
@@ -136,7 +136,7 @@ func (s *stage) polled() error {
 	return nil
 }
 
-func on(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) } //nolint:forcetypeassert // set up above
+func on(ts *testscript.TestScript) *scriptEnv { return ts.Value("env").(*scriptEnv) } //nolint:forcetypeassert // set up above
 
 func stopWorker(ts *testscript.TestScript, _ bool, _ []string) { on(ts).stop() }
 
@@ -190,12 +190,12 @@ func eventually(ts *testscript.TestScript, without bool, args []string) {
 }
 
 // cutOff takes Temporal away from the starter, and restore gives it back; the worker keeps it.
-func cutOff(ts *testscript.TestScript, _ bool, _ []string) { on(ts).wire.cut() }
+func cutOff(ts *testscript.TestScript, _ bool, _ []string) { on(ts).connection.cut() }
 
-func restore(ts *testscript.TestScript, _ bool, _ []string) { on(ts).wire.restore() }
+func restore(ts *testscript.TestScript, _ bool, _ []string) { on(ts).connection.restore() }
 
-// wire is a connection to Temporal that can be cut. Its listener stays meanwhile, and so its port.
-type wire struct {
+// connection is a connection to Temporal that can be cut. Its listener and its port stay.
+type connection struct {
 	to       string
 	listener net.Listener
 
@@ -204,12 +204,12 @@ type wire struct {
 	ends []net.Conn
 }
 
-func newWire(to string) (*wire, error) {
+func newConnection(to string) (*connection, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{to: to, listener: listener}
+	w := &connection{to: to, listener: listener}
 	go func() {
 		for {
 			near, err := listener.Accept()
@@ -222,7 +222,7 @@ func newWire(to string) (*wire, error) {
 	return w, nil
 }
 
-func (w *wire) connect(near net.Conn) {
+func (w *connection) connect(near net.Conn) {
 	far, err := net.Dial("tcp", w.to)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -238,7 +238,7 @@ func (w *wire) connect(near net.Conn) {
 	go func() { _, _ = io.Copy(near, far); near.Close() }()
 }
 
-func (w *wire) cut() {
+func (w *connection) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.away = true
@@ -248,13 +248,13 @@ func (w *wire) cut() {
 	w.ends = nil
 }
 
-func (w *wire) restore() {
+func (w *connection) restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.away = false
 }
 
-func (w *wire) close() {
+func (w *connection) close() {
 	w.listener.Close()
 	w.cut()
 }

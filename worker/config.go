@@ -47,8 +47,8 @@ func readConfig(environ []string) (config, []string, error) {
 	var several env.AggregateError
 	switch {
 	case errors.As(err, &several):
-		for _, each := range several.Errors {
-			found.addParsing(each, variables, values)
+		for _, fault := range several.Errors {
+			found.addParsing(fault, variables, values)
 		}
 	case err != nil:
 		found.addParsing(err, variables, values)

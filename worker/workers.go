@@ -71,8 +71,8 @@ func newWorkers(temporal client.Client, c config, in domain.Environment, with ac
 }
 
 func (w *workers) start() error {
-	for _, each := range w.all {
-		if err := each.Start(); err != nil {
+	for _, polling := range w.all {
+		if err := polling.Start(); err != nil {
 			return err
 		}
 	}
@@ -97,8 +97,8 @@ func (w *workers) run(ctx context.Context, probes *health, log *slog.Logger) (er
 // stop ends all workers at the same time.
 func (w *workers) stop() {
 	var stopping sync.WaitGroup
-	for _, each := range w.all {
-		stopping.Go(each.Stop)
+	for _, polling := range w.all {
+		stopping.Go(polling.Stop)
 	}
 	stopping.Wait()
 	w.finish()

@@ -80,7 +80,7 @@ func (s stories) open(ctx workflow.Context, request contract.Request) (*delibera
 	if err := d.answerStopNow(ctx); err != nil {
 		return nil, err
 	}
-	opening, err := open(ctx, s.environment, request)
+	opening, err := recordOpening(ctx, s.environment, request)
 	if err != nil {
 		return nil, err
 	}

@@ -27,13 +27,13 @@ const labelOutcome = "outcome"
 
 // measureTurn counts the outcome and the cost of a turn.
 func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome domain.Outcome) {
-	came := string(outcome.Kind)
+	result := string(outcome.Kind)
 	if outcome.Kind == domain.OutcomeFailed {
-		came = string(outcome.Failure.Kind())
+		result = string(outcome.Failure.Kind())
 	}
 	phase := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"phase": string(turn.Phase().Kind)})
 	where := phase.WithTags(map[string]string{"cluster": cluster})
-	where.WithTags(map[string]string{labelOutcome: came}).Counter(MetricTurns).Inc(1)
+	where.WithTags(map[string]string{labelOutcome: result}).Counter(MetricTurns).Inc(1)
 	if outcome.Kind == domain.OutcomeCompleted {
 		where.Timer(MetricTurnDuration).Record(outcome.Duration)
 	}
@@ -46,11 +46,11 @@ func measureTurn(ctx workflow.Context, turn domain.Turn, cluster string, outcome
 
 // measureEnd counts how the run ended.
 func (d *deliberation) measureEnd(ctx workflow.Context, err error) {
-	came := string(d.shown.status)
+	result := string(d.shown.status)
 	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		came = application.Type()
+		result = application.Type()
 	}
-	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: came})
+	ended := workflow.GetMetricsHandler(ctx).WithTags(map[string]string{labelOutcome: result})
 	ended.Counter(MetricDeliberations).Inc(1)
 	ended.Timer(MetricDeliberationDuration).Record(d.executionTime())
 	workflow.GetMetricsHandler(ctx).Counter(MetricWastedTokens).Inc(int64(contract.TotalUsageOf(d.council, nil).WastedTokens))

@@ -26,8 +26,8 @@ type Opening struct {
 	GraceSeconds int                         `json:"grace_seconds,omitempty"` // if 0, the cluster may be away until the deadline
 }
 
-// open records the Opening, or reads it back.
-func open(ctx workflow.Context, environment domain.Environment, request contract.Request) (Opening, error) {
+// recordOpening records the Opening, or reads it back in a replay.
+func recordOpening(ctx workflow.Context, environment domain.Environment, request contract.Request) (Opening, error) {
 	var opening Opening
 	encoded := workflow.SideEffect(ctx, func(workflow.Context) any { return newOpening(environment, request) })
 	if err := encoded.Get(&opening); err != nil {
@@ -39,13 +39,13 @@ func open(ctx workflow.Context, environment domain.Environment, request contract
 func newOpening(environment domain.Environment, request contract.Request) (opening Opening) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			opening = refused(fmt.Errorf("request: could not be read: %v", cause))
+			opening = refusedOpening(fmt.Errorf("request: could not be read: %v", cause))
 		}
 	}()
 	settings := environment.Settings()
 	parsed, err := request.ParseFor(settings.Allow)
 	if err != nil {
-		return refused(err)
+		return refusedOpening(err)
 	}
 	opening = Opening{
 		Request:      &parsed.Normalised,
@@ -75,7 +75,8 @@ func choices(clusters []domain.ClusterState) []string {
 	return names
 }
 
-func refused(err error) Opening {
+// refusedOpening returns the Opening of a request that breaks a rule.
+func refusedOpening(err error) Opening {
 	var faults domain.Faults
 	if !errors.As(err, &faults) {
 		return Opening{Faults: []string{err.Error()}}

@@ -20,9 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files again")
 
-// wire has every payload, with every field set. The files in testdata/wire are the contract: a file that changes is
+// payloads has every payload, with every field set. The files in testdata/wire are the contract: a file that changes is
 // a changed contract.
-func wire(t *testing.T) map[string]any {
+func payloads(t *testing.T) map[string]any {
 	t.Helper()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	text := "not finished"
@@ -180,7 +180,7 @@ func rolledUp(at time.Time) contract.RollUp {
 }
 
 func TestPayloads_AreAsTheGoldenFilesHaveThem(t *testing.T) {
-	values := wire(t)
+	values := payloads(t)
 	for name, value := range values {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", "wire", name+".json")

@@ -199,13 +199,13 @@ func TestPlacement_AnAgentIsAnnouncedOnce(t *testing.T) {
 	_, err := s.runAndExpectNothingLeft(timeout(fakes.Council(1), 100))
 
 	require.NoError(t, err)
-	told := 0
+	announced := 0
 	for _, kind := range s.NATS.Kinds() {
 		if kind == domain.EventAgentCompleted {
-			told++
+			announced++
 		}
 	}
-	require.Equal(t, 1, told, "%v", s.NATS.Kinds())
+	require.Equal(t, 1, announced, "%v", s.NATS.Kinds())
 }
 
 func TestPlacement_ARunWithoutAChoiceStays(t *testing.T) {

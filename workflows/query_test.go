@@ -117,16 +117,16 @@ func names(object map[string]any) []string {
 	return all
 }
 
-func (s *stage) onAttributes(tell func(temporal.SearchAttributes)) {
+func (s *stage) onAttributes(see func(temporal.SearchAttributes)) {
 	s.env.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(attributes temporal.SearchAttributes) bool {
-		tell(attributes)
+		see(attributes)
 		return true
 	})).Return(nil).Maybe()
 }
 
-func (s *stage) onMemo(tell func(map[string]any)) {
+func (s *stage) onMemo(see func(map[string]any)) {
 	s.env.OnUpsertMemo(mock.MatchedBy(func(memo map[string]any) bool {
-		tell(memo)
+		see(memo)
 		return true
 	})).Return(nil).Maybe()
 }

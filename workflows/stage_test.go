@@ -146,17 +146,17 @@ func encode(t testing.TB, value any) string {
 }
 
 // onOutbox calls a function with the input of an outbox.
-func (s *stage) onOutbox(tell func(contract.OutboxInput)) {
+func (s *stage) onOutbox(see func(contract.OutboxInput)) {
 	s.env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
 		var in contract.OutboxInput
 		require.NoError(s, args.Get(&in))
-		tell(in)
+		see(in)
 	})
 }
 
-func (s *stage) onOutboxID(tell func(id string)) {
+func (s *stage) onOutboxID(see func(id string)) {
 	s.env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
-		tell(info.WorkflowExecution.ID)
+		see(info.WorkflowExecution.ID)
 	})
 }
 

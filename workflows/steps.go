@@ -26,23 +26,23 @@ var (
 	}
 	// StopTurns stops turns on Ray and returns the outcome of each.
 	StopTurns = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
-		name: contract.ActivityStopTurns, queue: same, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
+		name: contract.ActivityStopTurns, queue: mainQueue, attempt: StopTries, retry: every(250*time.Millisecond, 2*time.Second),
 	}
 	// stopAbandoned is StopTurns with long retry intervals, for a cluster that doesn't answer.
 	stopAbandoned = Step[contract.StopTurnsInput, contract.StopTurnsResult]{
-		name: StopTurns.name, queue: same, attempt: StopTries, retry: every(2*time.Second, 20*time.Second),
+		name: StopTurns.name, queue: mainQueue, attempt: StopTries, retry: every(2*time.Second, 20*time.Second),
 	}
 	// PublishEvents stores events in NATS, in order.
 	PublishEvents = Step[contract.PublishEventsInput, contract.PublishEventsResult]{
-		name: contract.ActivityPublishEvents, queue: same, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
+		name: contract.ActivityPublishEvents, queue: mainQueue, attempt: 10 * time.Second, retry: every(time.Second, time.Minute),
 	}
 	// CloseDeliberation stores the last events. It doesn't wait until Ray has forgotten the outcomes.
 	CloseDeliberation = Step[contract.CloseDeliberationInput, contract.CloseDeliberationResult]{
-		name: contract.ActivityCloseDeliberation, queue: same, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
+		name: contract.ActivityCloseDeliberation, queue: mainQueue, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
 	}
 	// CountDeliberations counts deliberations from visibility, for the statistics.
 	CountDeliberations = Step[contract.CountInput, contract.CountResult]{
-		name: contract.ActivityCountDeliberations, queue: same, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
+		name: contract.ActivityCountDeliberations, queue: mainQueue, heartbeat: workerLost, retry: every(time.Second, 30*time.Second),
 	}
 )
 
@@ -81,7 +81,7 @@ const (
 	outboxFor = 7 * 24 * time.Hour
 )
 
-func same(taskQueue string) string { return taskQueue }
+func mainQueue(taskQueue string) string { return taskQueue }
 
 func every(first, most time.Duration) temporal.RetryPolicy {
 	return temporal.RetryPolicy{InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: most}

@@ -49,11 +49,11 @@ func runFaults(t *testing.T, open func(*testing.T) world) {
 // silenceIsNoOutcome checks that no fault makes a turn fail, and that a later submit attaches.
 func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	t.Helper()
-	c, wire := throughProxy(t, w)
+	c, connection := throughProxy(t, w)
 	c.script(t, c.model, hangs())
 	c.Hurry(patience)
 	poison := func() {
-		wire.add(t, toxic)
+		connection.add(t, toxic)
 		if says == swallowed {
 			c.Hurry(time.Second)
 		}
@@ -64,7 +64,7 @@ func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	require.ErrorContains(t, err, says)
 	require.Less(t, len(err.Error()), 250)
 
-	wire.clear(t)
+	connection.clear(t)
 	c.Hurry(patience)
 	handle := c.submit(t)[0]
 	c.called(t)
@@ -77,7 +77,7 @@ func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
 	require.Equal(t, domain.KindUnreachable, kindOf(t, c.Forget(t.Context(), c.order(handle))))
 
-	wire.clear(t)
+	connection.clear(t)
 	c.Hurry(patience)
 	require.NotEqual(t, domain.RayRunning, c.stop(t, handle)[0].State)
 	require.Equal(t, 1, c.calls(t, c.id()), "paid once")
@@ -85,36 +85,36 @@ func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 
 func latencyIsNoFault(t *testing.T, w world) {
 	t.Helper()
-	c, wire := throughProxy(t, w)
+	c, connection := throughProxy(t, w)
 	c.script(t, c.model, says(answerText))
-	wire.add(t, `{"type": "latency", "stream": "downstream", "attributes": {"latency": 300, "jitter": 100}}`)
+	connection.add(t, `{"type": "latency", "stream": "downstream", "attributes": {"latency": 300, "jitter": 100}}`)
 	require.Equal(t, domain.RayCompleted, c.see(t, c.submit(t)[0]).State)
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
 func refusedConnection(t *testing.T, w world) {
 	t.Helper()
-	c, wire := throughProxy(t, w)
+	c, connection := throughProxy(t, w)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
-	wire.proxy.Stop()
+	connection.proxy.Stop()
 	_, err := c.Submit(t.Context(), c.submission)
 	require.Equal(t, domain.KindUnreachable, kindOf(t, err))
 	require.EqualError(t, err, "submit to local: connection refused")
 	seen := c.look(t, handle, 0)
 	require.Equal(t, "local: connection refused", seen.Unreachable)
-	require.NoError(t, wire.proxy.Start())
+	require.NoError(t, connection.proxy.Start())
 	require.Equal(t, domain.RayCompleted, c.see(t, c.submit(t)[0]).State)
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-// wire is a proxy between a client and the app.
-type wire struct {
+// faultyConnection is a proxy between a client and the app.
+type faultyConnection struct {
 	proxy *toxiproxy.Proxy
 	close func()
 }
 
-func throughProxy(t *testing.T, w world) (council, wire) {
+func throughProxy(t *testing.T, w world) (council, faultyConnection) {
 	t.Helper()
 	config := w.config()
 	address, err := url.Parse(config.URL)
@@ -127,19 +127,19 @@ func throughProxy(t *testing.T, w world) (council, wire) {
 	config.URL = address.String()
 	c := newCouncil(t, w, 1)
 	c.Client = newClient(t, config)
-	return c, wire{proxy: proxy, close: c.CloseIdleConnections}
+	return c, faultyConnection{proxy: proxy, close: c.CloseIdleConnections}
 }
 
 // add lets new connections misbehave, and closes the kept ones.
-func (w wire) add(t *testing.T, toxic string) {
+func (f faultyConnection) add(t *testing.T, toxic string) {
 	t.Helper()
-	w.close()
-	_, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
+	f.close()
+	_, err := f.proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
 	require.NoError(t, err, toxic)
 }
 
-func (w wire) clear(t *testing.T) {
+func (f faultyConnection) clear(t *testing.T) {
 	t.Helper()
-	w.close()
-	w.proxy.Toxics.ResetToxics(context.Background())
+	f.close()
+	f.proxy.Toxics.ResetToxics(context.Background())
 }
