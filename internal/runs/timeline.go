@@ -16,24 +16,26 @@ import (
 
 // Timeline folds a run's history into the state of its council. It takes the events one by one, in order.
 type Timeline struct {
-	council domain.Council
-	request domain.DeliberationRequest // as recorded
-	given   []contract.Proposal        // the request's own proposals
-	turns   map[domain.TurnID]domain.Turn
-	polled  map[string]domain.TurnID // by activity id
-	planned map[int64]*historypb.ActivityTaskScheduledEventAttributes
-	last    map[string]pastTurn // by agent
-	ended   map[domain.TurnID]bool
-	past    map[domain.TurnID]*PastTurn
-	order   []domain.TurnID
+	council  domain.Council
+	request  domain.DeliberationRequest // as recorded
+	given    []contract.Proposal        // the request's own proposals
+	turns    map[domain.TurnID]domain.Turn
+	polled   map[string]domain.TurnID // by activity id
+	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
+	last     map[string]pastTurn // by agent
+	ended    map[domain.TurnID]bool
+	stopping map[domain.TurnID]bool // a stop of the run names them
+	past     map[domain.TurnID]*PastTurn
+	order    []domain.TurnID
 
 	now       time.Time // of the latest event
 	started   time.Time
 	taken     bool // a worker has taken the run up
 	phase     string
 	round     int
-	ending    bool   // the turns are being stopped, or somebody asked for a cancellation
-	cancelled string // the reason for the cancellation
+	asked     domain.Phase // of the latest submit
+	ending    bool         // the turns are being stopped, or somebody asked for a cancellation
+	cancelled string       // the reason for the cancellation
 	closing   *historypb.HistoryEvent
 }
 
@@ -49,7 +51,8 @@ func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
 		planned: map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
-		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, past: map[domain.TurnID]*PastTurn{}, phase: "opening",
+		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, stopping: map[domain.TurnID]bool{},
+		past: map[domain.TurnID]*PastTurn{}, phase: "opening",
 	}
 }
 
@@ -122,10 +125,21 @@ func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes
 			}
 		}
 	case contract.ActivityStopTurns:
-		var in contract.StopTurnsInput
-		if decoded(activity.GetInput(), &in) && !in.AllowPartial && in.Reason != contract.ReasonPatience {
-			t.phase, t.ending = "stopping", true
-		}
+		t.stop(activity.GetInput())
+	}
+}
+
+// stop notes the turns of a stop.
+func (t *Timeline) stop(input *commonpb.Payloads) {
+	var in contract.StopTurnsInput
+	if !decoded(input, &in) {
+		return
+	}
+	for _, handle := range in.Turns {
+		t.stopping[handle.TurnID] = true
+	}
+	if !in.AllowPartial && in.Reason != contract.ReasonPatience {
+		t.phase, t.ending = "stopping", true
 	}
 }
 
@@ -145,7 +159,7 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 		t.closePhase()
 	}
 	for _, turn := range in.TurnsOf(t.request) {
-		t.turns[turn.ID()] = turn
+		t.turns[turn.ID()], t.asked = turn, turn.Phase()
 		t.submitted(turn)
 		t.council = t.council.Assign([]domain.Assignment{turn.Assignment()}).Submitted(turn, domain.Handle{})
 	}
@@ -163,16 +177,18 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 		}
 	case contract.ActivityAwaitTurn:
 		var outcome contract.TurnOutcome
-		if decoded(result, &outcome) {
-			t.take(t.polled[activity.GetActivityId()], outcome.Domain())
+		id := t.polled[activity.GetActivityId()]
+		// The wait for a turn that the run stops sees that somebody has stopped it. The stop says what it resulted in.
+		if decoded(result, &outcome) && (!t.stopping[id] || outcome.Kind != domain.OutcomeLost) {
+			t.take(id, outcome.Domain())
 		}
 	case contract.ActivityStopTurns:
-		t.stopped(activity, result)
+		t.takeStopped(activity, result)
 	}
 }
 
-// stopped folds the outcomes of a stop. Outcomes from a cluster that the council had left don't count.
-func (t *Timeline) stopped(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
+// takeStopped folds the outcomes of a stop. Outcomes from a cluster that the council had left don't count.
+func (t *Timeline) takeStopped(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
 	var in contract.StopTurnsInput
 	var stopped contract.StopTurnsResult
 	if !decoded(activity.GetInput(), &in) || !decoded(result, &stopped) {

@@ -50,7 +50,11 @@ func (h *history) payloads(value any) *commonpb.Payloads {
 // activity runs one activity to its result.
 func (h *history) activity(name string, input, result any) {
 	h.Helper()
-	scheduled := h.schedule(name, input)
+	h.complete(h.schedule(name, input), result)
+}
+
+func (h *history) complete(scheduled int64, result any) {
+	h.Helper()
 	h.last++
 	h.timeline.Take(&historypb.HistoryEvent{
 		EventId: h.last, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
@@ -229,6 +233,22 @@ func TestAPhaseWhoseFirstSubmitTimedOutGoesOn(t *testing.T) {
 	past := h.timeline.Turns()
 	require.Len(t, past, 3)
 	require.Equal(t, string(domain.OutcomeCompleted), past[2].Outcome)
+}
+
+// A cancel, and a phase that goes on without slow turns, stop turns that are waited for. The wait sees the stop.
+func TestATurnThatTheRunStopsIsNotLost(t *testing.T) {
+	for _, reason := range []string{"cancelled", contract.ReasonPatience} {
+		h := newHistory(t)
+		h.submit()
+		waiting := h.schedule(contract.ActivityAwaitTurn, contract.AwaitTurnInput{Handle: h.handle()})
+		stop := contract.StopTurnsInput{Turns: handlesOf(h.turn), Reason: reason}
+		stopping := h.schedule(contract.ActivityStopTurns, stop)
+		h.complete(waiting, fakes.StoppedByUs)
+		h.complete(stopping, contract.StopTurnsResult{
+			Outcomes: map[domain.TurnID]contract.TurnOutcome{h.turn: {Kind: domain.OutcomeCancelled}},
+		})
+		require.Equal(t, string(domain.OutcomeCancelled), h.timeline.Turns()[0].Outcome, reason)
+	}
 }
 
 func TestATurnIsPaidOnce(t *testing.T) {

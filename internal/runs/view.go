@@ -21,6 +21,8 @@ type View struct {
 	Agents  []AgentView `json:"agents"`
 	Warning string      `json:"warning,omitempty"`
 
+	Asked domain.Phase `json:"-"` // what the latest submit is for, which may wait for room
+
 	TaskID    string `json:"-"`
 	Role      string `json:"-"`
 	TaskQueue string `json:"-"`
@@ -88,6 +90,7 @@ func viewOf(run Run, status contract.Status) View {
 // OpenView returns the view of an open run without asking a worker.
 func OpenView(run Run, t *Timeline) View {
 	v := viewOf(run, t.status(run.ID))
+	v.Asked = t.asked
 	if !t.taken {
 		v.Status.Status, v.WaitingFor = domain.StatusSubmitted, fmt.Sprintf("a worker on task queue %q", v.TaskQueue)
 	}

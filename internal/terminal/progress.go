@@ -42,6 +42,7 @@ func (p *Progress) Show(v runs.View) {
 
 // Agents shows the agents that an event has changed.
 func (p *Progress) Agents(v runs.View) {
+	p.phase(v.Asked)
 	for _, agent := range v.Agents {
 		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
 			agent.Trouble = "" // the line about the whole council names it
@@ -49,6 +50,17 @@ func (p *Progress) Agents(v runs.View) {
 		if agent.Attempt > 0 { // before the first attempt there is nothing to show
 			p.once("agent "+agent.AgentID, agentLine(agent))
 		}
+	}
+}
+
+// phase names each later phase, in which the agents begin again.
+func (p *Progress) phase(phase domain.Phase) {
+	switch phase.Kind {
+	case domain.PeerReview, domain.Revise:
+		p.once("phase", fmt.Sprintf("%s, round %d", phase.Kind, phase.Round))
+	case domain.Synthesize:
+		p.once("phase", string(phase.Kind))
+	case domain.Propose: // the first phase
 	}
 }
 

@@ -31,6 +31,22 @@ func TestProgressIsALinePerChange(t *testing.T) {
 	require.Equal(t, "agent-dev-001 · DEV · submitted · attempt 1\nagent-dev-001 · DEV · completed · attempt 1\n", out.String())
 }
 
+func TestProgressNamesEachLaterPhaseOnce(t *testing.T) {
+	var out bytes.Buffer
+	p := NewProgress(&out)
+	for _, phase := range []domain.Phase{
+		{Kind: domain.Propose},
+		{Kind: domain.PeerReview, Round: 1},
+		{Kind: domain.PeerReview, Round: 1},
+		{Kind: domain.Revise, Round: 1},
+		{Kind: domain.PeerReview, Round: 2},
+		{Kind: domain.Synthesize},
+	} {
+		p.Show(runs.View{Asked: phase})
+	}
+	require.Equal(t, "review, round 1\nrevise, round 1\nreview, round 2\nsynthesize\n", out.String())
+}
+
 func TestProgressNamesACauseOnce(t *testing.T) {
 	var out bytes.Buffer
 	p := NewProgress(&out)
