@@ -23,6 +23,8 @@ type Report struct {
 	Headline    string                  `json:"headline"`
 	Story       []string                `json:"story"`
 	Decision    *Decision               `json:"decision"`
+	Votes       []contract.Vote         `json:"votes,omitempty"`
+	Synthesis   contract.Synthesis      `json:"synthesis,omitzero"`
 	Leaderboard []Standing              `json:"leaderboard"`
 	Rounds      []Round                 `json:"rounds"`
 	Dissent     []Dissenter             `json:"dissent"`
@@ -66,7 +68,7 @@ func Of(source Source) Report {
 	r := Report{
 		DeliberationID: result.DeliberationID, TaskID: result.TaskID, Task: source.Task, Role: source.Role,
 		Status: source.Status, WrittenAt: source.Written.UTC(), StartedAt: result.StartedAt.UTC(),
-		Leaderboard: []Standing{}, Rounds: h.rounds(), Dissent: h.dissent(), Proposals: h.proposals(),
+		Votes: result.Votes, Synthesis: result.Synthesis, Leaderboard: []Standing{}, Rounds: h.rounds(), Dissent: h.dissent(), Proposals: h.proposals(),
 		Failures: slices.Concat([]contract.AgentFailure{}, result.Failures), Turns: source.Turns, Usage: result.Usage,
 	}
 	if source.Status.Closed() {

@@ -163,6 +163,7 @@ func TestEveryHistoryHasAReport(t *testing.T) {
 	for name, want := range map[string]string{
 		"reviewed": " won", "happy": "Nobody reviewed the proposals", "all_fail": "Failed: there is no decision",
 		"cancelled": "Cancelled before a decision", "cancelled_in_review": "Cancelled before a decision",
+		"voted": "of 3 votes", "synthesized": "The final answer, by the chair", "chair_failed": "The chair wrote no final answer",
 		"reviews_failed": "no review could be used", "invalid_request": "InvalidRequest", "deadline_without_quorum": "Failed: ",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,10 @@ func headline(source Source) string {
 	switch {
 	case !source.Status.Closed():
 		return fmt.Sprintf("Still running, in phase %s: nothing is decided yet", source.Phase)
+	case source.Status == domain.StatusCompleted && len(result.Votes) > 0:
+		return voteHeadline(result)
+	case source.Status == domain.StatusCompleted && result.Synthesis.Text != nil:
+		return "The chair wrote the final answer; the proposal of " + result.BestResult.AgentID + " was first"
 	case source.Status == domain.StatusCompleted && result.BestResult != nil:
 		return "The proposal of " + result.BestResult.AgentID + " won"
 	case source.Status == domain.StatusCancelled:
@@ -43,21 +47,26 @@ func story(source Source, r Report) []string {
 	if r.Decision == nil {
 		return lines
 	}
+	lines = append(lines, voteStory(result)...)
 	if len(r.Rounds) > 0 && result.RankingBasis != domain.RankedBySelf {
 		lines = append(lines, firstStory(source.Result), dissentStory(r))
 	}
 	if result.Review != nil && result.Review.Note != "" {
 		lines = append(lines, "Why it is first: "+sentence(result.Review.Note))
 	}
+	lines = append(lines, chairStory(result)...)
 	return append(lines, "It stopped because "+sentence(WhyStopped(result)))
 }
 
 func reviewStory(result contract.Result) []string {
 	if result.Review == nil {
-		if result.Status == domain.StatusCompleted {
-			return []string{"Nobody reviewed the proposals: the agents' own scores rank them."}
+		switch {
+		case result.Status != domain.StatusCompleted:
+			return nil
+		case len(result.Votes) > 0:
+			return []string{"Nobody reviewed the proposals."}
 		}
-		return nil
+		return []string{"Nobody reviewed the proposals: the agents' own scores rank them."}
 	}
 	review := result.Review
 	line := fmt.Sprintf("The reviewers wrote %s in %s", domain.Count(review.Reviews, "usable review"), domain.Count(review.Rounds, "round"))

@@ -12,6 +12,7 @@ import (
 	texttemplate "text/template"
 	"time"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/terminal"
 )
 
@@ -47,7 +48,7 @@ func (r Report) render(to io.Writer, execute func(io.Writer, any) error) error {
 
 var shared = map[string]any{
 	"fate": FateWords, "version": versionWords, "move": moveWords, "places": placesWords, "score": score,
-	"when": when, "duration": duration, "cost": cost, "phase": phaseWords, "heat": heat, "took": took,
+	"when": when, "duration": duration, "cost": cost, "phase": phaseWords, "heat": heat, "took": took, "count": domain.Count,
 }
 
 func pages() *template.Template {
