@@ -58,8 +58,9 @@ func (c *cli) cancel(ctx context.Context, run runs.Run, reason string) error {
 }
 
 func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {
-	waiting, stop := context.WithTimeout(ctx, cancelWithin)
+	waiting, stop := context.WithCancel(ctx) // a deadline would make Temporal's calls fail as if it were away
 	defer stop()
+	defer time.AfterFunc(cancelWithin, stop).Stop()
 	t, err := c.follow(waiting, run, newLines(c.stderr))
 	switch {
 	case ctx.Err() != nil:
