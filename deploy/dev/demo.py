@@ -58,6 +58,7 @@ class Demo:
             self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
         task = f"Find why the nightly import loses rows, {_stamp()}"
         command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model, "--review", "none"]
+        command.append("--no-view")  # the view would hide the line about the kills
         started = time.monotonic()
         with subprocess.Popen(command, env=self.environment, cwd=ROOT) as running:
             self._wait_for_turns(model, running)
@@ -104,7 +105,7 @@ class Demo:
         self._run([STARTER, "report", self.reviewed, "--output", str(report)])
 
     def _kill_worker(self) -> int:
-        pid = int(json.loads(Layout.at(self.home).record.read_text())["pids"].get("worker", 0)) or self._worker_pid()
+        pid = self._worker_pid()  # not the recorded one: the supervisor may have started another worker since
         os.kill(pid, signal.SIGKILL)
         return pid
 
