@@ -55,6 +55,9 @@ func (c *cli) clusters(ctx context.Context, workers []string) error {
 	var answer struct {
 		Workers []workerAnswer `json:"workers"`
 	}
+	if len(workers) == 0 {
+		return misused("", "--worker needs the host:port of a worker")
+	}
 	room := true
 	for _, address := range workers {
 		seen := askWorker(ctx, address)

@@ -38,7 +38,7 @@ func (c *cli) find(ctx context.Context, id string) (runs.Run, error) {
 	run, err := s.Find(ctx, id)
 	if _, missing := errors.AsType[*runs.NotFoundError](err); missing {
 		answer := notFound{DeliberationID: id, Status: domain.StatusNotFound, ErrorMessage: "Deliberation ID not found"}
-		return runs.Run{}, c.refuse(answer, &exit{code: exitNotFound, err: err, hint: "starter jobs lists what runs"})
+		return runs.Run{}, c.refuse(answer, &exit{code: exitNotFound, err: err, hint: "starter list shows those that there are"})
 	}
 	return run, err
 }

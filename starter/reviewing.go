@@ -61,7 +61,7 @@ func (w *words) protocol(flags *pflag.FlagSet) (*contract.Protocol, error) {
 	return &protocol, nil
 }
 
-// checkRoles refuses the flags of a judge or a chair if the council has none.
+// checkRoles refuses the flags of a judge, a chair or reviewers if the council has none.
 func (w *words) checkRoles(flags *pflag.FlagSet) error {
 	for _, name := range []string{"judge-model", "judge-url"} {
 		if flags.Changed(name) && w.review.by != domain.ReviewJudge {
@@ -72,6 +72,10 @@ func (w *words) checkRoles(flags *pflag.FlagSet) error {
 		if flags.Changed(name) && w.review.mode != domain.ModeSynthesize {
 			return misused("add --mode synthesize", "--%s is for a chair only", name)
 		}
+	}
+	unreviewed := w.review.by == domain.ReviewNone || w.agents == 1 && !flags.Changed("review")
+	if flags.Changed("rounds") && unreviewed {
+		return misused("leave it out, or have reviews: two agents or more, without --review none", "--rounds is for reviews only")
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 func (c *cli) printUsageByPhase(usage contract.TotalUsage) {
 	for _, kind := range domain.PhaseKinds() {
 		if part, paid := usage.ByPhase[kind]; paid {
-			c.printf("  %-8s %s\n", kind, phaseCost(part))
+			c.printf("  %-10s %s\n", kind, phaseCost(part))
 		}
 	}
 }

@@ -82,6 +82,9 @@ type refused struct {
 const differentRequest = "DifferentRequest"
 
 func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
+	if o.plan && (o.dryRun || o.detach) || o.dryRun && o.detach {
+		return misused("", "give one of --plan, --dry-run and --detach")
+	}
 	c.json = c.json || o.detach
 	request, err := o.request(args, cmd.Flags(), c.stdin)
 	var parsed contract.Parsed

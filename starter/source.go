@@ -72,7 +72,7 @@ func openInput(file string, stdin io.Reader) (from io.ReadCloser, name string, e
 }
 
 func readRequest(file string, stdin io.Reader) (contract.Request, error) {
-	from, name, err := openInput(file, stdin)
+	from, _, err := openInput(file, stdin)
 	if err != nil {
 		return contract.Request{}, err
 	}
@@ -80,7 +80,7 @@ func readRequest(file string, stdin io.Reader) (contract.Request, error) {
 	text, err := io.ReadAll(io.LimitReader(from, readMost+1))
 	switch {
 	case err != nil:
-		return contract.Request{}, misused("", "-f: read %q: %w", name, err)
+		return contract.Request{}, misused("", "-f: %w", err)
 	case len(text) > readMost:
 		return contract.Request{}, faults("request", "must be at most %d bytes in JSON, got more than %d", domain.MaxRequest, readMost)
 	case len(bytes.TrimSpace(text)) == 0:
@@ -145,7 +145,8 @@ func inFlags(faults domain.Faults) string {
 		}
 		flags = append(flags, flag)
 		faults[i].Path, _, _ = strings.Cut(flag, " ")
-		if fault.Path == "vllm_url" || fault.Path == "vllm_model" {
+		faults[i].Rule = strings.ReplaceAll(fault.Rule, "constraints.max_retries", flagOf["constraints.max_retries"])
+		if fault.Rule == "cannot be empty" && (fault.Path == "vllm_url" || fault.Path == "vllm_model") {
 			more = "\n  " + localStack
 		}
 	}
