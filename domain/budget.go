@@ -56,9 +56,10 @@ func (c Council) callCost(assignment Assignment) Usage {
 }
 
 // committed adds up what was paid, what lost attempts may have cost, and what is reserved for assignments that
-// aren't settled.
+// aren't settled. A call that ended without its usage has cost its prompt all the same.
 func (c Council) committed() Usage {
 	committed, _ := c.Paid()
+	committed.PromptTokens += c.unnamed
 	for i := range c.ledger {
 		e := &c.ledger[i]
 		calls := e.uncounted

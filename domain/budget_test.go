@@ -223,3 +223,28 @@ func TestACallIsReservedWithAThirdOfItsBytesAndItsLongestAnswer(t *testing.T) {
 		require.ErrorContains(t, err, "protocol.max_total_tokens: must be at least "+strconv.Itoa(need)+" for the first phase")
 	}
 }
+
+func TestACallWithoutAUsageCostsItsPromptAllTheSame(t *testing.T) {
+	spec := budgeted(2, domain.Budget{})
+	spec.TaskDescription, spec.Protocol.MaxTokens = strings.Repeat("x", 30_000), 100 // 10,000 tokens a prompt
+	for name, test := range map[string]struct {
+		usage domain.Usage
+		stop  domain.StopReason
+	}{
+		"a short prompt, as the server counts": {domain.Usage{PromptTokens: 1000, CompletionTokens: 10, Calls: 1}, ""},
+		"the server doesn't say":               {domain.Usage{CompletionTokens: 10, Calls: 1}, domain.StopBudget},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec.Protocol.Budget.Tokens = 30_000 // for three of these prompts
+			council, turns := asked(requestOf(t, spec), domain.RunKey{WorkflowID: "w"})
+			for _, turn := range turns {
+				outcome := completed("a proposal", 0.5, 10)
+				outcome.Usage = test.usage
+				council = take(council, turn, outcome)
+			}
+			require.Equal(t, test.stop, council.Plan().Stop)
+			paid, _ := council.Paid()
+			require.Equal(t, 2*test.usage.PromptTokens, paid.PromptTokens, "the result says what is known")
+		})
+	}
+}

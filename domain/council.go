@@ -25,6 +25,7 @@ type Council struct {
 	paid    map[PhaseKind]Usage
 	paidTo  map[string]Usage // by model
 	wasted  int
+	unnamed int // prompt tokens that the budget reserved for calls whose usage names none
 }
 
 // entry is one assignment in the ledger.
@@ -127,6 +128,9 @@ func (c Council) pay(turn Turn, usage Usage) Council {
 	c.paid = added(c.paid, turn.assignment.Phase.Kind, usage)
 	if usage != (Usage{}) {
 		c.paidTo = added(c.paidTo, turn.assignment.Agent.model, usage)
+	}
+	if i := c.at(turn.assignment); i >= 0 && usage.PromptTokens == 0 && usage != (Usage{}) {
+		c.unnamed += c.ledger[i].cost.PromptTokens * max(1, usage.Calls)
 	}
 	return c
 }

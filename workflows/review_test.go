@@ -212,6 +212,22 @@ func TestReview_TheDeadlineCountsTheReviewsThatCame(t *testing.T) {
 	require.Zero(t, result.Results[2].Judged.Reviews)
 }
 
+func TestReview_TheDeadlineWithoutAnyReviewLeavesADegradedResult(t *testing.T) {
+	s := newStage(t)
+	s.Ray.PhaseScript = func(contract.TurnRef) fakes.Script { return fakes.Script{fakes.Never()} }
+	request := withReview(timeout(fakes.Council(3), 60), 1)
+	patience := 60
+	request.Protocol.Patience = &patience
+
+	result, err := s.runAndExpectNothingLeft(request)
+
+	require.NoError(t, err)
+	require.Equal(t, domain.StopDeadline, result.StopReason)
+	require.Equal(t, domain.RankedBySelf, result.RankingBasis)
+	require.True(t, result.Degraded)
+	require.Equal(t, 3, result.Review.Failed)
+}
+
 func TestReview_NoPhaseOutlivesTheDeadline(t *testing.T) {
 	patience := 30
 	for name, given := range map[string]func(*stage){
