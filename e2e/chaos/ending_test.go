@@ -90,10 +90,10 @@ func endedAs(result contract.Result, err error) ended {
 	case err == nil:
 		end.as = endsCompleted
 		switch {
+		case result.StopReason == domain.StopDeadline && result.CompletedAgents == result.TotalAgents:
+			end.as = endsLate
 		case result.Degraded:
 			end.as = endsDegraded
-		case result.StopReason == domain.StopDeadline:
-			end.as = endsLate
 		case fullyReviewed(result):
 			end.as = endsReviewed
 		}
