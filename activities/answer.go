@@ -29,21 +29,22 @@ func answerDecoder() domain.DecodeObject {
 		if decoder.Decode(&fields) == nil && fields != nil {
 			return domain.Decoded{Object: objectOf(fields, deepMost), Size: int(decoder.InputOffset())}, true
 		}
-		size, written, whole := tolerantly(text)
-		if !whole {
+		shown, sizeOf := undisguised(text)
+		read, found := tolerantly(shown)
+		if !found {
 			return domain.Decoded{}, false
 		}
-		if json.Unmarshal([]byte(written), &fields) != nil {
-			if len(written) > repairMost || tries == 0 {
+		if json.Unmarshal([]byte(read.json), &fields) != nil {
+			if len(read.json) > repairMost || tries == 0 {
 				return domain.Decoded{}, false
 			}
 			tries--
-			valid, err := jsonrepair.Repair(written)
+			valid, err := jsonrepair.Repair(read.json)
 			if err != nil || json.Unmarshal([]byte(valid), &fields) != nil {
 				return domain.Decoded{}, false
 			}
 		}
-		return domain.Decoded{Object: objectOf(fields, deepMost), Size: size, Repaired: true}, true
+		return domain.Decoded{Object: objectOf(fields, deepMost), Size: sizeOf(read.size), Repaired: true, Open: read.open}, true
 	}
 }
 
@@ -51,7 +52,7 @@ func answerDecoder() domain.DecodeObject {
 func objectOf(fields map[string]json.RawMessage, levels int) domain.Object {
 	object := make(domain.Object, len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		short := strings.ToLower(strings.TrimSpace(name))
+		short := strings.ToLower(strings.Trim(name, " \t\r\n*:"))
 		if _, given := object[short]; !given || short == name {
 			object[short] = valueOf(fields[name], levels)
 		}

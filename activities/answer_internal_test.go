@@ -84,10 +84,52 @@ func TestAnswerDecoder_RepairsWhatModelsWrite(t *testing.T) {
 		"prose and fences around it": {"So {this}:\n```json\n{'proposal': 'p', 'score': 0.8}\n```\nHope it {helps}!", read{"p", "", 0.8, "repaired"}},
 		"a draft that is JSON":       {`First {"proposal":"draft","score":0.99}, then {'proposal': 'p', 'score': 0.8}.`, read{"p", "", 0.8, "repaired"}},
 		"a draft that isn't":         {`First {'proposal': 'draft', 'score': 0.99}, then {"proposal":"p","score":0.8}.`, read{"p", "", 0.8, ""}},
+		"three quotes":               {"{\"proposal\": \"\"\"use a \"token\nbucket\"\"\"\", \"score\": 0.8}", read{"use a \"token\nbucket\"", "", 0.8, "repaired"}},
+		"three single quotes":        {`{'proposal': '''it's a bucket''', 'score': 0.8}`, read{"it's a bucket", "", 0.8, "repaired"}},
+		"semicolons":                 {`{"proposal": "call f("a"); then g"; "reasoning": "r"; "score": 0.8}`, read{`call f("a"); then g`, "r", 0.8, "repaired"}},
+		"fields left out":            {`{"proposal": "p", ..., "score": 0.8, …}`, read{"p", "", 0.8, "repaired"}},
+		"white space of texts":       {"{\u00a0\"proposal\":\u3000\"p\",\u200b\"score\":\ufeff0.8\u00a0}", read{"p", "", 0.8, "repaired"}},
+		"punctuation of CJK texts":   {`{"proposal"："令牌，桶：好"，"reasoning"： "公平"，"score"：0.8}`, read{"令牌，桶：好", "公平", 0.8, "repaired"}},
+		"a quote of another opened":  {`{"proposal": "er sagte „Eimer" und ging", "score": 0.8}`, read{`er sagte „Eimer" und ging`, "", 0.8, "repaired"}},
+		"half an escape":             {`{"proposal": "\u12 and \x41", "score": 0.8}`, read{`\u12 and \x41`, "", 0.8, "repaired"}},
+		"names in bold":              {`{"**proposal**": "p", "**score**": 0.8}`, read{"p", "", 0.8, ""}},
+		"a brace too many":           {`{{"proposal": "p", "score": 0.8}}`, read{"p", "", 0.8, ""}},
+		"a call of a program":        {`answer({proposal: 'p', score: 0.8,});`, read{"p", "", 0.8, "repaired"}},
+		"an escaped object":          {`{\"proposal\": \"say \\\"a\\\"\\nb\", \"score\": 0.8}`, read{"say \"a\"\nb", "", 0.8, "repaired"}},
+		"an object that is a string": {`"{\n  \"proposal\": \"p\",\n  \"score\": 0.8\n}"`, read{"p", "", 0.8, "repaired"}},
+		"a string in an object":      {`{"name": "answer", "arguments": "{\"proposal\": \"p\", \"score\": 0.8}"}`, read{"p", "", 0.8, "repaired"}},
+		"a string in a string":       {`"\"{\\\"proposal\\\": \\\"p\\\", \\\"score\\\": 0.8}\""`, read{"p", "", 0.8, "repaired"}},
+		"escaped and another":        {`{\"proposal\": \"draft\", \"score\": 0.99} {"proposal":"p","score":0.8}`, read{"p", "", 0.8, ""}},
+		"another and escaped":        {`{"proposal":"draft","score":0.99} {\"proposal\": \"p\", \"score\": 0.8} so`, read{"p", "", 0.8, "repaired"}},
+		"escaped for a page":         {`{&quot;proposal&quot;: &quot;p &amp; q&quot;, &quot;score&quot;: 0.8}`, read{"p & q", "", 0.8, "repaired"}},
 		"two that aren't":            {"{'proposal': 'draft', 'score': 0.99}\n{'proposal': 'p', 'score': 0.8}", read{"p", "", 0.8, "repaired"}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, readText(t, c.text)) })
 	}
+}
+
+func TestAnswerDecoder_ClosesAnObjectThatOnlyLacksItsEnd(t *testing.T) {
+	want := read{"p", "", 0.8, "repaired"}
+	for name, text := range map[string]string{
+		"a brace":               `{"proposal": "p", "score": 0.8`,
+		"after a comma":         `{"proposal": "p", "score": 0.8,` + " \n",
+		"after a text":          `{"score": 0.8, "proposal": "p"`,
+		"a Python dict":         `{'score': 0.8, 'proposal': 'p'`,
+		"a brace and a bracket": `{"proposal": "p", "score": 0.8, "tags": ["a", "b"`,
+		"in a list":             `[{"proposal": "p", "score": 0.8`,
+		"in a block":            "```json\n{\"score\": 0.8, \"proposal\": \"p\"\n```\nI hope that this helps!",
+		"after a draft":         `{"proposal": "draft", "score": 0.99} Better: {"proposal": "p", "score": 0.8`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, want, readText(t, text))
+			_, failure, usable := domain.ReadAnswer(domain.Completion{Text: text, FinishReason: "length"}, answerDecoder())
+			require.False(t, usable, "it was cut, perhaps within the number")
+			require.Equal(t, domain.Truncated, failure.Kind())
+		})
+	}
+	t.Run("a draft that lacks its end", func(t *testing.T) {
+		require.Equal(t, read{"p", "", 0.8, ""}, readText(t, `So {"proposal": "draft", "score": 0.99 . Now the answer: {"proposal":"p","score":0.8}`))
+	})
 }
 
 func TestAnswerDecoder_RefusesWhatIsNoCompleteObject(t *testing.T) {
@@ -96,10 +138,8 @@ func TestAnswerDecoder_RefusesWhatIsNoCompleteObject(t *testing.T) {
 		"prose":                   "I propose a token bucket",
 		"a list":                  `[{"proposal":"p"}]`,
 		"null":                    "null",
-		"half an object":          `{"proposal":"p"`,
 		"half a string":           `{"proposal":"p`,
 		"half a string with code": `{"proposal":"code {x}`,
-		"half a Python dict":      `{'proposal': 'p', 'score': 0.8`,
 		"nesting without end":     strings.Repeat(`{"a":`, 20_000),
 		"a brace":                 "{",
 		"a brace and its end":     "}",

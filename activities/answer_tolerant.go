@@ -3,13 +3,16 @@ package activities
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // tolerant reads the object that a text starts with as models write it: strings with quotes that aren't
-// escaped or are of another kind, literal line ends, comments, and values such as 0,8 without quotes. It
-// finds where the object ends, and writes it with strings as JSON has them. Commas are left as they are.
+// escaped or are of another kind, literal line ends, comments, values such as 0,8 without quotes, and the colons
+// and commas of CJK texts. It finds where the object ends, and writes it with strings as JSON has them. Commas
+// too many or too few are left as they are.
 type tolerant struct {
 	text   string
 	at     int
@@ -17,20 +20,28 @@ type tolerant struct {
 	opened []byte // braces and brackets
 	named  bool   // a name comes next
 	bare   bool   // names have no quotes
+	read   bool   // it has a value
 }
 
-// tolerantly returns the size of the object, the object with its strings as JSON, and whether it has an end.
-func tolerantly(text string) (size int, written string, whole bool) {
+// written is an object as it was read.
+type written struct {
+	json string
+	size int  // of the text
+	open bool // the text, or the block of code around it, ended before the object
+}
+
+// tolerantly returns the object that the text starts with, and whether there is one.
+func tolerantly(text string) (written, bool) {
 	t := tolerant{text: text}
 	if !strings.HasPrefix(text, "{") {
-		return 0, "", false
+		return written{}, false
 	}
-	for t.at < len(text) {
+	for t.at < len(text) && !strings.HasPrefix(text[t.at:], "```") {
 		r, width := utf8.DecodeRuneInString(text[t.at:])
-		switch {
+		switch r = plain(r); {
 		case closing(r) != 0:
 			if !t.string(width, closing(r)) {
-				return 0, "", false
+				return written{}, false
 			}
 			continue
 		case comment.MatchString(text[t.at:]):
@@ -40,24 +51,60 @@ func tolerantly(text string) (size int, written string, whole bool) {
 			t.open(byte(r))
 		case r == '}' || r == ']':
 			if t.opened = t.opened[:len(t.opened)-1]; len(t.opened) == 0 {
-				return t.at + width, t.out.String() + "}", true
+				return written{json: t.out.String() + "}", size: t.at + width}, true
 			}
 		case r == ':':
-			t.copy(width)
-			t.named = false
+			t.write(r, width)
+			t.named, t.read = false, true
 			t.value()
 			continue
-		case r == ',':
-			t.named = !t.inList()
+		case r == ',' || r == ';':
+			r, t.named = ',', !t.inList()
 		}
-		t.copy(width)
+		t.write(r, width)
 	}
-	return 0, "", false
+	return written{json: t.out.String() + t.ending(), size: t.at, open: true}, t.read
 }
 
-func (t *tolerant) copy(width int) {
-	t.out.WriteString(t.text[t.at : t.at+width])
+func (t *tolerant) write(r rune, width int) {
+	t.out.WriteRune(r)
 	t.at += width
+}
+
+// ending closes what is open.
+func (t *tolerant) ending() string {
+	var ending strings.Builder
+	for _, opened := range slices.Backward(t.opened) {
+		ending.WriteByte(opened + 2) // in ASCII, braces and brackets are two apart
+	}
+	return ending.String()
+}
+
+// plain returns the ASCII form of white space and of the punctuation that CJK texts write wider.
+func plain(r rune) rune {
+	switch {
+	case r == '：':
+		return ':'
+	case r == '，':
+		return ','
+	case r == '；':
+		return ';'
+	case invisible(r):
+		return ' '
+	}
+	return r
+}
+
+func invisible(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' }
+
+// first returns the first visible character of a text, in its plain form, and what follows it; 0 if there is none.
+func first(text string) (character rune, after string) {
+	text = strings.TrimLeftFunc(text, invisible)
+	if text == "" {
+		return 0, ""
+	}
+	r, width := utf8.DecodeRuneInString(text)
+	return plain(r), text[width:]
 }
 
 func (t *tolerant) open(with byte) {
@@ -70,22 +117,29 @@ func (t *tolerant) open(with byte) {
 
 func (t *tolerant) inList() bool { return t.opened[len(t.opened)-1] == '[' }
 
+const (
+	space    = `[\s\p{Z}\x{200b}\x{feff}]*`
+	comments = `(?://[^\n]*|#[^\n]*|/\*(?s:.*?)\*/|(?:\.\.\.|…)\s*,?)` // an ellipsis stands for fields that were left out
+)
+
 var (
-	comment    = regexp.MustCompile(`^(?://[^\n]*|#[^\n]*|/\*(?s:.*?)\*/)`)
-	bareName   = regexp.MustCompile(`^\s*[\pL_][\pL\pN_-]*\s*:`)
-	quotedName = regexp.MustCompile(`^\s*["'“”„‘’` + "`" + `][\pL_][\pL\pN _-]*["'“”„‘’` + "`" + `]\s*:`)
-	afterClose = regexp.MustCompile(`^(?:$|[\s}\],<` + "`" + `])`)
-	listGoesOn = regexp.MustCompile(`^\s*[,\]]`)
-	joined     = regexp.MustCompile(`^\s*\+\s*["']`)
-	pythonWord = regexp.MustCompile(`^(?:True|False|None)$`)
+	startsComment = regexp.MustCompile(`^` + space + comments)
+	comment       = regexp.MustCompile(`^` + comments)
+	bareName      = regexp.MustCompile(`^` + space + `[\pL_][\pL\pN_-]*` + space + `[:：]`)
+	quotedName    = regexp.MustCompile(`^` + space + `["'“”„‘’` + "`" + `][\pL_][\pL\pN _-]*["'“”„‘’` + "`" + `]` + space + `[:：]`)
+	afterClose    = regexp.MustCompile(`^(?:$|[\s}\],<` + "`" + `])`)
+	listGoesOn    = regexp.MustCompile(`^` + space + `[,，\]]`)
+	joined        = regexp.MustCompile(`^\s*\+\s*["']`)
+	fourHex       = regexp.MustCompile(`^[0-9A-Fa-f]{4}`)
+	pythonWord    = regexp.MustCompile(`^(?:True|False|None)$`)
 	// valueComment is a comment after a value without quotes.
 	valueComment = regexp.MustCompile(`//|/\*|#`)
-	bareValue    = regexp.MustCompile(`^[^"'“”„‘’` + "`" + `{}\[\],\n]+(?:,\d+)?[^"{}\[\],\n]*`)
+	bareValue    = regexp.MustCompile(`^[^"'“”„‘’` + "`" + `{}\[\],，\n]+(?:,\d+)?[^"{}\[\],，\n]*`)
 )
 
 // value writes a value that is neither JSON nor in quotes as a string.
 func (t *tolerant) value() {
-	rest := strings.TrimLeft(t.text[t.at:], " \t\r\n")
+	rest := strings.TrimLeftFunc(t.text[t.at:], invisible)
 	t.at = len(t.text) - len(rest)
 	found := bareValue.FindString(rest)
 	if at := valueComment.FindStringIndex(found); at != nil {
@@ -117,6 +171,9 @@ func closing(r rune) rune {
 
 // string writes a string as JSON, and reports whether the string has an end.
 func (t *tolerant) string(width int, quote rune) bool {
+	if triple := strings.Repeat(t.text[t.at:t.at+width], 3); quote < utf8.RuneSelf && strings.HasPrefix(t.text[t.at:], triple) {
+		return t.triple(triple)
+	}
 	t.at += width
 	t.out.WriteByte('"')
 	for t.at < len(t.text) {
@@ -139,6 +196,24 @@ func (t *tolerant) string(width int, quote rune) bool {
 	return false
 }
 
+// triple writes a string as Python has it over several lines.
+func (t *tolerant) triple(quotes string) bool {
+	rest := t.text[t.at+len(quotes):]
+	end := strings.Index(rest, quotes)
+	if end < 0 {
+		return false
+	}
+	for strings.HasPrefix(rest[end+1:], quotes) { // a quote of the text comes right before
+		end++
+	}
+	text := rest[:end]
+	t.at += 2*len(quotes) + end
+	encoded, _ := json.Marshal(text) // a text can always be encoded
+	t.out.Write(encoded)
+	t.named = false
+	return true
+}
+
 // jsonEscapes are the characters that JSON allows after a backslash.
 const jsonEscapes = `"\/bfnrtu`
 
@@ -152,6 +227,8 @@ func (t *tolerant) escape() {
 		t.out.WriteString(escaped)
 	case escaped == "\n":
 		t.out.WriteString(`\n`)
+	case escaped == "u" && !fourHex.MatchString(t.text[t.at:]):
+		t.out.WriteString(`\\u`)
 	case escaped != "" && strings.Contains(jsonEscapes, escaped):
 		t.out.WriteString(`\` + escaped)
 	default:
@@ -162,17 +239,29 @@ func (t *tolerant) escape() {
 // ends reports whether a quote ends its string, by what follows it. A quote within a text is followed by more
 // of the text, and not by the next name or the end of the object.
 func (t *tolerant) ends(rest string) bool {
-	trimmed := strings.TrimLeft(rest, " \t\r\n")
+	next, after := first(rest)
 	switch {
 	case t.named:
-		return strings.HasPrefix(trimmed, ":")
-	case t.inList():
+		return next == ':'
+	case t.inList() && next != 0:
 		return listGoesOn.MatchString(rest)
-	case strings.HasPrefix(trimmed, "}"):
-		return afterClose.MatchString(trimmed[1:])
-	case strings.HasPrefix(trimmed, ","):
-		next := comment.ReplaceAllString(strings.TrimLeft(trimmed[1:], " \t\r\n"), "")
-		return strings.HasPrefix(strings.TrimSpace(next), "}") || quotedName.MatchString(next) || (t.bare && bareName.MatchString(next))
+	case next == 0 || (next == '`' && strings.HasPrefix(after, "``")): // the closing brace is missing
+		return true
+	case next == '}':
+		return afterClose.MatchString(after)
+	case next == ',':
+		return t.goesOn(after)
+	case next == ';':
+		return quotedName.MatchString(after)
 	}
-	return comment.MatchString(trimmed) || joined.MatchString(rest) || quotedName.MatchString(rest)
+	return startsComment.MatchString(rest) || joined.MatchString(rest) || quotedName.MatchString(rest)
+}
+
+// goesOn reports whether a comma is one of the object, by what follows it.
+func (t *tolerant) goesOn(after string) bool {
+	if comments := startsComment.FindString(after); comments != "" {
+		after = after[len(comments):]
+	}
+	next, _ := first(after)
+	return next == 0 || next == '}' || quotedName.MatchString(after) || (t.bare && bareName.MatchString(after))
 }

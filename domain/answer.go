@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -35,10 +36,12 @@ func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool
 	switch text := stripFences(said.text); {
 	case said.found:
 		return answerOf(said.object), TurnFailure{}, true
-	case done.FinishReason == finishLength:
-		return Answer{}, NewTurnFailure(Truncated, whyCut(said.text), true), false
+	case done.cut():
+		return Answer{}, done.cutFailure(said.text), false
 	case done.FinishReason == "" && text != "":
 		return Answer{}, NewTurnFailure(ModelUnavailable, "the stream ended without a finish_reason, and the answer is not complete", true), false
+	case said.brokeOff:
+		return noAnswer("the last object of the answer has no end")
 	case unfilled:
 		return noAnswer("the answer is the form that was asked for, not filled in")
 	case text != "" && !empty:
@@ -51,14 +54,6 @@ func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool
 
 func noAnswer(why string) (Answer, TurnFailure, bool) {
 	return Answer{}, NewTurnFailure(InvalidOutput, why, true), false
-}
-
-func whyCut(text string) string {
-	if text == "" {
-		return "all tokens were thoughts, and no answer came; raise protocol.max_tokens, " +
-			"or let the model think less through protocol.extra_body"
-	}
-	return "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens"
 }
 
 func answerOf(decoded Decoded) Answer {
@@ -89,15 +84,25 @@ func isForm(proposal Value) bool {
 		types := []string{"string", "object", "array", "number", "integer", "boolean"}
 		return proposal.Fields["type"].Kind == ValueText && slices.Contains(types, proposal.Fields["type"].Text)
 	case ValueText:
-		placeholders := []string{"your proposal", "proposal", "the proposal", "the final answer", "string", "text", "...", "…"}
-		return slices.Contains(placeholders, strings.ToLower(strings.Trim(proposal.Text, "<>[]{} \t\n")))
+		placeholders := []string{"your proposal", "your proposal here", "proposal", "the proposal", "the final answer", "string", "text", "...", "…"}
+		return placeholder.MatchString(proposal.Text) || slices.Contains(placeholders, strings.ToLower(strings.Trim(proposal.Text, "<>[]{} \t\n")))
 	case ValueOther, ValueNumber, ValueList:
 	}
 	return false
 }
 
+// placeholder matches one that the model worded itself.
+var placeholder = regexp.MustCompile(`^\s*<[^<>/\n]{1,80}>\s*$`)
+
+// answerTag matches a text that some models put into a tag after their thoughts.
+var answerTag = regexp.MustCompile(`(?is)^<(?:final_?)?answer>\s*(.*?)\s*</(?:final_?)?answer>$`)
+
+// stripFences takes off what encloses the whole text.
 func stripFences(text string) string {
 	text = strings.TrimSpace(text)
+	if within := answerTag.FindStringSubmatch(text); within != nil {
+		text = within[1]
+	}
 	if !strings.HasPrefix(text, "```") || !strings.HasSuffix(text, "```") || len(text) < 6 {
 		return text
 	}

@@ -34,17 +34,26 @@ type Decoded struct {
 	Object   Object
 	Size     int  // the bytes of the text that the object takes
 	Repaired bool // the object wasn't JSON, and was repaired
+	Open     bool // the text ended before the object, outside of its strings: only closing braces are missing
 }
 
 // DecodeObject decodes the complete object at the start of a text, and reports whether there is one. The
 // domain knows no JSON, so the caller passes the decoder in.
 type DecodeObject func(text string) (Decoded, bool)
 
+// completeOnly returns a decoder that refuses objects without an end.
+func (d DecodeObject) completeOnly() DecodeObject {
+	return func(text string) (Decoded, bool) {
+		decoded, complete := d(text)
+		return decoded, complete && !decoded.Open
+	}
+}
+
 // mostDecoded bounds the number of places at which decoding is tried: each try may read the rest of the text.
 const mostDecoded = 32
 
-// objectStart matches a brace that may begin an object: a name follows.
-var objectStart = regexp.MustCompile(`\{\s*(?:["'“”„‘’` + "`" + `]|[\pL_]|//|/\*|#)`)
+// objectStart matches a brace that may begin an object: a name follows, perhaps in quotes that are escaped.
+var objectStart = regexp.MustCompile(`\{(?:[\s\p{Z}\x{200b}\x{feff}]|\\+[nrt])*(?:\\*["'“”„‘’` + "`" + `]|[\pL_]|//|/\*|#|&(?:quot|apos|#34|#39);)`)
 
 // placed is a decoded object with its place in the text.
 type placed struct {
@@ -53,15 +62,15 @@ type placed struct {
 }
 
 // objectsIn returns the complete objects of the wanted shape, in the order of the text. It leaves out an
-// object within another wanted one. Every wanted object must have a field of the name. If a text has too many
-// braces, only the last ones are tried: the answer comes last.
+// object within another wanted one, and one without an end before another. Every wanted object must have a field
+// of the name. If a text has too many braces, only the last ones are tried: the answer comes last.
 func objectsIn(text, name string, decode DecodeObject, wanted func(Object) bool) []placed {
 	var found []placed // the last one first
 	starts := objectStart.FindAllStringIndex(text[:min(len(text), lastMention(text, name)+1)], -1)
 	for tries := 0; tries < mostDecoded && tries < len(starts); tries++ {
 		from := starts[len(starts)-1-tries][0]
 		decoded, complete := decode(text[from:])
-		if !complete || !wanted(decoded.Object) {
+		if !complete || !wanted(decoded.Object) || (decoded.Open && len(found) > 0) {
 			continue
 		}
 		to := from + decoded.Size

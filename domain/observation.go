@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,7 @@ type Progress struct {
 // Completion is a model's whole answer, before it is read.
 type Completion struct {
 	Text           string
-	ReasoningText  string // the model's thoughts if the text is empty: some servers mistake the answer for thoughts
+	ReasoningText  string // the model's thoughts if the text is next to empty: some servers mistake the answer for thoughts
 	FinishReason   string
 	Model          string
 	ResponseFormat string
@@ -72,8 +73,27 @@ type Completion struct {
 	FirstToken     time.Duration
 }
 
-// finishLength is the finish reason of an answer that was cut at the token limit.
+// finishLength is the finish reason of an answer that was cut at the token limit. If it was cut at another
+// limit, the server's word for it follows in parentheses.
 const finishLength = "length"
 
+// cut reports whether the answer was cut at a limit.
+func (c Completion) cut() bool {
+	return c.FinishReason == finishLength || strings.HasPrefix(c.FinishReason, finishLength+" (")
+}
+
 // partial reports whether the answer may be incomplete: it was cut, or its end is missing.
-func (c Completion) partial() bool { return c.FinishReason == finishLength || c.FinishReason == "" }
+func (c Completion) partial() bool { return c.cut() || c.FinishReason == "" }
+
+// cutFailure is the failure of an answer that was cut; said is its text without the thoughts. A model that only
+// thought would think beyond the limit again, and be paid again.
+func (c Completion) cutFailure(said string) TurnFailure {
+	switch {
+	case said == "":
+		return NewTurnFailure(Truncated, "all tokens were thoughts, and no answer came; raise protocol.max_tokens, "+
+			"or let the model think less through protocol.extra_body", false)
+	case c.FinishReason != finishLength:
+		return NewTurnFailure(Truncated, "the answer was cut before it was complete: "+c.FinishReason, true)
+	}
+	return NewTurnFailure(Truncated, "the answer was cut at max_tokens before it was complete; raise protocol.max_tokens", true)
+}

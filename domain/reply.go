@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,20 +11,29 @@ type reply struct {
 	object Decoded // the last complete object of the wanted shape
 	found  bool    // whether there is such an object
 	text   string  // everything except the thoughts
+
+	brokeOff bool // there is one, but it is a draft: another one after it has no end
 }
 
 // readReply reads leniently, so that an answer that was paid for isn't thrown away. Thoughts aren't the
 // answer, unless nothing else came and they contain the object. Every wanted object has a field of the name.
 func readReply(done Completion, name string, decode DecodeObject, wanted func(Object) bool) reply {
-	if blank(done.Text) {
-		divided, object, found := lastObject(done.ReasoningText, name, decode, wanted)
-		return reply{object: object.Decoded, found: found && divided.isAnswer(object)}
+	if done.partial() {
+		decode = decode.completeOnly()
 	}
 	divided, object, found := lastObject(done.Text, name, decode, wanted)
-	if found && done.partial() && begins(done.Text[object.to:], name) {
-		found = false // the object is an earlier draft; the answer after it was cut
+	text := divided.answer()
+	if found { // if an answer without an end comes after it, the object is a draft
+		rest := done.Text[object.to:]
+		if (done.partial() && begins(rest, name)) || breaksOff(rest, name, decode) {
+			return reply{text: text, brokeOff: true}
+		}
 	}
-	return reply{object: object.Decoded, found: found, text: divided.answer()}
+	if !found && stripFences(text) == "" {
+		divided, object, found = lastObject(done.ReasoningText, name, decode, wanted)
+		found = found && divided.isAnswer(object)
+	}
+	return reply{object: object.Decoded, found: found, text: text}
 }
 
 // lastObject returns the last object outside of the thoughts. If there is no text outside, the object may be
@@ -45,4 +55,14 @@ func begins(text, name string) bool {
 	start := objectStart.FindString(text)
 	_, rest, begun := strings.Cut(text, start)
 	return start != "" && begun && lastMention(start+rest, name) > 0
+}
+
+// breaksOff reports whether an object that begins with the field has no end in the text.
+func breaksOff(text, name string, decode DecodeObject) bool {
+	starts := regexp.MustCompile(`(?i)\{\s*["'“”]`+name+`["'“”]\s*:`).FindAllStringIndex(text, -1)
+	if len(starts) == 0 {
+		return false
+	}
+	_, complete := decode(text[starts[len(starts)-1][0]:])
+	return !complete
 }

@@ -2,9 +2,7 @@ package domain
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -104,10 +102,10 @@ func letter(i int) string {
 
 // ReadReview reads a review from the last complete object with reviews. If it can't, the failure says why.
 func ReadReview(done Completion, decode DecodeObject, reading Reading) (Review, TurnFailure) {
-	said := readReply(done, "reviews", decode, func(object Object) bool { return object["reviews"].Kind == ValueList })
+	said := readReply(done, "reviews", decode, func(object Object) bool { return notesOf(object["reviews"]) != nil })
 	if !said.found {
-		if done.FinishReason == finishLength {
-			return Review{}, NewTurnFailure(Truncated, whyCut(said.text), true)
+		if done.cut() {
+			return Review{}, done.cutFailure(said.text)
 		}
 		return Review{}, NewTurnFailure(InvalidOutput, "there is no object with the list \"reviews\"", true)
 	}
@@ -123,8 +121,8 @@ func (g Reading) review(object Object) (review Review, fault string) {
 	for i, id := range g.Reads {
 		labels[letter(i)] = id
 	}
-	for _, each := range object["reviews"].Items {
-		note, fault := readNote(each.Fields, labels, g.Criteria)
+	for _, fields := range notesOf(object["reviews"]) {
+		note, fault := readNote(fields, labels, g.Criteria)
 		if fault != "" {
 			return Review{}, fault
 		}
@@ -148,25 +146,21 @@ func readNote(fields Object, labels map[string]TurnID, criteria []string) (note 
 	}
 	note = Note{Of: of, Marks: make(map[string]int, len(criteria)), Critique: strings.TrimSpace(fields["critique"].Text)}
 	for _, criterion := range criteria {
-		mark, err := strconv.ParseFloat(strings.TrimSpace(fields[criterion].Text), 64)
-		if err != nil || mark != math.Trunc(mark) || mark < lowestMark || mark > highestMark {
+		mark, read := readMark(fields[criterion])
+		if !read {
 			return Note{}, fmt.Sprintf("%q of proposal %s must be a whole number from 1 to 5", criterion, name)
 		}
-		note.Marks[criterion] = int(mark)
+		note.Marks[criterion] = mark
 	}
-	for _, issue := range fields["blocking"].Items {
-		if text := strings.TrimSpace(issue.Text); text != "" {
-			note.Blocking = append(note.Blocking, text)
-		}
-	}
+	note.Blocking = readBlocking(fields["blocking"])
 	return note, ""
 }
 
 func readRanking(value Value, labels map[string]TurnID) (ranking []TurnID, fault string) {
 	const rule = `"ranking" must name each label once, the best first`
 	ranking = make([]TurnID, 0, len(labels))
-	for _, place := range value.Items {
-		id, known := labels[labelOf(place.Text)]
+	for _, place := range placesOf(value) {
+		id, known := labels[labelOf(place)]
 		if !known || slices.Contains(ranking, id) {
 			return nil, rule
 		}

@@ -18,8 +18,8 @@ const (
 
 const (
 	scoreNumber = `([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)`
-	scoreBefore = `^(?:score\s*[:=]\s*)?[~≈]?\s*`
-	scoreWords  = `(?:\s*[(\[:;,.!–—-][^\d]*|\s+[^\d\s%％/][^\d]*)?$` // words without another number
+	scoreBefore = `^(?:[\pL*_"' -]{1,60}[:=(]\s*)?[~≈*_<$` + "`" + `]*\s*`          // a name, such as "Score:" or "high (", and Markdown
+	scoreWords  = `(?:\s*[(\[:;,.!–—)>*_$` + "`" + `-][^\d]*|\s+[^\d\s%/][^\d]*)?$` // words without another number
 )
 
 // scoreForms are the notations of a score.
@@ -28,8 +28,8 @@ var scoreForms = []struct {
 	parse   string
 	value   func(numbers []string) float64
 }{
-	{scoreForm(scoreNumber + `\s*(?:[%％]|per\s?cent)`), ParseScorePercent, percent},
-	{scoreForm(scoreNumber + `\s*(?:/|out\s+of|of)\s*` + scoreNumber), ParseScoreFraction, fraction},
+	{scoreForm(scoreNumber + `\s*(?:%|per\s?cent)`), ParseScorePercent, percent},
+	{scoreForm(scoreNumber + `\s*(?:/|out\s+of|of|von|sur|de|su)\s*` + scoreNumber), ParseScoreFraction, fraction},
 	{scoreForm(`([01]),(\d+)`), ParseScoreComma, decimalComma},
 	{scoreForm(scoreNumber), ParseScoreText, func(numbers []string) float64 { return float(numbers[0]) }},
 }
@@ -48,7 +48,7 @@ func readScore(value Value) (score float64, parse string) {
 		}
 	case ValueText:
 		for _, form := range scoreForms {
-			numbers := form.pattern.FindStringSubmatch(strings.TrimSpace(value.Text))
+			numbers := form.pattern.FindStringSubmatch(strings.TrimSpace(strings.Map(narrow, value.Text)))
 			if numbers == nil {
 				continue
 			}
@@ -60,6 +60,14 @@ func readScore(value Value) (score float64, parse string) {
 	case ValueOther, ValueList, ValueObject:
 	}
 	return 0, ParseScoreInvalid
+}
+
+// narrow returns the ASCII form of a character that CJK texts write wider.
+func narrow(r rune) rune {
+	if '！' <= r && r <= '～' {
+		return r - '！' + '!'
+	}
+	return r
 }
 
 // percent refuses a number below 1 %, which may be a share from 0 to 1 already.

@@ -21,6 +21,10 @@ func TestScoresInUsualNotationsAreRead(t *testing.T) {
 		`"100%"`: {1, "score_percent"}, `"0%"`: {0, "score_percent"}, `"85% (high)"`: {0.85, "score_percent"},
 		`"8/10"`: {0.8, "score_fraction"}, `"8 / 10"`: {0.8, "score_fraction"}, `"8 out of 10"`: {0.8, "score_fraction"},
 		`"4 of 5"`: {0.8, "score_fraction"}, `"80/100 (very good)"`: {0.8, "score_fraction"}, `"0.8/1.0"`: {0.8, "score_fraction"},
+		`"**0.8**"`: {0.8, "score_text"}, "\"`0.8`\"": {0.8, "score_text"}, `"$0.8$"`: {0.8, "score_text"}, `"<0.8>"`: {0.8, "score_text"},
+		`"High (0.8)"`: {0.8, "score_text"}, `"confidence = 0.8"`: {0.8, "score_text"}, `"**Score**: 0.8"`: {0.8, "score_text"}, `"０．８"`: {0.8, "score_text"},
+		`"very good: 8/10"`: {0.8, "score_fraction"}, `"4/5 stars"`: {0.8, "score_fraction"}, `"8 von 10"`: {0.8, "score_fraction"}, `"８／１０"`: {0.8, "score_fraction"},
+		`"８５％"`: {0.85, "score_percent"}, `"confident: 85%"`: {0.85, "score_percent"}, `"0，8"`: {0.8, "score_comma"},
 		`"0,8"`: {0.8, "score_comma"}, `"0,825"`: {0.825, "score_comma"}, `"1,0"`: {1, "score_comma"},
 	} {
 		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
@@ -30,7 +34,7 @@ func TestScoresInUsualNotationsAreRead(t *testing.T) {
 	}
 	for _, written := range []string{
 		`8`, `85`, `"8"`, `"85"`, `"8 (of many)"`, `-0.1`, `"-0.1"`, `1.01`, `"1,000"`, `"high"`, `"0.8-0.9"`, `"8/10/2025"`, `"11/10"`,
-		`"8/0"`, `"120%"`, `"0.5%"`, `"-5%"`, `null`, `true`, `""`, `[0.8]`, `{"value":0.8}`, `"NaN"`, `"Infinity"`, `"0.8 or 0.9"`,
+		`"8/0"`, `"120%"`, `"0.5%"`, `"-5%"`, `null`, `true`, `""`, `[0.8]`, `{"value":0.8}`, `"below 0.5"`, `"> 0.8"`, `"not 0.8"`, `"0.8±0.1"`, `"level 2: 0.8"`, `"0.80 (90%)"`, `"score: 8"`, `"NaN"`, `"Infinity"`, `"0.8 or 0.9"`,
 	} {
 		answer, _, ok := domain.ReadAnswer(said(`{"proposal":"p","score":`+written+`}`), decodeJSON)
 		require.True(t, ok)

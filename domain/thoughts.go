@@ -7,37 +7,74 @@ import (
 	"strings"
 )
 
-// Models mark their thoughts by tags, brackets or channels. A server that doesn't know its model's marks
-// leaves the thoughts in the answer.
-const thoughtName = `(?:[a-z0-9]+[:_.-])*(?:ant|inner)?` +
-	`(?:think(?:ing)?|thoughts?|reasoning|reflections?|analysis|scratch_?pad|monologue|brainstorm(?:ing)?|drafts?)` +
-	`(?:[:_.-][a-z0-9]+)*`
+// Models mark their thoughts by tags, brackets, channels or words. A server that doesn't know its model's marks
+// leaves the thoughts in the answer. A proxy may have escaped the tags.
+const (
+	thoughtName = `(?:[a-z0-9]+[:_.▁-])*(?:ant|inner)?` +
+		`(?:think(?:ing)?|thoughts?|reasoning|reflections?|analysis|scratch_?pad|monologue|brainstorm(?:ing)?|drafts?|` +
+		`cot|rationale|planning|deliberation|contemplation|ponder(?:ing)?|思考)` +
+		`(?:[:_.▁-][a-z0-9]+)*`
+	opens, closes = `(?:\\?<|&lt;)[|｜]?`, `[|｜]?(?:\\?>|&gt;)`
+	channel       = `<(?:\|channel\|?|channel\|)>\s*`
+	// channelHead is the rest of a channel's head: whom it is for, and in which form.
+	channelHead = `(?:[^<]{0,99}(?:<\|constrain\|>[^<]{0,20})?<\|message\|>)?`
+)
 
 // markKind says what a mark means.
 type markKind int
 
 const (
 	thoughtBegins markKind = iota
-	thoughtMayEnd          // if one has begun
-	turnToken              // the same, and it is never part of an answer
-	thoughtEnds            // also if their beginning isn't marked
+	fenceBegins            // a block of code that has thoughts instead
+	fenceEnds
+	commentBegins
+	commentEnds
+	headingBegins // thoughts under a heading, if the answer has one too
+	headingEnds
+	thoughtMayEnd // if one has begun
+	turnToken     // the same, and it is never part of an answer
+	thoughtEnds   // also if their beginning isn't marked
 )
 
 // thoughtMarks are the marks of the families of models. If two match at one place, the longer one counts.
 var thoughtMarks = map[markKind]*regexp.Regexp{
 	thoughtBegins: anyOf(
-		`<\|?`+thoughtName+`(?:\s[^<>]{0,99})?\|?>`,      // <think>, <|begin_of_thought|>, <seed:think>
-		`\[`+thoughtName+`\]`, `[◁【]`+thoughtName+`[▷】]`, // [THINK], ◁think▷
-		`<details\s[^<>]{0,99}reasoning[^<>]{0,99}>`, `<unused94>`,
-		`<(?:\|channel\|?|channel\|)>\s*(?:analysis|commentary|thoughts?|thinking)(?:<\|message\|>)?`,
+		opens+thoughtName+`(?:\s[^<>]{0,99})?`+closes,                           // <think>, <|begin_of_thought|>, <seed:think>
+		`\[`+thoughtName+`\]`, `[◁【]`+thoughtName+`[▷】]`, `\{`+thoughtName+`\}`, // [THINK], ◁think▷
+		`<details\s[^<>]{0,99}reasoning[^<>]{0,99}>`, `<details>\s*<summary>[^<>]{0,40}(?:think|thought|reason)`,
+		`<unused94>`, `<\|inner_prefix\|>`,
+		channel+`(?:analysis|commentary|thoughts?|thinking)`+channelHead,
 		`^\s*analysis[A-Z]`, // a channel whose marks were removed
+		`^\s*here(?:'s| is) my thought process:`, `^\s*thinking\.\.\.`,
 	),
-	thoughtMayEnd: anyOf(`</details>`),
-	turnToken:     anyOf(`<\|(?:end|start|return|call|message|im_start|im_end|eot_id|endoftext)\|>(?:assistant)?`),
+	fenceBegins:   anyOf("(?m:^)```" + thoughtName + `\s*\n`),
+	fenceEnds:     anyOf("(?m:^)```[ \t]*(?m:$)"),
+	commentBegins: anyOf(`<!--\s*` + thoughtName),
+	commentEnds:   anyOf(`-->`),
+	headingBegins: anyOf(`^\s*(?:#{1,6}\s*|\*\*)` + thoughtName + `(?:\s+process)?\s*:?\s*(?:\*\*)?:?\s`),
+	headingEnds:   anyOf(`(?m:^)\s*(?:#{1,6}\s*|\*\*)(?:final\s+)?(?:answer|response|output)\s*:?\s*(?:\*\*)?:?\s`),
+	thoughtMayEnd: anyOf(`</details>`, `here(?:'s| is) my response:`, `\.\.\.\s?done thinking\.`),
+	turnToken: anyOf(
+		`<\|(?:end|start|return|call|message|im_start|im_end|eot_id|eom_id|endoftext|end_of_turn)\|>(?:assistant)?`,
+		`<\|constrain\|>\w*`, `<\|(?:begin|end)_of_(?:solution|answer|box)\|>`,
+		`<｜(?:(?:begin|end)▁of▁sentence|assistant|user)｜>`, `<end_of_turn>`, `</s>\s*$`,
+	),
 	thoughtEnds: anyOf(
-		`<\|?(?:/|end[:_.-])`+thoughtName+`\|?>`, `\[/`+thoughtName+`\]`, `[◁【]/`+thoughtName+`[▷】]`,
-		`<unused95>`, `<(?:\|channel\|?|channel\|)>\s*(?:final)?(?:<\|message\|>)?`, `assistantfinal`,
+		opens+`\s*(?:\\?/|end[:_.▁-])`+thoughtName+`\s*`+closes, opens+thoughtName+`[:_.▁-](?:end|close|stop)`+closes,
+		`\[(?:/|end[ _-])`+thoughtName+`\]`, `[◁【]/`+thoughtName+`[▷】]`, `\{/`+thoughtName+`\}`,
+		`<unused95>`, `<\|inner_suffix\|>`, channel+`(?:final`+channelHead+`)?(?:<\|message\|>)?`, `assistantfinal`,
 	),
+}
+
+// endOf are the kinds of marks that only one kind ends.
+var endOf = map[markKind]markKind{fenceBegins: fenceEnds, commentBegins: commentEnds, headingBegins: headingEnds}
+
+// ends reports whether thoughts that one kind of mark began end at another.
+func (k markKind) ends(by markKind) bool {
+	if end, own := endOf[by]; own {
+		return k == end
+	}
+	return k == thoughtMayEnd || k == turnToken || k == thoughtEnds
 }
 
 func anyOf(patterns ...string) *regexp.Regexp {
@@ -88,20 +125,21 @@ type division struct {
 // that nothing comes before it: a tag in the middle of a text may be what the text is about.
 func divide(text string, objects []placed) division {
 	d := division{text: text, marks: marksIn(text, objects)}
-	begun := -1
+	begun, by := -1, thoughtBegins
 	for _, m := range d.marks {
-		switch {
-		case m.kind == thoughtBegins && begun < 0:
-			begun = m.from
-		case m.kind == thoughtBegins: // within thoughts
-		case begun >= 0:
+		_, own := endOf[m.kind]
+		switch begins := own || m.kind == thoughtBegins; {
+		case begins && begun < 0:
+			begun, by = m.from, m.kind
+		case begins: // within thoughts
+		case begun >= 0 && m.kind.ends(by):
 			d.thoughts = append(d.thoughts, span{begun, m.to})
 			begun = -1
-		case m.kind == thoughtEnds:
+		case begun < 0 && m.kind == thoughtEnds:
 			d.thoughts = []span{{0, m.to}}
 		}
 	}
-	if begun >= 0 && blank(without(text[:begun], d.thoughts)) {
+	if begun >= 0 && by != headingBegins && blank(without(text[:begun], d.thoughts)) {
 		d.thoughts, d.open = append(d.thoughts, span{begun, len(text)}), true
 	}
 	return d

@@ -20,6 +20,7 @@ _FORMAT_WORDS = re.compile(
     r"response[_. ]?(format|mime|schema)|json[_ -]?(schema|object|mode|output)|output format|\bschemas?\b"
     r"|grammar|guided"
     r"|(structured|constrained|controlled)[_ -]?(outputs?|decoding|generation|response)|additionalProperties"
+    r"|\bformat\b[^.]{0,20}(not|n't) (be )?(support|allow|available|enabled)|(unsupported|unknown|invalid) format\b"
     r"|outlines|guidance|format[- ]enforcer|logits processor|support[^.]{0,30}\bjson\b|\bjson\b[^.]{0,30}(not|n't)\b",
     re.IGNORECASE,
 )
@@ -30,15 +31,27 @@ _GENERIC_WORDS = re.compile(
     re.IGNORECASE,
 )
 _UNSUPPORTED = re.compile(
-    r"unsupported|(not|n['\u2019]t|no longer)( be)? (support|allow|permit|accept|available|recogni[sz]|used|enabled)"
-    r"|extra[_ ](forbidden|inputs?|fields?)|no extra|unknown|unexpected|unrecogni[sz]ed|deprecated|does not exist",
+    r"unsupported|(not|n['\u2019]t|no longer|cannot|can't)( be)?"
+    r" (support|allow|permit|accept|available|recogni[sz]|used|enabled|set|specified|valid)"
+    r"|extra[_ ](forbidden|inputs?|fields?)|no extra|unknown|unexpected|unrecogni[sz]ed|deprecated|does not exist"
+    r"|invalid (parameter|argument|field|key)|incompatible",
     re.IGNORECASE,
 )
+_ONE = r"1(\.0+)?\b(?!\.\d)"
 _ONLY_DEFAULT = re.compile(
-    r"default|(must|has to|can only|should) be 1\b(?!\.\d)"
-    r"|only (the value )?[\d.]+ (is|are) |only (the value )?1\b(?!\.\d)",
+    rf"default|(must|has to|have to|should|only) (always )?be (set to |equal to |exactly )?{_ONE}"
+    rf"|only (the value )?[\d.]+ (is|are) |only (supports? )?(the value |temperature )?[=:]?\s?{_ONE}|fixed (at|to)",
     re.IGNORECASE,
 )
+_WANTS_COMPLETION_TOKENS = re.compile(
+    r"(use|requires?|provide|expected|missing|only)\b.{0,30}max_completion_tokens"
+    r"|max_completion_tokens.{0,30}(instead|required|must be (set|given|provided|used))",
+    re.IGNORECASE | re.DOTALL,
+)
+# A server without streaming says so with one of these; another status with such words is a stream that broke.
+_NO_STREAM_STATUS = frozenset({400, 403, 415, 422, 501})
+_STREAM_WORDS = re.compile(r"\bstream(ing|ed)?\b", re.IGNORECASE)
+_NO_STREAM_WORDS = re.compile(r"verified to stream|\bstream\W+(must|has to|should) be\W+false", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class Dialect:
 
     richest_format: int = 0  # an index of FORMATS
     max_completion_tokens: bool = False
+    stream: bool = True
     stream_options: bool = True
     temperature: bool = True
     other_base: bool = False
@@ -59,8 +73,8 @@ class Dialect:
         """The request's body."""
         body = {**(parameters.get("extra_body") or {}), **parameters, "model": model, "messages": messages}
         body.pop("extra_body", None)
-        body["stream"] = True
-        if self.stream_options:
+        body["stream"] = self.stream
+        if self.stream and self.stream_options:
             body["stream_options"] = {"include_usage": True}
         if self.max_completion_tokens and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
@@ -84,10 +98,12 @@ class Dialect:
             return replace(self, other_base=True)
         if refusal.status not in _REFUSING_STATUS or "retry-after" in refusal.headers:
             return None
-        if not self.max_completion_tokens and "max_tokens" in parameters and self._names_max_tokens(words):
+        if not self.max_completion_tokens and "max_tokens" in parameters and _refuses_max_tokens(words):
             return replace(self, max_completion_tokens=True)
-        if self.stream_options and re.search("stream_options|include_usage", words):
+        if self.stream_options and re.search("stream_?options|include_usage", words, re.IGNORECASE):
             return replace(self, stream_options=False)
+        if self.stream and _refuses_stream(refusal, words):
+            return replace(self, stream=False)
         if self.temperature and "temperature" in parameters and _wants_default_temperature(words):
             return replace(self, temperature=False)
         asked = self.format_of(parameters)
@@ -95,14 +111,18 @@ class Dialect:
             return replace(self, richest_format=FORMATS.index(asked) + 1)
         return None
 
-    @staticmethod
-    def _names_max_tokens(words: str) -> bool:
-        if "max_tokens" not in words:
-            return False
-        return (
-            _UNSUPPORTED.search(words) is not None
-            or re.search("(use|instead).*max_completion_tokens", words) is not None
-        )
+
+def _refuses_max_tokens(words: str) -> bool:
+    if _WANTS_COMPLETION_TOKENS.search(words):
+        return True
+    return "max_tokens" in words and _UNSUPPORTED.search(words) is not None
+
+
+def _refuses_stream(refusal: ServerError, words: str) -> bool:
+    if refusal.status not in _NO_STREAM_STATUS:
+        return False
+    unsupported = _STREAM_WORDS.search(words) and _UNSUPPORTED.search(words)
+    return bool(unsupported) or _NO_STREAM_WORDS.search(words) is not None
 
 
 def _wants_default_temperature(words: str) -> bool:

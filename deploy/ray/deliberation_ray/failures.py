@@ -1,56 +1,38 @@
 """Why a turn failed: the closed set of types that callers decide by."""
 
 import os
-import re
 import ssl
 
 import aiohttp
 
 from deliberation_ray import untrusted
 from deliberation_ray.addresses import AddressRefused
-from deliberation_ray.retry_time import named_seconds
-from deliberation_ray.server_error import ServerError
+from deliberation_ray.retry_time import named_seconds, retry_after
+from deliberation_ray.server_error import ServerError, violations
 from deliberation_ray.sse import Malformed, TooLarge
+from deliberation_ray.wording import (
+    CONTEXT,
+    DAILY_QUOTA,
+    LATER,
+    LATER_CODE,
+    LOADING,
+    LOADING_FAILED,
+    NEVER_FITS,
+    PERHAPS_QUOTA,
+    QUOTA,
+    REJECTED_CODE,
+)
 
 _MESSAGE_CHARACTERS = 1000
 RETRYABLE = frozenset({"ModelUnavailable", "Truncated", "ModelTimeout"})
 
 _LATER_STATUS = frozenset({429, 503, 529})
+# These tell nothing by themselves: 498 is a tier that is full, at Groq, and an expired token elsewhere.
+_PERHAPS_LATER_STATUS = frozenset({None, 403, 408, 409, 423, 425, 498})
 _BROKEN_STATUS = frozenset({408, 409, 425})
 _CONTEXT_STATUS = frozenset({None, 400, 413, 422, 500})
-_CONTEXT = re.compile(
-    r"context[ _-]?(length|window|size|limit)|maximum (context|prompt|sequence) |(model_)?max_(model|seq|sequence)_?len"
-    r"|\bn_ctx\b|string_above_max_length|reduce (the|your) (length|prompt|input)|too many (input |prompt )?tokens"
-    r"|max_new_tokens`?'?\"? must be|must have (less|fewer) than \d+ tokens"
-    r"|(at most|limit of|maximum of) \d+ (input|prompt) "
-    r"|(prompt|inputs?|messages?)\b[^.]{0,40}\b(too (long|many tokens)|longer than|exceed(s|ed|ing)?)\b"
-    r"|(token count|tokens)[^.]{0,40}\b(cannot )?exceed(s|ed|ing)?\b[^.]{0,60}(maximum|limit|context|\d)",
-    re.IGNORECASE,
-)
-_QUOTA = re.compile(
-    r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ](hard[_ ]limit|not[_ ]active)|payment required"
-    r"|credit balance is too low|no credits? left|out of credits?"
-    r"|credits? (are |is |were )?(exhausted|depleted|used up)"
-    r"|account[^.]{0,20}(deactivated|suspended|in arrears)|spend(ing)?[ _]limit",
-    re.IGNORECASE,
-)
-# Google says this of limits per minute too, and then names a time.
-_PERHAPS_QUOTA = re.compile(
-    r"check your plan and billing|quota[_ ]exceeded|exceeded your (current )?quota", re.IGNORECASE
-)
+_NEVER_FITS_STATUS = frozenset({None, 400, 413, 422, 429})
 _LOADING_STATUS = frozenset({None, 404, 409, 423, 425, 500, 502, 504})
-_LOADING = re.compile(
-    r"being (loaded|started|pulled|downloaded|deployed|initiali[sz]ed|warmed up)|not (yet )?ready"
-    r"|\b(loading|starting up|warming up|initiali[sz]ing|downloading|pulling|cold start)",
-    re.IGNORECASE,
-)
-_LOADING_FAILED = re.compile(r"\b(error|fail(ed|ure)?|unable|cannot|could not|couldn't)\b", re.IGNORECASE)
-# Codes of errors that name no status, within a stream for example.
-_LATER_CODE = re.compile(r"overloaded|rate[_ ]?limit", re.IGNORECASE)
-_REJECTED_CODE = re.compile(
-    r"invalid[_ ]?(request|api|argument)|bad ?request|not ?_?found|authentication|permission|unauthori[sz]ed",
-    re.IGNORECASE,
-)
 # The model wrote JSON that the server checked and refused; another sample may be good.
 _BAD_SAMPLE = "json_validate_failed"
 
@@ -113,9 +95,11 @@ def _refusal(error: ServerError, url: str) -> Failure:
     if status is not None:
         message = f"{untrusted.text(message, _MESSAGE_CHARACTERS - len(url) - 20)} (called {url})"
     seconds = named_seconds(error.headers, error.data, error.words)
+    if status in _NEVER_FITS_STATUS and NEVER_FITS.search(words):
+        return Failure("ContextTooLong", message)
     if _says_later(error, words, seconds):
         return Overloaded(message, status, seconds)
-    if status in _CONTEXT_STATUS and _CONTEXT.search(words):
+    if status in _CONTEXT_STATUS and CONTEXT.search(words):
         return Failure("ContextTooLong", message)
     if _BAD_SAMPLE in error.code:
         return Failure("ModelUnavailable", message)
@@ -125,19 +109,32 @@ def _refusal(error: ServerError, url: str) -> Failure:
 
 
 def _says_later(error: ServerError, words: str, seconds: float | None) -> bool:
-    if _QUOTA.search(words):
+    status = error.status
+    if _is_quota(error, words, seconds):
         return False
-    if error.status in _LATER_STATUS:
-        return seconds is not None or not _PERHAPS_QUOTA.search(words)
-    if error.status is None and _LATER_CODE.search(error.code):
+    if status in _LATER_STATUS:
         return True
-    if error.status not in _LOADING_STATUS:
+    if status == 400:
+        return LATER.search(error.code) is not None
+    if status in _PERHAPS_LATER_STATUS or (status or 0) >= 500:
+        if LATER.search(words) or (status is None and LATER_CODE.search(error.code)):
+            return True
+        if status not in (None, 403) and retry_after(error.headers) is not None:
+            return True
+    if status not in _LOADING_STATUS:
         return False
-    return _LOADING.search(words) is not None and _LOADING_FAILED.search(words) is None
+    return LOADING.search(words) is not None and LOADING_FAILED.search(words) is None
+
+
+def _is_quota(error: ServerError, words: str, seconds: float | None) -> bool:
+    """Reports whether a quota is used up, for days perhaps: it is no use to wait."""
+    if QUOTA.search(words) or DAILY_QUOTA.search(" ".join(violations(error.data))):
+        return True
+    return seconds is None and PERHAPS_QUOTA.search(words) is not None
 
 
 def _is_rejection(error: ServerError, words: str) -> bool:
     status = error.status
     if status is None:
-        return _REJECTED_CODE.search(error.code) is not None or _QUOTA.search(words) is not None
+        return REJECTED_CODE.search(error.code) is not None or QUOTA.search(words) is not None
     return status in _LATER_STATUS or (status < 500 and status not in _BROKEN_STATUS)

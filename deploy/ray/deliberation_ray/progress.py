@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from deliberation_ray.pieces import Pieces
+
 
 @dataclass
 class Progress:
@@ -16,7 +18,8 @@ class Progress:
     first_token_ms: int = 0
     on_first_token: Callable[[], None] = lambda: None  # of each call
     on_token: Callable[[], None] = lambda: None  # thoughts included
-    texts: list[str] = field(default_factory=list)  # of the reply that comes, as long as the turn runs
+    texts: Pieces = field(default_factory=Pieces)  # of the reply that comes, as long as the turn runs
+    hold: Callable[[int], bool] = lambda size: True  # takes more bytes of the answer; False if memory is short
 
     def elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)

@@ -9,7 +9,7 @@ import aiohttp
 
 from deliberation_ray.failures import Failure
 from deliberation_ray.reply import ANSWER_BYTES, Reply
-from deliberation_ray.server_error import error_in_body, error_in_data
+from deliberation_ray.server_error import error_in_body, error_in_data, is_bare_error
 from deliberation_ray.sse import Done, Events, Lines, TooLarge, check_parts
 from deliberation_ray.transport import Patience
 
@@ -21,6 +21,10 @@ _RAW_BYTES_PER_TOKEN = 1024
 _LINES = 20_000
 _LINES_PER_TOKEN = 16
 _MOST_TOKENS = 32_768
+_GZIP = b"\x1f\x8b"
+# White space and the byte order mark. Some servers keep a connection open with blank lines before they answer.
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_BLANK_BYTES = 64 * 1024
 # After this many lines other turns get the loop.
 _LINES_AT_A_STRETCH = 32
 # How long to wait for the usage, which comes right after the finish reason, or never.
@@ -58,7 +62,9 @@ class Reading:
         left = _LINES + most_tokens * _LINES_PER_TOKEN
         blocks = self._blocks()
         first = await _first_text(blocks)
-        if first.lstrip()[:1] in (b"{", b"[", b"<"):
+        if first.startswith(_GZIP):
+            raise Failure("ModelRejected", f"{self._url} answers compressed, though it was asked not to")
+        if first.lstrip(_BLANK)[:1] in (b"{", b"[", b"<"):
             await self._read_whole(first, blocks)
             return
         async for block in _prepended(first, blocks):
@@ -85,7 +91,7 @@ class Reading:
             self._done = True
             self._patience.end_within(_END_SECONDS)
             return
-        if event.get("error") or event.get("object") == "error" or _is_bare_error(event):
+        if event.get("error") or event.get("object") == "error" or is_bare_error(event):
             if not self._reply.finished_once:
                 raise error_in_data(None, event)
             return
@@ -106,24 +112,30 @@ class Reading:
         self._finished = finished
 
     def _end(self) -> None:
-        """Raises if the stream ended without [DONE] and without a finish reason."""
+        """Raises if the stream ended without [DONE], without a finish reason, and without an answer.
+
+        Some servers just close the stream. Whoever reads the answer sees whether it is complete.
+        """
         if self._done or self._reply.finish_reason:
             return
         self._events.end()
+        if self._reply.has_text and not self._events.words:
+            return
         said = f": {self._events.words}" if self._events.words else ""
         raise Failure("ModelUnavailable", f"the stream ended early, without a finish_reason{said}")
 
     async def _read_whole(self, first: bytes, blocks: AsyncIterator[bytes]) -> None:
-        """Reads a body that is no stream: a completion, an error with status 200, or a page."""
+        """Reads a body without events: a completion, its pieces on lines, an error with status 200, or a page."""
         body = bytearray(first)
         async for block in blocks:
             body += block
             if len(body) > EVENT_BYTES:
                 raise TooLarge(f"the response is larger than {EVENT_BYTES} bytes")
         check_parts(body)
-        data = _completion_in(bytes(body))
-        if data is not None:
-            self._reply.take(data)
+        events = _events_in(bytes(body))
+        for event in events:
+            self._take(event)
+        if events:
             return
         error = error_in_body(None, bytes(body), {})
         if not error.words or (error.status is None and error.data is None):
@@ -132,23 +144,20 @@ class Reading:
         raise error
 
 
-def _is_bare_error(event: dict[str, Any]) -> bool:
-    """Reports whether the event is an error that some servers send without an `error` around it."""
-    if "choices" in event or "usage" in event:
-        return False
-    return any(isinstance(event.get(key), str) and event[key] for key in ("message", "detail")) and bool(
-        event.keys() & {"code", "detail", "status", "status_code"}
-    )
+def _events_in(body: bytes) -> list[dict[str, Any]]:
+    """The completion, or the pieces of one that stand on lines of their own; empty if the body has none."""
+    for texts in ([body], body.splitlines()):
+        try:
+            found = [json.loads(text) for text in texts if text.strip()]
+        except (ValueError, RecursionError):
+            continue
+        if all(map(_is_completion, found)) and any(each["choices"] for each in found):
+            return found
+    return []
 
 
-def _completion_in(body: bytes) -> dict[str, Any] | None:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(data, dict) and isinstance(data.get("choices"), list) and data["choices"] and not data.get("error"):
-        return data
-    return None
+def _is_completion(data: Any) -> bool:
+    return isinstance(data, dict) and isinstance(data.get("choices"), list) and not data.get("error")
 
 
 async def _first_text(blocks: AsyncIterator[bytes]) -> bytes:
@@ -156,7 +165,7 @@ async def _first_text(blocks: AsyncIterator[bytes]) -> bytes:
     first = b""
     async for block in blocks:
         first += block
-        if first.strip(b" \t\r\n\xef\xbb\xbf") or len(first) > 4096:
+        if first.strip(_BLANK) or len(first) > _BLANK_BYTES:
             break
     return first
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliberation_ray import untrusted
+from deliberation_ray.ending import cut_reason, ending_of
 from deliberation_ray.failures import Failure
+from deliberation_ray.parts import piece_of
+from deliberation_ray.pieces import Pieces
 from deliberation_ray.progress import Progress
 from deliberation_ray.sse import TooLarge
 
@@ -14,35 +17,22 @@ _MODEL_CHARACTERS = 200
 _FINISH_REASON_CHARACTERS = 64
 _REFUSAL_CHARACTERS = 500
 
-_THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thoughts")
-_THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
-
-# How an answer ended, by parts of the words that servers use. The first match counts.
-_ENDINGS = {
-    "filtered": r"filter|safety|block|prohibited|refus|recitation|spii|moderat|guardrail|sensitive|toxic",
-    "called a tool": r"tool|function",
-    "broken": r"cancel|abort|error|fail|timeout|timed|interrupt|resource|network|unload",
-    "cut": r"length|max_|maxtokens|limit",
-}
+# A text of a few characters may be nothing but marks that the thoughts left in it.
+_MARKS_CHARACTERS = 64
+_BEGINS_WITH_OBJECT = re.compile(r"\s*(```\w*\s*)?[\[{]")
+# While the runner is short of memory, no answer may grow beyond this. A worker keeps less of it.
+SHORT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`reasoning_text` has the model's thoughts if no text came."""
+    """`reasoning_text` has the model's thoughts if no text came, or only a few characters."""
 
     text: str
     finish_reason: str
     model: str
     response_format: str
     reasoning_text: str = ""
-
-
-def ending_of(finish_reason: str) -> str:
-    """`whole`, or in what way the answer is not."""
-    for ending, words in _ENDINGS.items():
-        if re.search(words, finish_reason, re.IGNORECASE):
-            return ending
-    return "whole"
 
 
 class Reply:
@@ -59,16 +49,20 @@ class Reply:
         self._limit = limit
         self._spent_before = (progress.prompt_tokens, progress.completion_tokens)
         self._reasoning_tokens = 0
-        self._texts: list[str] = []
-        progress.texts = self._texts
-        self._thoughts: list[str] = []
-        self._refusals: list[str] = []
+        self._text = progress.texts = Pieces()
+        self._thoughts = Pieces()
+        self._refusal = ""
+        self._called_tool = False
         self._bytes = 0
 
     @property
     def begun(self) -> bool:
         """Whether the model has said anything, thoughts included."""
-        return bool(self._texts or self._thoughts)
+        return bool(self._text or self._thoughts)
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self._text)
 
     def take(self, event: dict[str, Any]) -> None:
         if not self._model:
@@ -99,33 +93,23 @@ class Reply:
     def _take_choice(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
-            delta = choice.get("message") if not self._texts else None
+            delta = choice.get("message") if not self._text else None
         if isinstance(delta, dict):
             self._take_delta(delta)
         elif isinstance(choice.get("text"), str):
             self._add(choice["text"], "")
-        reason = choice.get("finish_reason")
+        reason = untrusted.text(choice.get("finish_reason"), _FINISH_REASON_CHARACTERS)
         # Only after the delta was taken: an answer that is too large has not finished.
-        if reason and isinstance(reason, str) and reason.lower() not in ("null", "none"):
+        if reason and ending_of(reason) != "unnamed":
             self._finishes += 1
             self.finished_once = self._finishes == 1
-            self.finish_reason = untrusted.text(reason, _FINISH_REASON_CHARACTERS)
+            self.finish_reason = reason
 
     def _take_delta(self, delta: dict[str, Any]) -> None:
-        content = delta.get("content")
-        thought = ""
-        if isinstance(content, list):
-            content, thought = _joined(content)
-        elif not isinstance(content, str):
-            content = ""
-        if not content and not thought:
-            for key in _THOUGHT_KEYS:
-                if isinstance(delta.get(key), str) and delta[key]:
-                    thought = delta[key]
-                    break
-        self._add(content, thought)
-        if isinstance(delta.get("refusal"), str):
-            self._refusals.append(delta["refusal"][:_REFUSAL_CHARACTERS])
+        piece = piece_of(delta)
+        self._add(piece.text, piece.thought)
+        self._refusal = (self._refusal + piece.refusal)[:_REFUSAL_CHARACTERS]
+        self._called_tool |= piece.tool
 
     def _add(self, content: str, thought: str) -> None:
         if not content and not thought:
@@ -136,37 +120,43 @@ class Reply:
         progress.tokens += 1
         progress.characters += len(content)
         self.finished_once = False
-        self._bytes += len(content.encode(errors="replace")) + len(thought.encode(errors="replace"))
+        self._hold(len(content.encode(errors="replace")) + len(thought.encode(errors="replace")))
+        if content:
+            self._text.add(content)
+        if thought:
+            self._thoughts.add(thought)
+        progress.on_token()
+
+    def _hold(self, size: int) -> None:
+        self._bytes += size
         if self._bytes > ANSWER_BYTES:
             raise TooLarge(f"the answer is larger than {ANSWER_BYTES} bytes")
-        if content:
-            self._texts.append(content)
-        if thought:
-            self._thoughts.append(thought)
-        progress.on_token()
+        if not self._progress.hold(size) and self._bytes > SHORT_BYTES:
+            raise TooLarge(f"the answer is larger than {SHORT_BYTES} bytes, and the runner is short of memory")
 
     def answer(self) -> Answer:
         """Raises Failure unless the answer is whole, or was cut at the token limit with some text before."""
-        text, thoughts = "".join(self._texts), "".join(self._thoughts)
-        ending = ending_of(self.finish_reason)
-        refusal = "".join(self._refusals).strip()
-        if ending == "filtered" or (refusal and not text.strip()):
+        text, thoughts = self._text.text(), self._thoughts.text()
+        ending, silent = ending_of(self.finish_reason), not text.strip()
+        refusal = self._refusal.strip()
+        if ending == "filtered" or (refusal and silent):
             said = f": {refusal}" if refusal else ""
             raise Failure(
                 "ModelRejected", f"the answer was refused or filtered ({self.finish_reason or 'refusal'}){said}"
             )
-        if ending == "called a tool":
-            raise Failure("ModelRejected", f"the model called a tool instead of answering ({self.finish_reason})")
+        if ending == "called a tool" or (self._called_tool and silent):
+            reason = self.finish_reason or "tool call"
+            raise Failure("ModelRejected", f"the model called a tool instead of answering ({reason})")
         if ending == "broken":
             raise Failure("ModelUnavailable", f"the stream ended early: {self.finish_reason}")
-        if ending == "cut" and not text.strip():
+        if ending == "cut" and silent and not _BEGINS_WITH_OBJECT.match(thoughts):
             raise self._without_text(bool(thoughts))
         return Answer(
             text=untrusted.text(text, ANSWER_BYTES),
-            finish_reason="length" if ending == "cut" else self.finish_reason,
+            finish_reason=cut_reason(self.finish_reason) if ending == "cut" else self.finish_reason,
             model=self._model or self._asked_model,
             response_format=self._format,
-            reasoning_text="" if text.strip() else untrusted.text(thoughts, ANSWER_BYTES),
+            reasoning_text=untrusted.text(thoughts, ANSWER_BYTES) if len(text.strip()) <= _MARKS_CHARACTERS else "",
         )
 
     def _without_text(self, thoughts: bool) -> Failure:
@@ -179,26 +169,3 @@ class Reply:
             " or let the model think less through protocol.extra_body"
         )
         return Failure("Truncated", message, hopeless=True)
-
-
-def _joined(parts: list[Any]) -> tuple[str, str]:
-    """Splits content that is a list of typed parts into text and thoughts."""
-    texts: list[str] = []
-    thoughts: list[str] = []
-    for part in parts:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, dict):
-            into = thoughts if part.get("type") in _THOUGHT_PARTS else texts
-            into.extend(_strings(part.get("text") or part.get("thinking") or part.get("reasoning"), 3))
-    return "".join(texts), "".join(thoughts)
-
-
-def _strings(value: Any, depth: int) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list) and depth:
-        return [text for each in value for text in _strings(each, depth - 1)]
-    if isinstance(value, dict) and depth:
-        return _strings(value.get("text"), depth - 1)
-    return []

@@ -4,45 +4,48 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 # `6m0s`, `1.5s`, `250ms`, as Go prints a duration.
 _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _WORDS = re.compile(
-    r"(?:try again|retry)(?: your request)? (?:in|after) (?:about )?"
-    r"((?:\d+(?:\.\d+)?(?:ms|[dhms])?)+)(?:\s+(seconds?|minutes?))?",
+    r"(?:(?:again|retry|available)(?: your request)? (?:in|after)|wait(?: for| at least)*) (?:about )?"
+    r"((?:\d+(?:\.\d+)?(?:ms|[dhms](?![a-z]))?)+)(?:\s*(milliseconds?|seconds?|secs?|minutes?|mins?|hours?))?\b",
     re.IGNORECASE,
 )
+_WORD_UNITS = {"mil": 0.001, "sec": 1.0, "min": 60.0, "hou": 3600.0}
 _UNITS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
-_DELAY_KEYS = ("retryDelay", "retry_delay", "estimated_time", "retry_after")
+# In the body, without case, underscores and hyphens: Google, Hugging Face, and gateways that quote headers.
+_DELAY_KEYS = frozenset({"retrydelay", "estimatedtime", "retryafter", "retryafterseconds", "retryafterms"})
 # A number beyond this is a moment, in seconds or milliseconds since 1970, and not a time to wait.
 _EARLIEST_MOMENT = 1_000_000_000.0
 _EARLIEST_MILLISECONDS = _EARLIEST_MOMENT * 1000
-_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
-_RESET_HEADERS = (
-    "x-ratelimit-reset",
-    "ratelimit-reset",
-    "x-rate-limit-reset",
-    *(f"x-ratelimit-reset-{limit}" for limit in _LIMITS),
-    *(f"anthropic-ratelimit-{limit}-reset" for limit in _LIMITS),
-)
+# `x-ratelimit-reset-requests`, `anthropic-ratelimit-tokens-reset`, `ratelimitbysize-reset`, and many more.
+_RESET_HEADER = re.compile(r"(?=.*rate-?limit)(?=.*reset)[a-z-]+")
+# `"default";r=0;t=30`, as the draft of the IETF has it.
+_LIMIT_LEFT = re.compile(r"(?:^|[;,\s])(?:r|remaining)=(\d+)")
+_LIMIT_TIME = re.compile(r"(?:^|[;,\s])(?:t|reset)=(\d+)")
 
 
 def named_seconds(headers: Mapping[str, str], data: Any, words: str = "") -> float | None:
     """Seconds until the server wants a call again; None when it names no time."""
+    for seconds in (retry_after(headers), _delay_in(data), _delay_in_words(words), _reset(headers)):
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The time of a header that means the next call, and not a limit."""
     for header in ("retry-after-ms", "x-ms-retry-after-ms"):
         if (milliseconds := _number(headers.get(header, ""))) is not None:
             return max(0.0, milliseconds / 1000)
     for header in ("retry-after", "x-retry-after"):
         if (seconds := _seconds(headers.get(header, ""))) is not None:
             return seconds
-    if (seconds := _delay_in(data)) is not None:
-        return seconds
-    if (seconds := _delay_in_words(words)) is not None:
-        return seconds
-    return _reset(headers)
+    return None
 
 
 def _delay_in_words(words: str) -> float | None:
@@ -54,21 +57,34 @@ def _delay_in_words(words: str) -> float | None:
     seconds = _seconds(duration)
     if seconds is None or unit is None:
         return seconds
-    return seconds * (60 if unit.lower().startswith("min") else 1)
+    return seconds * _WORD_UNITS[unit.lower()[:3]]
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
-    """The reset of the limit that is used up; of several limits the latest, when the server doesn't say which."""
-    named: list[float] = []
+    """The latest reset of the limits that are used up.
+
+    A limit that doesn't say how much is left may be used up. If something is left of each, nobody knows which of them
+    the call was too large for.
+    """
     used_up: list[float] = []
-    for header in _RESET_HEADERS:
-        seconds = _seconds(headers.get(header, ""))
-        if seconds is None:
-            continue
-        named.append(seconds)
-        if _number(headers.get(header.replace("reset", "remaining"), "")) == 0:
+    unclear: list[float] = []
+    for seconds, left in _limits(headers):
+        if left == 0:
             used_up.append(seconds)
-    return max(used_up or named, default=None)
+        elif left is None:
+            unclear.append(seconds)
+    return max(used_up or unclear, default=None)
+
+
+def _limits(headers: Mapping[str, str]) -> Iterator[tuple[float, float | None]]:
+    """The seconds until each limit is reset, and how much is left of it."""
+    for header, value in headers.items():
+        if _RESET_HEADER.fullmatch(header) and (seconds := _seconds(value)) is not None:
+            yield seconds, _number(headers.get(header.replace("reset", "remaining"), ""))
+    for limit in headers.get("ratelimit", "").split(","):
+        if found := _LIMIT_TIME.search(limit):
+            left = _LIMIT_LEFT.search(limit)
+            yield float(found[1]), float(left[1]) if left else None
 
 
 def _seconds(text: str) -> float | None:
@@ -90,36 +106,38 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return None if math.isnan(number) else number
+    return number if math.isfinite(number) else None
 
 
 def _until(text: str) -> float | None:
-    """Of a date, as HTTP or ISO 8601 writes it."""
+    """Of a date, as HTTP or ISO 8601 writes it. Without a zone it is in UTC."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            return max(0.0, read(text).timestamp() - time.time())
-        except (ValueError, OverflowError):
+            moment = read(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time())
     return None
 
 
 def _delay_in(data: Any) -> float | None:
-    """Google's `retryDelay` and Hugging Face's `estimated_time`, which stand in the body."""
-    for found in _values(data, 5):
-        if (seconds := _seconds(str(found))) is not None:
-            return seconds
+    """Google's `retryDelay` and others that stand in the body."""
+    for name, found in _values(data, 6):
+        if (seconds := _seconds(found)) is not None:
+            return seconds / 1000 if name.endswith("ms") and _number(found) is not None else seconds
     return None
 
 
-def _values(data: Any, depth: int) -> Iterator[Any]:
+def _values(data: Any, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(data, list) and depth:
         for each in data[:20]:
             yield from _values(each, depth - 1)
     elif isinstance(data, dict) and depth:
         for key, value in list(data.items())[:50]:
-            if key in ("retryDelay", "retry_delay", "estimated_time", "retry_after") and isinstance(
-                value, int | float | str
-            ):
-                yield value
+            name = key.lower().replace("_", "").replace("-", "")
+            if name in _DELAY_KEYS and isinstance(value, dict):  # a duration of protobuf
+                value = value.get("seconds")
+            if (name in _DELAY_KEYS or _RESET_HEADER.fullmatch(key.lower())) and isinstance(value, int | float | str):
+                yield name, str(value)
             else:
                 yield from _values(value, depth - 1)

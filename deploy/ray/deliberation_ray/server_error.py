@@ -11,17 +11,27 @@ from deliberation_ray import untrusted
 _WORDS_CHARACTERS = 1000
 _NAME_CHARACTERS = 200
 _STATUS = re.compile(r"[1-5][0-9]{2}")
+# Without case and underscores. The first one that says something counts.
 _MESSAGE_KEYS = (
     "message",
+    "errordescription",
+    "errormessage",
+    "errormsg",
     "error",
+    "errors",
     "detail",
     "msg",
-    "error_message",
-    "error_description",
+    "errmsg",
     "description",
     "reason",
+    "fault",
+    "faultstring",
     "title",
 )
+_CODE_KEYS = ("code", "type", "status", "errorcode")
+_STATUS_KEYS = ("code", "status", "statuscode", "httpstatus", "errorcode")
+_BARE_ERROR_KEYS = frozenset({*_STATUS_KEYS, "detail", "errors", "success", "fault"})
+_MOST_KEYS = 50
 _INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
 # Validators quote what they were given; a prompt in it would be taken for the server's words.
 _ECHO = re.compile(r"""['"]?(input|input_value|body)['"]?\s*[:=]\s*['"{\[].*""", re.DOTALL)
@@ -61,7 +71,7 @@ def error_in_data(
 ) -> ServerError:
     """Of JSON, in the body of an HTTP error or in an event."""
     words = untrusted.text("; ".join(dict.fromkeys(_messages(data, 4))), _WORDS_CHARACTERS)
-    code = " ".join(dict.fromkeys(_names(data, ("code", "type", "status"))))
+    code = " ".join(dict.fromkeys(_names(data, _CODE_KEYS)))
     parameter = " ".join(dict.fromkeys(_names(data, ("param",))))
     named = status if status is not None else _status_in(data)
     return ServerError(named, words or reason, code, parameter, headers or {}, data)
@@ -80,6 +90,18 @@ def _objects(data: Any) -> Iterator[dict[str, Any]]:
         data = data.get("error")
 
 
+def is_bare_error(event: dict[str, Any]) -> bool:
+    """Reports whether the event is an error that some servers send without an `error` around it."""
+    if "choices" in event or "usage" in event or not _by_key(event).keys() & _BARE_ERROR_KEYS:
+        return False
+    status = _status_in(event)
+    return (status is None or status >= 400) and any(_messages(event, 4))
+
+
+def _by_key(data: dict[str, Any]) -> dict[str, Any]:
+    return {key.lower().replace("_", ""): value for key, value in list(data.items())[:_MOST_KEYS]}
+
+
 def _messages(data: Any, depth: int) -> Iterator[str]:
     if isinstance(data, str):
         yield data.strip()
@@ -87,9 +109,9 @@ def _messages(data: Any, depth: int) -> Iterator[str]:
         for each in data[:5]:
             yield from _messages(each, depth - 1)
     elif isinstance(data, dict) and depth:
-        place = _place(data)
+        place, values = _place(data), _by_key(data)
         for key in _MESSAGE_KEYS:
-            found = [message for message in _messages(data.get(key), depth - 1) if message]
+            found = [message for message in _messages(values.get(key), depth - 1) if message]
             if found:
                 yield f"{place}{found[0]}"
                 yield from found[1:]
@@ -108,7 +130,7 @@ def _place(fault: dict[str, Any]) -> str:
 
 
 def _names(data: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    for each in _objects(data):
+    for each in map(_by_key, _objects(data)):
         for key in keys:
             if isinstance(each.get(key), str) and not _STATUS.fullmatch(each[key]):
                 yield untrusted.text(each[key], _NAME_CHARACTERS)
@@ -116,9 +138,20 @@ def _names(data: Any, keys: tuple[str, ...]) -> Iterator[str]:
 
 def _status_in(data: Any) -> int | None:
     """The status that an error within a stream names as its code, as a number or as text."""
-    for each in _objects(data):
-        for key in ("code", "status", "status_code", "http_status"):
+    for each in map(_by_key, _objects(data)):
+        for key in _STATUS_KEYS:
             value = each.get(key)
             if isinstance(value, int | str) and not isinstance(value, bool) and _STATUS.fullmatch(str(value)):
                 return int(value)
     return None
+
+
+def violations(data: Any) -> Iterator[str]:
+    """The names of the limits that were exceeded, which Google lists in the details of an error."""
+    for each in _objects(data):
+        details = each.get("details")
+        for detail in details[:20] if isinstance(details, list) else ():
+            listed = detail.get("violations") if isinstance(detail, dict) else None
+            for violation in listed[:20] if isinstance(listed, list) else ():
+                if isinstance(violation, dict) and isinstance(violation.get("quotaId"), str):
+                    yield violation["quotaId"][:_NAME_CHARACTERS]

@@ -6,6 +6,8 @@ from typing import Any, Final
 _BOM = b"\xef\xbb\xbf"
 # An object that goes on over more data lines than this is not one that a model server writes.
 _MOST_DATA_LINES = 64
+_DONE_BYTES = len(b'"[DONE]"')
+_FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 # A string is quick to parse, however long. A million small objects would hold up the loop for half a second.
 _MOST_BRACKETS = 100_000
 
@@ -83,11 +85,12 @@ class Events:
     """Turns lines into the JSON objects that the events carry.
 
     It is lenient where servers are careless. Each `data:` line that is JSON by itself is an event, since some servers
-    leave out the blank line between events. Comments, ids, `retry:` and data that is no object are ignored.
+    leave out the blank line between events. Some write `data:` twice, or only before the first line of an object.
+    Comments, ids, `retry:` and data that is no object are ignored.
     """
 
     def __init__(self) -> None:
-        self.words = ""  # the last data that was plain text: possibly an error message
+        self.words = ""  # the last text that was no event: possibly an error message
         self._pending: list[bytes] = []
         self._names_error = False
 
@@ -103,6 +106,10 @@ class Events:
             self._names_error = value.strip() == b"error"
         elif name == b"error":
             return {"error": _parsed(value.strip()) or value.decode(errors="replace").strip()}
+        elif self._pending and name not in _FIELDS:
+            return self._data(line)
+        elif name not in _FIELDS:
+            self._say(line)
         return None
 
     def end(self) -> None:
@@ -110,7 +117,9 @@ class Events:
         self._blank()
 
     def _data(self, data: bytes) -> dict[str, Any] | Done | None:
-        if data == b"[DONE]":
+        while data.startswith(b"data:"):
+            data = data[5:].strip()
+        if len(data) <= _DONE_BYTES and data.strip(b'"[]').upper() == b"DONE":
             return DONE
         if self._pending:
             data = b"\n".join([*self._pending, data])
@@ -122,12 +131,15 @@ class Events:
             return None
         self._pending.clear()
         if value is None and data != b"null":
-            self.words = data[:1000].decode(errors="replace")
+            self._say(data)
         if self._names_error:
             return {"error": value if value is not None else self.words}
         if isinstance(value, list) and value and isinstance(value[0], dict) and value[0].get("error"):
             value = value[0]
         return value if isinstance(value, dict) else None
+
+    def _say(self, text: bytes) -> None:
+        self.words = text[:1000].decode(errors="replace").strip()
 
     def _wait_for_more(self, data: bytes) -> None:
         """The object may continue on the next data line."""

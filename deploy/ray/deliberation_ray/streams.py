@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from deliberation_ray import untrusted
+from deliberation_ray.pieces import Pieces
 from deliberation_ray.progress import Progress
 from deliberation_ray.wire import Submit, TurnSpec
 
@@ -66,7 +67,7 @@ class TurnStream:
         self._wake = wake
         self._sequence = 0
         self._progress = Progress()
-        self._texts: list[str] = []
+        self._texts = Pieces()
         self._passed_on = 0
         self._tokens = 0
         self._begins = self._lost = False
@@ -121,8 +122,8 @@ class TurnStream:
         """What the reply has that hasn't been passed on."""
         if self._texts is not self._progress.texts:  # the reply to another call
             self._texts, self._passed_on = self._progress.texts, 0
-        text = "".join(self._texts[self._passed_on :])
-        self._passed_on = len(self._texts)
+        text = self._texts.text(self._passed_on)
+        self._passed_on = self._texts.characters
         return text
 
     def _message(self, kind: str, **more: str) -> Message:

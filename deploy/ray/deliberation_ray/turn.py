@@ -1,6 +1,7 @@
 """One turn: a model call that the runner owns, and its outcome."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 from deliberation_ray.endpoints import Overload, Party, Place, rfc3339
 from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, ModelCall, Progress
+from deliberation_ray.pieces import Pieces
 from deliberation_ray.streams import TurnStream
 from deliberation_ray.wire import FinalState, State, Submit, TurnSpec
 
@@ -27,6 +29,11 @@ def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
     return ModelCall(spec.submission_id, spec.vllm_url, spec.model, messages, parameters, traceparent)
 
 
+def _memory(text: str) -> int:
+    """The bytes that the text takes: with one emoji in it, each of its characters takes four."""
+    return sys.getsizeof(text) - sys.getsizeof("")
+
+
 class Turn:
     """queued → running → completed | failed | cancelled, never back. Watchers are woken at the end."""
 
@@ -37,6 +44,7 @@ class Turn:
         self.run_seconds = spec.run_seconds
         self.keep_seconds = spec.keep_seconds
         self.prompt_bytes = spec.prompt_bytes
+        self.answer_bytes = 0  # what has come of the answer, until the outcome takes its place
         self.outcome_bytes = 0
         self.watchers: set[asyncio.Event] = set()
         self.stream: TurnStream | None = None
@@ -65,9 +73,13 @@ class Turn:
     def party(self) -> Party:
         return self.owner, self.deliberation
 
-    def start(self, call: Call, place: Place, ended: Callable[["Turn"], None]) -> None:
-        """Starts the turn. It then runs by itself: whoever asked for it may disconnect."""
+    def start(self, call: Call, place: Place, hold: Callable[[int], bool], ended: Callable[["Turn"], None]) -> None:
+        """Starts the turn. It then runs by itself: whoever asked for it may disconnect.
+
+        `hold` takes more bytes of the answer, and reports whether there is memory for them.
+        """
         self._place = place
+        self._progress.hold = self._holding(hold)
         self._task = asyncio.create_task(self._run(call, place), name=self.submission_id)
 
         def conclude(task: "asyncio.Task[Answer]") -> None:
@@ -79,6 +91,13 @@ class Turn:
         self._task.add_done_callback(conclude)
         # Not wait_for, which before Python 3.12 drops an answer that comes in spite of a cancellation.
         self._deadline = asyncio.get_running_loop().call_later(self.run_seconds, self._overrun)
+
+    def _holding(self, hold: Callable[[int], bool]) -> Callable[[int], bool]:
+        def holding(size: int) -> bool:
+            self.answer_bytes += size
+            return hold(size)
+
+        return holding
 
     def cancel(self, reason: str) -> None:
         """Aborts the model call. A call that has just ended keeps its outcome."""
@@ -157,15 +176,16 @@ class Turn:
         self._prepare = self._task = self._place = None
         self._progress.on_first_token = lambda: None
         self._progress.on_token = lambda: None
+        self._progress.hold = lambda size: True
         if self.stream is not None:
             self.stream.end(self.state)
-        self._progress.texts = []  # the outcome has the text
+        self._progress.texts = Pieces()  # the outcome has the text
         if self._deadline is not None:
             self._deadline.cancel()
 
     def _complete(self, answer: Answer) -> None:
         self.state = "completed"
-        self.outcome_bytes = len(answer.text.encode()) + len(answer.reasoning_text.encode())
+        self.outcome_bytes = _memory(answer.text) + _memory(answer.reasoning_text)
         self._result = {
             "text": answer.text,
             "reasoning_text": answer.reasoning_text,

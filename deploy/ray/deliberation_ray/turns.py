@@ -24,7 +24,7 @@ class Turns:
 
     def __init__(self, call: Call, capacity: int, endpoints: Endpoints, memory_bytes: int = MEMORY_BYTES) -> None:
         self.capacity = capacity
-        # Prompts of turns that run, and outcomes of those that have ended.
+        # Prompts of turns that run, with what has come of their answers, and outcomes of those that have ended.
         self.held_bytes = 0
         self._memory_bytes = memory_bytes
         self.endpoints = endpoints
@@ -75,13 +75,18 @@ class Turns:
             self._parties[turn.party] += 1
             self.guests += self.is_guest(turn.deliberation)
             # At once, not when the task begins: the next submission must see who waits.
-            turn.start(self._call, self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party), self._keep)
+            place = self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party)
+            turn.start(self._call, place, self._hold, self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
 
     def _admit_bytes(self, fresh: int) -> None:
         """An empty runner takes any submission: none would ever have room otherwise."""
         if fresh and self.held_bytes and self.held_bytes + fresh > self._memory_bytes:
             raise full(f"the runner holds {self.held_bytes} of {self._memory_bytes} bytes", "memory")
+
+    def _hold(self, size: int) -> bool:
+        self.held_bytes += size
+        return self.held_bytes <= self._memory_bytes
 
     def _status(self, submission_id: str, owner: str) -> str:
         if self._tombstones.has(submission_id, owner):
@@ -96,7 +101,7 @@ class Turns:
         return turn if turn is not None and owner in ("", turn.owner) else None
 
     def _keep(self, turn: Turn) -> None:
-        self.held_bytes += turn.outcome_bytes - turn.prompt_bytes
+        self.held_bytes += turn.outcome_bytes - turn.prompt_bytes - turn.answer_bytes
         seconds = turn.keep_seconds
         if turn.state == "cancelled":
             seconds = min(seconds, _KEEP_CANCELLED_SECONDS)

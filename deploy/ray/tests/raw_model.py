@@ -1,4 +1,4 @@
-"""A model server that streams the given events, however odd, and then ends as given."""
+"""A model server that streams the given events, however odd, and then ends as given. Bytes are sent as they are."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ class RawModel:
         await reader.readexactly(int(length.split(b":")[1]))
         writer.write(HEADERS)
         for event in self._events:
-            writer.write(_chunk(event if isinstance(event, str) else json.dumps(event)))
+            writer.write(_raw(event) if isinstance(event, bytes) else _chunk(event))
         if self._end == "done":
             writer.write(_chunk("[DONE]"))
         if self._end in ("done", "ended"):
@@ -59,6 +59,10 @@ class RawModel:
         writer.close()
 
 
-def _chunk(data: str) -> bytes:
-    event = f"data: {data}\n\n".encode()
-    return b"%x\r\n%b\r\n" % (len(event), event)
+def _chunk(event: Any) -> bytes:
+    data = event if isinstance(event, str) else json.dumps(event)
+    return _raw(f"data: {data}\n\n".encode())
+
+
+def _raw(sent: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(sent), sent)

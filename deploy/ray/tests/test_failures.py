@@ -13,6 +13,12 @@ from deliberation_ray.server_error import ServerError, error_in_body
 
 URL = "http://vllm/v1/chat/completions"
 NOW = 1_800_000_000.0
+# Something is left of the day, so the minute is meant.
+DAY_AND_MINUTE = {
+    "x-ratelimit-reset-requests-day": "33011.3",
+    "x-ratelimit-remaining-requests-day": "100",
+    "x-ratelimit-reset-tokens-minute": "11",
+}
 PARAMETERS = {"temperature": 0.7, "max_tokens": 99, "response_format": {"type": "json_schema"}}
 
 
@@ -123,6 +129,26 @@ def test_google_names_a_time_where_others_mean_a_quota() -> None:
         ({}, None, "Please retry after 20 seconds.", 20),
         ({}, None, "try again in 2 minutes", 120),
         ({}, None, "try again later", None),
+        ({"retry-after": "0"}, None, "", 0),
+        ({"retry-after": "inf"}, None, "", None),
+        ({"retry-after": "5s"}, None, "", 5),
+        ({"retry-after": "Fri, 99 Foo 1999"}, None, "", None),
+        ({"retry-after": "2027-01-15T08:00:40"}, None, "", 40),
+        ({"retry-after": "2027-01-15T08:00:40+00:00"}, None, "", 40),
+        ({"x-ratelimit-reset-requests": "1m30s"}, None, "", 90),
+        ({"anthropic-ratelimit-requests-reset": "2027-01-15T08:00:20Z"}, None, "", 20),
+        ({"ratelimitbysize-reset": "20"}, None, "", 20),
+        ({"ratelimit": '"default";r=0;t=30'}, None, "", 30),
+        ({"ratelimit": "limit=10, remaining=0, reset=12"}, None, "", 12),
+        (DAY_AND_MINUTE | {"x-ratelimit-remaining-tokens-minute": "0"}, None, "", 11),
+        (DAY_AND_MINUTE | {"x-ratelimit-remaining-tokens-minute": "7"}, None, "", None),
+        ({}, {"error": {"details": [{"retryDelay": {"seconds": 34}}]}}, "", 34),
+        ({}, {"error": {"retry_after_ms": 500}}, "", 0.5),
+        ({}, {"error": {"retryAfter": "7"}}, "", 7),
+        ({}, None, "retry in 500 milliseconds", 0.5),
+        ({}, None, "available in 2 hours", 7200),
+        ({}, None, "wait 20 seconds", 20),
+        ({}, None, "retry 3 times", None),
         ({"retry-after": "soon", "x-ratelimit-reset": ""}, {"retryDelay": "soon"}, "", None),
     ],
 )

@@ -167,7 +167,7 @@ async def test_the_text_of_one_message_is_bounded() -> None:
     stream = streams.TurnStream(spec.turns[0], spec, lambda stream: None)
     progress = Progress()
     stream.begin(progress)
-    progress.texts.append("x" * streams.MESSAGE_CHARACTERS + "y")
+    progress.texts.add("x" * streams.MESSAGE_CHARACTERS + "y")
     progress.tokens += 1
     stream.end("completed")
     messages, lost = stream.take()

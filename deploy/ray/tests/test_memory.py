@@ -1,0 +1,68 @@
+"""Memory is bounded in bytes, while answers come and after they have come."""
+
+import asyncio
+import tracemalloc
+from collections.abc import Callable
+
+from raw_model import RawModel, finish, piece
+from submission import submit, turn
+
+from deliberation_ray.endpoints import Endpoints
+from deliberation_ray.model import Model
+from deliberation_ray.pieces import Pieces
+from deliberation_ray.reply import SHORT_BYTES
+from deliberation_ray.turns import Turns
+from deliberation_ray.wire import Submit
+
+Open = Callable[..., Model]
+
+
+def submitted(turns: Turns, key: str, url: str) -> None:
+    turns.submit(Submit.model_validate(submit(turn(key, url=url), deliberation=key)))
+
+
+async def test_an_answer_is_held_while_it_comes(open_model: Open) -> None:
+    turns = Turns(open_model().answer, 9, Endpoints(9, 9))
+    async with RawModel(*[piece("y" * 1000)] * 50, end="silence") as server:
+        submitted(turns, "t1", server.url)
+        before = turns.held_bytes
+        async with asyncio.timeout(30):
+            while turns.held_bytes < before + 50_000:
+                await asyncio.sleep(0)
+        await turns.stop({"t1": 1}, "", "stop")
+    assert turns.held_bytes == 0, "of a turn that was stopped nothing is kept"
+
+
+async def test_while_memory_is_short_long_answers_end_and_short_ones_do_not(open_model: Open) -> None:
+    turns = Turns(open_model().answer, 9, Endpoints(9, 9), memory_bytes=50_000)
+    async with RawModel(*[piece("y" * 1000)] * 200, finish()) as long, RawModel(piece("short"), finish()) as short:
+        submitted(turns, "t1", long.url)
+        (failed,) = await turns.wait(["t1"], 30)
+        assert (failed["state"], failed["error"]["type"]) == ("failed", "AnswerTooLarge")
+        assert f"larger than {SHORT_BYTES} bytes, and the runner is short of memory" in failed["error"]["message"]
+        assert turns.held_bytes == 0
+        submitted(turns, "t2", short.url)
+        (completed,) = await turns.wait(["t2"], 30)
+        assert completed["result"]["text"] == "short"
+        assert turns.held_bytes == len("short")
+
+
+async def test_a_character_counts_with_the_memory_that_it_takes(open_model: Open) -> None:
+    turns = Turns(open_model().answer, 9, Endpoints(9, 9))
+    async with RawModel(piece("y" * 9_999 + "🪣"), finish()) as server:
+        submitted(turns, "t1", server.url)
+        await turns.wait(["t1"], 30)
+    assert 40_000 <= turns.held_bytes < 41_000
+
+
+def test_a_text_of_small_pieces_takes_little_more_than_its_characters() -> None:
+    pieces = Pieces()
+    tracemalloc.start()
+    try:
+        for number in range(200_000):
+            pieces.add(f"{number % 90 + 10}")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert pieces.text()[:6] == "101112"
+    assert len(pieces.text()) == 400_000
