@@ -34,7 +34,7 @@ func TestARedeployUnderLoadLosesAndRepeatsNothing(t *testing.T) {
 	stack.AwaitOpenCalls(t, held, 25)
 
 	deployed := make(chan error, 1)
-	go func() { deployed <- deployRayApp("DELIBERATION_RUNNER_CAPACITY=4999") }()
+	go func() { deployed <- deployRayApp("DELIBERATION_STREAM_NATS_URL=") }()
 	meanwhile := startUntil(t, deployed, queue, quick)
 	require.NotEqual(t, before, buildOnRay(t))
 	stack.StartWorker(t, queue)
@@ -42,6 +42,7 @@ func TestARedeployUnderLoadLosesAndRepeatsNothing(t *testing.T) {
 	meanwhile = append(meanwhile, beginMany(t, 5, queue, quick)...)
 	require.NoError(t, old.Wait())
 	stack.Release(t, held)
+	requireText(t, queue)
 
 	for _, run := range slices.Concat(inFlight, meanwhile) {
 		got := stack.Result(t, run)

@@ -11,13 +11,14 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// bringsText: each turn's messages come once, in order, and the wait still ends with the first turn that does.
+// bringsText: each turn's messages come once, in order, whether waits bring them or NATS does. The wait still ends with
+// the first turn that ends.
 func bringsText(t *testing.T, w world) {
 	t.Helper()
 	c := newCouncil(t, w, 2)
-	heard := &ear{}
-	config := w.config()
-	config.Owner, config.Heard = c.submission.Owner, heard.hear
+	config, heard := w.config(), &ear{}
+	config.Owner = c.submission.Owner
+	w.listen(t, &config, c.submission.Deliberation, heard)
 	listener := newClient(t, config)
 	release := c.hold(t, c.model, says(answerText))
 	handles := c.submit(t)
@@ -33,6 +34,7 @@ func bringsText(t *testing.T, w world) {
 	for _, each := range seen {
 		require.Equal(t, domain.RayCompleted, each.State, "text names no turn")
 		require.Equal(t, answerText, each.Completion.Text)
+		require.Eventually(t, func() bool { return heard.complete(each.TurnID) }, patience, 10*time.Millisecond)
 		said := heard.said(each.TurnID)
 		var text strings.Builder
 		for i, message := range said {
@@ -64,6 +66,11 @@ func (e *ear) hear(said []domain.Saying) {
 	for _, each := range said {
 		e.heard[each.TurnID] = append(e.heard[each.TurnID], each)
 	}
+}
+
+func (e *ear) complete(id domain.TurnID) bool {
+	said := e.said(id)
+	return len(said) > 0 && said[len(said)-1].Kind == "complete"
 }
 
 func (e *ear) said(id domain.TurnID) []domain.Saying {

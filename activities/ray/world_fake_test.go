@@ -56,6 +56,10 @@ func (s standIn) hold(_ *testing.T, model string, then reply) func() {
 
 func (s standIn) calls(_ require.TestingT, id domain.TurnID) int { return s.app.ModelCalls(id) }
 
+func (s standIn) listen(_ *testing.T, config *ray.Config, _ string, heard *ear) {
+	config.Heard = heard.hear
+}
+
 func (s standIn) fill(*testing.T, council) { s.app.Full(true) }
 
 func (s standIn) restart(*testing.T, domain.Handle) { s.app.KillRunner() }

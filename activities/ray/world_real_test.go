@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
 )
@@ -114,6 +115,17 @@ func (a app) control(t require.TestingT, method, path string, body any) []byte {
 	require.NoError(t, err)
 	require.Less(t, response.StatusCode, 300, string(answer))
 	return answer
+}
+
+// listen uses NATS where the app publishes the text, as on a local stack.
+func (a app) listen(t *testing.T, config *ray.Config, deliberation string, heard *ear) {
+	t.Helper()
+	config.Heard = heard.hear
+	if url := os.Getenv("NATS_URL"); url != "" {
+		stop, err := nats.FollowTokens(nats.Config{URL: url}, deliberation, func(said nats.Heard) { heard.hear([]domain.Saying{said.Saying}) })
+		require.NoError(t, err)
+		t.Cleanup(stop)
+	}
 }
 
 // fill lets other owners have deliberations of the same name, which go to the same runner, until too many turns

@@ -28,6 +28,8 @@ type world interface {
 	// hold makes the model's calls last until release is called, at the latest.
 	hold(t *testing.T, model string, then reply) (release func())
 	calls(t require.TestingT, id domain.TurnID) int
+	// listen lets the ear hear a deliberation, by a client of this configuration or by NATS.
+	listen(t *testing.T, config *ray.Config, deliberation string, heard *ear)
 	// fill makes the council's runner refuse new deliberations for the council's model.
 	fill(t *testing.T, c council)
 	// restart kills the runner that the handle names, which comes back as another incarnation.
