@@ -42,10 +42,18 @@ func (c *cli) audience(ctx context.Context, run runs.Run) audience {
 	return &screen{program: program, silence: stop}
 }
 
+// stopWithin is how long a worker has to accept or refuse stop_now.
+const stopWithin = 10 * time.Second
+
 func (c *cli) stopNow(ctx context.Context, run runs.Run) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, stopWithin, fmt.Errorf("no worker answered within %s", stopWithin))
+	defer cancel()
 	_, err := c.server.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: run.ID, RunID: run.RunID, UpdateName: contract.UpdateStopNow, WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return err
 }
 

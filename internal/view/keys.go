@@ -8,6 +8,7 @@ func (m Model) press(key string) (tea.Model, tea.Cmd) {
 		m.left = true
 		return m, tea.Quit
 	}
+	m.note = "" // it was read
 	switch m.mode {
 	case askingToCancel, askingToStop:
 		return m.answer(key)

@@ -85,7 +85,7 @@ func (m Model) panes(rows int) []string {
 // pane returns the title of an agent and a part of its text: the end, unless the person has scrolled.
 func (m Model) pane(i, width, height int) []string {
 	agent, body := m.seen.View.Agents[i], m.body(i)
-	top, below := m.top(agent, len(body), height-1)
+	top, below := m.top(m.place(agent), len(body), height-1)
 	title := m.title(agent, m.spoken(agent))
 	if below > 0 {
 		title = fmt.Sprintf("%s below · %s", domain.Count(below, "line"), title)
@@ -111,9 +111,12 @@ func (m Model) body(i int) []string {
 	return m.silents[agent.AgentID].column.shown()
 }
 
-// spoken returns what the agent says in its current turn.
+// spoken returns what the agent says in its current turn, or said in its last review or revision: after these, its
+// status names the turn of its proposal again.
 func (m Model) spoken(agent runs.AgentView) voice {
-	if spoken := m.voices[agent.AgentID]; spoken.turn == domain.TurnID(agent.SubmissionID) {
+	spoken := m.voices[agent.AgentID]
+	later := agent.State == domain.AgentCompleted && spoken.phase != string(domain.Propose)
+	if later || spoken.turn == domain.TurnID(agent.SubmissionID) {
 		return spoken
 	}
 	return voice{}

@@ -8,13 +8,15 @@ import (
 )
 
 // place returns the key under which a scrolled pane is remembered. Each turn has its own, and begins at its end.
-func place(agent runs.AgentView) string { return cmp.Or(agent.SubmissionID, agent.AgentID) }
+func (m Model) place(agent runs.AgentView) string {
+	return cmp.Or(string(m.spoken(agent).turn), agent.SubmissionID, agent.AgentID)
+}
 
 // top returns the first row that a pane shows, and how many rows are below the pane. A pane shows the end of its text
 // unless the person has scrolled.
-func (m Model) top(agent runs.AgentView, rows, height int) (top, below int) {
+func (m Model) top(place string, rows, height int) (top, below int) {
 	end := max(0, rows-height)
-	top, scrolled := m.tops[place(agent)]
+	top, scrolled := m.tops[place]
 	if !scrolled {
 		return end, 0
 	}
@@ -30,15 +32,15 @@ func (m Model) scroll(to func(top, end, page int) int) Model {
 	_, _, room := m.parts()
 	g := m.gridOf(room)
 	page := max(1, g.heightOf(m.selected/g.columns)-1)
-	agent, rows := m.seen.View.Agents[m.selected], len(m.body(m.selected))
-	top, below := m.top(agent, rows, page)
+	place := m.place(m.seen.View.Agents[m.selected])
+	top, below := m.top(place, len(m.body(m.selected)), page)
 	end := top + below
 	next := to(top, end, page)
 	tops := maps.Clone(m.tops)
 	if next >= end {
-		delete(tops, place(agent))
+		delete(tops, place)
 	} else {
-		tops[place(agent)] = max(0, next)
+		tops[place] = max(0, next)
 	}
 	m.tops = tops
 	return m

@@ -307,3 +307,24 @@ func BenchmarkAFrameOf64AgentsWhoSpeak(b *testing.B) {
 		_ = m.View()
 	}
 }
+
+func TestAReviewStaysAfterItsEnd(t *testing.T) {
+	reviewing := council(1, 1, 2) // the agents' status names their reviews
+	review := said(2, 1, 1, "my review")
+	review[0].Phase = "review"
+	m := updated(New(Actions{}), reviewing, review)
+	done := council(1, 1, 2)
+	done.View.Agents[1].State, done.View.Agents[1].SubmissionID = domain.AgentCompleted, "of its proposal"
+	require.Contains(t, updated(m, done).View().Content, "my review")
+	revising := council(1, 1, 2)
+	revising.View.Agents[1].SubmissionID = "of its revision"
+	require.NotContains(t, updated(m, done, revising).View().Content, "my review")
+}
+
+func TestANoteGoesWithTheNextKey(t *testing.T) {
+	m := updated(New(Actions{}), council(1, 1, 2), Noted("stop now: below the quorum"))
+	require.Contains(t, m.View().Content, "below the quorum")
+	m = updated(m, special(tea.KeyTab))
+	require.NotContains(t, m.View().Content, "below the quorum")
+	require.Contains(t, m.View().Content, "? help")
+}

@@ -14,6 +14,7 @@ const textMost = 128 * 1024
 // voice is what one agent says in its latest turn.
 type voice struct {
 	turn     domain.TurnID
+	phase    string
 	text     string
 	column   column
 	sequence int
@@ -26,7 +27,7 @@ type voice struct {
 // hear takes the next piece, for a pane of this width.
 func (v voice) hear(said livetext.Piece, width int) voice {
 	if said.TurnID != v.turn {
-		v = voice{turn: said.TurnID, column: column{width: width}}
+		v = voice{turn: said.TurnID, phase: said.Phase, column: column{width: width}}
 	}
 	if said.Sequence <= v.sequence {
 		return v
