@@ -15,6 +15,7 @@ const textMost = 128 * 1024
 type voice struct {
 	turn     domain.TurnID
 	phase    string
+	reading  reading
 	text     string
 	column   column
 	sequence int
@@ -32,10 +33,11 @@ func (v voice) hear(said livetext.Piece, width int) voice {
 	if said.Sequence <= v.sequence {
 		return v
 	}
-	text := said.Text
+	text := ""
 	if said.Sequence > v.sequence+1 {
-		text = "…" + text
+		v.reading, text = readsOn, "…"
 	}
+	text += v.reading.read(said.Text)
 	v.sequence, v.tokens, v.latest = said.Sequence, said.Tokens, said.At
 	if v.first.IsZero() && said.Text != "" {
 		v.first, v.before = said.At, said.Tokens
