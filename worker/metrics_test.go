@@ -4,7 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+
+	"deliberation.io/deliberation/activities/nats"
+	"deliberation.io/deliberation/domain"
 )
 
 func TestMetrics_HaveBoundsInSeconds(t *testing.T) {
@@ -30,4 +34,16 @@ func TestMetrics_HaveBoundsInSeconds(t *testing.T) {
 	}
 	require.True(t, found["deliberation_ray_request_latency_seconds"], "%v", found)
 	require.True(t, found["deliberations"], "%v", found)
+}
+
+func TestMetrics_CountTheTextThatNATSDoesNotTake(t *testing.T) {
+	publisher, err := nats.Connect(nats.Config{URL: "nats://127.0.0.1:1"})
+	require.NoError(t, err)
+	t.Cleanup(publisher.Close)
+	counters := sayings(publisher)
+
+	publisher.Offer([]domain.Saying{{TurnID: "t1"}, {TurnID: "t1"}})
+
+	require.Eventually(t, func() bool { return testutil.ToFloat64(counters[1]) == 2 }, time.Minute, 10*time.Millisecond)
+	require.Zero(t, testutil.ToFloat64(counters[0]))
 }
