@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     gateway_queue: int = Field(default=1000, ge=1)
     gateway_waits: int = Field(default=15_000, ge=1, le=_MOST_WAITS)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
-    # Where the text of turns is streamed to; without servers it is not streamed.
+    # Where the text of turns is streamed to; without servers, waits bring it.
     stream_nats_url: CommaList = ()
     stream_nats_creds_file: Path | None = None
     stream_nats_ca_file: Path | None = None
