@@ -111,12 +111,12 @@ func (m Model) body(i int) []string {
 	return m.silents[agent.AgentID].column.shown()
 }
 
-// spoken returns what the agent says in its current turn, or said in its last review or revision: after these, its
+// spoken returns what the agent says in its current turn, or has said in this phase: after a review or a revision, its
 // status names the turn of its proposal again.
 func (m Model) spoken(agent runs.AgentView) voice {
-	spoken := m.voices[agent.AgentID]
-	later := agent.State == domain.AgentCompleted && spoken.phase != string(domain.Propose)
-	if later || spoken.turn == domain.TurnID(agent.SubmissionID) {
+	spoken, now := m.voices[agent.AgentID], m.seen.View
+	done := agent.State == domain.AgentCompleted && spoken.phase != string(domain.Propose)
+	if done && spoken.phase == now.Phase && spoken.round == now.Round || spoken.turn == domain.TurnID(agent.SubmissionID) {
 		return spoken
 	}
 	return voice{}

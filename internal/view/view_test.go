@@ -192,11 +192,14 @@ func TestAnotherAttemptBeginsWithAnEmptyPane(t *testing.T) {
 func TestAReviewStaysAfterItsEnd(t *testing.T) {
 	reviewing := council(1, 1, 2) // the agents' status names their reviews
 	review := said(2, 1, 1, "my review")
-	review[0].Phase = "review"
+	review[0].Phase, review[0].Round = "review", 1
 	m := updated(New(Actions{}), reviewing, review)
 	done := council(1, 1, 2)
 	done.View.Agents[1].State, done.View.Agents[1].SubmissionID = domain.AgentCompleted, "of its proposal"
 	require.Contains(t, updated(m, done).View().Content, "my review")
+	again := done
+	again.View.Round = 2
+	require.NotContains(t, updated(m, again).View().Content, "my review", "it is of another round")
 	revising := council(1, 1, 2)
 	revising.View.Agents[1].SubmissionID = "of its revision"
 	require.NotContains(t, updated(m, done, revising).View().Content, "my review")

@@ -15,6 +15,7 @@ const textMost = 128 * 1024
 type voice struct {
 	turn     domain.TurnID
 	phase    string
+	round    int
 	reading  reading
 	text     string
 	column   column
@@ -28,7 +29,7 @@ type voice struct {
 // hear takes the next piece, for a pane of this width.
 func (v voice) hear(said livetext.Piece, width int) voice {
 	if said.TurnID != v.turn {
-		v = voice{turn: said.TurnID, phase: said.Phase, column: column{width: width}}
+		v = voice{turn: said.TurnID, phase: said.Phase, round: said.Round, column: column{width: width}}
 	}
 	if said.Sequence <= v.sequence {
 		return v
