@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import time
+from typing import Any
 
 import process
 import pytest
@@ -35,6 +36,23 @@ def test_a_turn_from_submit_to_forget(app: App, stand_in: StandIn, name: str) ->
     assert states(app.wait(*handles(answer))) == ["cancelled"]
     (call,) = stand_in.calls(name)
     assert call["request_id"] == spec["submission_id"]
+
+
+def test_the_text_of_a_turn_comes_by_waits(app: App, stand_in: StandIn, name: str) -> None:
+    stand_in.script(name, {"text": "Word by word. " * 30, "chunk_delay_seconds": 0.05})
+    answer = app.submit(turn(url=stand_in.url, model=name))
+    texts: list[dict[str, Any]] = []
+    alone = 0
+    ended: list[dict[str, Any]] = []
+    while not ended:
+        body = {**waiting(*handles(answer)), "wait_seconds": 20, "text_seconds": 0.2}
+        came = app.post("/v1/turns/await", body).json()
+        ended, texts, alone = came["turns"], texts + came["texts"], alone + (not came["turns"])
+    assert states(ended) == ["completed"]
+    assert alone > 1, "the text comes while the turn runs"
+    assert "".join(text["text"] for text in texts) == ended[0]["result"]["text"]
+    assert [text["sequence"] for text in texts] == list(range(1, len(texts) + 1))
+    assert [texts[0]["kind"], texts[-1]["kind"]] == ["start", "complete"]
 
 
 def test_info_lists_the_runners(app: App) -> None:
