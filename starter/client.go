@@ -62,11 +62,19 @@ func (c *cli) connect(ctx context.Context) (server, error) {
 		return server{}, unusable("temporal at %q does not answer within %s; set TEMPORAL_ADDRESS or --address",
 			options.HostPort, connectWithin)
 	case err != nil:
-		why := strings.TrimPrefix(err.Error(), "failed reaching server: ")
-		return server{}, unusable("temporal at %q can't be used: %s; set TEMPORAL_ADDRESS or --address", options.HostPort, why)
+		return server{}, unusable("temporal at %q can't be used: %s; set TEMPORAL_ADDRESS or --address", options.HostPort, whyUnreached(err))
 	}
 	c.server.Client = connected
 	return c.server, nil
+}
+
+// whyUnreached returns what a person can act on, without the words that gRPC wraps around it.
+func whyUnreached(err error) string {
+	why := strings.TrimPrefix(err.Error(), "failed reaching server: ")
+	if described, wrapped := strings.CutPrefix(why, `connection error: desc = "`); wrapped {
+		why = strings.TrimPrefix(strings.TrimSuffix(described, `"`), "transport: Error while dialing: ")
+	}
+	return why
 }
 
 func unusable(format string, args ...any) error {
