@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,49 +17,25 @@ LOCK = RAY_APP / "requirements.lock"
 TINY_LOCK = ROOT / "deploy" / "dev" / "model" / "tiny.lock"
 
 
-@dataclass(frozen=True)
 class Layout:
     """The files of one stack. Stacks with different homes run side by side."""
 
-    home: Path
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.record = home / "stack.json"
+        self.env = home / "env"
+        self.token = home / "ray-token"
+        self.logs = home / "logs"
+        self.supervisor_config = home / "supervisord.conf"
+        self.supervisor_log = self.logs / "supervisord.log"
+        # A folder for Unix sockets: their paths may have 107 bytes, and Ray adds 70 of its own.
+        self.short = Path("/tmp") / f"dlb-{hashlib.sha256(str(home).encode()).hexdigest()[:8]}"
+        self.socket = self.short / "supervisor.sock"
 
     @classmethod
     def at(cls, home: str) -> Layout:
         # Relative to the repository, because a Go test runs in the folder of its package.
         return cls((ROOT / home).resolve())
-
-    @property
-    def record(self) -> Path:
-        return self.home / "stack.json"
-
-    @property
-    def env(self) -> Path:
-        return self.home / "env"
-
-    @property
-    def token(self) -> Path:
-        return self.home / "ray-token"
-
-    @property
-    def logs(self) -> Path:
-        return self.home / "logs"
-
-    @property
-    def supervisor_config(self) -> Path:
-        return self.home / "supervisord.conf"
-
-    @property
-    def supervisor_log(self) -> Path:
-        return self.logs / "supervisord.log"
-
-    @property
-    def short(self) -> Path:
-        """A folder for Unix sockets: their paths may have 107 bytes, and Ray adds 70 of its own."""
-        return Path("/tmp") / f"dlb-{hashlib.sha256(str(self.home).encode()).hexdigest()[:8]}"
-
-    @property
-    def socket(self) -> Path:
-        return self.short / "supervisor.sock"
 
     def ray_dir(self, ray: str) -> Path:
         return self.short / ray
