@@ -45,8 +45,8 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
 			return contract.SubmitTurnsResult{Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled}, nil
 		}
-		var refusal *domain.Error
-		if !errors.As(err, &refusal) || refusal.Fatal() {
+		refusal, ours := errors.AsType[*domain.Error](err)
+		if !ours || refusal.Fatal() {
 			return none, stoppedBy(ctx, working, err)
 		}
 		progress.Refusal = reasonOf(refusal)

@@ -64,8 +64,9 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 
 // faults returns the faults of the line: those of its request, and a task id that an earlier line has already.
 func (l batchLine) faults(err error, earlier int) domain.Faults {
-	var found, placed domain.Faults
-	if !errors.As(err, &found) && err != nil {
+	var placed domain.Faults
+	found, known := errors.AsType[domain.Faults](err)
+	if err != nil && !known {
 		found.Add("request", "%s", err)
 	}
 	if earlier > 0 {

@@ -89,8 +89,8 @@ const retryEvery = 2 * time.Second
 func retried[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		value, err := try()
-		var exhausted *serviceerror.ResourceExhausted
-		if err != nil && !runs.MayAnswerLater(err) && !errors.As(err, &exhausted) {
+		_, overloaded := errors.AsType[*serviceerror.ResourceExhausted](err)
+		if err != nil && !runs.MayAnswerLater(err) && !overloaded {
 			err = backoff.Permanent(err)
 		}
 		return value, err

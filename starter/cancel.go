@@ -42,8 +42,8 @@ func (c *cli) cancel(ctx context.Context, run runs.Run, reason string) error {
 	already := !run.Open()
 	if !already {
 		err := c.server.requestCancel(ctx, run, reason)
-		var gone *serviceerror.NotFound // it ended in the meantime
-		if already = errors.As(err, &gone); err != nil && !already {
+		_, already = errors.AsType[*serviceerror.NotFound](err) // it ended in the meantime
+		if err != nil && !already {
 			return err
 		}
 	}

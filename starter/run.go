@@ -91,10 +91,9 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 	if err == nil {
 		parsed, err = check(request)
 	}
-	var broken domain.Faults
 	fromWords := o.file == "" && request.TaskDescription != ""
-	switch {
-	case errors.As(err, &broken):
+	switch broken, breaks := errors.AsType[domain.Faults](err); {
+	case breaks:
 		return c.refuseRequest(parsed, broken, fromWords)
 	case err != nil:
 		return err

@@ -59,8 +59,7 @@ func (c *cli) connectToStats(ctx context.Context) error {
 		return err
 	}
 	stats, err := s.Describe(ctx, contract.StatsID, "")
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) || (err == nil && !stats.Open()) {
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing || (err == nil && !stats.Open()) {
 		return &exit{
 			code: exitFailed, err: fmt.Errorf("workflow %q is not running, so nothing is counted", contract.StatsID),
 			hint: "a worker starts it: start one in namespace " + s.Namespace,

@@ -173,9 +173,8 @@ func (c *cli) accounts(ctx context.Context, s server, since time.Time, by string
 			read.Add(1)
 			adding.Lock()
 			defer adding.Unlock()
-			var gone *serviceerror.NotFound
-			switch {
-			case errors.As(err, &gone): // its retention ended in the meantime
+			switch _, gone := errors.AsType[*serviceerror.NotFound](err); {
+			case gone: // its retention ended in the meantime
 				answer.Unread++
 			case err == nil && by == byPhase:
 				answer.addPhases(usage)

@@ -171,8 +171,7 @@ func (w *watcher) look(ctx context.Context) (snapshot, error) {
 // job returns the state of one run; nil if it has ended in the meantime.
 func (w *watcher) job(ctx context.Context, listed runs.Run) (*watched, error) {
 	run, err := w.Describe(ctx, listed.ID, listed.RunID)
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) || (err == nil && !run.Open()) {
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || (err == nil && !run.Open()) {
 		return nil, nil //nolint:nilnil // the run has ended
 	}
 	if err != nil {

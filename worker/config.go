@@ -44,9 +44,8 @@ func readConfig(environ []string) (config, []string, error) {
 	values, variables := env.ToMap(environ), variablesOf(reflect.TypeFor[config]())
 	read, err := env.ParseAsWithOptions[config](env.Options{Environment: values})
 	found := faults{}
-	var several env.AggregateError
-	switch {
-	case errors.As(err, &several):
+	switch several, are := errors.AsType[env.AggregateError](err); {
+	case are:
 		for _, fault := range several.Errors {
 			found.addParsing(fault, variables, values)
 		}

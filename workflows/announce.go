@@ -92,11 +92,10 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result,
 		return
 	}
 	kind, errorType := domain.EventFailed, domain.DeliberationFailed
-	var application *temporal.ApplicationError
-	switch {
+	switch application, failed := errors.AsType[*temporal.ApplicationError](err); {
 	case temporal.IsCanceledError(err):
 		kind, errorType = domain.EventCancelled, domain.Cancelled
-	case errors.As(err, &application):
+	case failed:
 		errorType = domain.FailureKind(application.Type())
 	}
 	d.events.publish(ctx, kind, "", contract.EndedEvent{

@@ -77,9 +77,8 @@ func choices(clusters []domain.ClusterState) []string {
 
 // refusedOpening returns the Opening of a request that breaks a rule.
 func refusedOpening(err error) Opening {
-	var faults domain.Faults
-	if !errors.As(err, &faults) {
-		return Opening{Faults: []string{err.Error()}}
+	if faults, breaks := errors.AsType[domain.Faults](err); breaks {
+		return Opening{Faults: faults.Lines()}
 	}
-	return Opening{Faults: faults.Lines()}
+	return Opening{Faults: []string{err.Error()}}
 }

@@ -27,9 +27,8 @@ func (e *NotFoundError) Error() string { return fmt.Sprintf("deliberation %q not
 func (r Reader) Find(ctx context.Context, id string) (Run, error) {
 	for _, candidate := range []string{id, contract.WorkflowID(id)} {
 		found, err := r.Describe(ctx, candidate, "")
-		var missing *serviceerror.NotFound
-		switch {
-		case errors.As(err, &missing):
+		switch _, missing := errors.AsType[*serviceerror.NotFound](err); {
+		case missing:
 			continue
 		case err != nil:
 			return Run{}, err
@@ -66,7 +65,7 @@ func (r Reader) Describe(ctx context.Context, id, runID string) (Run, error) {
 
 // MayAnswerLater reports whether Temporal may answer if it is asked again.
 func MayAnswerLater(err error) bool {
-	var unavailable *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
+	_, unavailable := errors.AsType[*serviceerror.Unavailable](err)
+	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	return unavailable || late || errors.Is(err, context.DeadlineExceeded)
 }

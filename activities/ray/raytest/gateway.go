@@ -135,7 +135,7 @@ func hijack(w http.ResponseWriter, last string) {
 // read decodes the body and checks it as the app does.
 func read[Body interface{ check() error }](request *http.Request, body *Body) (refusal reply, ok bool) {
 	raw, err := io.ReadAll(http.MaxBytesReader(nil, request.Body, maxBody))
-	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return refuse(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", maxBody)), false
 	}
 	if err == nil {
