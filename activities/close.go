@@ -9,8 +9,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// closeDeliberation stores a run's last events, and hands over what Ray may forget. It tries each once: events that
-// aren't stored go to the outbox, and the sweep or keep_seconds ends outcomes on Ray.
+// closeDeliberation stores a run's last events, and hands over the outcomes that Ray may forget. It tries each once:
+// events that aren't stored go to the outbox, and the sweep or keep_seconds ends outcomes on Ray.
 func (s set) closeDeliberation(ctx context.Context, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
 	s.forgetAll(ctx, in)
 	var result contract.CloseDeliberationResult

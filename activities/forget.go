@@ -15,7 +15,7 @@ import (
 // it.
 const forgetPause = 250 * time.Millisecond
 
-// forgets lets runs that end at about the same time share a request. Nobody waits for it but a worker that stops.
+// forgets lets runs that end at about the same time share a request. Only a worker that stops waits for it.
 type forgets struct {
 	mu      sync.Mutex
 	paces   map[string]*rate.Limiter

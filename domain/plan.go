@@ -172,8 +172,9 @@ const (
 	mostReadAll = 6
 )
 
-// peerSteps are how far the authors whom a peer of a large council reviews stand after it in the circle. The
-// differences between the steps all differ, so no two proposals are compared twice: of seven, each pair once.
+// peerSteps are the distances in the circle from a peer of a large council to the authors whom it reviews. All
+// differences between these distances differ, so no pair of proposals is compared twice. Of seven proposals, each pair
+// is compared once.
 var peerSteps = [mostRead]int{1, 2, 4}
 
 // readingList returns what a reviewer reads, in order. No agent reviews its own proposal. With more than six
@@ -207,8 +208,8 @@ func (c Council) readingList(round, place int, reviewer AgentConfig, candidates 
 	return reads
 }
 
-// peersOf returns the authors whom a reviewer reads. They stand at fixed steps after its own place in a circle,
-// so each author is read equally often, and equally often as the first.
+// peersOf returns the authors whom a reviewer reads. They stand at fixed distances after its own place in a circle, so
+// each author is read equally often, and is equally often the first one that a reviewer reads.
 func peersOf(circle []int, mine int) []int {
 	at := slices.Index(circle, mine)
 	peers := make([]int, 0, mostRead)

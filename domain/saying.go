@@ -9,8 +9,8 @@ type Saying struct {
 	Round          int
 	Attempt        int
 	Kind           string // start, text or complete
-	Sequence       int    // of the turn, from 1; a gap is text that was dropped
-	Tokens         int    // so far
+	Sequence       int    // counts the turn's messages from 1; a gap means that text was dropped
+	Tokens         int    // of the turn so far
 	Text           string
-	State          string // of a turn that is complete
+	State          string // of a complete turn
 }

@@ -11,14 +11,14 @@ const (
 	// textEvery is how often text is asked for. Each time is one request for all turns on a runner, and a person
 	// reads text that comes twice a second.
 	textEvery = 500 * time.Millisecond
-	// leastText keeps an app from being flooded that answers sooner than it was asked to.
+	// leastText is the shortest time between requests: an app that answers too early is not flooded.
 	leastText = 100 * time.Millisecond
 )
 
 // awaitAnswer has turns, or only text.
 type awaitAnswer struct {
 	statesAnswer
-	Texts json.RawMessage `json:"texts"` // read apart: text that can't be read must hide no turn
+	Texts json.RawMessage `json:"texts"` // decoded separately: unreadable text must not hide turns
 }
 
 // sayingAnswer has the fields of a [domain.Saying].
@@ -36,7 +36,7 @@ type sayingAnswer struct {
 	State          string        `json:"state"`
 }
 
-// sayings are those of the handles' turns.
+// sayings returns the messages of the handles' turns.
 func (a awaitAnswer) sayings(handles []domain.Handle) []domain.Saying {
 	var texts []sayingAnswer
 	if len(a.Texts) == 0 || json.Unmarshal(a.Texts, &texts) != nil {
