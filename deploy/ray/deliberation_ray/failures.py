@@ -21,6 +21,7 @@ from deliberation_ray.wording import (
     PERHAPS_QUOTA,
     QUOTA,
     REJECTED_CODE,
+    TOKENS_USED_UP,
 )
 
 _MESSAGE_CHARACTERS = 1000
@@ -94,6 +95,8 @@ def _refusal(error: ServerError, url: str) -> Failure:
     message = f"{status or 'error in the stream'}: {error.words or 'without a word'}"
     if status is not None:
         message = f"{untrusted.text(message, _MESSAGE_CHARACTERS - len(url) - 20)} (called {url})"
+    if TOKENS_USED_UP.search(words):
+        return Failure("Truncated", f"{message}; raise protocol.max_tokens", hopeless=True)
     seconds = named_seconds(error.headers, error.data, error.words)
     if status in _NEVER_FITS_STATUS and NEVER_FITS.search(words):
         return Failure("ContextTooLong", message)

@@ -146,7 +146,8 @@ class Reading:
 
 def _events_in(body: bytes) -> list[dict[str, Any]]:
     """The completion, or the pieces of one that stand on lines of their own; empty if the body has none."""
-    for texts in ([body], body.splitlines()):
+    lines = body.splitlines() if body.count(b"\n") <= _LINES else []
+    for texts in ([body], lines):
         try:
             found = [json.loads(text) for text in texts if text.strip()]
         except (ValueError, RecursionError):

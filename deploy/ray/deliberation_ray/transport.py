@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -14,11 +14,14 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from deliberation_ray import untrusted
 from deliberation_ray.addresses import check_address
 from deliberation_ray.server_error import ServerError, error_in_body
 
 CONNECT_SECONDS = 10.0
 ERROR_BYTES = 64 * 1024
+# For the body of an error. Its status counts, even if the body never ends.
+ERROR_SECONDS = 5.0
 _RESOLVE_SECONDS = 5.0
 _REMEMBER_ADDRESSES_SECONDS = 10
 # Servers close idle connections: uvicorn, under vLLM, after 5 s. A request must not meet one that is being closed.
@@ -184,19 +187,26 @@ def _noting_kept_connections() -> aiohttp.TraceConfig:
 
 
 async def read_up_to(response: aiohttp.ClientResponse, most: int) -> bytes:
-    body = b""
+    body = bytearray()
+    await _read_into(body, response, most)
+    return bytes(body)
+
+
+async def _read_into(body: bytearray, response: aiohttp.ClientResponse, most: int) -> None:
     async for block in response.content.iter_any():
         body += block[: most - len(body)]
         if len(body) >= most:
             break
-    return body
 
 
 async def _error_of(response: aiohttp.ClientResponse) -> ServerError:
     """Reads no more than the first words: the status counts, even if the body breaks off."""
-    try:
-        body = await read_up_to(response, ERROR_BYTES)
-    except aiohttp.ClientError:
-        body = b""
+    body = bytearray()
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with asyncio.timeout(ERROR_SECONDS):
+            await _read_into(body, response, ERROR_BYTES)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return error_in_body(response.status, body, headers, response.reason or "")
+    reason = response.reason or ""
+    if (to := headers.get("location")) and 300 <= response.status < 400:
+        return ServerError(response.status, untrusted.text(f"{reason}: the server redirects to {to}", ERROR_BYTES))
+    return error_in_body(response.status, bytes(body), headers, reason)

@@ -30,6 +30,12 @@ NEVER_FITS = re.compile(
     r"|body too large for \S+ model",
     re.IGNORECASE,
 )
+# The model was asked, and thought until its tokens were used up.
+TOKENS_USED_UP = re.compile(
+    r"could not finish the message because max_(completion_)?tokens|output limit was reached"
+    r"|try again with higher max_",
+    re.IGNORECASE,
+)
 QUOTA = re.compile(
     r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ](hard[_ ]limit|not[_ ]active)|payment required"
     r"|credit balance is too low|no credits? left|out of credits?|used all (available |your |of your )?credits?"

@@ -35,6 +35,7 @@ ANSWERS: list[tuple[str, int, str, str]] = [
 ]
 # What the text is where it isn't the good answer.
 TEXTS = {"case-length-cut": PARTIAL, "case-partial-model-length": PARTIAL, "case-partial-max-tokens": PARTIAL}
+TEXTS |= {"case-partial-context-window": PARTIAL, "case-open-object": GOOD_TEXT[:-1]}
 TEXTS |= {"case-length-complete": GOOD_TEXT + "\n" * 400, "case-empty": "", "case-whitespace": " \n\n "}
 GOOD_ONES = [name for name, *_ in ANSWERS if name.startswith(("case-finish-", "case-format-", "case-needs-"))]
 GOOD_ONES += [name for name, *_ in ANSWERS if "-chunk" in name or name in ("case-crlf", "case-cr", "case-content-list")]

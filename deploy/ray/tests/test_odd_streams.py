@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from raw_model import End, RawModel, finish, piece, usage
 
+from deliberation_ray import transport
 from deliberation_ray.failures import Failure, Overloaded
 from deliberation_ray.model import Answer, Model, ModelCall, Patiences, Progress
 
@@ -232,3 +233,41 @@ async def test_usage_in_each_event_is_counted_once() -> None:
         sse({**piece("a"), **usage(9, 1), "choices": piece("a")["choices"]}, finish(), usage(9, 5)), progress=progress
     )
     assert progress.usage() == {"prompt_tokens": 9, "completion_tokens": 5}
+
+
+class Refuses:
+    """A server whose answer never ends; `head` has its status and headers."""
+
+    def __init__(self, head: str) -> None:
+        self._head = head
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {self._head}\r\nContent-Length: 99\r\n\r\nslow".encode())
+        await writer.drain()
+        await reader.read()
+        await reader.read()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "words"),
+    [
+        ("429 Too Many Requests\r\nRetry-After: 7", "ModelOverloaded", "429: slow"),
+        ("400 Bad Request", "ModelRejected", "400: slow"),
+        ("307 Temporary Redirect\r\nLocation: https://b/v1", "ModelRejected", "the server redirects to https://b/v1"),
+    ],
+)
+async def test_an_error_counts_even_if_its_body_never_ends(
+    monkeypatch: pytest.MonkeyPatch, head: str, kind: str, words: str
+) -> None:
+    monkeypatch.setattr(transport, "ERROR_SECONDS", 0.1)
+    server = await asyncio.start_server(Refuses(head).serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    model = Model((), {})
+    with pytest.raises(Failure) as failure:
+        await asyncio.wait_for(model.answer(ModelCall("t1", url, "m", [], {}), Progress()), 5)
+    assert failure.value.kind == kind
+    assert words in failure.value.message
+    await model.close()
+    server.close()

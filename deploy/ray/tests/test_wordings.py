@@ -171,6 +171,19 @@ def test_the_call_broke(error: ServerError) -> None:
     assert (failure.kind, failure.retryable) == ("ModelUnavailable", True)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Could not finish the message because max_tokens or model output limit was reached.",
+        "Please try again with higher max_completion_tokens.",
+    ],
+)
+def test_the_model_thought_until_its_tokens_were_used_up(message: str) -> None:
+    failure = meant(said(400, message))
+    assert (failure.kind, failure.retryable) == ("Truncated", False)
+    assert failure.message.endswith("raise protocol.max_tokens")
+
+
 VERIFY = "Your organization must be verified to stream this model"
 
 

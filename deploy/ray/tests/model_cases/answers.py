@@ -45,6 +45,16 @@ case("case-draft-then-final", "two objects without tags: the draft first, then t
 )
 
 
+case("case-draft-then-half", "the draft, then half of the final object, finish stop")(
+    answer(f"My first idea is {DRAFT_TEXT}. Better: {PARTIAL}")
+)
+case("case-thinking-fence", "a block of thoughts with a draft object, then the object")(
+    answer(f"```thinking\nmaybe {DRAFT_TEXT}\n```\n\n{GOOD_TEXT}")
+)
+case("case-open-object", "an object without its closing brace, finish stop")(answer(GOOD_TEXT[:-1]))
+case("case-escaped-object", "the object as a JSON string")(answer(json.dumps(GOOD_TEXT)))
+
+
 @case("case-reasoning-only", "content null throughout, the whole answer in reasoning_content, finish stop")
 def reasoning_only(request: Request) -> Reply:
     events = [event(chunk({"role": "assistant", "content": None}))]

@@ -138,6 +138,27 @@ case("case-402", "402: no credit")(refused(402, openai_error("no credit left", "
 case("case-quota", "429 insufficient_quota: no use in asking again")(
     refused(429, openai_error("the quota is used up", "insufficient_quota", "insufficient_quota"))
 )
+case("case-500-overloaded", "500: overloaded")(refused(500, openai_error("Overloaded", type="api_error")))
+case("case-429-too-large", "429: the request alone is more than the limit of a minute")(
+    refused(429, openai_error("request too large: limit 6000 tokens a minute, requested 9000", "rate_limit_exceeded"))
+)
+case("case-404-not-pulled", "404: no such model, and what to do (Ollama)")(
+    refused(404, openai_error('model "m" not found, try pulling it first', type="api_error"))
+)
+case("case-400-only-thoughts", "400 after all tokens were thoughts (o-series, gpt-5)")(
+    refused(400, openai_error("could not finish the message because max_tokens was reached"))
+)
+
+
+@case("case-no-stream", "400 unless the whole answer is asked for (organizations that aren't verified)")
+def no_stream(request: Request) -> Reply:
+    if request.get("stream"):
+        message = "your organization must be verified to stream this model"
+        return refuse(400, openai_error(message, "unsupported_value", param="stream"))
+    message = {"role": "assistant", "content": GOOD_TEXT}
+    return refuse(200, {"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+
 case("case-529", "529 overloaded")(refused(529, openai_error("overloaded", type="overloaded_error")))
 case("case-404-loading", "404: the model is being loaded, always")(
     refused(404, openai_error("the model is being loaded, please wait"))

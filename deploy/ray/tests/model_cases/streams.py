@@ -60,6 +60,13 @@ case("case-done-no-finish", "whole content and [DONE], finish_reason null throug
 case("case-cut", "half the content, then the connection closes (no [DONE], no finish)")(
     lambda request: Reply(*stream(GOOD_TEXT)[:4], "reset")
 )
+case("case-ends-without-a-word", "whole content, then the end: no finish_reason, no [DONE]")(
+    answer(GOOD_TEXT, finish=..., tail=False)
+)
+case("case-doubled-data", "data: twice in each event")(answer(GOOD_TEXT, field="data: data: "))
+case("case-json-lines", "chunks as lines of JSON, without events")(
+    lambda request: Reply(*stream(GOOD_TEXT, field="", end="\n")[:-1])
+)
 case("case-finish-empty-string", 'finish_reason "" until the end')(answer(GOOD_TEXT, each=""))
 case("case-finish-every-chunk", 'finish_reason "stop" in every chunk')(answer(GOOD_TEXT, each="stop"))
 
@@ -121,6 +128,7 @@ NOT_WHOLE = {
     "content-filter": "content_filter",
     "model-length": "model_length",
     "max-tokens": "max_tokens",
+    "context-window": "model_context_window_exceeded",
     "recitation": "RECITATION",
     "cancelled": "cancelled",
     "tool-calls-half": "tool_calls",
@@ -135,6 +143,13 @@ def tool_calls(request: Request) -> Reply:
     call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "answer", "arguments": GOOD_TEXT}}
     first = event(chunk({"role": "assistant", "content": None, "tool_calls": [call]}))
     return Reply(first, event(chunk({}, "tool_calls")), event(usage()), DONE)
+
+
+@case("case-tool-calls-stop", "content null, a tool call, finish_reason stop")
+def tool_calls_stop(request: Request) -> Reply:
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "answer", "arguments": GOOD_TEXT}}
+    first = event(chunk({"role": "assistant", "content": None, "tool_calls": [call]}))
+    return Reply(first, event(chunk({}, "stop")), event(usage()), DONE)
 
 
 def in_stream(data: Any, **how: Any) -> Answer:
