@@ -65,6 +65,7 @@ func TestReadAnswer(t *testing.T) {
 		"two fenced blocks stay as they are": {"```go\na\n```\nor\n```go\nb\n```", plain("```go\na\n```\nor\n```go\nb\n```")},
 		"plain text about a tag":             {"Drop what <think> begins.", plain("Drop what <think> begins.")},
 		"plain text with a type":             {"Return a List<Analysis> here.", plain("Return a List<Analysis> here.")},
+		"plain text that begins to think":    {"Thinking... Use it.", plain("Thinking... Use it.")},
 		"plain text under headings":          {"## Analysis\nUse a token bucket.\n## Costs\nFew.", plain("## Analysis\nUse a token bucket.\n## Costs\nFew.")},
 		"plain text with a template":         {"Use {reasoning} in it --> done.", plain("Use {reasoning} in it --> done.")},
 		"tokens of a chat template":          {"Use it.<｜end▁of▁sentence｜></s>", plain("Use it.")},

@@ -25,4 +25,4 @@ def ending_of(finish_reason: str) -> str:
 def cut_reason(finish_reason: str) -> str:
     """The word for an answer that was cut: `length` at the token limit, with the server's own word for other limits."""
     at_token_limit = re.search(r"length|max_|maxtokens|limit", finish_reason, re.IGNORECASE)
-    return "length" if at_token_limit else f"length ({finish_reason})"
+    return "length" if at_token_limit else f"length ({finish_reason[:48]})"
