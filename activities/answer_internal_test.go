@@ -170,13 +170,37 @@ func TestAnswerDecoder_ReadsAllValues(t *testing.T) {
 func TestAnswerDecoder_HostileAnswersTakeLittleTime(t *testing.T) {
 	for name, unit := range map[string]string{
 		"nested": `{'proposal':`, "mistakes": `{'proposal':1,},`, "quotes": `{"proposal":"a"b`, "names": `{proposal:'`, "commas": `{"proposal":"",`,
-		"comments": `{"proposal"://`, "values": `{"proposal":0,8`, "names without end": `{"proposal":"a", "b`,
+		"comments without end": `{"proposal":1, /* `, "comments in texts": `{"proposal":"a",/*`, "values with comments": `{a:1/**/`,
+		"values with comments without end": `{a:1/*`, "comments": `{"proposal"://`, "values": `{"proposal":0,8`, "names without end": `{"proposal":"a", "b`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			domain.ReadAnswer(domain.Completion{Text: strings.Repeat(unit, 1<<20/len(unit))}, answerDecoder())
+			domain.ReadAnswer(domain.Completion{Text: `{"proposal":` + strings.Repeat(unit[1:], 1<<20/len(unit))}, answerDecoder())
 			domain.ReadAnswer(domain.Completion{Text: "[" + strings.Repeat(unit, 30<<10/len(unit)) + strings.Repeat("}", 30<<10)}, answerDecoder())
 			require.Less(t, time.Since(began), 8*time.Second)
+		})
+	}
+}
+
+func TestAnswerDecoder_NoEndOfACommentIsLookedForAgainAndAgain(t *testing.T) {
+	const size = 1 << 20
+	for name, text := range map[string]string{
+		"comments without end":                     `{"proposal":1, ` + strings.Repeat("/* ", size/3),
+		"texts that may end before one":            `{"proposal":"` + strings.Repeat(`",/*`, size/4),
+		"texts that may end before the same one":   `{"proposal":"` + strings.Repeat(`",/*`, size/8) + "*/" + strings.Repeat(" ", size/2),
+		"texts that may end before the same name":  `{"proposal":"` + strings.Repeat(`",/*`, size/8) + `*/"` + strings.Repeat("a", size/2),
+		"texts that may end before lines":          `{"proposal":"` + strings.Repeat(`",//`, size/4),
+		"values before comments":                   `{` + strings.Repeat("a:1/**/", size/7),
+		"values before comments without end":       `{` + strings.Repeat("a:1/*", size/5),
+		"values without end":                       `{` + strings.Repeat("a:1;", size/4),
+		"texts before white space":                 `{"proposal":"` + strings.Repeat(`",`, size/4) + strings.Repeat(" ", size/2),
+		"texts before white space of another kind": `{"proposal":"` + strings.Repeat(`"`, size/4) + strings.Repeat("\v", size/2),
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			answerDecoder()(text)
+			require.Less(t, time.Since(began), 4*time.Second)
 		})
 	}
 }

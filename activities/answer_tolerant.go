@@ -21,6 +21,9 @@ type tolerant struct {
 	named  bool   // a name comes next
 	bare   bool   // names have no quotes
 	read   bool   // it has a value
+
+	lineEnds, commentEnds *finder
+	blank                 struct{ from, to int } // the last long white space
 }
 
 // written is an object as it was read.
@@ -32,7 +35,7 @@ type written struct {
 
 // tolerantly returns the object that the text starts with, and whether there is one.
 func tolerantly(text string) (written, bool) {
-	t := tolerant{text: text}
+	t := tolerant{text: text, lineEnds: newFinder("\n"), commentEnds: newFinder("*/")}
 	if !strings.HasPrefix(text, "{") {
 		return written{}, false
 	}
@@ -44,8 +47,8 @@ func tolerantly(text string) (written, bool) {
 				return written{}, false
 			}
 			continue
-		case comment.MatchString(text[t.at:]):
-			t.at += len(comment.FindString(text[t.at:]))
+		case t.commentAt(t.at) > 0:
+			t.at += t.commentAt(t.at)
 			continue
 		case r == '{' || r == '[':
 			t.open(byte(r))
@@ -97,14 +100,14 @@ func plain(r rune) rune {
 
 func invisible(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' }
 
-// first returns the first visible character of a text, in its plain form, and what follows it; 0 if there is none.
-func first(text string) (character rune, after string) {
-	text = strings.TrimLeftFunc(text, invisible)
-	if text == "" {
-		return 0, ""
+// first returns the first visible character from here on, in its plain form, and the place after it; 0 if there is none.
+func (t *tolerant) first(at int) (character rune, after int) {
+	at = t.skipSpace(at)
+	if at == len(t.text) {
+		return 0, at
 	}
-	r, width := utf8.DecodeRuneInString(text)
-	return plain(r), text[width:]
+	r, width := utf8.DecodeRuneInString(t.text[at:])
+	return plain(r), at + width
 }
 
 func (t *tolerant) open(with byte) {
@@ -117,35 +120,27 @@ func (t *tolerant) open(with byte) {
 
 func (t *tolerant) inList() bool { return t.opened[len(t.opened)-1] == '[' }
 
+// The names of fields, and the space after them, have a bound: many quotes may lead to the same name.
 const (
-	space    = `[\s\p{Z}\x{200b}\x{feff}]*`
-	comments = `(?://[^\n]*|#[^\n]*|/\*(?s:.*?)\*/|(?:\.\.\.|…)\s*,?)` // an ellipsis stands for fields that were left out
+	space     = `[\s\p{Z}\x{200b}\x{feff}]*`
+	nameEnds  = `[\s\p{Z}\x{200b}\x{feff}]{0,99}[:：]`
+	nameQuote = `["'“”„‘’` + "`" + `]`
 )
 
 var (
-	startsComment = regexp.MustCompile(`^` + space + comments)
-	comment       = regexp.MustCompile(`^` + comments)
-	bareName      = regexp.MustCompile(`^` + space + `[\pL_][\pL\pN_-]*` + space + `[:：]`)
-	quotedName    = regexp.MustCompile(`^` + space + `["'“”„‘’` + "`" + `][\pL_][\pL\pN _-]*["'“”„‘’` + "`" + `]` + space + `[:：]`)
-	afterClose    = regexp.MustCompile(`^(?:$|[\s}\],<` + "`" + `])`)
-	listGoesOn    = regexp.MustCompile(`^` + space + `[,，\]]`)
-	joined        = regexp.MustCompile(`^\s*\+\s*["']`)
-	fourHex       = regexp.MustCompile(`^[0-9A-Fa-f]{4}`)
-	pythonWord    = regexp.MustCompile(`^(?:True|False|None)$`)
-	// valueComment is a comment after a value without quotes.
-	valueComment = regexp.MustCompile(`//|/\*|#`)
-	bareValue    = regexp.MustCompile(`^[^"'“”„‘’` + "`" + `{}\[\],，\n]+(?:,\d+)?[^"{}\[\],，\n]*`)
+	bareName   = regexp.MustCompile(`^` + space + `[\pL_][\pL\pN_-]{0,99}` + nameEnds)
+	quotedName = regexp.MustCompile(`^` + space + nameQuote + `[\pL_][\pL\pN _-]{0,99}` + nameQuote + nameEnds)
+	afterClose = regexp.MustCompile(`^(?:$|[\s}\],<` + "`" + `])`)
+	listGoesOn = regexp.MustCompile(`^` + space + `[,，\]]`)
+	joined     = regexp.MustCompile(`^\s*\+\s*["']`)
+	fourHex    = regexp.MustCompile(`^[0-9A-Fa-f]{4}`)
+	pythonWord = regexp.MustCompile(`^(?:True|False|None)$`)
 )
 
 // value writes a value that is neither JSON nor in quotes as a string.
 func (t *tolerant) value() {
-	rest := strings.TrimLeftFunc(t.text[t.at:], invisible)
-	t.at = len(t.text) - len(rest)
-	found := bareValue.FindString(rest)
-	if at := valueComment.FindStringIndex(found); at != nil {
-		found = found[:at[0]]
-	}
-	found = strings.TrimSpace(found)
+	t.at = t.skipSpace(t.at)
+	found := strings.TrimSpace(t.text[t.at:t.bareEnd()])
 	t.at += len(found)
 	t.named = found != ""
 	if found == "" || json.Valid([]byte(found)) || pythonWord.MatchString(found) {
@@ -155,6 +150,28 @@ func (t *tolerant) value() {
 	text, _ := json.Marshal(found) // a text can always be encoded
 	t.out.Write(text)
 }
+
+// bareEnd returns where a value ends that has no quotes. A comma with digits after it is the decimal comma of 0,8.
+func (t *tolerant) bareEnd() int {
+	comma := false
+	for at := t.at; ; {
+		r, width := utf8.DecodeRuneInString(t.text[at:])
+		switch {
+		case width == 0 || strings.ContainsRune("\"{}[]，\n", r) || t.markedComment(at) > 0:
+			return at
+		case at == t.at && closing(r) != 0:
+			return at
+		case r == ',':
+			if comma || at == t.at || !digitAt(t.text, at+1) {
+				return at
+			}
+			comma = true
+		}
+		at += width
+	}
+}
+
+func digitAt(text string, at int) bool { return at < len(text) && '0' <= text[at] && text[at] <= '9' }
 
 // closing returns the quote that ends a string which begins with r, or 0 if r isn't a quote.
 func closing(r rune) rune {
@@ -182,7 +199,7 @@ func (t *tolerant) string(width int, quote rune) bool {
 		switch {
 		case r == '\\':
 			t.escape()
-		case (r == quote || (quote == '”' && r == '"')) && t.ends(t.text[t.at:]):
+		case (r == quote || (quote == '”' && r == '"')) && t.ends():
 			t.out.WriteByte('"')
 			t.named = !t.named && !t.inList() && !joined.MatchString(t.text[t.at:])
 			return true
@@ -236,32 +253,32 @@ func (t *tolerant) escape() {
 	}
 }
 
-// ends reports whether a quote ends its string, by what follows it. A quote within a text is followed by more
-// of the text, and not by the next name or the end of the object.
-func (t *tolerant) ends(rest string) bool {
-	next, after := first(rest)
+// ends reports whether the quote before this place ends its string, by what follows it. A quote within a text is followed
+// by more of the text, and not by the next name or the end of the object.
+func (t *tolerant) ends() bool {
+	rest := t.text[t.at:]
+	next, after := t.first(t.at)
 	switch {
 	case t.named:
 		return next == ':'
 	case t.inList() && next != 0:
 		return listGoesOn.MatchString(rest)
-	case next == 0 || (next == '`' && strings.HasPrefix(after, "``")): // the closing brace is missing
+	case next == 0 || (next == '`' && strings.HasPrefix(t.text[after:], "``")): // the closing brace is missing
 		return true
 	case next == '}':
-		return afterClose.MatchString(after)
+		return afterClose.MatchString(t.text[after:])
 	case next == ',':
 		return t.goesOn(after)
 	case next == ';':
-		return quotedName.MatchString(after)
+		return quotedName.MatchString(t.text[after:])
 	}
-	return startsComment.MatchString(rest) || joined.MatchString(rest) || quotedName.MatchString(rest)
+	return t.commentAt(t.skipSpace(t.at)) > 0 || joined.MatchString(rest) || quotedName.MatchString(rest)
 }
 
-// goesOn reports whether a comma is one of the object, by what follows it.
-func (t *tolerant) goesOn(after string) bool {
-	if comments := startsComment.FindString(after); comments != "" {
-		after = after[len(comments):]
-	}
-	next, _ := first(after)
-	return next == 0 || next == '}' || quotedName.MatchString(after) || (t.bare && bareName.MatchString(after))
+// goesOn reports whether the comma before this place is one of the object, by what follows it.
+func (t *tolerant) goesOn(at int) bool {
+	at = t.skipSpace(at)
+	at = t.skipSpace(at + t.commentAt(at))
+	next, _ := t.first(at)
+	return next == 0 || next == '}' || quotedName.MatchString(t.text[at:]) || (t.bare && bareName.MatchString(t.text[at:]))
 }

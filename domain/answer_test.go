@@ -170,6 +170,7 @@ func TestHostileAnswersAreReadInAFewTries(t *testing.T) {
 		"nested objects": `{"proposal":`, "opening braces": "{", "both braces": "{}", "arrays": `[{`, "objects": `{"a":1}`, "fences": "```{",
 		"thoughts": "<think>{", "ended thoughts": "{</think>", "answers": `{"proposal":"p"}</think>`, "names": `{"proposal`,
 		"channels": "<|channel|>analysis{a:proposal", "details": "<details reasoning",
+		"thoughts and tokens": "<think>a</think><|end|>", "many thoughts": "<think>a</think>", "tokens": "<|end|>{",
 	} {
 		t.Run(name, func(t *testing.T) {
 			took := func(size int) time.Duration {

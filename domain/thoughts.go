@@ -146,9 +146,10 @@ func divide(text string, objects []placed) division {
 	return d
 }
 
-// thinks reports whether a place is within thoughts.
+// thinks reports whether a place is within thoughts, which are in order. A hostile answer has very many.
 func (d division) thinks(at int) bool {
-	return slices.ContainsFunc(d.thoughts, func(s span) bool { return s.from <= at && at < s.to })
+	next, _ := slices.BinarySearchFunc(d.thoughts, at, func(s span, at int) int { return cmp.Compare(s.to, at+1) })
+	return next < len(d.thoughts) && d.thoughts[next].from <= at
 }
 
 // answer returns the text outside of the thoughts.
