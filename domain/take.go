@@ -24,9 +24,9 @@ type Decision struct {
 	After time.Duration
 }
 
-// mostFailures bounds the failed attempts of a council. Each adds some 15 events to a history, and Temporal ends a
-// workflow that has 51,200.
-const mostFailures = 2500
+// mostRepeated bounds the attempts of a council that failed, were lost or never started. Each adds some 15 events to a
+// history, and Temporal ends a workflow that has 51,200.
+const mostRepeated = 2500
 
 // Take records a turn's outcome and decides what follows. The first answer to an assignment counts, even if
 // the assignment was given up before. The tokens of all other outcomes are wasted.
@@ -48,7 +48,7 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 		return c, Decision{Kind: DecisionSettled}
 	}
 	var decision Decision
-	mayRetry := c.failures() < mostFailures
+	mayRetry := c.repeated() < mostRepeated
 	c = c.change(turn.assignment, func(e *entry) { decision = e.take(turn, outcome, result, c.request.constraints, mayRetry) })
 	if decision.Kind == DecisionAgain && !c.affords(nil) {
 		c = c.change(turn.assignment, func(e *entry) { decision = e.giveUp(turn, beyondBudget(outcome)) })
@@ -56,11 +56,11 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 	return c, decision
 }
 
-// failures counts the failed attempts of all assignments.
-func (c Council) failures() int {
+// repeated counts the attempts of all assignments that gave no answer.
+func (c Council) repeated() int {
 	sum := 0
 	for i := range c.ledger {
-		sum += c.ledger[i].failures
+		sum += c.ledger[i].failures + c.ledger[i].losses + c.ledger[i].unstarted
 	}
 	return sum
 }
@@ -96,11 +96,14 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 		if outcome.Usage == (Usage{}) {
 			e.uncounted++
 		}
-		if e.losses > MaxLost {
+		if !mayRetry || e.losses > MaxLost {
 			return e.giveUp(turn, NewTurnFailure(LostRepeatedly, "its runner died "+Count(e.losses, "time")+": "+outcome.Reason, false))
 		}
 	case OutcomeCancelled:
 		e.unstarted++
+		if !mayRetry {
+			return e.giveUp(turn, NewTurnFailure(LostRepeatedly, "it was stopped "+Count(e.unstarted, "time")+" before it started", false))
+		}
 	case OutcomeUnreachable:
 		return e.again(DecisionUnreachable, turn)
 	case OutcomeRunning:

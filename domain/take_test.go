@@ -151,3 +151,32 @@ func TestACouncilKeepsItsCountsWhateverComes(t *testing.T) {
 		}
 	})
 }
+
+// Temporal ends a workflow whose history is too long, whatever made it so.
+func TestACouncilWithTooManyLostAttemptsTriesNoMore(t *testing.T) {
+	for name, taken := range map[string][]domain.Outcome{
+		"lost with their runner":         repeat(domain.Outcome{Kind: domain.OutcomeLost, Reason: "runner x was restarted"}, 1),
+		"stopped before they started":    repeat(domain.Outcome{Kind: domain.OutcomeCancelled}, 1),
+		"lost now, failed another time":  {{Kind: domain.OutcomeLost}, failed(domain.ModelUnavailable, true, 1), failed(domain.ModelTimeout, true, 1)},
+		"failed, and stopped in between": {failed(domain.ModelUnavailable, true, 1), {Kind: domain.OutcomeCancelled}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := specOf(64)
+			spec.Constraints.MaxRetries, spec.Protocol.Review, spec.Protocol.Rounds = 20, domain.ReviewPeer, 3
+			council, again := domain.NewCouncil(requestOf(t, spec), domain.RunKey{WorkflowID: "w"}), 0
+			for round := range 200 {
+				council = council.Assign([]domain.Assignment{{Phase: domain.Phase{Kind: domain.Revise, Round: round}, Agent: council.Request().Agents()[0]}})
+				turn := council.Turn(domain.Assignment{Phase: domain.Phase{Kind: domain.Revise, Round: round}, Agent: council.Request().Agents()[0]})
+				for n := 0; n < 100; n++ {
+					var decision domain.Decision
+					council, decision = council.Take(turn, taken[n%len(taken)])
+					if decision.Kind != domain.DecisionAgain {
+						break
+					}
+					turn, again = decision.Next, again+1
+				}
+			}
+			require.LessOrEqual(t, again, 2500)
+		})
+	}
+}
