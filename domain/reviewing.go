@@ -119,8 +119,20 @@ func (p ProposalText) fenced(fence string) string {
 	return fence + "\n" + withoutHeadings(text) + "\n" + fence
 }
 
+// unseen are characters that nobody sees, which may stand anywhere in a heading.
+const unseen = `\p{Cf}\p{Mn}\x{115f}\x{1160}\x{2800}\x{3164}\x{ffa0}`
+
 // ourHeading matches a line that begins like a heading of our prompts, after anything that ends a line for a reader.
-var ourHeading = regexp.MustCompile(`(?i)(^|[\n\r\v\f\x{85}\x{2028}\x{2029}])[\s\p{Zs}\p{Cf}]*#[#\s\p{Zs}\p{Cf}]*` +
-	`((?:your )?proposal|review|task|how to|answer|who you are|this time)\b`)
+var ourHeading = regexp.MustCompile(`(?i)(^|[\n\r\v\f\x{85}\x{2028}\x{2029}])[\s\p{Zs}` + unseen + `]*[#＃﹟][#＃﹟\s\p{Zs}` + unseen + `]*(` +
+	headings("proposal", "your proposal", "review", "task", "how to", "answer", "who you are", "this time") + `)\b`)
 
 func withoutHeadings(text string) string { return ourHeading.ReplaceAllString(text, "$1$2") }
+
+// headings matches one of the texts, whatever unseen characters stand between its letters.
+func headings(texts ...string) string {
+	for i, text := range texts {
+		letters := strings.Split(text, "")
+		texts[i] = strings.ReplaceAll(strings.Join(letters, `[`+unseen+`]*`), " ", `[\s\p{Zs}]+`)
+	}
+	return strings.Join(texts, "|")
+}
