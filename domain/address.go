@@ -10,19 +10,23 @@ import (
 
 // metadataAddresses are the addresses outside of the link-local range at which clouds serve credentials.
 var metadataAddresses = []netip.Addr{
-	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
-	netip.MustParseAddr("168.63.129.16"),   // Azure
-	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS
-	netip.MustParseAddr("fd00:ec2::23"),    // AWS, for pods
-	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
+	netip.MustParseAddr("100.100.100.200"),   // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"),     // Azure
+	netip.MustParseAddr("192.0.0.192"),       // Oracle Cloud
+	netip.MustParseAddr("fd00:ec2::254"),     // AWS
+	netip.MustParseAddr("fd00:ec2::23"),      // AWS, for pods
+	netip.MustParseAddr("fd20:ce::254"),      // Google Cloud
+	netip.MustParseAddr("fd00:42::42"),       // Scaleway
+	netip.MustParseAddr("fd00:a9fe:a9fe::1"), // Akamai (Linode)
 }
 
 // The forms of an IPv6 address that lead to an IPv4 address.
 var (
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 	compatible = netip.MustParsePrefix("::/96")
+	translated = netip.MustParsePrefix("::ffff:0:0:0/96")
 	sixToFour  = netip.MustParsePrefix("2002::/16")
+	teredo     = netip.MustParsePrefix("2001::/32")
 )
 
 // localNAT64 is refused as a whole: only the site that uses it knows which bits are the IPv4 address.
@@ -47,8 +51,10 @@ func leadsTo(address netip.Addr) netip.Addr {
 	switch {
 	case address.IsLoopback() || address.IsUnspecified():
 		return address // ::1 and :: lie in the range of IPv4-compatible addresses
-	case nat64.Contains(address) || compatible.Contains(address):
+	case nat64.Contains(address) || compatible.Contains(address) || translated.Contains(address):
 		return netip.AddrFrom4([4]byte(bytes[12:]))
+	case teredo.Contains(address): // the client's address has its bits inverted
+		return netip.AddrFrom4([4]byte{^bytes[12], ^bytes[13], ^bytes[14], ^bytes[15]})
 	case sixToFour.Contains(address):
 		return netip.AddrFrom4([4]byte(bytes[2:6]))
 	}

@@ -20,7 +20,7 @@ var (
 		`(/(?:[A-Z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*)?$`)
 	urlUser    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/]*@`)
 	urlScheme  = regexp.MustCompile(`(?i)^https?://`)
-	urlNumeric = regexp.MustCompile(`(?i)^(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?$`)
+	urlNumeric = regexp.MustCompile(`(?i)^(.*\.)?(0x[0-9a-f]*|[0-9]+)\.*$`)
 )
 
 // checkURL adds the faults of the URL of a model server. It doesn't quote a text with an @: the part before it

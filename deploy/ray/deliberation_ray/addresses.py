@@ -19,11 +19,13 @@ _METADATA = frozenset(
             "fd00:ec2::254",  # AWS
             "fd00:ec2::23",  # AWS, for pods
             "fd20:ce::254",  # Google Cloud
+            "fd00:42::42",  # Scaleway
+            "fd00:a9fe:a9fe::1",  # Akamai (Linode)
         ),
     )
 )
 # IPv6 networks whose last 32 bits are the IPv4 address that they lead to.
-_IPV4_WITHIN = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_IPV4_WITHIN = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
 # NAT64 of a site's own: only the site knows which bits are the IPv4 address.
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
@@ -40,6 +42,8 @@ def _unwrapped(address: Address) -> Address:
         return address.ipv4_mapped
     if address.sixtofour:
         return address.sixtofour
+    if address.teredo:
+        return address.teredo[1]
     if int(address) > 1 and any(address in network for network in _IPV4_WITHIN):  # :: and ::1 are what they are
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address

@@ -11,7 +11,7 @@ _RULE = re.compile(
     re.IGNORECASE,
 )
 # What a resolver may take for an address: its last part is a number.
-_NUMERIC = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
+_NUMERIC = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.*", re.IGNORECASE)
 _CHAT = "/chat/completions"
 
 
