@@ -106,7 +106,7 @@ func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	for _, name := range slices.Sorted(maps.Keys(s.ExtraBody)) {
 		size += EncodedSize(name) + len(`"":`) + len(s.ExtraBody[name])
 		if reserved(name) {
-			cut, _ := CutEncoded(name, maxQuoted)
+			cut, _ := CutEncoded(strings.TrimSpace(name), maxQuoted)
 			faults.Add(path+"."+cut, "cannot be given here; the deliberation sets it")
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 const (
@@ -115,8 +117,19 @@ func work(ctx context.Context, environ []string, stderr io.Writer) int {
 	return exitFailed
 }
 
+// harmless keeps words of models and servers from steering the terminal of whoever reads the log.
+func harmless(_ []string, attr slog.Attr) slog.Attr {
+	switch value := attr.Value.Any().(type) {
+	case string:
+		attr.Value = slog.StringValue(untrusted.Printable(value))
+	case error:
+		attr.Value = slog.StringValue(untrusted.Printable(value.Error()))
+	}
+	return attr
+}
+
 func newLogger(out io.Writer, c config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
+	options := &slog.HandlerOptions{Level: c.LogLevel, ReplaceAttr: harmless}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}

@@ -16,7 +16,11 @@ import (
 func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.close(ctx, domain.StatusFailed)
 	d.shown.failure = strings.Join(faults, "; ")
-	workflow.SetCurrentDetails(ctx, "**InvalidRequest**\n\n- "+strings.Join(faults, "\n- "))
+	details := "**InvalidRequest**\n"
+	for _, fault := range faults {
+		details += "\n- " + inline(fault)
+	}
+	workflow.SetCurrentDetails(ctx, details)
 	err := failed(domain.InvalidRequest, d.shown.failure)
 	if err := d.showRefusal(ctx); err != nil {
 		return err

@@ -13,9 +13,10 @@ import (
 type stories struct{ environment domain.Environment }
 
 // Deliberation puts the request's task to its council and ranks the proposals. It ends with a result, with
-// InvalidRequest, DeliberationFailed or DeadlineExceeded, or as cancelled.
-func (s stories) Deliberation(ctx workflow.Context, input contract.Input) (contract.Result, error) {
-	d, err := s.open(ctx, contract.Received(input.Payload()))
+// InvalidRequest, DeliberationFailed or DeadlineExceeded, or as cancelled. It takes one input: a second one is refused,
+// since the SDK would drop it without a word.
+func (s stories) Deliberation(ctx workflow.Context, input, second contract.Input) (contract.Result, error) {
+	d, err := s.open(ctx, contract.Received(input.Payload(), second.Payload()))
 	if err != nil {
 		return contract.Result{}, err
 	}

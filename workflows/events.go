@@ -142,7 +142,7 @@ func (q *eventQueue) leave(ctx workflow.Context) {
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:        contract.OutboxID(q.deliberationID, q.recordedRun(ctx)),
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     "events of " + q.deliberationID,
+		StaticSummary:     contract.OneLine("events of " + q.deliberationID),
 	}), contract.DeliberationOutboxName, left)
 	// Wait until the outbox has started: an abandoned child that hasn't started when its parent closes never
 	// starts.

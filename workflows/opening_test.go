@@ -70,6 +70,23 @@ func TestOpening_RefusesARunWithoutInput(t *testing.T) {
 	require.Equal(t, "request: no input was given; it takes one JSON object", message)
 }
 
+func TestOpening_RefusesASecondInput(t *testing.T) {
+	s := newStage(t)
+	s.env.ExecuteWorkflow(contract.DeliberationName, contract.RequestText([]byte(fakes.LegalRequest)), contract.RequestText([]byte(fakes.LegalRequest)))
+	kind, message, _ := failed(t, s.env.GetWorkflowError())
+	require.Equal(t, domain.InvalidRequest, kind)
+	require.Equal(t, "request: more than one input was given; it takes one JSON object", message)
+}
+
+func TestOpening_ShowsWordsOfARefusedRequestAsWords(t *testing.T) {
+	s := newStage(t)
+	_, err := s.run(contract.RequestText([]byte(`{"![](http://evil)\n# big\u202e\u001b[2J":1,"role":["<img>"],"vllm_url":"[click](http://evil)"}`)))
+	_, message, _ := failed(t, err)
+	require.Contains(t, message, `![](http://evil)\n# big\u202e\x1b[2J: unknown field`)
+	require.Contains(t, s.details(), `- \!\[\](http://evil)\\n\# big\\u202e\\x1b\[2J: unknown field`)
+	require.NotContains(t, strings.ReplaceAll(s.details(), `\[`, ""), "[")
+}
+
 func TestOpening_ReadsTheInputOfAllClients(t *testing.T) {
 	for encoding, refused := range map[string]bool{"json/plain": false, "binary/plain": false, "json/protobuf": true} {
 		t.Run(encoding, func(t *testing.T) {

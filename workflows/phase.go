@@ -215,7 +215,7 @@ func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTur
 // summary returns the title of an activity or a timer. After the proposals it begins with the phase.
 func summary(verb string, turn domain.Turn) string {
 	const most = 350 // bytes; servers refuse summaries of over 400
-	who, _ := domain.CutEncoded(turn.Agent().ID()+" · "+turn.Agent().Role(), most)
+	who, _ := domain.CutEncoded(inline(turn.Agent().ID()+" · "+turn.Agent().Role()), most)
 	switch phase := turn.Phase(); phase.Kind {
 	case domain.Propose:
 	case domain.Synthesize:

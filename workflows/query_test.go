@@ -214,7 +214,7 @@ func TestShow_WordsOfAServerAreNoMarkdown(t *testing.T) {
 	_, err := s.runAndExpectNothingLeft(fakes.Council(1))
 
 	require.Error(t, err)
-	require.Contains(t, s.details(), "- agent-1: ModelRejected: see \\[here](http://x) !\\[i](y) \\<b>\\`\\*now\\*\\` \\| \\\\")
+	require.Contains(t, s.details(), "- agent-1: ModelRejected: see \\[here\\](http://x) \\!\\[i\\](y) \\<b\\>\\`\\*now\\*\\` \\| \\\\")
 }
 
 func TestShow_CurrentDetailsDescribeTheRun(t *testing.T) {

@@ -2,13 +2,13 @@ package workflows
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -122,10 +122,6 @@ func (d *deliberation) showPhase(ctx workflow.Context, phase string) {
 	d.showCouncil(ctx)
 }
 
-// inline makes a value harmless in the markdown of a page: words of a model server must not become a link, an
-// image, HTML or another cell.
-func inline(text string) string {
-	return markdown.Replace(text)
-}
-
-var markdown = strings.NewReplacer("\n", " ", "\r", " ", `\`, `\\`, "|", `\|`, "[", `\[`, "<", `\<`, "`", "\\`", "*", `\*`)
+// inline makes a value harmless in the markdown of a page: words of a model server must not become a link, an image,
+// HTML or another cell, and must not reverse what follows them.
+func inline(text string) string { return untrusted.Markdown(text) }

@@ -14,6 +14,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 //go:embed page.html.tmpl page.css page.md.tmpl
@@ -42,7 +43,7 @@ func (r Report) render(to io.Writer, execute func(io.Writer, any) error) error {
 	if err := execute(&page, r); err != nil {
 		return err
 	}
-	_, err := io.WriteString(to, terminal.Printable(page.String()))
+	_, err := io.WriteString(to, untrusted.Printable(page.String()))
 	return err
 }
 
@@ -62,16 +63,8 @@ func markdown() *texttemplate.Template {
 	return texttemplate.Must(texttemplate.New("page.md.tmpl").Funcs(shared).Funcs(funcs).ParseFS(files, "page.md.tmpl"))
 }
 
-var escapes = func() *strings.Replacer {
-	var pairs []string
-	for _, mark := range "\\`*_{}[]<>|#~&!" {
-		pairs = append(pairs, string(mark), `\`+string(mark))
-	}
-	return strings.NewReplacer(pairs...)
-}()
-
-// markdownText returns a text on one line, escaped for Markdown and HTML.
-func markdownText(text any) string { return escapes.Replace(terminal.Inline(fmt.Sprint(text))) }
+// markdownText returns a text on one line, without any meaning in Markdown or HTML.
+func markdownText(text any) string { return untrusted.Markdown(fmt.Sprint(text)) }
 
 // markdownBlock returns a text unchanged, between fences that it doesn't contain.
 func markdownBlock(text string) string { return fenced("", text) }
@@ -92,12 +85,21 @@ func markdownDiff(changes []Change) string {
 }
 
 func fenced(language, text string) string {
-	text = terminal.Printable(text)
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
+	text = untrusted.Printable(text)
+	fence := strings.Repeat("`", max(3, longestRun(text, '`')+1))
 	return fence + language + "\n" + strings.TrimRight(text, "\n") + "\n" + fence
+}
+
+// longestRun is how often a character follows itself at most.
+func longestRun(text string, of rune) int {
+	longest, run := 0, 0
+	for _, r := range text {
+		if run++; r != of {
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	return longest
 }
 
 func score(s any) string {

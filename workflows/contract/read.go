@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/suggest"
@@ -144,6 +145,9 @@ func (v value) texts(target *map[string]string) {
 	}
 	*target = make(map[string]string, len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if fields[name] == nil { // as with every optional field
+			continue
+		}
 		text := ""
 		value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}.text(&text)
 		(*target)[name] = text
@@ -260,7 +264,12 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
+// shortName is a name or a number as a fault shows it. What isn't printable is escaped, as in [domain.Quote].
 func shortName(name string) string {
 	cut, _ := domain.CutEncoded(name, 100)
+	if strings.ContainsFunc(cut, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		quoted := strconv.Quote(cut)
+		return quoted[1 : len(quoted)-1]
+	}
 	return cut
 }

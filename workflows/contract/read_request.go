@@ -19,6 +19,8 @@ func readRequest(from received) (NormalisedRequest, *reading) {
 	switch fault := noJSON(text); {
 	case from.encoding != "":
 		r.Add("request", "its encoding is %s; send one JSON object as %s", domain.Quote(from.encoding), converter.MetadataEncodingJSON)
+	case from.several:
+		r.Add("request", "more than one input was given; it takes one JSON object")
 	case len(text) == 0:
 		r.Add("request", "no input was given; it takes one JSON object")
 	case fault != "":

@@ -19,11 +19,15 @@ func TestRequest_NullIsTheSameAsAbsentWhereAFieldIsOptional(t *testing.T) {
 		"agents.0.role", "agents.0.model", "agents.0.prompt_template", "agents.0.id", "protocol", "protocol.review", "protocol.rounds",
 		"protocol.quorum", "protocol.temperature", "protocol.max_tokens", "protocol.extra_body",
 		"protocol.mode", "protocol.chair_model", "protocol.chair_url", "protocol.max_llm_calls", "protocol.max_total_tokens",
+		"protocol.judge_model", "protocol.judge_url", "protocol.rubric", "protocol.patience_seconds", "proposals",
 	} {
 		null, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{path: "null"})).Parse()
 		require.NoError(t, err, path)
 		require.Equal(t, absent.Normalised, null.Normalised, path)
 	}
+	metadata, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"constraints.metadata": `{"team":null,"area":"login"}`})).Parse()
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"area": "login"}, metadata.Normalised.Constraints.Metadata)
 	byID, err := contract.RequestText(fakes.EditedRequest(t, map[string]string{"agents.0.agent_id": "null", "agents.0.id": `"agent-1"`})).Parse()
 	require.NoError(t, err)
 	require.Equal(t, absent.Normalised, byID.Normalised)
@@ -58,11 +62,20 @@ func TestRequest_IsReadFromThePayloadsOfAllClients(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want.Normalised, parsed.Normalised)
 	}
+	unnamed, err := contract.Received(&commonpb.Payload{Data: []byte(fakes.LegalRequest)}).Parse()
+	require.NoError(t, err)
+	require.Equal(t, want.Normalised, unnamed.Normalised)
+	one, err := contract.Received(payload("json/plain", fakes.LegalRequest), payload("binary/null", ""), nil).Parse()
+	require.NoError(t, err)
+	require.Equal(t, want.Normalised, one.Normalised)
+	_, err = contract.Received(payload("json/plain", fakes.LegalRequest), payload("json/plain", "null")).Parse()
+	require.EqualError(t, err, "request: more than one input was given; it takes one JSON object")
 	for name, c := range map[string]struct {
 		payload *commonpb.Payload
 		fault   string
 	}{
 		"no payload":          {nil, "no input was given; it takes one JSON object"},
+		"no encoding":         {&commonpb.Payload{}, "no input was given; it takes one JSON object"},
 		"nil":                 {payload("binary/null", ""), "no input was given; it takes one JSON object"},
 		"bytes of no JSON":    {payload("binary/plain", "\x00"), `is not JSON: line 1, column 1: invalid character '\x00' looking for beginning of value`},
 		"protocol buffers":    {payload("binary/protobuf", "\x0a"), `its encoding is "binary/protobuf"; send one JSON object as json/plain`},

@@ -16,6 +16,9 @@ func noJSON(text []byte) string {
 			return "it begins with a byte order mark (BOM); it must be UTF-8 without one"
 		}
 	}
+	if at := invalidUTF8(text); at >= 0 {
+		return place(text, at) + ": it is not UTF-8"
+	}
 	err := json.Unmarshal(text, &json.RawMessage{})
 	if err == nil {
 		return ""
@@ -32,6 +35,21 @@ func noJSON(text []byte) string {
 		return place(text, at) + ": it ends too early"
 	}
 	return place(text, at-1) + ": " + reason // the offset is that of the next byte
+}
+
+// invalidUTF8 returns the place of the first byte that isn't UTF-8, or -1. The decoder would replace it without a word.
+func invalidUTF8(text []byte) int {
+	if utf8.Valid(text) {
+		return -1
+	}
+	at := 0
+	for {
+		r, width := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && width <= 1 {
+			return at
+		}
+		at += width
+	}
 }
 
 // place returns the line and the column of a byte, both counted from 1, columns in characters.

@@ -18,6 +18,9 @@ func TestRequest_SaysWhereAndWhyATextIsNoJSON(t *testing.T) {
 		"two of them":         {"{}\n {}", "line 2, column 2: more than one JSON value"},
 		"a byte order mark":   {"\xef\xbb\xbf{}", "it begins with a byte order mark (BOM); it must be UTF-8 without one"},
 		"another encoding's":  {"\xff\xfe{\x00}\x00", "it begins with a byte order mark (BOM); it must be UTF-8 without one"},
+		"bytes of Latin 1":    {"{\"t\u00fc\": \"caf\xe9\"}", "line 1, column 12: it is not UTF-8"},
+		"half a character":    {"{\n\"a\": \"\xe2\x82\"}", "line 2, column 7: it is not UTF-8"},
+		"surrogates as bytes": {"\"\xed\xa0\x80\"", "line 1, column 2: it is not UTF-8"},
 		"nesting without end": {strings.Repeat("[", 10_001), "line 1, column 10001: invalid character '[' exceeded max depth"},
 	} {
 		t.Run(name, func(t *testing.T) {

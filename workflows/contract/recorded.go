@@ -25,11 +25,7 @@ func Recorded(ctx context.Context, from History, id, runID string) (Request, err
 
 // StartedWith returns the request in the first event of a run.
 func StartedWith(started *historypb.WorkflowExecutionStartedEventAttributes) Request {
-	payloads := started.GetInput().GetPayloads()
-	if len(payloads) == 0 {
-		return RequestText(nil)
-	}
-	return Received(payloads[0])
+	return Received(started.GetInput().GetPayloads()...)
 }
 
 // ReadStart reads the first event of a run.

@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -74,6 +75,7 @@ type Protocol struct {
 type received struct {
 	text     []byte
 	encoding string // of a payload that isn't JSON
+	several  bool   // there was more than one payload
 }
 
 // RequestText is a request as a person wrote it.
@@ -83,16 +85,32 @@ func RequestText(text []byte) Request { return Request{received: &received{text:
 // would fail at the first one.
 type Input = converter.RawValue
 
-// Received is the request that a workflow was started with. Clients of other languages may send JSON as bytes.
-func Received(payload *commonpb.Payload) Request {
-	encoding := string(payload.GetMetadata()[converter.MetadataEncoding])
-	switch encoding {
-	case converter.MetadataEncodingJSON, converter.MetadataEncodingBinary:
-		return RequestText(payload.GetData())
-	case converter.MetadataEncodingNil, "":
+// Received is the request that a workflow was started with. Clients of other languages may send JSON as bytes, or
+// without its encoding.
+func Received(payloads ...*commonpb.Payload) Request {
+	payloads = slices.DeleteFunc(slices.Clone(payloads), func(p *commonpb.Payload) bool {
+		return p == nil || encodingOf(p) == converter.MetadataEncodingNil
+	})
+	switch len(payloads) {
+	case 0:
 		return RequestText(nil)
+	case 1:
+		return receivedOne(payloads[0])
 	}
-	return Request{received: &received{encoding: encoding}}
+	return Request{received: &received{several: true}}
+}
+
+func receivedOne(payload *commonpb.Payload) Request {
+	switch encoding := encodingOf(payload); encoding {
+	case converter.MetadataEncodingJSON, converter.MetadataEncodingBinary, "":
+		return RequestText(payload.GetData())
+	default:
+		return Request{received: &received{encoding: encoding}}
+	}
+}
+
+func encodingOf(payload *commonpb.Payload) string {
+	return string(payload.GetMetadata()[converter.MetadataEncoding])
 }
 
 // MarshalJSON writes the text as it came, or the fields of a request made in Go.

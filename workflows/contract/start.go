@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // StartOptions change how [Start] starts. The zero value is right for most callers.
@@ -84,9 +85,8 @@ func (p Parsed) attach(ctx context.Context, c client.Client, id, runID string) (
 	return Started{Run: c.GetWorkflow(ctx, id, runID), Attached: true}, nil
 }
 
-// OneLine turns a title into a static summary: one line of at most 200 bytes.
+// OneLine turns a title into a static summary, which the Web UI shows as markdown: one line of at most 200 bytes.
 func OneLine(title string) string {
-	line := strings.Join(strings.Fields(title), " ")
-	cut, _ := domain.CutEncoded(line, domain.MaxName)
+	cut, _ := domain.CutEncoded(untrusted.Markdown(title), domain.MaxName)
 	return cut
 }
