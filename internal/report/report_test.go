@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,6 +129,50 @@ func TestHostileTextStaysText(t *testing.T) {
 		require.NotContains(t, line, "<", line)
 		require.NotContains(t, line, "](", line)
 		require.NotContains(t, line, "**bold", line)
+	}
+}
+
+// A person waits for the page, however long the texts are.
+func TestLongTextsAreComparedInTime(t *testing.T) {
+	distinct := func(of string, n int) string {
+		var text strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, "%s%d ", of, i)
+		}
+		return text.String()
+	}
+	for name, texts := range map[string][2]string{
+		"different words":     {distinct("a", 9000), distinct("b", 9000)},
+		"the same few words":  {strings.Repeat("a b ", 16<<10), "x" + strings.Repeat("b a c ", 10<<10)},
+		"different lines":     {strings.ReplaceAll(distinct("a", 9000), " ", "\n"), strings.ReplaceAll(distinct("b", 9000), " ", "\n")},
+		"marks without words": {strings.Repeat("!?", 32<<10), strings.Repeat("?!!", 21<<10)},
+		"one long word":       {strings.Repeat("a", 64<<10), strings.Repeat("b", 64<<10)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := source(t)
+			result := &of.Result
+			result.Results = result.Results[:1]
+			result.Results[0].Proposal = texts[0]
+			result.Revisions = nil
+			for round := range 3 {
+				result.Revisions = append(result.Revisions, contract.RevisionRecord{
+					AgentID: result.Results[0].AgentID, Round: round + 1, Fate: domain.RevisionKept, Other: &contract.VersionText{Proposal: texts[1]},
+				})
+			}
+			began := time.Now()
+			proposals := report.Of(of).Proposals
+			require.Less(t, time.Since(began), 3*time.Second)
+			before, after := "", ""
+			for _, change := range proposals[0].Revisions[0].Changes {
+				if change.Kind != "added" {
+					before += change.Text
+				}
+				if change.Kind != "removed" {
+					after += change.Text
+				}
+			}
+			require.True(t, texts[0] == before && texts[1] == after, "nothing is lost")
+		})
 	}
 }
 
