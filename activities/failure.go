@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -46,7 +47,9 @@ func endedContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// bounded makes a message short. It also makes it UTF-8: Temporal's protocol has no other text, so that the result of
+// the attempt would never arrive, and the attempt would be made again and again.
 func bounded(message string) string {
-	cut, _ := domain.CutEncoded(message, domain.MaxMessage)
+	cut, _ := domain.CutEncoded(strings.ToValidUTF8(message, "�"), domain.MaxMessage)
 	return cut
 }

@@ -14,6 +14,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
 	"deliberation.io/deliberation/domain"
 )
@@ -121,6 +122,18 @@ func TestToTemporal_AMessageIsBoundedInJSON(t *testing.T) {
 			require.NotEmpty(t, failure.GetMessage())
 			require.LessOrEqual(t, domain.EncodedSize(failure.GetMessage()), 2<<10)
 		})
+	}
+}
+
+// Temporal's protocol takes UTF-8 only: an attempt with another message would never be reported.
+func TestToTemporal_AMessageIsUTF8(t *testing.T) {
+	for _, err := range []error{
+		&domain.Error{Kind: domain.KindPublish, Op: "publish", Err: errors.New("-ERR 'caf\xe9'")}, errors.New("\xff"),
+	} {
+		failure := temporal.GetDefaultFailureConverter().ErrorToFailure(toTemporal(t.Context(), err))
+
+		_, marshalled := proto.Marshal(failure)
+		require.NoError(t, marshalled)
 	}
 }
 
