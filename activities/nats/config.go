@@ -57,6 +57,9 @@ func (c Config) Check() domain.Faults {
 	if c.InboxPrefix != "" && !prefixPattern.MatchString(c.InboxPrefix) {
 		found.Add("NATS_INBOX_PREFIX", "must be letters, digits, '-' and '_', in parts joined by dots, got %s", domain.Quote(c.InboxPrefix))
 	}
+	if len(c.InboxPrefix) > maxPrefix {
+		found.Add("NATS_INBOX_PREFIX", "must be at most %d characters, got %d", maxPrefix, len(c.InboxPrefix))
+	}
 	if c.Domain != "" && !domainPattern.MatchString(c.Domain) {
 		found.Add("NATS_JS_DOMAIN", "must be letters, digits, '-' and '_', got %s", domain.Quote(c.Domain))
 	}
@@ -143,9 +146,13 @@ func (c Config) completed() (Config, error) {
 	return c, nil
 }
 
-// maxPrefix keeps the longest subject under a server's max_control_line of 4 KiB: a deliberation's id has at most 1,000
-// bytes, an agent's 200, and encoding triples them.
+// maxPrefix keeps the longest subject, and the subject of its answer, under a server's max_control_line of 4 KiB: a
+// deliberation's id has at most 1,000 bytes, an agent's 200, and encoding triples them.
 const maxPrefix = 200
+
+// maxSubject is the longest subject that a server with that limit takes. It ends the connection at a longer one, which
+// other events need too.
+const maxSubject = 4096 - (maxPrefix + 32) - 30 // the subject of the answer; sizes and marks
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 

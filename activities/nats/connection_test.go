@@ -48,6 +48,7 @@ func TestConnect_RefusesWhatCannotWork(t *testing.T) {
 		"a certificate not there":   {nats.Config{Cert: "/nowhere/cert.pem", Key: nonsense}, "NATS_CERT: open /nowhere/cert.pem"},
 		"a key not there":           {nats.Config{Cert: nonsense, Key: "/nowhere/key.pem"}, "NATS_KEY: open /nowhere/key.pem"},
 		"a certificate of nonsense": {nats.Config{Cert: nonsense, Key: nonsense}, "NATS_CERT: the file and that of NATS_KEY are no certificate with its key: tls: "},
+		"inboxes that are too long": {nats.Config{InboxPrefix: strings.Repeat("i", 201)}, "NATS_INBOX_PREFIX: must be at most 200 characters, got 201"},
 		"inboxes with a wildcard":   {nats.Config{InboxPrefix: "_INBOX_app.>"}, `NATS_INBOX_PREFIX: must be letters, digits, '-' and '_', in parts joined by dots, got "_INBOX_app.>"`},
 		"a domain of two tokens":    {nats.Config{Domain: "hub.eu"}, `NATS_JS_DOMAIN: must be letters, digits, '-' and '_', got "hub.eu"`},
 		"a negative bound":          {nats.Config{MaxBytes: -1}, "DELIBERATION_NATS_MAX_BYTES: cannot be negative, got -1"},

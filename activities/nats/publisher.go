@@ -21,6 +21,7 @@ const (
 
 var (
 	errMalformed = errors.New("data is not JSON")
+	errSubject   = errors.New("the ids are too long for a subject")
 	errAway      = errors.New("not connected")
 )
 
@@ -73,7 +74,7 @@ func (p *Publisher) store(ctx context.Context, event domain.Event) (domain.Publi
 
 func unfit(err error) bool {
 	return errors.Is(err, natsgo.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) ||
-		errors.Is(err, errMalformed)
+		errors.Is(err, errMalformed) || errors.Is(err, errSubject)
 }
 
 // publish tries to store the event. Only if no stream answers, it creates the stream and tries again, so that it
@@ -84,6 +85,9 @@ func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Pub
 	data, err := cloudEvent(event)
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	if len(p.subject(event)) > maxSubject {
+		return none, errSubject
 	}
 	message := &natsgo.Msg{
 		Subject: p.subject(event), Data: data, Header: natsgo.Header{"Content-Type": {contentType}},

@@ -154,3 +154,28 @@ func TestPublish_StoresTheLongestIDs(t *testing.T) {
 	require.Len(t, stored(t, js, "DELIBERATION_EVENTS"), 1)
 	require.Len(t, stored(t, js, "DELIBERATION_TOKENS"), 1)
 }
+
+func TestPublish_StoresTheLongestIDsUnderTheLongestPrefixes(t *testing.T) {
+	t.Parallel()
+	prefix := strings.Repeat("p", 200)
+	srv := serve(t, options(t, nil))
+	publisher, js := connect(t, nats.Config{URL: srv.ClientURL(), Prefix: prefix, InboxPrefix: strings.Repeat("i", 200)}), operator(t, srv.ClientURL())
+	event := news(1, domain.EventStreamStart)
+	event.DeliberationID, event.AgentID = strings.Repeat("é", 500), strings.Repeat("é", 100)
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{event}))
+	require.Len(t, stored(t, js, strings.ToUpper(prefix)+"_TOKENS"), 1)
+}
+
+// A server ends the connection at a subject beyond its max_control_line.
+func TestPublish_SkipsIDsThatNoSubjectHasRoomFor(t *testing.T) {
+	t.Parallel()
+	_, publisher, js := started(t)
+	long := news(2, domain.EventCompleted)
+	long.DeliberationID = strings.Repeat("é", 1000)
+	came, err := publisher.Publish(t.Context(), []domain.Event{news(1, domain.EventStarted), long, news(3, domain.EventCompleted)})
+	require.NoError(t, err)
+	require.Equal(t, domain.Publication{Stored: 2, Dropped: 1}, came)
+	require.Equal(t, []int{1, 3}, numbers(t, js, "DELIBERATION_EVENTS"))
+	_, trouble := publisher.Status()
+	require.NoError(t, trouble, "the connection was never lost")
+}

@@ -22,6 +22,9 @@ MESSAGE_CHARACTERS = 64 * 1024
 # Of the texts in one answer of a wait, and one message more. As JSON a byte takes up to 6.
 ANSWER_BYTES = 512 * 1024
 
+# NATS ends a connection at a subject beyond its control line of 4 KiB, and with it the text of all turns.
+MOST_SUBJECT_CHARACTERS = 3900
+
 _SOURCE = "/deliberations"
 _TYPE = "io.deliberation.tokens.v1"
 _VISIBLE_ASCII = range(0x21, 0x7F)
@@ -178,9 +181,10 @@ class Streams:
     async def _send(self, stream: TurnStream) -> None:
         messages, lost = stream.take()
         sent = 0
-        for message in messages:
+        subject = self._subject(stream)
+        for message in messages if len(subject) <= MOST_SUBJECT_CHARACTERS else ():
             try:
-                await self._publisher.publish(self._subject(stream), _encoded(message))
+                await self._publisher.publish(subject, _encoded(message))
                 sent += 1
             except Exception as error:
                 _log.debug("dropped a message: %s", type(error).__name__)

@@ -101,6 +101,16 @@ async def test_a_turn_is_streamed_from_its_start_to_its_end(streamed: Streamed) 
     assert streamed.counts == {"sent": 3, "dropped": 0}
 
 
+async def test_ids_that_no_subject_has_room_for_cost_only_their_own_text(streamed: Streamed) -> None:
+    """NATS ends a connection at a control line of over 4 KiB."""
+    await streamed.connected()
+    streamed.submit("é" * 800)
+    await streamed.until("dropped", 1)
+    other = Submit.model_validate(submit(turn("t2"), deliberation="other"))
+    streamed.turns.submit(other)
+    assert [subject for subject, _ in await streamed.server.received(1)] == ["deliberation.tokens.other.agent-dev-001"]
+
+
 async def test_a_stopped_turn_says_so(streamed: Streamed) -> None:
     await streamed.connected()
     streamed.submit()
