@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// finder finds the next place of a mark. It remembers what it found: a hostile answer has so many beginnings of
-// comments that a search for the end of each would take hours.
+// finder finds the next place of a mark. It remembers what it found: a hostile answer can have a million beginnings of
+// comments, and a search for the end of each would take hours.
 type finder struct {
 	mark        string
 	from, found int // nothing stands between the two

@@ -167,7 +167,7 @@ func TestACouncilWithTooManyLostAttemptsTriesNoMore(t *testing.T) {
 			for round := range 200 {
 				council = council.Assign([]domain.Assignment{{Phase: domain.Phase{Kind: domain.Revise, Round: round}, Agent: council.Request().Agents()[0]}})
 				turn := council.Turn(domain.Assignment{Phase: domain.Phase{Kind: domain.Revise, Round: round}, Agent: council.Request().Agents()[0]})
-				for n := 0; n < 100; n++ {
+				for n := range 100 {
 					var decision domain.Decision
 					council, decision = council.Take(turn, taken[n%len(taken)])
 					if decision.Kind != domain.DecisionAgain {

@@ -16,11 +16,11 @@ import (
 func (d *deliberation) refuse(ctx workflow.Context, faults []string) error {
 	d.close(ctx, domain.StatusFailed)
 	d.shown.failure = strings.Join(faults, "; ")
-	details := "**InvalidRequest**\n"
+	details := []string{"**InvalidRequest**\n"}
 	for _, fault := range faults {
-		details += "\n- " + inline(fault)
+		details = append(details, "- "+inline(fault))
 	}
-	workflow.SetCurrentDetails(ctx, details)
+	workflow.SetCurrentDetails(ctx, strings.Join(details, "\n"))
 	err := failed(domain.InvalidRequest, d.shown.failure)
 	if err := d.showRefusal(ctx); err != nil {
 		return err

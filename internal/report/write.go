@@ -94,7 +94,8 @@ func fenced(language, text string) string {
 func longestRun(text string, of rune) int {
 	longest, run := 0, 0
 	for _, r := range text {
-		if run++; r != of {
+		run++
+		if r != of {
 			run = 0
 		}
 		longest = max(longest, run)
