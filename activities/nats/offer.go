@@ -55,11 +55,13 @@ func (p *Publisher) sendOffers() {
 
 // sendOffer uses core NATS: nobody waits for an acknowledgement. The tokens stream stores the message if it is there.
 func (p *Publisher) sendOffer(said domain.Saying) {
+	subject := p.prefix + ".tokens." + token(said.DeliberationID) + "." + token(said.AgentID)
 	data, err := tokensEvent(said)
-	if err == nil {
-		err = p.conn.PublishMsg(&natsgo.Msg{
-			Subject: p.prefix + ".tokens." + token(said.DeliberationID) + "." + token(said.AgentID), Data: data,
-		})
+	switch {
+	case err == nil && len(subject) > maxSubject:
+		err = errSubject
+	case err == nil:
+		err = p.conn.PublishMsg(&natsgo.Msg{Subject: subject, Data: data})
 	}
 	if err != nil {
 		p.offers.dropped.Add(1)

@@ -108,3 +108,12 @@ func TestAServerThatReadsNothingHoldsUpNobodyWhoOffers(t *testing.T) {
 	require.Equal(t, 3, stuck)
 	require.Positive(t, publisher.Offers().Dropped)
 }
+
+// A server ends the connection at a subject beyond its max_control_line, and events need it too.
+func TestTextUnderIDsThatNoSubjectHasRoomForIsDropped(t *testing.T) {
+	_, publisher, js := started(t)
+	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStreamStart)})) // makes the stream
+	publisher.Offer([]domain.Saying{{DeliberationID: strings.Repeat("é", 1000), AgentID: "qa", TurnID: "t1"}, {DeliberationID: "d-1", AgentID: "qa", TurnID: "t1"}})
+	require.Eventually(t, func() bool { return publisher.Offers() == nats.Offered{Sent: 1, Dropped: 1} }, patience, often)
+	require.Eventually(t, func() bool { return len(stored(t, js, "DELIBERATION_TOKENS")) == 2 }, patience, often)
+}
