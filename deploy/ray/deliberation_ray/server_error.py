@@ -32,7 +32,11 @@ _CODE_KEYS = ("code", "type", "status", "errorcode")
 _STATUS_KEYS = ("code", "status", "statuscode", "httpstatus", "errorcode")
 _BARE_ERROR_KEYS = frozenset({*_STATUS_KEYS, "detail", "errors", "success", "fault"})
 _MOST_KEYS = 50
-_INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = [
+    (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
+    for opening, closing in (("<!--", "-->"), (r"<script\b", r"</script[^<>]*>"), (r"<style\b", r"</style[^<>]*>"))
+]
+_TAG = re.compile(r"<[^<>]*>")
 # Validators quote what they were given; a prompt in it would be taken for the server's words.
 _ECHO = re.compile(r"""['"]?(input|input_value|body)['"]?\s*[:=]\s*['"{\[].*""", re.DOTALL)
 
@@ -78,7 +82,20 @@ def error_in_data(
 
 
 def _without_tags(page: str) -> str:
-    return " ".join(_INVISIBLE.sub(" ", page[: 16 * _WORDS_CHARACTERS]).split())
+    page = page[: 16 * _WORDS_CHARACTERS]
+    for opening, closing in _INVISIBLE:
+        page = _without(page, opening, closing)
+    return " ".join(_TAG.sub(" ", page).split())
+
+
+def _without(page: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
+    """What stands outside of the marks. It reads the page once, however many openings have no end."""
+    kept, at = [], 0
+    while begins := opening.search(page, at):
+        kept.append(page[at : begins.start()])
+        ends = closing.search(page, begins.end())
+        at = ends.end() if ends else len(page)
+    return " ".join([*kept, page[at:]])
 
 
 def _objects(data: Any) -> Iterator[dict[str, Any]]:

@@ -246,3 +246,21 @@ def test_what_worked_is_remembered_for_a_while() -> None:
     assert memory.of(("http://vllm", "other")) == Dialect()
     clock.now += 601
     assert memory.of(("http://vllm", "m")) == Dialect()
+
+
+@pytest.mark.parametrize("unit", ["<script ", "<style>", "<!--", "<", "<script></scrip ", "<!-- --", "</style"])
+def test_a_hostile_page_is_read_in_milliseconds(unit: str) -> None:
+    """The runner's loop reads it: all other turns wait meanwhile."""
+    page = ("<" + unit * 64_000)[:65_536].encode()
+    error_in_body(502, page, {})  # compiles the patterns
+    began = time.thread_time()
+    failure_of(error_in_body(502, page, {}), URL)
+    assert time.thread_time() - began < 0.03
+
+
+def test_a_page_is_told_without_what_nobody_sees() -> None:
+    page = (
+        "<!DOCTYPE html><head><style>h1{}</style ><title>502 Bad Gateway</title><SCRIPT src='x'>alert(1)</SCRIPT></head>"
+        "<!-- cf > ray --><h1>Bad <b>Gateway</b></h1><p>\u0130nginx</p><style>p{}"
+    )
+    assert error_in_body(502, page.encode(), {}).words == "502 Bad Gateway Bad Gateway \u0130nginx"
