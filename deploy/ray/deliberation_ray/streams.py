@@ -97,6 +97,7 @@ class TurnStream:
             self._rest = rest[: MESSAGE_CHARACTERS + 1]
         else:
             self._lost = bool(rest)
+        self._texts, self._passed_on = Pieces(), 0  # the turn may be kept for long
         self._call_wake()
 
     def _call_wake(self) -> None:

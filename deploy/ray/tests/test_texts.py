@@ -152,7 +152,8 @@ async def test_a_turn_that_nobody_listens_to_keeps_no_text(turns: Turns, speaker
     await speakers.say("t1", "text")
     await speakers.say("t1", "")
     await turns.wait(["t1"], 30)
-    assert speakers.progress["t1"].texts.text() == ""
+    (stream,) = turns._streams(["t1"], OWNER)
+    assert (speakers.progress["t1"].texts.text(), stream._texts.text()) == ("", "")
     texts, dropped = turns.texts(["t1"], OWNER)
     assert [(text["kind"], text["sequence"], text["text"]) for text in texts] == [
         ("start", 1, ""),
