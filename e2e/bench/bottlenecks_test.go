@@ -5,7 +5,7 @@ package bench
 // What keeps a row from its target: as ADR 10's profiles and the CPU of the parts show it, or, marked so, as it is believed.
 const (
 	shortThroughput = "two cores: Temporal's dev server and Ray's proxy share them (ADR 10)"
-	shortStages     = "stages of Temporal: a deliberation has three, the no-op has two (ADR 10)"
+	shortStages     = "seven reads of Temporal's tasks one after the other, where the no-op has five; the dev server allows 20 a second (ADR 10)"
 	shortEnd        = "the last answer takes two stages of Temporal: its own activity, and the closing one (ADR 10)"
 	shortTurn       = "Ray Serve's proxy and replica, which cost as much for each request as the app itself (believed, not profiled)"
 	shortWorker     = "the worker's gRPC calls: one poll and one answer for each task of Temporal (ADR 10)"
