@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,8 +90,11 @@ func (s server) requestCancel(ctx context.Context, run runs.Run, reason string) 
 	return err
 }
 
+// fromOutside says how a run ended that could neither decide nor announce it itself.
+var fromOutside = map[string]string{string(domain.Terminated): "terminated", string(domain.TimedOut): "timed out"}
+
 func (c *cli) showCancelled(run runs.Run, end runs.Ending, already bool) error {
-	message := string(end.Status)
+	message := cmp.Or(fromOutside[end.ErrorType], string(end.Status))
 	switch {
 	case already:
 		message = "already " + message
