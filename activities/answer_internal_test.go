@@ -128,7 +128,7 @@ func TestAnswerDecoder_ClosesAnObjectThatOnlyLacksItsEnd(t *testing.T) {
 		})
 	}
 	t.Run("a draft that lacks its end", func(t *testing.T) {
-		require.Equal(t, read{"p", "", 0.8, ""}, readText(t, `So {"proposal": "draft", "score": 0.99 . Now the answer: {"proposal":"p","score":0.8}`))
+		require.Equal(t, read{"p", "", 0.8, ""}, readText(t, `So {"proposal": "draft", "score": 0.99, On reflection: {"proposal":"p","score":0.8}`))
 	})
 }
 
