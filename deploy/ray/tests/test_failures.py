@@ -260,7 +260,8 @@ def test_a_hostile_page_is_read_in_milliseconds(unit: str) -> None:
 
 def test_a_page_is_told_without_what_nobody_sees() -> None:
     page = (
-        "<!DOCTYPE html><head><style>h1{}</style ><title>502 Bad Gateway</title><SCRIPT src='x'>alert(1)</SCRIPT></head>"
-        "<!-- cf > ray --><h1>Bad <b>Gateway</b></h1><p>\u0130nginx</p><style>p{}"
+        "<!DOCTYPE html><head><style>h1{}</style ><title>502 Bad Gateway</title>"
+        "<SCRIPT src='x'>alert(1)</SCRIPT></head><!-- cf > ray -->"
+        "<h1>Bad <b>Gateway</b></h1><p>\u0130nginx</p><style>p{}"
     )
     assert error_in_body(502, page.encode(), {}).words == "502 Bad Gateway Bad Gateway \u0130nginx"
