@@ -179,6 +179,23 @@ func TestShow_UpsertsAtTheStartAndAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestShow_UpsertsOnlyWhatAnyDatabaseStores(t *testing.T) {
+	s := newStage(t)
+	s.environment.Current.Attributes = []string{"DeliberationRole", "DeliberationTaskId", "DeliberationStoryId", "DeliberationPlanId"}
+	seen := 0
+	s.onAttributes(func(attributes temporal.SearchAttributes) {
+		for _, value := range attributes.GetUntypedValues() {
+			require.Equal(t, "ab", value)
+			seen++
+		}
+	})
+	_, err := s.run(contract.RequestText(fakes.EditedRequest(t, map[string]string{
+		"task_id": `"a\u0000b"`, "role": `"a\u0000b"`, "constraints.story_id": `"a\u0000b"`, "constraints.plan_id": `"a\u0000b"`,
+	})))
+	require.NoError(t, err)
+	require.Equal(t, 4, seen)
+}
+
 func TestShow_UpsertsOnlyWhatTheNamespaceHas(t *testing.T) {
 	tests := map[string]struct {
 		has     []string

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -53,9 +54,13 @@ func (d *deliberation) showOpening(ctx workflow.Context) error {
 		return err
 	}
 	c := d.request().Constraints()
-	return d.upsert(ctx, contract.AttributeRole.ValueSet(d.request().Role()), contract.AttributeTaskID.ValueSet(d.request().TaskID()),
-		contract.AttributeStoryID.ValueSet(c.StoryID()), contract.AttributePlanID.ValueSet(c.PlanID()))
+	return d.upsert(ctx, contract.AttributeRole.ValueSet(keyword(d.request().Role())), contract.AttributeTaskID.ValueSet(keyword(d.request().TaskID())),
+		contract.AttributeStoryID.ValueSet(keyword(c.StoryID())), contract.AttributePlanID.ValueSet(keyword(c.PlanID())))
 }
+
+// keyword removes what PostgreSQL can't store: Temporal would try to write the run into visibility again and again, and
+// other runs would wait after it.
+func keyword(value string) string { return strings.ReplaceAll(value, "\x00", "") }
 
 // showEnd writes memo and search attributes for the second time.
 func (d *deliberation) showEnd(ctx workflow.Context, failure error) error {
