@@ -124,6 +124,7 @@ func TestAModelServersWordsAreBounded(t *testing.T) {
 func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
 	whole := `{"proposal":"do it","score":0.5} and then I went on and`
 	half := `{"proposal":"do i`
+	draft := `{"proposal":"draft","score":0.9} On reflection: `
 	for _, test := range []struct {
 		name       string
 		completion domain.Completion
@@ -137,6 +138,8 @@ func TestACutAnswerCountsOnlyIfItHasAWholeObject(t *testing.T) {
 		{"half, without a finish reason", domain.Completion{Text: half}, domain.ModelUnavailable, "without a finish_reason"},
 		{"an object in the thoughts", domain.Completion{ReasoningText: whole, FinishReason: "stop"}, "", ""},
 		{"blanks, and an object in the thoughts", domain.Completion{Text: " \n", ReasoningText: whole, FinishReason: "stop"}, "", ""},
+		{"a draft and a cut object in the thoughts", domain.Completion{ReasoningText: draft + half, FinishReason: "length"}, domain.Truncated, "raise protocol.max_tokens"},
+		{"a draft and half an object in the thoughts", domain.Completion{ReasoningText: draft + half, FinishReason: "stop"}, domain.InvalidOutput, "the last object of the answer has no end"},
 		{"only thoughts", domain.Completion{ReasoningText: "hm", FinishReason: "stop"}, domain.InvalidOutput, "only the model's reasoning came"},
 		{"thoughts in addition to an answer", domain.Completion{Text: "do it", ReasoningText: whole, FinishReason: "stop"}, "", ""},
 	} {

@@ -23,15 +23,15 @@ func readReply(done Completion, name string, decode DecodeObject, wanted func(Ob
 	}
 	divided, object, found := lastObject(done.Text, name, decode, wanted)
 	text := divided.answer()
-	if found { // if an answer without an end comes after it, the object is a draft
-		rest := done.Text[object.to:]
-		if (done.partial() && begins(rest, name)) || breaksOff(rest, name, decode) {
-			return reply{text: text, brokeOff: true}
-		}
-	}
 	if !found && stripFences(text) == "" {
 		divided, object, found = lastObject(done.ReasoningText, name, decode, wanted)
 		found = found && divided.isAnswer(object)
+	}
+	if found { // if an answer without an end comes after it, the object is a draft
+		rest := divided.text[object.to:]
+		if (done.partial() && begins(rest, name)) || breaksOff(rest, name, decode) {
+			return reply{text: divided.answer(), brokeOff: true}
+		}
 	}
 	return reply{object: object.Decoded, found: found, text: text}
 }
