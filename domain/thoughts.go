@@ -123,7 +123,8 @@ type division struct {
 
 // divide finds the thoughts of a text. If only their end is marked, everything before it is thoughts, since
 // the chat template began them. If only their beginning is marked, everything after it is thoughts, provided
-// that nothing comes before it: a tag in the middle of a text may be what the text is about.
+// that nothing comes before it: a tag in the middle of a text may be what the text is about. The text under a
+// heading isn't thoughts if it has the answer.
 func divide(text string, objects []placed) division {
 	d := division{text: text, marks: marksIn(text, objects)}
 	begun, by := -1, thoughtBegins
@@ -133,6 +134,8 @@ func divide(text string, objects []placed) division {
 		case begins && begun < 0:
 			begun, by = m.from, m.kind
 		case begins: // within thoughts
+		case begun >= 0 && by == headingBegins && m.kind.ends(by) && answered(text[:m.from], objects):
+			begun = -1
 		case begun >= 0 && m.kind.ends(by):
 			d.thoughts = append(d.thoughts, span{begun, m.to})
 			begun = -1
@@ -145,6 +148,20 @@ func divide(text string, objects []placed) division {
 	}
 	return d
 }
+
+// answered reports whether the last object is within the text, on lines of its own. An object within a line is a draft.
+func answered(text string, objects []placed) bool {
+	if len(objects) == 0 {
+		return false
+	}
+	last := objects[len(objects)-1]
+	return last.to <= len(text) && lineBegins.MatchString(text[:last.from]) && lineEnds.MatchString(text[last.to:])
+}
+
+var (
+	lineBegins = regexp.MustCompile(`(?:^|\n)[ \t]*$`)
+	lineEnds   = regexp.MustCompile(`^[ \t\r]*(?:$|\n)`)
+)
 
 // thinks reports whether a place is within thoughts, which are in order. A hostile answer has very many.
 func (d division) thinks(at int) bool {

@@ -109,3 +109,18 @@ func TestThoughtsThatAreTheObjectCount(t *testing.T) {
 		require.Equal(t, "only the model's reasoning came, and no answer", failure.Message(), name)
 	}
 }
+
+func TestAnObjectUnderAHeadingOfThoughtsCountsIfOnlyProseFollows(t *testing.T) {
+	const object, draft = `{"proposal":"do it","score":0.8}`, `{"proposal":"draft","score":1}`
+	for _, text := range []string{
+		"## Analysis\nWe compared.\n```json\n" + object + "\n```\n**Answer:** see the object above.",
+		"**Reasoning:** fair\n" + object + "\nThat is all.\n## Output\n",
+		"## Reasoning\n" + object + "\n## Answer\nSee above.\n## Output\nAs I said.",
+		"## Reasoning\nmaybe " + draft + "\n```json\n" + object + "\n```\n## Answer\nSee above.",
+		"## Reasoning\n```json\n" + draft + "\n```\n## Answer\n" + object,
+	} {
+		answer, failure, ok := domain.ReadAnswer(said(text), decodeJSON)
+		require.True(t, ok, "%s: %s", text, failure.Message())
+		require.Equal(t, "do it", answer.Proposal(), text)
+	}
+}
