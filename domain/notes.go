@@ -58,8 +58,18 @@ func readMark(value Value) (int, bool) {
 	return mark, err == nil
 }
 
-// noIssue matches the words of models that have none, where an empty list was asked for.
-var noIssue = regexp.MustCompile(`(?i)^\W*(?:none|no|nil|null|nothing|n/?a|not applicable|no (?:blocking )?(?:issues?|blockers?)|none identified)?\W*$`)
+// noIssue matches the words of models that have none, where an empty list was asked for. It matches only whole sentences of
+// known words: "No tests were written" is an issue. [^\pL\pN] is \W for all scripts.
+var noIssue = regexp.MustCompile(`(?i)^[^\pL\pN]*(?:no|nil|null|n/?a|not applicable|无|没有|なし|` +
+	`(?:(?:there (?:are|is|were)|i (?:see|found|find|have|identified)) )?(?:none|nothing|` + noIssues + `)(?: blocking)?` +
+	`(?:(?: were| was)? (?:found|identified|noted|seen|detected))?` +
+	`(?: (?:in|with|for) (?:this|the) proposal| at this (?:time|point|stage))?)?[^\pL\pN]*$`)
+
+const (
+	noIssues  = `no (?:` + graveness + `(?: (?:or|and) ` + graveness + `)? )?` + issues + `(?: (?:or|and) ` + issues + `)?`
+	graveness = `(?:blocking|critical|major|serious|significant|severe)`
+	issues    = `(?:issues?|blockers?|problems?|concerns?|objections?)`
+)
 
 // readBlocking reads the blocking issues. One that isn't in a list blocks, too.
 func readBlocking(value Value) (issues []string) {

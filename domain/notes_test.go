@@ -42,26 +42,46 @@ func TestAReviewIsReadAsModelsWriteIt(t *testing.T) {
 	}
 }
 
-func TestABlockingIssueBlocksHoweverItIsWritten(t *testing.T) {
+func blockingIn(t *testing.T, blocking string) []string {
+	t.Helper()
 	reading := domain.Reading{Kind: domain.PeerReview, Reads: []domain.TurnID{"first"}, Criteria: []string{"accuracy"}}
+	review, failure := domain.ReadReview(said(`{"reviews":[{"label":"A","accuracy":4,"blocking":`+blocking+`}],"ranking":["A"]}`), decodeJSON, reading)
+	require.Equal(t, domain.TurnFailure{}, failure, blocking)
+	return review.Notes[0].Blocking
+}
+
+func TestABlockingIssueBlocksHoweverItIsWritten(t *testing.T) {
 	for blocking, want := range map[string][]string{
-		`["leaks the key"]`:     {"leaks the key"},
-		`"leaks the key"`:       {"leaks the key"},
-		`{"issue":"leaks"}`:     {`{"issue":"leaks"}`},
-		`[{"issue":"leaks"}]`:   {`{"issue":"leaks"}`},
-		`["None of it works"]`:  {"None of it works"},
-		`[]`:                    nil,
-		`null`:                  nil,
-		`""`:                    nil,
-		`[" "]`:                 nil,
-		`"none"`:                nil,
-		`["None."]`:             nil,
-		`["N/A"]`:               nil,
-		`["-"]`:                 nil,
-		`"No blocking issues."`: nil,
+		`["leaks the key"]`:   {"leaks the key"},
+		`"leaks the key"`:     {"leaks the key"},
+		`{"issue":"leaks"}`:   {`{"issue":"leaks"}`},
+		`[{"issue":"leaks"}]`: {`{"issue":"leaks"}`},
+		`"泄露密钥"`:              {"泄露密钥"},
+		`["Утечка ключа"]`:    {"Утечка ключа"},
 	} {
-		review, failure := domain.ReadReview(said(`{"reviews":[{"label":"A","accuracy":4,"blocking":`+blocking+`}],"ranking":["A"]}`), decodeJSON, reading)
-		require.Equal(t, domain.TurnFailure{}, failure, blocking)
-		require.Equal(t, want, review.Notes[0].Blocking, blocking)
+		require.Equal(t, want, blockingIn(t, blocking), blocking)
+	}
+	for _, issue := range []string{
+		"None of it works", "No tests were written for the token path", "No tests", "Nothing is tested", "There is no limit",
+		"No handling of known issues", "No critical issues are handled", "No issues, but it loses data", "No issue tracker",
+		"There are no blocking calls", "No blocking issues except a leak", "I found no tests", "No concerns of mine were addressed",
+	} {
+		require.Equal(t, []string{issue}, blockingIn(t, `"`+issue+`"`), issue)
+		require.Equal(t, []string{issue}, blockingIn(t, `["`+issue+`"]`), issue)
+	}
+}
+
+func TestWordsForNoBlockingIssueAreNone(t *testing.T) {
+	for _, blocking := range []string{`[]`, `null`, `""`, `[" "]`} {
+		require.Empty(t, blockingIn(t, blocking), blocking)
+	}
+	for _, none := range []string{
+		"none", "no", "None.", "N/A", "-", "无", "[]", "*None*", "Nothing", "not applicable", "None identified", "None found", "None were found.",
+		"Nothing blocking", "No blocking issues.", "No blocking issues found.", "No critical issues", "No issues or concerns",
+		"No critical or blocking issues were identified.", "There are no blocking issues.", "There are none.", "I see no problems",
+		"I found no serious problems in this proposal.", "I have no objections", "No blockers at this time",
+	} {
+		require.Empty(t, blockingIn(t, `"`+none+`"`), none)
+		require.Empty(t, blockingIn(t, `["`+none+`"]`), none)
 	}
 }
