@@ -34,16 +34,23 @@ func (f *finder) next(text string, at int) int {
 // commentAt returns the size of the comment that begins here, or 0 if none does. An ellipsis stands for fields that were
 // left out.
 func (t *tolerant) commentAt(at int) int {
-	for _, ellipsis := range []string{"...", "…"} {
-		if strings.HasPrefix(t.text[at:], ellipsis) {
-			end := t.skipSpace(at + len(ellipsis))
-			if strings.HasPrefix(t.text[end:], ",") {
-				end++
-			}
-			return end - at
-		}
+	end := t.skipEllipses(at)
+	if end == at {
+		return t.markedComment(at)
 	}
-	return t.markedComment(at)
+	end = t.skipSpace(end)
+	if strings.HasPrefix(t.text[end:], ",") {
+		end++
+	}
+	return end - at
+}
+
+// skipEllipses returns the place after the ellipses that begin here.
+func (t *tolerant) skipEllipses(at int) int {
+	for strings.HasPrefix(t.text[at:], "...") || strings.HasPrefix(t.text[at:], "…") {
+		at += len("...") // both have three bytes
+	}
+	return at
 }
 
 // markedComment is commentAt without ellipses.

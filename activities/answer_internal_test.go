@@ -88,6 +88,10 @@ func TestAnswerDecoder_RepairsWhatModelsWrite(t *testing.T) {
 		"three single quotes":        {`{'proposal': '''it's a bucket''', 'score': 0.8}`, read{"it's a bucket", "", 0.8, "repaired"}},
 		"semicolons":                 {`{"proposal": "call f("a"); then g"; "reasoning": "r"; "score": 0.8}`, read{`call f("a"); then g`, "r", 0.8, "repaired"}},
 		"fields left out":            {`{"proposal": "p", ..., "score": 0.8, …}`, read{"p", "", 0.8, "repaired"}},
+		"a quote and an ellipsis":    {`{"proposal": "Return "429"... then retry", "reasoning": "r", "score": 0.8}`, read{`Return "429"... then retry`, "r", 0.8, "repaired"}},
+		"an ellipsis and a comma":    {`{"proposal": "Return "429"..., then retry", "score": 0.8}`, read{`Return "429"..., then retry`, "", 0.8, "repaired"}},
+		"an ellipsis of CJK texts":   {`{"proposal": "他说"好"……然后", "score": 0.8}`, read{`他说"好"……然后`, "", 0.8, "repaired"}},
+		"fields left out at once":    {`{"proposal": "p" ..., "reasoning": "r" ... "score": "0.8" ……}`, read{"p", "r", 0.8, "repaired, score_text"}},
 		"white space of texts":       {"{\u00a0\"proposal\":\u3000\"p\",\u200b\"score\":\ufeff0.8\u00a0}", read{"p", "", 0.8, "repaired"}},
 		"punctuation of CJK texts":   {`{"proposal"："令牌，桶：好"，"reasoning"： "公平"，"score"：0.8}`, read{"令牌，桶：好", "公平", 0.8, "repaired"}},
 		"a quote of another opened":  {`{"proposal": "er sagte „Eimer" und ging", "score": 0.8}`, read{`er sagte „Eimer" und ging`, "", 0.8, "repaired"}},
@@ -172,6 +176,7 @@ func TestAnswerDecoder_HostileAnswersTakeLittleTime(t *testing.T) {
 		"nested": `{'proposal':`, "mistakes": `{'proposal':1,},`, "quotes": `{"proposal":"a"b`, "names": `{proposal:'`, "commas": `{"proposal":"",`,
 		"comments without end": `{"proposal":1, /* `, "comments in texts": `{"proposal":"a",/*`, "values with comments": `{a:1/**/`,
 		"values with comments without end": `{a:1/*`, "comments": `{"proposal"://`, "values": `{"proposal":0,8`, "names without end": `{"proposal":"a", "b`,
+		"ellipses": `{"proposal":"a"..., `,
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()

@@ -254,10 +254,11 @@ func (t *tolerant) escape() {
 }
 
 // ends reports whether the quote before this place ends its string, by what follows it. A quote within a text is followed
-// by more of the text, and not by the next name or the end of the object.
+// by more of the text, and not by the next name or the end of the object. An ellipsis may stand before these.
 func (t *tolerant) ends() bool {
-	rest := t.text[t.at:]
-	next, after := t.first(t.at)
+	at := t.skipSpace(t.skipEllipses(t.skipSpace(t.at)))
+	rest := t.text[at:]
+	next, after := t.first(at)
 	switch {
 	case t.named:
 		return next == ':'
@@ -272,7 +273,7 @@ func (t *tolerant) ends() bool {
 	case next == ';':
 		return quotedName.MatchString(t.text[after:])
 	}
-	return t.commentAt(t.skipSpace(t.at)) > 0 || joined.MatchString(rest) || quotedName.MatchString(rest)
+	return t.markedComment(at) > 0 || joined.MatchString(rest) || quotedName.MatchString(rest)
 }
 
 // goesOn reports whether the comma before this place is one of the object, by what follows it.
