@@ -67,9 +67,9 @@ func (r *reading) json(c rune, text *strings.Builder) {
 		if list {
 			text.WriteByte('\n')
 		}
-		r.inside, r.name = r.inside+"{", true
+		r.open(c, text)
 	case '[':
-		r.inside, r.name = r.inside+"[", false
+		r.open(c, text)
 	case '}', ']':
 		if r.inside = r.inside[:max(0, len(r.inside)-1)]; r.inside == "" {
 			r.mode = readsPlain
@@ -90,6 +90,19 @@ func (r *reading) json(c rune, text *strings.Builder) {
 	default:
 		text.WriteRune(c)
 	}
+}
+
+// nestingMost bounds the open brackets: each further one copies them all.
+const nestingMost = 1000
+
+func (r *reading) open(bracket rune, text *strings.Builder) {
+	if len(r.inside) == nestingMost {
+		r.mode = readsPlain
+		text.WriteRune(bracket)
+		return
+	}
+	r.inside += string(bracket)
+	r.name = bracket == '{'
 }
 
 func (r *reading) string(c rune, text *strings.Builder) {

@@ -21,6 +21,7 @@ func TestTheJSONOfAnAnswerIsReadAsText(t *testing.T) {
 		},
 		"prose":              {`First {braces}, then "quotes".`, `First {braces}, then "quotes".`},
 		"text after the end": {"\n {\"a\":{}} and more {x}", "a:  and more {x}"},
+		"nesting too deep":   {"{" + strings.Repeat("[", 1100), strings.Repeat("[", 101)},
 		"nonsense":           {`{"a":"\uZZZZ \q"}]]},,`, `a: \uZZZZ q]]},,`},
 	} {
 		t.Run(name, func(t *testing.T) {
