@@ -18,14 +18,14 @@ type column struct {
 }
 
 func (c column) add(text string) column {
-	text = strings.ReplaceAll(terminal.Printable(text), "\t", "  ")
+	// With the last row: a joiner stays only after a character that it joins.
+	text = strings.ReplaceAll(terminal.Printable(c.last+text), "\t", "  ")
 	if c.empty() {
 		text = strings.TrimLeft(text, " \n")
 	}
-	if text == "" || c.width < 1 {
+	if text == c.last || c.width < 1 {
 		return c
 	}
-	text = c.last + text
 	rows := strings.Split(ansi.Wrap(text, c.width, ""), "\n")
 	c.last = rows[len(rows)-1]
 	if strings.HasSuffix(text, " ") && !strings.HasSuffix(c.last, " ") { // the row is full: the next word is on the next row
