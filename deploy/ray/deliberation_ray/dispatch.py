@@ -73,10 +73,13 @@ class Dispatch:
         if is_elsewhere(body.incarnation, self._mark):
             raise of_another_cluster(self._mark)
         seconds = min(body.wait_seconds, LONGEST_WAIT_SECONDS)
-        text_seconds = max(body.text_seconds, SHORTEST_TEXT_SECONDS) if body.text_seconds else 0.0
-        arguments = body.turns, seconds, body.owner, text_seconds
+        asked, within = (body.turns, seconds, body.owner), seconds + CONTROL_SECONDS
         try:
-            return dict(await self._pool.call(body.runner, "wait", *arguments, seconds=seconds + CONTROL_SECONDS))
+            # A runner of an earlier build, which only finishes its turns, may not know how to listen.
+            if body.text_seconds and body.runner in self._pool.current:
+                text_seconds = max(body.text_seconds, SHORTEST_TEXT_SECONDS)
+                return dict(await self._pool.call(body.runner, "listen", *asked, text_seconds, seconds=within))
+            return {"turns": list(await self._pool.call(body.runner, "wait", *asked, seconds=within)), "texts": []}
         except RunnerMissing:
             return {"turns": [_missing(key) for key in body.turns], "texts": []}
 

@@ -132,7 +132,9 @@ class Reply:
         if self._bytes > ANSWER_BYTES:
             raise TooLarge(f"the answer is larger than {ANSWER_BYTES} bytes")
         if not self._progress.hold(size) and self._bytes > SHORT_BYTES:
-            raise TooLarge(f"the answer is larger than {SHORT_BYTES} bytes, and the runner is short of memory")
+            # A later attempt may find room.
+            message = f"the answer is larger than {SHORT_BYTES} bytes, and the runner is short of memory"
+            raise Failure("ModelUnavailable", message)
 
     def answer(self) -> Answer:
         """Raises Failure unless the answer is whole, or was cut at the token limit with some text before."""

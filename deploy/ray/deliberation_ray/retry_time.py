@@ -12,7 +12,8 @@ from typing import Any
 _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _WORDS = re.compile(
     r"(?:(?:again|retry|available)(?: your request)? (?:in|after)|wait(?: for| at least)*) (?:about )?"
-    r"((?:\d+(?:\.\d+)?(?:ms|[dhms](?![a-z]))?)+)(?:\s*(milliseconds?|seconds?|secs?|minutes?|mins?|hours?))?\b",
+    r"((?:\d{1,9}(?:\.\d{1,9})?(?:ms|[dhms](?![a-z]))){1,5}|\d{1,12}(?:\.\d{1,9})?)"
+    r"(?:\s*(milliseconds?|seconds?|secs?|minutes?|mins?|hours?))?(?!\w)",
     re.IGNORECASE,
 )
 _WORD_UNITS = {"mil": 0.001, "sec": 1.0, "min": 60.0, "hou": 3600.0}

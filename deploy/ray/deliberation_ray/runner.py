@@ -89,10 +89,13 @@ class Runner:
             return {"refusal": {"status": refusal.status, "kind": kind, "message": message, "retry_after": after}}
         return {"incarnation": self._incarnation, "accepted_at": rfc3339(), "turns": turns}
 
-    async def wait(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> Plain:
-        """With `text_seconds`, the text of turns comes too, unless this runner publishes it."""
-        if not text_seconds or self._streams_itself:
-            return {"turns": bounded(self._signed(await self._turns.wait(ids, seconds, owner))), "texts": []}
+    async def wait(self, ids: list[str], seconds: float, owner: str) -> list[Plain]:
+        return bounded(self._signed(await self._turns.wait(ids, seconds, owner)))
+
+    async def listen(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> Plain:
+        """Waits, and brings the text of turns too, unless this runner publishes it."""
+        if self._streams_itself:
+            return {"turns": await self.wait(ids, seconds, owner), "texts": []}
         turns = await self._turns.listen(ids, seconds, owner, text_seconds)
         # No await from here on: a wait that is broken off must not have taken any text.
         texts, dropped = self._turns.texts(ids, owner)

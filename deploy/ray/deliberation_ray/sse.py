@@ -1,11 +1,14 @@
 """Server-sent events as model servers write them: a reader of the few fields that count."""
 
 import json
+import re
 from typing import Any, Final
 
 _BOM = b"\xef\xbb\xbf"
 # An object that goes on over more data lines than this is not one that a model server writes.
 _MOST_DATA_LINES = 64
+# Some proxies write the field's name twice.
+_DATA_AGAIN = re.compile(rb"(?:\s*data:)+\s*")
 _DONE_BYTES = len(b'"[DONE]"')
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 # A string is quick to parse, however long. A million small objects would hold up the loop for half a second.
@@ -117,8 +120,8 @@ class Events:
         self._blank()
 
     def _data(self, data: bytes) -> dict[str, Any] | Done | None:
-        while data.startswith(b"data:"):
-            data = data[5:].strip()
+        if repeated := _DATA_AGAIN.match(data):
+            data = data[repeated.end() :]
         if len(data) <= _DONE_BYTES and data.strip(b'"[]').upper() == b"DONE":
             return DONE
         if self._pending:

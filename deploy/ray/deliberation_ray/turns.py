@@ -17,6 +17,8 @@ MEMORY_BYTES = 1024 * 1024 * 1024
 _ABORT_SECONDS = 0.9
 # Nobody waits for what was stopped, and its tombstone goes on saying so.
 _KEEP_CANCELLED_SECONDS = 60.0
+# Of the memory, what prompts may fill. The rest is for answers, which have been paid for when they come.
+_PROMPTS_SHARE = 0.75
 
 
 class Turns:
@@ -81,8 +83,9 @@ class Turns:
 
     def _admit_bytes(self, fresh: int) -> None:
         """An empty runner takes any submission: none would ever have room otherwise."""
-        if fresh and self.held_bytes and self.held_bytes + fresh > self._memory_bytes:
-            raise full(f"the runner holds {self.held_bytes} of {self._memory_bytes} bytes", "memory")
+        most = int(self._memory_bytes * _PROMPTS_SHARE)
+        if fresh and self.held_bytes and self.held_bytes + fresh > most:
+            raise full(f"the runner holds {self.held_bytes} of {most} bytes", "memory")
 
     def _hold(self, size: int) -> bool:
         self.held_bytes += size

@@ -4,7 +4,8 @@ import re
 
 # The words of a server that is busy, or limits its callers, whatever status it says them with.
 LATER = re.compile(
-    r"overload|too many (concurrent )?requests|thrott?l(ed|ing)|rate[_ -]?limit[a-z]*[_ ]?(is |was |has been )?"
+    r"overloaded(?! (operator|function|method))|overload_error|(?<!matching )(?<!no )\boverload\b(?! (for|resolution))"
+    r"|too many (concurrent )?requests|thrott?l(ed|ing)|rate[_ -]?limit[a-z]*[_ ]?(is |was |has been )?"
     r"(error|exceed|reached|hit)|rate[- ]limited|resource[_ ]exhausted"
     r"|(at|over|exceed(s|ed|ing)?|insufficient|not enough|out of|no( available)?) capacity"
     r"|capacity[_ ]?(is |has been |was |constraints?)?(exceeded|reached|full|limit|constrain)"
@@ -18,8 +19,8 @@ CONTEXT = re.compile(
     r"|\bn_ctx\b|string_above_max_length|reduce (the|your) (length|prompt|input)|too many (input |prompt )?tokens"
     r"|max_new_tokens`?'?\"? must be|must have (less|fewer) than \d+ tokens|range of input length"
     r"|(at most|limit of|maximum of) \d+ (input|prompt) |(model|context|prompt|input) token limit"
-    r"|(prompt|inputs?|messages?)\b[^.]{0,40}\b(too (long|large|many tokens)|(longer|greater|larger|more) than"
-    r"|exceed(s|ed|ing)?)\b"
+    r"|(prompt|inputs?|messages?)\b[^.]{0,40}\b(too (long|large|many tokens)"
+    r"|(?<!should be )(longer|greater|larger|more) than|exceed(s|ed|ing)?)\b"
     r"|(token count|tokens)[^.]{0,40}\b(cannot )?exceed(s|ed|ing)?\b[^.]{0,60}(max|limit|context|window|\d)"
     r"|\btokens (of|limit)[^.]{0,20}\bexceeded",
     re.IGNORECASE,
@@ -40,9 +41,10 @@ QUOTA = re.compile(
     r"insufficient[_ ](quota|credits?|balance|funds)|billing[_ ](hard[_ ]limit|not[_ ]active)|payment required"
     r"|credit balance is too low|no credits? left|out of credits?|used all (available |your |of your )?credits?"
     r"|credits? (are |is |were |have been )?(exhausted|depleted|used up)|credit limit"
-    r"|balance[^.]{0,20}(insufficient|not enough|too low|exhausted|empty|negative)|arrear"
+    r"|\bbalance\b[^.]{0,20}(insufficient|not enough|too low|exhausted|empty|negative)|arrear"
     r"|\u4f59\u989d\u4e0d\u8db3|\u6b20\u8d39"  # the same in Chinese
-    r"|account[^.]{0,20}(deactivated|suspended)|spend(ing)?[ _]limit|budget[^.]{0,20}exceeded|exceeded?[_ ]?budget"
+    r"|account[^.]{0,20}(deactivated|suspended)|spend(ing)?[ _]limit"
+    r"|(?<!latency )(?<!time )(?<!retry )(?<!error )\bbudget[^.]{0,20}exceeded|exceeded?[_ ]?budget"
     r"|monthly (usage |request |token |included |api )*(limit|quota|credits?)|add \S+ credits",
     re.IGNORECASE,
 )

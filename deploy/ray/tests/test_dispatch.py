@@ -50,9 +50,14 @@ class Runners(Pool):
         self.bodies.append(body)
         return {"incarnation": name, "turns": []}
 
-    async def _wait(self, name: str, ids: list[str], seconds: float, owner: str, text_seconds: float) -> dict[str, Any]:
+    async def _wait(self, name: str, ids: list[str], seconds: float, owner: str) -> list[dict[str, Any]]:
+        return [self._state(name, key) for key in ids]
+
+    async def _listen(
+        self, name: str, ids: list[str], seconds: float, owner: str, text_seconds: float
+    ) -> dict[str, Any]:
         self.text_seconds.append(text_seconds)
-        return {"turns": [self._state(name, key) for key in ids], "texts": []}
+        return {"turns": await self._wait(name, ids, seconds, owner), "texts": ["text"]}
 
     def _state(self, name: str, key: str) -> dict[str, Any]:
         return {"submission_id": key, "incarnation": name, "state": "completed" if key in self.ended else "running"}
@@ -161,10 +166,16 @@ async def test_a_wait_asks_one_runner_once(dispatch: Dispatch, runners: Runners)
 
 async def test_text_is_asked_for_only_where_a_caller_wants_it(dispatch: Dispatch, runners: Runners) -> None:
     name = runners.current[0]
-    await dispatch.wait(wait_at(name, "t1"))
-    await dispatch.wait(wait_at(name, "t1", text_seconds=0.5))
+    assert (await dispatch.wait(wait_at(name, "t1")))["texts"] == []
+    assert (await dispatch.wait(wait_at(name, "t1", text_seconds=0.5)))["texts"] == ["text"]
     await dispatch.wait(wait_at(name, "t1", text_seconds=0.001))
-    assert runners.text_seconds == [0, 0.5, SHORTEST_TEXT_SECONDS], "a caller that is in a hurry makes no flood"
+    assert runners.text_seconds == [0.5, SHORTEST_TEXT_SECONDS], "a caller that is in a hurry makes no flood"
+
+
+async def test_a_runner_of_an_earlier_build_is_only_waited_for(dispatch: Dispatch, runners: Runners) -> None:
+    came = await dispatch.wait(wait_at(OLD, "t1", text_seconds=0.5))
+    assert [state["state"] for state in came["turns"]] == ["running"]
+    assert runners.asked == [(OLD, "wait")]
 
 
 async def test_turns_of_several_deliberations_end_together(dispatch: Dispatch, runners: Runners) -> None:

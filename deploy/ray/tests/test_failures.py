@@ -149,6 +149,7 @@ def test_google_names_a_time_where_others_mean_a_quota() -> None:
         ({}, None, "available in 2 hours", 7200),
         ({}, None, "wait 20 seconds", 20),
         ({}, None, "retry 3 times", None),
+        ({}, None, f"please wait {'1' * 500}_x", None),  # in no more time than the others
         ({"retry-after": "soon", "x-ratelimit-reset": ""}, {"retryDelay": "soon"}, "", None),
     ],
 )

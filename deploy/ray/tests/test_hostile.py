@@ -220,7 +220,7 @@ def test_a_short_body_that_renders_to_gigabytes_is_refused() -> None:
 
 async def test_a_runner_holds_a_bounded_number_of_bytes(open_model: Open) -> None:
     async with RawModel(piece("y" * 30_000), finish()) as server:
-        turns = Turns(open_model().answer, 99, Endpoints(9, 9), memory_bytes=100_000)
+        turns = Turns(open_model().answer, 99, Endpoints(9, 9), memory_bytes=130_000)
 
         def submitted(key: str) -> str:
             body = submit(turn(key, url=server.url), common={"task": "é" * 30_000}, deliberation=key)

@@ -4,12 +4,14 @@ import asyncio
 import tracemalloc
 from collections.abc import Callable
 
+import pytest
 from raw_model import RawModel, finish, piece
 from submission import submit, turn
 
 from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.model import Model
 from deliberation_ray.pieces import Pieces
+from deliberation_ray.refusal import Refusal
 from deliberation_ray.reply import SHORT_BYTES
 from deliberation_ray.turns import Turns
 from deliberation_ray.wire import Submit
@@ -38,13 +40,28 @@ async def test_while_memory_is_short_long_answers_end_and_short_ones_do_not(open
     async with RawModel(*[piece("y" * 1000)] * 200, finish()) as long, RawModel(piece("short"), finish()) as short:
         submitted(turns, "t1", long.url)
         (failed,) = await turns.wait(["t1"], 30)
-        assert (failed["state"], failed["error"]["type"]) == ("failed", "AnswerTooLarge")
+        assert (failed["state"], failed["error"]["type"]) == ("failed", "ModelUnavailable")
+        assert failed["error"]["retryable"], "a later attempt may find room"
         assert f"larger than {SHORT_BYTES} bytes, and the runner is short of memory" in failed["error"]["message"]
         assert turns.held_bytes == 0
         submitted(turns, "t2", short.url)
         (completed,) = await turns.wait(["t2"], 30)
         assert completed["result"]["text"] == "short"
         assert turns.held_bytes == len("short")
+
+
+async def test_prompts_leave_room_for_answers(open_model: Open) -> None:
+    turns = Turns(open_model().answer, 99, Endpoints(99, 99), memory_bytes=4_000)
+    async with RawModel(end="silence") as server:
+        submitted(turns, "t1", server.url)
+        prompt = turns.held_bytes
+        for number in range(2, 4_000 * 3 // 4 // prompt + 1):
+            submitted(turns, f"t{number}", server.url)
+        with pytest.raises(Refusal) as refusal:
+            submitted(turns, "one-more", server.url)
+        assert refusal.value.cause == "memory"
+        assert turns.held_bytes <= 3_000
+        await turns.stop({f"t{number}": 1 for number in range(1, turns.held + 1)}, "", "stop")
 
 
 async def test_a_character_counts_with_the_memory_that_it_takes(open_model: Open) -> None:

@@ -1,5 +1,6 @@
 """Lines and events, however their bytes are cut."""
 
+import time
 from typing import Any
 
 import pytest
@@ -54,3 +55,10 @@ def test_bytes_lines_and_parts_are_bounded() -> None:
     with pytest.raises(TooLarge):
         events_of(b"data: [" + b"{}," * 200_000, 1 << 20, most_bytes=1 << 20, longest_line=1 << 20)
     assert events_of((b"x" * 900 + b"\n") * 11, 7) == []
+
+
+def test_a_name_that_is_repeated_takes_no_longer_than_other_bytes() -> None:
+    begun = time.monotonic()
+    size = 1 << 21
+    assert events_of(b"data:" * 200_000 + b' {"a":1}\n', size, most_bytes=size, longest_line=size) == [{"a": 1}]
+    assert time.monotonic() - begun < 1

@@ -107,6 +107,8 @@ DAILY = [{"violations": [{"quotaId": "RequestsPerDayPerProject-FreeTier"}]}, {"r
         said(498, "token expired"),
         said(400, "Add rate limiting to the login API: unknown role"),
         said(451, "unavailable for legal reasons"),
+        said(400, "prompt: body.temperature: Input should be greater than 0"),
+        said(429, "Max budget of $10 exceeded"),
     ],
 )
 def test_no_other_time_helps(error: ServerError) -> None:
@@ -145,6 +147,11 @@ def test_no_other_time_helps(error: ServerError) -> None:
         (said(502, "Downloading weights"), None),
         (said(504, "the deployment is scaling from zero"), None),
         (said(524, "temporarily unavailable"), None),
+        (said(503, "The load balancer has not enough healthy backends"), None),
+        (said(503, "load balancer: backend pool is empty"), None),
+        (said(503, "latency budget exceeded"), None),
+        (said(500, "engine_overloaded"), None),
+        (said(500, "System overload"), None),
     ],
 )
 def test_another_time_helps(error: ServerError, seconds: float | None) -> None:
@@ -164,6 +171,8 @@ def test_another_time_helps(error: ServerError, seconds: float | None) -> None:
         said(408, "Request Timeout"),
         said(409, "conflict"),
         said(425, "Too Early"),
+        said(500, "TypeError: no matching overload for forward()"),
+        said(500, "overloaded function forward: no match"),
     ],
 )
 def test_the_call_broke(error: ServerError) -> None:
