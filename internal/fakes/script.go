@@ -37,8 +37,11 @@ func Replies(said ...Reply[contract.TurnOutcome]) Script {
 // Never is an attempt that runs until it is stopped.
 func Never() Attempt { return Attempt{Reply: Reply[contract.TurnOutcome]{Delay: Forever}} }
 
-// StoppedByUs is the outcome of a turn that a stop ended.
-var StoppedByUs = contract.TurnOutcome{
+// StoppedByUs is what a stop says of a turn that it ended.
+var StoppedByUs = contract.TurnOutcome{Kind: domain.OutcomeCancelled, Usage: contract.Usage{CompletionTokens: 1}}
+
+// StoppedBySomebody is what a wait says of a turn that a stop ended.
+var StoppedBySomebody = contract.TurnOutcome{
 	Kind: domain.OutcomeLost, Message: "stopped on Ray by somebody else", Usage: contract.Usage{CompletionTokens: 1},
 }
 

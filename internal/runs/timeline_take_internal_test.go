@@ -243,7 +243,7 @@ func TestATurnThatTheRunStopsIsNotLost(t *testing.T) {
 		waiting := h.schedule(contract.ActivityAwaitTurn, contract.AwaitTurnInput{Handle: h.handle()})
 		stop := contract.StopTurnsInput{Turns: handlesOf(h.turn), Reason: reason}
 		stopping := h.schedule(contract.ActivityStopTurns, stop)
-		h.complete(waiting, fakes.StoppedByUs)
+		h.complete(waiting, fakes.StoppedBySomebody)
 		h.complete(stopping, contract.StopTurnsResult{
 			Outcomes: map[domain.TurnID]contract.TurnOutcome{h.turn: {Kind: domain.OutcomeCancelled}},
 		})
