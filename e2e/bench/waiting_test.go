@@ -40,7 +40,7 @@ func measureWaiting(t *testing.T, r *report) {
 	over := ours.median() - base.median()
 	r.add(line{
 		second: true, what: "1,024 waiting turns: CPU of worker, Temporal and Ray app, % of a core", against: "idle", base: base, ours: ours,
-		target: "≤ 10 more than idle", met: over <= 10, short: shortWaits,
+		target: "≤ 10 more than idle", met: over <= 10, short: shortBeats,
 		note: fmt.Sprintf("worker %s, Temporal %s, Ray app %s", share(busy, "worker"), share(busy, "temporal"), share(busy, "ray")),
 	})
 	r.plot("waiting", "CPU while 1,024 turns wait, % of a core", bar{"idle", base}, bar{"waiting", ours},
