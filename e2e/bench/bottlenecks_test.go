@@ -7,7 +7,7 @@ const (
 	shortThroughput = "two cores: Temporal's dev server and Ray's proxy share them (ADR 10)"
 	shortStages     = "seven reads of Temporal's tasks one after the other, where the no-op has five; the dev server allows 20 a second (ADR 10)"
 	shortEnd        = "the last answer takes two stages of Temporal: its own activity, and the closing one (ADR 10)"
-	shortTurn       = "Ray Serve's proxy and replica, which cost as much for each request as the app itself (believed, not profiled)"
+	shortTurn       = "Ray Serve's proxy and its way to a replica (ADR 10)"
 	shortWorker     = "the worker's gRPC calls: one poll and one answer for each task of Temporal (ADR 10)"
 	shortRequests   = "one submit, one forget and the waits of a council (ADR 10)"
 	shortBeats      = "Temporal writes a heartbeat of each turn every 12 s, 85 a second (ADR 10)"
