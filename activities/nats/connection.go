@@ -47,7 +47,7 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, offers: newOffers(), closed: make(chan struct{})}
+	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, offers: offers{waiting: make(chan []domain.Saying, offersMost)}, closed: make(chan struct{})}
 	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
 	if err != nil {
 		return nil, withoutURL(err)

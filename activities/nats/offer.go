@@ -15,14 +15,10 @@ import (
 // offersMost is how many answers of waits may have their text waiting to be sent. An answer has at most 1 MiB of it.
 const offersMost = 16
 
-// offers is text that waits to be sent, with counts of the earlier text.
+// offers holds text that waits to be sent, and counts the messages that were sent or dropped.
 type offers struct {
 	waiting       chan []domain.Saying
-	sent, dropped *atomic.Uint64
-}
-
-func newOffers() offers {
-	return offers{make(chan []domain.Saying, offersMost), new(atomic.Uint64), new(atomic.Uint64)}
+	sent, dropped atomic.Uint64
 }
 
 // Offered counts messages with the text of turns.
@@ -31,7 +27,7 @@ type Offered struct{ Sent, Dropped uint64 }
 // Offers counts what [Publisher.Offer] was given.
 func (p *Publisher) Offers() Offered { return Offered{p.offers.sent.Load(), p.offers.dropped.Load()} }
 
-// Offer sends the text of turns to whoever watches. It returns at once: what NATS can't take now is dropped.
+// Offer sends the text of turns to whoever watches. It never waits: it drops what NATS can't take now.
 func (p *Publisher) Offer(said []domain.Saying) {
 	select {
 	case p.offers.waiting <- said:
@@ -44,8 +40,8 @@ func (p *Publisher) sendOffers() {
 	for {
 		select {
 		case said := <-p.offers.waiting:
-			for _, each := range said {
-				p.sendOffer(each)
+			for _, message := range said {
+				p.sendOffer(message)
 			}
 		case <-p.closed:
 			return
