@@ -9,11 +9,14 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
+// unacceptedSubmits are the states in which a submit goes on until something ends it.
+var unacceptedSubmits = map[string]func(*fakeRay){
+	"while there is no room":        func(f *fakeRay) { f.refusals = []error{full(5 * time.Second)} },
+	"while a submit isn't answered": func(f *fakeRay) { f.hangs = true },
+}
+
 func TestSubmitTurns_HandsOverWhenTheWorkerStops(t *testing.T) {
-	for name, prepare := range map[string]func(*fakeRay){
-		"while there is no room":        func(f *fakeRay) { f.refusals = []error{full(5 * time.Second)} },
-		"while a submit isn't answered": func(f *fakeRay) { f.hangs = true },
-	} {
+	for name, prepare := range unacceptedSubmits {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
@@ -31,10 +34,7 @@ func TestSubmitTurns_HandsOverWhenTheWorkerStops(t *testing.T) {
 }
 
 func TestSubmitTurns_EndsWhenItIsCancelled(t *testing.T) {
-	for name, prepare := range map[string]func(*fakeRay){
-		"while there is no room":        func(f *fakeRay) { f.refusals = []error{full(5 * time.Second)} },
-		"while a submit isn't answered": func(f *fakeRay) { f.hangs = true },
-	} {
+	for name, prepare := range unacceptedSubmits {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
