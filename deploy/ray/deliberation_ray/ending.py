@@ -2,7 +2,7 @@
 
 import re
 
-# By parts of the words. The first match counts, and a word that none knows is a whole answer.
+# Parts of the words that servers use. The first match counts; any other word means that the answer is whole.
 _ENDINGS = {
     "unnamed": r"unspecified|unknown|^(other|none|null|undefined)$",
     "filtered": r"filter|safety|block|prohibited|refus|recitation|spii|moderat|guardrail|sensitive|toxic|violat"

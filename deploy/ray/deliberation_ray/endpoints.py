@@ -116,9 +116,6 @@ class Endpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._asking: Place | None = None
 
-    def pause_left(self) -> float:
-        return max(0.0, self._resumes - asyncio.get_running_loop().time()) if self._timer else 0.0
-
     def holds_back(self, place: Place) -> bool:
         return self.overload is not None and (place is self._asking or not place.opened.is_set())
 

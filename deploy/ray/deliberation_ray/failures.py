@@ -28,7 +28,7 @@ _MESSAGE_CHARACTERS = 1000
 RETRYABLE = frozenset({"ModelUnavailable", "Truncated", "ModelTimeout"})
 
 _LATER_STATUS = frozenset({429, 503, 529})
-# These tell nothing by themselves: 498 is a tier that is full, at Groq, and an expired token elsewhere.
+# These are unclear without words: 498 means a full tier at Groq, and an expired token elsewhere.
 _PERHAPS_LATER_STATUS = frozenset({None, 403, 408, 409, 423, 425, 498})
 _BROKEN_STATUS = frozenset({408, 409, 425})
 _CONTEXT_STATUS = frozenset({None, 400, 413, 422, 500})
@@ -130,7 +130,7 @@ def _says_later(error: ServerError, words: str, seconds: float | None) -> bool:
 
 
 def _is_quota(error: ServerError, words: str, seconds: float | None) -> bool:
-    """Reports whether a quota is used up, for days perhaps: it is no use to wait."""
+    """Reports whether a quota is used up, perhaps for days: waiting doesn't help."""
     if QUOTA.search(words) or DAILY_QUOTA.search(" ".join(violations(error.data))):
         return True
     return seconds is None and PERHAPS_QUOTA.search(words) is not None

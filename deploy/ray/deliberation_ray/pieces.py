@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-# So many pieces are joined to one: a string takes 50 bytes more than its characters.
+# How many pieces are joined into one: each string takes 50 bytes besides its characters.
 _JOINED = 256
 
 
