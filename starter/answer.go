@@ -6,6 +6,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // show prints a command's answer: as JSON with --json, else as text.
@@ -37,12 +38,12 @@ func (c *cli) warn(format string, args ...any) {
 	if !c.noColor {
 		label = terminal.Paint(c.stderr, text.FgYellow, label)
 	}
-	fmt.Fprintln(c.stderr, label, terminal.Printable(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.stderr, label, untrusted.Printable(fmt.Sprintf(format, args...)))
 }
 
 // paint makes words harmless, and colours them for stdout.
 func (c *cli) paint(colour text.Color, words string) string {
-	words = terminal.Printable(words)
+	words = untrusted.Printable(words)
 	if c.noColor {
 		return words
 	}

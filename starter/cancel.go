@@ -15,6 +15,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // cancelWithin bounds the wait for the end of a cancelled run. Stopping its turns on Ray takes 20 s at most.
@@ -103,6 +104,6 @@ func (c *cli) showCancelled(run runs.Run, end runs.Ending, already bool) error {
 	}
 	answer := submitted{Status: end.Status, DeliberationID: run.ID, RunID: run.RunID, Message: message}
 	return c.show(answer, func() {
-		c.printf("%s %s\n", terminal.Printable(run.ID), c.paint(terminal.StatusColour(end.Status), message))
+		c.printf("%s %s\n", untrusted.Printable(run.ID), c.paint(terminal.StatusColour(end.Status), message))
 	})
 }

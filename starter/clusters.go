@@ -13,6 +13,7 @@ import (
 	"deliberation.io/deliberation/internal/fetch"
 	"deliberation.io/deliberation/internal/fleet"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 func (c *cli) clustersCommand() *cobra.Command {
@@ -95,12 +96,12 @@ func (c *cli) printClusters(workers []workerAnswer) {
 	t := terminal.NewTable("worker", "cluster", "asked", "room", "seen", "")
 	for _, worker := range workers {
 		if worker.Fault != "" {
-			t.AppendRow([]any{terminal.Inline(worker.Worker), "", "", "", "", c.paint(text.FgRed, terminal.Inline(worker.Fault))})
+			t.AppendRow([]any{untrusted.Inline(worker.Worker), "", "", "", "", c.paint(text.FgRed, untrusted.Inline(worker.Fault))})
 		}
 		for _, cluster := range worker.Clusters {
 			asked := map[string]string{"closed": "yes", "half-open": "one probe", "open": "no"}[cluster.Breaker]
 			t.AppendRow([]any{
-				terminal.Inline(worker.Worker), terminal.Inline(cluster.Name), cmp.Or(asked, terminal.Inline(cluster.Breaker)), cluster.Room,
+				untrusted.Inline(worker.Worker), untrusted.Inline(cluster.Name), cmp.Or(asked, untrusted.Inline(cluster.Breaker)), cluster.Room,
 				when(&cluster.SeenAt), terminal.FirstLines(cluster.Fault, 1, 80),
 			})
 		}

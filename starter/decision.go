@@ -7,7 +7,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -18,8 +18,8 @@ func (c *cli) printVotes(votes []contract.Vote) {
 	}
 	c.printf("\n%s\n", c.paint(text.Bold, "Votes"))
 	for _, vote := range votes {
-		c.printf("  %s: %s, mean score %.2f (%s)\n", terminal.Inline(vote.Answer), domain.Count(vote.Votes, "vote"), vote.Score,
-			terminal.Inline(strings.Join(vote.Agents, ", ")))
+		c.printf("  %s: %s, mean score %.2f (%s)\n", untrusted.Inline(vote.Answer), domain.Count(vote.Votes, "vote"), vote.Score,
+			untrusted.Inline(strings.Join(vote.Agents, ", ")))
 	}
 }
 
@@ -34,11 +34,11 @@ func (c *cli) printSynthesis(result contract.Result) {
 		if failure := result.ChairFailure; failure != nil {
 			why = fmt.Sprintf("%s: %s", failure.ErrorType, failure.Message)
 		}
-		c.printf("\nThe chair wrote no final answer: %s. The best proposal stands.\n", terminal.Inline(why))
+		c.printf("\nThe chair wrote no final answer: %s. The best proposal stands.\n", untrusted.Inline(why))
 		return
 	}
-	c.printf("\n%s\n%s\n", c.paint(text.Bold, "Final answer by the chair, "+terminal.Inline(wrote.Model)), terminal.Printable(wrote.Text))
+	c.printf("\n%s\n%s\n", c.paint(text.Bold, "Final answer by the chair, "+untrusted.Inline(wrote.Model)), untrusted.Printable(wrote.Text))
 	if wrote.Reasoning != "" {
-		c.printf("\n%s\n%s\n", c.paint(text.Bold, "Why"), terminal.Printable(wrote.Reasoning))
+		c.printf("\n%s\n%s\n", c.paint(text.Bold, "Why"), untrusted.Printable(wrote.Reasoning))
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"deliberation.io/deliberation/internal/doctor"
 	"deliberation.io/deliberation/internal/runs"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -86,8 +86,8 @@ func (c *cli) doctor(ctx context.Context, s doctor.Settings) error {
 func (c *cli) printFinding(finding doctor.Finding) {
 	colour := map[doctor.Result]text.Color{doctor.OK: text.FgGreen, doctor.Failed: text.FgRed, doctor.Skipped: text.FgYellow}[finding.Result]
 	result := c.paint(colour, fmt.Sprintf("%-4s", finding.Result))
-	c.printf("%s  %-18s %s\n", result, terminal.Inline(finding.Name), terminal.Inline(finding.Seen))
+	c.printf("%s  %-18s %s\n", result, untrusted.Inline(finding.Name), untrusted.Inline(finding.Seen))
 	if finding.Repair != "" {
-		c.printf("%-6s%-18s → %s\n", "", "", terminal.Inline(finding.Repair))
+		c.printf("%-6s%-18s → %s\n", "", "", untrusted.Inline(finding.Repair))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"deliberation.io/deliberation/internal/runs"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // Exit codes; scripts rely on them.
@@ -80,9 +80,9 @@ func (c *cli) report(ctx context.Context, err error) int {
 	if ofTemporal {
 		known.code = exitTemporal
 	}
-	fmt.Fprintf(c.stderr, "starter: %s\n", terminal.Printable(message))
+	fmt.Fprintf(c.stderr, "starter: %s\n", untrusted.Printable(message))
 	if known.hint != "" {
-		fmt.Fprintf(c.stderr, "  %s\n", terminal.Printable(known.hint))
+		fmt.Fprintf(c.stderr, "  %s\n", untrusted.Printable(known.hint))
 	}
 	if c.json {
 		_ = c.printJSON(failed{"error", errorTypes[known.code], message, known.hint}) // nothing is left to report an error of stdout to

@@ -12,6 +12,7 @@ import (
 	"deliberation.io/deliberation/internal/doctor"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -75,7 +76,7 @@ func TestNoOutputCanSteerTheTerminal(t *testing.T) {
 			var out bytes.Buffer
 			print(&cli{stdout: &out, stderr: &out})
 			require.NotEmpty(t, out.String())
-			require.Equal(t, terminal.Printable(out.String()), out.String())
+			require.Equal(t, untrusted.Printable(out.String()), out.String())
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -70,8 +71,8 @@ func (c *cli) printJobs(active contract.ActiveJobs) {
 	for _, job := range active.Jobs {
 		started := time.Unix(job.StartTimeSeconds, 0)
 		t.AppendRow([]any{
-			terminal.Inline(job.SubmissionID), terminal.Inline(job.Role), terminal.Inline(job.Status),
-			terminal.Inline(job.Runtime), when(&started),
+			untrusted.Inline(job.SubmissionID), untrusted.Inline(job.Role), untrusted.Inline(job.Status),
+			untrusted.Inline(job.Runtime), when(&started),
 		})
 	}
 	c.printf("\n%s\n", t.Render())

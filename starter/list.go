@@ -18,6 +18,7 @@ import (
 	"deliberation.io/deliberation/internal/searchattributes"
 	"deliberation.io/deliberation/internal/suggest"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -174,10 +175,10 @@ func (c *cli) printListing(answer listing) {
 			score = fmt.Sprintf("%.2f", *line.Score)
 		}
 		if line.ErrorMessage != nil {
-			why = terminal.Inline(*line.ErrorMessage)
+			why = untrusted.Inline(*line.ErrorMessage)
 		}
 		row := []any{
-			terminal.Inline(line.DeliberationID), terminal.Inline(line.Role), c.paint(statusColour(line.Status), line.Status),
+			untrusted.Inline(line.DeliberationID), untrusted.Inline(line.Role), c.paint(statusColour(line.Status), line.Status),
 			when(&line.StartedAt), milliseconds(line.TookMS), score, why,
 		}
 		t.AppendRow(row[:len(columns)])

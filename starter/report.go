@@ -15,7 +15,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/report"
 	"deliberation.io/deliberation/internal/runs"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // reporting are the flags of report.
@@ -85,7 +85,7 @@ func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) er
 		return &exit{code: exitFailed, err: fmt.Errorf("write the report: %w", err), hint: "--output names another file"}
 	}
 	answer := writtenReport{run.ID, written.Status, flags.format, path}
-	return c.show(answer, func() { c.printf("%s\n", terminal.Printable(path)) })
+	return c.show(answer, func() { c.printf("%s\n", untrusted.Printable(path)) })
 }
 
 // reportOf reads a run and builds its report.

@@ -13,6 +13,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -98,7 +99,7 @@ func exitCodeOf(end runs.Ending) int {
 }
 
 func (c *cli) printFailure(id string, end runs.Ending) {
-	c.printf("%s %s\n", terminal.Printable(id), c.paint(terminal.StatusColour(end.Status), end.Words()))
+	c.printf("%s %s\n", untrusted.Printable(id), c.paint(terminal.StatusColour(end.Status), end.Words()))
 	c.printFailures(end.Details.Failures)
 	c.printUsage(end.Details.Usage, attempts(nil, end.Details.Failures))
 }
@@ -109,9 +110,9 @@ func (c *cli) printResult(result contract.Result) {
 		degraded = ", degraded"
 	}
 	c.printf("%s %s in %s: %d of %s, average score %.2f, ranked by %s%s\n\n",
-		terminal.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), string(result.Status)),
+		untrusted.Printable(result.DeliberationID), c.paint(terminal.StatusColour(result.Status), string(result.Status)),
 		milliseconds(result.ExecutionTimeMS), result.CompletedAgents, domain.Count(result.TotalAgents, "agent"),
-		result.AverageScore, terminal.Inline(string(result.RankingBasis)), degraded)
+		result.AverageScore, untrusted.Inline(string(result.RankingBasis)), degraded)
 	c.printLeaderboard(result)
 	c.printOddAnswers(result.Results)
 	c.printFailures(result.Failures)
@@ -139,7 +140,7 @@ func (c *cli) printOddAnswers(results []contract.AgentResult) {
 		if parse == "" {
 			continue
 		}
-		c.printf("%s  %s: %s\n", title, terminal.Inline(result.AgentID), cmp.Or(oddAnswers[parse], "read as "+terminal.Inline(parse)))
+		c.printf("%s  %s: %s\n", title, untrusted.Inline(result.AgentID), cmp.Or(oddAnswers[parse], "read as "+untrusted.Inline(parse)))
 		title = ""
 	}
 }
@@ -150,8 +151,8 @@ func (c *cli) printFailures(failures []contract.AgentFailure) {
 	}
 	c.printf("\n%s\n", c.paint(text.Bold, "Failures"))
 	for _, failure := range failures {
-		c.printf("  %s: %s after %s: %s\n", terminal.Inline(failure.AgentID), terminal.Inline(string(failure.ErrorType)),
-			domain.Count(failure.Attempts, "attempt"), terminal.Inline(failure.Message))
+		c.printf("  %s: %s after %s: %s\n", untrusted.Inline(failure.AgentID), untrusted.Inline(string(failure.ErrorType)),
+			domain.Count(failure.Attempts, "attempt"), untrusted.Inline(failure.Message))
 	}
 }
 

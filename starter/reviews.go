@@ -9,6 +9,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/report"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -25,7 +26,7 @@ func (c *cli) printLeaderboard(result contract.Result) {
 		if reviewed {
 			row = append(row, judgedCells(r)...)
 		}
-		t.AppendRow(append(row, terminal.Inline(r.AgentID), terminal.Inline(r.Role), r.Attempts,
+		t.AppendRow(append(row, untrusted.Inline(r.AgentID), untrusted.Inline(r.Role), r.Attempts,
 			milliseconds(r.DurationMS), terminal.FirstLines(r.Proposal, 2, 60)))
 	}
 	c.printf("%s\n", t.Render())
@@ -56,14 +57,14 @@ func (c *cli) printReviews(result contract.Result) {
 	c.printf("\n%s\n", c.paint(text.Bold, "Reviews"))
 	c.printf("  %s in %s, %d failed; %s\n", domain.Count(summary.Reviews, "usable review"),
 		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(summary.KendallW))
-	c.printf("  stopped: %s\n", terminal.Inline(report.WhyStopped(result)))
+	c.printf("  stopped: %s\n", untrusted.Inline(report.WhyStopped(result)))
 	if summary.Note != "" {
-		c.printf("  note: %s\n", terminal.Inline(summary.Note))
+		c.printf("  note: %s\n", untrusted.Inline(summary.Note))
 	}
 	for _, review := range result.Reviews {
 		if review.ErrorType != "" {
-			c.printf("  %s has no review in round %d: %s: %s\n", terminal.Inline(review.ReviewerID), review.Round,
-				terminal.Inline(string(review.ErrorType)), terminal.Inline(review.Message))
+			c.printf("  %s has no review in round %d: %s: %s\n", untrusted.Inline(review.ReviewerID), review.Round,
+				untrusted.Inline(string(review.ErrorType)), untrusted.Inline(review.Message))
 		}
 	}
 	c.printRevisions(result.Revisions)
@@ -82,11 +83,11 @@ func (c *cli) printRevisions(revisions []contract.RevisionRecord) {
 	}
 	c.printf("\n%s\n", c.paint(text.Bold, "Revisions"))
 	for _, revision := range revisions {
-		fate := terminal.Inline(report.FateWords(revision.Fate))
+		fate := untrusted.Inline(report.FateWords(revision.Fate))
 		if revision.ErrorType != "" {
-			fate += ": " + terminal.Inline(strings.TrimSuffix(string(revision.ErrorType)+": "+revision.Message, ": "))
+			fate += ": " + untrusted.Inline(strings.TrimSuffix(string(revision.ErrorType)+": "+revision.Message, ": "))
 		}
-		c.printf("  round %d, %s: %s\n", revision.Round, terminal.Inline(revision.AgentID), fate)
+		c.printf("  round %d, %s: %s\n", revision.Round, untrusted.Inline(revision.AgentID), fate)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -134,7 +135,7 @@ func (c *cli) announce(request contract.Request) {
 		{"vllm_url", request.VLLMURL},
 		{"vllm_model", request.VLLMModel},
 	} {
-		fmt.Fprintf(c.stderr, "%-12s %s\n", line[0], terminal.Inline(line[1]))
+		fmt.Fprintf(c.stderr, "%-12s %s\n", line[0], untrusted.Inline(line[1]))
 	}
 }
 
@@ -169,7 +170,7 @@ func (c *cli) start(ctx context.Context, parsed contract.Parsed, o runOptions) e
 	if o.detach {
 		return c.printJSON(submitted{Status: domain.StatusSubmitted, DeliberationID: id, RunID: run.RunID, Message: message})
 	}
-	fmt.Fprintf(c.stderr, "%s %s (run %s)\n", terminal.Printable(id), message, run.RunID)
+	fmt.Fprintf(c.stderr, "%s %s (run %s)\n", untrusted.Printable(id), message, run.RunID)
 	if !run.Open() { // there is no progress to show
 		return c.outcome(ctx, run)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -40,7 +41,7 @@ that goes on, the command shows what Temporal itself knows, and warns. Exit code
 
 func (c *cli) printStatus(v runs.View) {
 	status := c.paint(terminal.StatusColour(v.Status.Status), string(v.Status.Status))
-	c.printf("%s %s\n", terminal.Printable(v.DeliberationID), status)
+	c.printf("%s %s\n", untrusted.Printable(v.DeliberationID), status)
 	lines := [][2]string{
 		{"task", v.TaskID},
 		{"role", v.Role},
@@ -55,7 +56,7 @@ func (c *cli) printStatus(v runs.View) {
 	}
 	for _, line := range lines {
 		if line[1] != "" {
-			c.printf("  %-12s %s\n", line[0], terminal.Inline(line[1]))
+			c.printf("  %-12s %s\n", line[0], untrusted.Inline(line[1]))
 		}
 	}
 	c.printAgents(v.Agents)
@@ -75,8 +76,8 @@ func (c *cli) printAgents(agents []runs.AgentView) {
 			tokens = fmt.Sprint(agent.Tokens)
 		}
 		t.AppendRow([]any{
-			terminal.Inline(agent.AgentID), terminal.Inline(agent.Role), terminal.Inline(agent.Model),
-			terminal.Inline(string(agent.State)), agent.Attempt, terminal.Inline(agent.Cluster), tokens,
+			untrusted.Inline(agent.AgentID), untrusted.Inline(agent.Role), untrusted.Inline(agent.Model),
+			untrusted.Inline(string(agent.State)), agent.Attempt, untrusted.Inline(agent.Cluster), tokens,
 			terminal.FirstLines(remark(agent), 1, 60),
 		})
 	}
@@ -92,10 +93,10 @@ func remark(agent runs.AgentView) string {
 }
 
 func (c *cli) printBest(best contract.AgentResult) {
-	title := fmt.Sprintf("Best proposal, by %s (%.2f)", terminal.Inline(best.AgentID), best.Score)
-	c.printf("\n%s\n%s\n", c.paint(text.Bold, title), terminal.Printable(best.Proposal))
+	title := fmt.Sprintf("Best proposal, by %s (%.2f)", untrusted.Inline(best.AgentID), best.Score)
+	c.printf("\n%s\n%s\n", c.paint(text.Bold, title), untrusted.Printable(best.Proposal))
 	if best.Reasoning != "" {
-		c.printf("\n%s\n%s\n", c.paint(text.Bold, "Why"), terminal.Printable(best.Reasoning))
+		c.printf("\n%s\n%s\n", c.paint(text.Bold, "Why"), untrusted.Printable(best.Reasoning))
 	}
 }
 

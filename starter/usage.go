@@ -19,6 +19,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -245,14 +246,14 @@ func (c *cli) printAccounts(answer accounts) {
 	if len(answer.Groups) == 0 {
 		return
 	}
-	header := []any{terminal.Inline(answer.By), "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens"}
+	header := []any{untrusted.Inline(answer.By), "deliberations", "llm calls", "prompt tokens", "completion tokens", "wasted tokens"}
 	if answer.Total.Cost != nil {
 		header = append(header, "cost")
 	}
 	t := terminal.NewTable(header...)
 	for _, line := range append(slices.Clone(answer.Groups), answer.Total) {
 		row := []any{
-			terminal.Inline(cmp.Or(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
+			untrusted.Inline(cmp.Or(line.Name, "(none)")), line.Deliberations, line.LLMCalls, line.PromptTokens, line.CompletionTokens, line.WastedTokens,
 		}
 		if line.Cost != nil {
 			row = append(row, costWords(*line.Cost))

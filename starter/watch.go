@@ -14,6 +14,7 @@ import (
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 const (
@@ -99,7 +100,7 @@ func (s snapshot) text() string {
 		states, tokens := job.agentStates()
 		runtime := time.Duration(job.RuntimeSeconds) * time.Second
 		t.AppendRow([]any{
-			terminal.Inline(job.DeliberationID), terminal.Inline(job.Role), terminal.Inline(job.Phase), states, tokens,
+			untrusted.Inline(job.DeliberationID), untrusted.Inline(job.Role), untrusted.Inline(job.Phase), states, tokens,
 			runtime.String(), terminal.FirstLines(job.WaitingFor, 1, 60),
 		})
 	}
@@ -123,7 +124,7 @@ func (w watched) agentStates() (states string, tokens int) {
 	}
 	var parts []string
 	for _, state := range order {
-		parts = append(parts, fmt.Sprintf("%d %s", count[state], terminal.Inline(string(state))))
+		parts = append(parts, fmt.Sprintf("%d %s", count[state], untrusted.Inline(string(state))))
 	}
 	return strings.Join(parts, ", "), tokens
 }

@@ -11,6 +11,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 const (
@@ -71,7 +72,7 @@ func (p *Progress) waits(v runs.View) {
 		maps.DeleteFunc(p.latest, func(thing, _ string) bool { return strings.HasPrefix(thing, about) })
 		return
 	}
-	p.once(about+v.WaitingFor, about+Inline(v.WaitingFor))
+	p.once(about+v.WaitingFor, about+untrusted.Inline(v.WaitingFor))
 }
 
 // Away writes once that Temporal doesn't answer.
@@ -103,7 +104,7 @@ func (p *Progress) summary(v runs.View) string {
 		}
 	}
 	elapsed := time.Since(p.begun).Round(time.Second)
-	line := fmt.Sprintf("%s · %s · %d of %s done", elapsed, Inline(v.Phase), done, domain.Count(len(v.Agents), "agent"))
+	line := fmt.Sprintf("%s · %s · %d of %s done", elapsed, untrusted.Inline(v.Phase), done, domain.Count(len(v.Agents), "agent"))
 	if tokens > 0 {
 		line += fmt.Sprintf(" · %d tokens so far", tokens)
 	}
@@ -111,15 +112,15 @@ func (p *Progress) summary(v runs.View) string {
 }
 
 func agentLine(agent runs.AgentView) string {
-	line := fmt.Sprintf("%s · %s · %s", Inline(agent.AgentID), Inline(agent.Role), Inline(string(agent.State)))
+	line := fmt.Sprintf("%s · %s · %s", untrusted.Inline(agent.AgentID), untrusted.Inline(agent.Role), untrusted.Inline(string(agent.State)))
 	if agent.Attempt > 0 {
 		line += fmt.Sprintf(" · attempt %d", agent.Attempt)
 	}
 	if agent.After != "" {
-		line += " · after " + text.Snip(Inline(agent.After), reasonMost, "…")
+		line += " · after " + text.Snip(untrusted.Inline(agent.After), reasonMost, "…")
 	}
 	if agent.Trouble != "" {
-		line += " · " + Inline(agent.Trouble)
+		line += " · " + untrusted.Inline(agent.Trouble)
 	}
 	return line
 }

@@ -3,6 +3,8 @@ package terminal
 import (
 	"regexp"
 	"strings"
+
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
@@ -12,5 +14,5 @@ func ShellWord(word string) string {
 	if plainWord.MatchString(word) {
 		return word
 	}
-	return "'" + strings.ReplaceAll(Printable(word), "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(untrusted.Printable(word), "'", `'\''`) + "'"
 }

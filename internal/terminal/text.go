@@ -11,16 +11,10 @@ import (
 	"deliberation.io/deliberation/internal/untrusted"
 )
 
-// Printable makes a text of a model, a server or a caller harmless. Line ends and tabs stay.
-func Printable(raw string) string { return untrusted.Printable(raw) }
-
-// Inline returns printable text on one line.
-func Inline(raw string) string { return untrusted.Inline(raw) }
-
 // FirstLines returns the beginning of a text, for a cell of a table.
 func FirstLines(raw string, lines, width int) string {
 	var shown []string
-	for line := range strings.Lines(Printable(raw)) {
+	for line := range strings.Lines(untrusted.Printable(raw)) {
 		line = strings.Join(strings.Fields(line), " ")
 		if line == "" {
 			continue

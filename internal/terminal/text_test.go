@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // hostile has what could steer a terminal: escape sequences in both spellings, DEL, and marks that reverse
@@ -16,9 +17,9 @@ import (
 const hostile = "\x1b[2Jgone \x1b]0;title\x07 \u009b31mred \x7f \u202eabc\u2066 \u200f两行 🙂"
 
 func TestWhatAModelWroteCannotSteerTheTerminal(t *testing.T) {
-	require.Equal(t, "\uFFFD[2Jgone \uFFFD]0;title\uFFFD \uFFFD31mred \uFFFD \uFFFDabc\uFFFD \uFFFD两行 🙂", terminal.Printable(hostile))
-	require.Equal(t, "two\nlines\tand a tab", terminal.Printable("two\r\nlines\tand a tab"))
-	require.Equal(t, "\uFFFD[31mone line", terminal.Inline("\x1b[31mone\n\u2028 line "))
+	require.Equal(t, "\uFFFD[2Jgone \uFFFD]0;title\uFFFD \uFFFD31mred \uFFFD \uFFFDabc\uFFFD \uFFFD两行 🙂", untrusted.Printable(hostile))
+	require.Equal(t, "two\nlines\tand a tab", untrusted.Printable("two\r\nlines\tand a tab"))
+	require.Equal(t, "\uFFFD[31mone line", untrusted.Inline("\x1b[31mone\n\u2028 line "))
 }
 
 func TestJSONCannotSteerTheTerminalAndMeansTheSame(t *testing.T) {
@@ -32,7 +33,7 @@ func TestJSONCannotSteerTheTerminalAndMeansTheSame(t *testing.T) {
 			var written bytes.Buffer
 			require.NoError(t, write(&written))
 			line := strings.TrimSuffix(written.String(), "\n")
-			require.Equal(t, strings.ReplaceAll(line, "\r", ""), terminal.Printable(line), "nothing is left that Printable replaces")
+			require.Equal(t, strings.ReplaceAll(line, "\r", ""), untrusted.Printable(line), "nothing is left that Printable replaces")
 			var read map[string]string
 			require.NoError(t, json.Unmarshal(written.Bytes(), &read))
 			require.Equal(t, given, read)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -99,4 +99,4 @@ func latestScores(result contract.Result) (reviewers []string, scores map[[2]str
 	return reviewers, scores
 }
 
-func name(agent string) string { return ansi.Truncate(terminal.Inline(agent), nameMost, "…") }
+func name(agent string) string { return ansi.Truncate(untrusted.Inline(agent), nameMost, "…") }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // column is text in rows of one width. Added text changes only the last row, so that adding to a long text costs no
@@ -19,7 +19,7 @@ type column struct {
 
 func (c column) add(text string) column {
 	// With the last row: a joiner stays only after a character that it joins.
-	text = strings.ReplaceAll(terminal.Printable(c.last+text), "\t", "  ")
+	text = strings.ReplaceAll(untrusted.Printable(c.last+text), "\t", "  ")
 	if c.empty() {
 		text = strings.TrimLeft(text, " \n")
 	}

@@ -10,7 +10,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 // wide is the least width for two panes side by side.
@@ -156,7 +156,7 @@ func (m Model) proposal(agent string) string {
 }
 
 func (m Model) title(agent runs.AgentView, spoken voice) string {
-	parts := []string{terminal.Inline(agent.AgentID), terminal.Inline(agent.Role), terminal.Inline(string(agent.State))}
+	parts := []string{untrusted.Inline(agent.AgentID), untrusted.Inline(agent.Role), untrusted.Inline(string(agent.State))}
 	if agent.Attempt > 0 {
 		parts = append(parts, fmt.Sprintf("attempt %d", agent.Attempt))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/internal/untrusted"
 )
 
 const (
@@ -82,7 +82,7 @@ func (m Model) head() []string {
 			done++
 		}
 	}
-	title := bold + terminal.Inline(v.DeliberationID) + plain
+	title := bold + untrusted.Inline(v.DeliberationID) + plain
 	parts := []string{title, phaseWords(v.Phase, v.Round), fmt.Sprintf("%d of %s done", done, domain.Count(len(v.Agents), "agent"))}
 	if v.StartedAt != nil {
 		parts = append(parts, m.seen.At.Sub(*v.StartedAt).Truncate(1e9).String())
@@ -90,16 +90,16 @@ func (m Model) head() []string {
 	tokens := result.Usage.PromptTokens + result.Usage.CompletionTokens
 	budget := fmt.Sprintf("%s of at most %d · %s", domain.Count(result.Usage.LLMCalls, "call"), m.seen.Most, domain.Count(tokens, "token"))
 	if v.WaitingFor != "" {
-		budget += " · waiting for " + terminal.Inline(v.WaitingFor)
+		budget += " · waiting for " + untrusted.Inline(v.WaitingFor)
 	}
 	return []string{strings.Join(parts, " · "), budget}
 }
 
 func phaseWords(phase string, round int) string {
 	if round > 0 {
-		return fmt.Sprintf("%s r%d", terminal.Inline(phase), round)
+		return fmt.Sprintf("%s r%d", untrusted.Inline(phase), round)
 	}
-	return terminal.Inline(phase)
+	return untrusted.Inline(phase)
 }
 
 func (m Model) foot() string {
@@ -109,7 +109,7 @@ func (m Model) foot() string {
 	case m.mode == askingToStop:
 		return inverse + "Stop now and rank what is there? y/n" + plain
 	case m.note != "":
-		return terminal.Inline(m.note)
+		return untrusted.Inline(m.note)
 	}
 	return "? help · q quit · tab pane · ↑↓ scroll · s stop now · c cancel"
 }
