@@ -87,7 +87,7 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 		return misused("", "give one of --plan, --dry-run and --detach")
 	}
 	c.json = c.json || o.detach
-	request, err := o.request(args, cmd.Flags(), c.stdin)
+	request, err := o.request(args, c.stdin)
 	var parsed contract.Parsed
 	if err == nil {
 		parsed, err = check(request)

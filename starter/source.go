@@ -29,7 +29,7 @@ type source struct {
 }
 
 // request reads the request or makes it of words. It doesn't change a request that it reads.
-func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (contract.Request, error) {
+func (s *source) request(args []string, stdin io.Reader) (contract.Request, error) {
 	file := s.file
 	if file == "" && len(args) == 1 && args[0] == "-" {
 		file, args = "-", nil
@@ -38,7 +38,7 @@ func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (
 	case file != "" && len(args) > 0:
 		return contract.Request{}, misused("", "give -f or words, not both; got -f %q and %q", file, strings.Join(args, " "))
 	case file != "":
-		if err := s.unchanged(flags); err != nil {
+		if err := s.unchanged(); err != nil {
 			return contract.Request{}, err
 		}
 		return readRequest(file, stdin)
@@ -46,17 +46,17 @@ func (s *source) request(args []string, flags *pflag.FlagSet, stdin io.Reader) (
 		return contract.Request{}, misused(`for example: starter run "Add rate limiting to the login API" --role DEV --agents 3`,
 			"run takes -f request.json, -f - or words")
 	}
-	return s.words.request(strings.Join(args, " "), flags)
+	return s.words.request(strings.Join(args, " "))
 }
 
-// unchanged refuses flags that would change a request which is read from a file.
-func (s *source) unchanged(flags *pflag.FlagSet) error {
-	for _, name := range wordFlags {
-		if flags.Changed(name) {
-			return misused("write it in the file, or give words", "-f takes the request as it is; leave out %q", "--"+name)
+// unchanged refuses the flags that make a request of words. They have no effect on a request that is read from a file.
+func (s *source) unchanged() (err error) {
+	s.flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed && err == nil {
+			err = misused("write it in the file, or give words", "-f takes the request as it is; leave out %q", "--"+flag.Name)
 		}
-	}
-	return nil
+	})
+	return err
 }
 
 // openInput opens the file of -f; - is stdin.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -16,14 +17,16 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// words are the flags that make a request of words.
+// words makes a request of a sentence and of flags. It leaves out fields that aren't given, so that they get their
+// defaults.
 type words struct {
-	role, taskID, url, model string
-	agents                   int
-	timeout, queueTimeout    time.Duration
-	retries, quorum          int
-	review                   reviewing
-	budget                   budgeting
+	flags    *pflag.FlagSet // only those that make a request
+	asked    contract.Request
+	protocol contract.Protocol
+	agents   int
+
+	timeout, queueTimeout, patience        time.Duration
+	retries, quorum, rounds, calls, tokens int
 }
 
 // adhoc is the story id and the plan id of a request that was made of words.
@@ -32,68 +35,115 @@ const adhoc = "adhoc"
 const defaultAgents = 3
 
 func (w *words) register(flags *pflag.FlagSet) {
-	flags.StringVar(&w.role, "role", "", "role of the council, for example DEV or QA")
-	flags.IntVar(&w.agents, "agents", defaultAgents, "number of agents")
-	flags.StringVar(&w.url, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server as seen from the Ray cluster; also DELIBERATION_VLLM_URL")
-	flags.StringVar(&w.model, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model; also DELIBERATION_VLLM_MODEL")
-	flags.StringVar(&w.taskID, "task-id", "", "task id (default: made of the words)")
-	flags.DurationVar(&w.timeout, "timeout", domain.DefaultTimeoutSeconds*time.Second, "time for the agents, in whole seconds")
-	flags.DurationVar(&w.queueTimeout, "queue-timeout", domain.DefaultQueueTimeoutSeconds*time.Second, "time to wait for room on Ray, in whole seconds")
-	flags.IntVar(&w.retries, "retries", domain.DefaultMaxRetries, "how often an agent's failed turn is tried again")
-	flags.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 means one")
-	w.review.register(flags)
-	w.budget.register(flags)
+	own := pflag.NewFlagSet("words", pflag.ContinueOnError)
+	own.SortFlags = false
+	own.StringVar(&w.asked.Role, "role", "", "role of the council, for example DEV or QA")
+	own.IntVar(&w.agents, "agents", defaultAgents, "number of agents")
+	own.StringVar(&w.asked.VLLMURL, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server as seen from the Ray cluster; also DELIBERATION_VLLM_URL")
+	own.StringVar(&w.asked.VLLMModel, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model; also DELIBERATION_VLLM_MODEL")
+	own.StringVar(&w.asked.TaskID, "task-id", "", "task id (default: made of the words)")
+	own.DurationVar(&w.timeout, "timeout", domain.DefaultTimeoutSeconds*time.Second, "time for the agents, in whole seconds")
+	own.DurationVar(&w.queueTimeout, "queue-timeout", domain.DefaultQueueTimeoutSeconds*time.Second, "time to wait for room on Ray, in whole seconds")
+	own.IntVar(&w.retries, "retries", domain.DefaultMaxRetries, "how often an agent's failed turn is tried again")
+	own.IntVar(&w.quorum, "quorum", 0, "how many proposals make a result; 0 means one")
+	own.StringVar(&w.protocol.Mode, "mode", "", "how the council comes to its answer: rank, vote or synthesize (default: rank)")
+	own.StringVar(&w.protocol.ChairModel, "chair-model", "", "the chair's model, with --mode synthesize (default: --model)")
+	own.StringVar(&w.protocol.ChairURL, "chair-url", "", "the chair's model server (default: --vllm-url)")
+	own.StringVar(&w.protocol.Review, "review", "", "who reviews the proposals: none, peer or judge (default: peer from two agents on)")
+	own.StringVar(&w.protocol.JudgeModel, "judge-model", "", "the judge's model, with --review judge")
+	own.StringVar(&w.protocol.JudgeURL, "judge-url", "", "the judge's model server (default: --vllm-url)")
+	own.IntVar(&w.rounds, "rounds", 1, "how often authors may revise")
+	own.DurationVar(&w.patience, "patience", 0, "how long slow agents are waited for once the quorum is met (default: half of the time that is left, or until the deadline without reviews and chair)")
+	own.IntVar(&w.calls, "max-calls", 0, "how many model calls it may make, retries included (default: no bound)")
+	own.IntVar(&w.tokens, "max-total-tokens", 0, "how many prompt and completion tokens it may use (default: no bound)")
+	w.flags = own
+	flags.AddFlagSet(own)
 }
 
-// wordFlags are the flags that make a request of words. With -f they have no effect, so they are refused.
-var wordFlags = []string{
-	"role", "agents", "vllm-url", "model", "task-id", "timeout", "queue-timeout", "retries", "quorum",
-	"mode", "chair-model", "chair-url", "review", "judge-model", "judge-url", "rounds", "patience",
-	"max-calls", "max-total-tokens",
-}
-
-// request makes a request of a sentence. It leaves out fields that aren't given, so that they get their defaults.
-func (w *words) request(sentence string, flags *pflag.FlagSet) (contract.Request, error) {
+func (w *words) request(sentence string) (contract.Request, error) {
 	if w.agents < 1 || w.agents > domain.MaxAgents {
 		return contract.Request{}, misused("", "--agents: must be 1..%d, got %d", domain.MaxAgents, w.agents)
 	}
-	request := contract.Request{
-		TaskDescription: sentence, Role: w.role, VLLMURL: w.url, VLLMModel: w.model,
-		Constraints: contract.Constraints{StoryID: adhoc, PlanID: adhoc},
-	}
+	request := w.asked
+	request.TaskDescription = sentence
+	request.Constraints = contract.Constraints{StoryID: adhoc, PlanID: adhoc, MaxRetries: given(w.flags, "retries", w.retries)}
 	var err error
-	if request.Constraints.TimeoutSeconds, err = wholeSeconds(flags, "timeout", w.timeout); err != nil {
+	if request.Constraints.TimeoutSeconds, err = w.wholeSeconds("timeout", w.timeout); err != nil {
 		return contract.Request{}, err
 	}
-	if request.Constraints.QueueTimeoutSeconds, err = wholeSeconds(flags, "queue-timeout", w.queueTimeout); err != nil {
+	if request.Constraints.QueueTimeoutSeconds, err = w.wholeSeconds("queue-timeout", w.queueTimeout); err != nil {
 		return contract.Request{}, err
 	}
-	if flags.Changed("retries") {
-		request.Constraints.MaxRetries = &w.retries
-	}
-	if request.Protocol, err = w.protocol(flags); err != nil {
+	if request.Protocol, err = w.wholeProtocol(); err != nil {
 		return contract.Request{}, err
 	}
 	for i := range w.agents {
-		request.Agents = append(request.Agents, contract.Agent{AgentID: agentID(w.role, i+1)})
+		request.Agents = append(request.Agents, contract.Agent{AgentID: agentID(request.Role, i+1)})
 	}
-	request.TaskID = w.taskID
-	if !flags.Changed("task-id") {
+	if !w.flags.Changed("task-id") {
 		request.TaskID = taskID(sentence, request)
 	}
 	return request, nil
 }
 
-// wholeSeconds returns the value of a flag; nil if the flag wasn't given.
-func wholeSeconds(flags *pflag.FlagSet, name string, value time.Duration) (*int, error) {
-	switch {
-	case !flags.Changed(name):
-		return nil, nil //nolint:nilnil // the flag wasn't given
-	case value%time.Second != 0:
+// given returns the value of a flag; nil if the flag wasn't given. An explicit 0 is passed on, so that the request's
+// check can refuse it.
+func given(flags *pflag.FlagSet, name string, value int) *int {
+	if !flags.Changed(name) {
+		return nil
+	}
+	return &value
+}
+
+// wholeSeconds does the same for a time.
+func (w *words) wholeSeconds(name string, value time.Duration) (*int, error) {
+	if w.flags.Changed(name) && value%time.Second != 0 {
 		return nil, misused("", "--%s must be whole seconds, for example 90s or 5m, got %q", name, value)
 	}
-	seconds := int(value / time.Second)
-	return &seconds, nil
+	return given(w.flags, name, int(value/time.Second)), nil
+}
+
+// wholeProtocol returns the protocol by the flags; nil for one agent without such flags.
+func (w *words) wholeProtocol() (*contract.Protocol, error) {
+	if err := w.checkRoles(); err != nil {
+		return nil, err
+	}
+	protocol := w.protocol
+	if !w.flags.Changed("review") {
+		protocol.Review = domain.ReviewNone
+		if w.agents > 1 {
+			protocol.Review = domain.ReviewPeer
+		}
+	}
+	protocol.Rounds, protocol.Quorum = given(w.flags, "rounds", w.rounds), given(w.flags, "quorum", w.quorum)
+	protocol.MaxCalls, protocol.TotalTokens = given(w.flags, "max-calls", w.calls), given(w.flags, "max-total-tokens", w.tokens)
+	var err error
+	if protocol.Patience, err = w.wholeSeconds("patience", w.patience); err != nil {
+		return nil, err
+	}
+	if !w.flags.Changed("review") && reflect.DeepEqual(protocol, contract.Protocol{Review: domain.ReviewNone}) {
+		return nil, nil //nolint:nilnil // without a protocol, the request has its defaults
+	}
+	return &protocol, nil
+}
+
+// checkRoles refuses the flags of a judge, a chair or reviewers if the council has none.
+func (w *words) checkRoles() error {
+	for _, name := range []string{"judge-model", "judge-url"} {
+		if w.flags.Changed(name) && w.protocol.Review != domain.ReviewJudge {
+			return misused("add --review judge", "--%s is for a judge only", name)
+		}
+	}
+	for _, name := range []string{"chair-model", "chair-url"} {
+		if w.flags.Changed(name) && w.protocol.Mode != domain.ModeSynthesize {
+			return misused("add --mode synthesize", "--%s is for a chair only", name)
+		}
+	}
+	unreviewed := w.protocol.Review == domain.ReviewNone || w.agents == 1 && !w.flags.Changed("review")
+	if w.flags.Changed("rounds") && unreviewed {
+		return misused("leave it out, or have reviews: two agents or more, without --review none", "--rounds is for reviews only")
+	}
+	return nil
 }
 
 func agentID(role string, number int) string {
