@@ -10,9 +10,9 @@ const (
 
 // AgentConfig is one member of the council.
 type AgentConfig struct {
-	id       string
-	role     string
-	model    string
+	id       string // unique in its council
+	role     string // for example QA
+	model    string // the name of the model that answers for the agent
 	template string
 }
 
@@ -38,13 +38,8 @@ func (s AgentSpec) agent() AgentConfig {
 	return AgentConfig{id: s.AgentID, role: s.Role, model: s.Model, template: s.PromptTemplate}
 }
 
-// ID returns the agent's id, which is unique in its council.
-func (a AgentConfig) ID() string { return a.id }
-
-// Role returns the agent's role, for example QA.
-func (a AgentConfig) Role() string { return a.role }
-
-// Model returns the name of the model that answers for the agent.
+func (a AgentConfig) ID() string    { return a.id }
+func (a AgentConfig) Role() string  { return a.role }
 func (a AgentConfig) Model() string { return a.model }
 
 // IsZero reports whether this is the zero value and not an agent.

@@ -15,13 +15,19 @@ const (
 
 // Answer is what was read from a model's answer.
 type Answer struct {
-	proposal  string
-	reasoning string
-	score     float64
-	short     string // what is counted if the council votes
-	parse     string
-	given     string // a score that couldn't be read
+	proposal  string  // never empty
+	reasoning string  // why the agent proposes it
+	score     float64 // the agent's score of its own proposal, in [0,1]
+	short     string  // what is counted if the council votes
+	parse     string  // how it was read; empty when it was in the form that was asked for
+	given     string  // a score that couldn't be read, as the model wrote it
 }
+
+func (a Answer) Proposal() string  { return a.proposal }
+func (a Answer) Reasoning() string { return a.reasoning }
+func (a Answer) Score() float64    { return a.score }
+func (a Answer) Short() string     { return a.short }
+func (a Answer) Parse() string     { return a.parse }
 
 // ReadAnswer reads a proposal, and reports whether there is one; if not, the failure says why. The last
 // complete object with a proposal counts. Without such an object the text is the proposal, with score 0.
@@ -115,24 +121,6 @@ func stripFences(text string) string {
 	}
 	return strings.TrimSpace(inner)
 }
-
-// Proposal returns what the agent proposes; it is never empty.
-func (a Answer) Proposal() string { return a.proposal }
-
-// Reasoning returns why the agent proposes it.
-func (a Answer) Reasoning() string { return a.reasoning }
-
-// Short returns what is counted if the council votes.
-func (a Answer) Short() string { return a.short }
-
-// Score returns the agent's score of its own proposal, in [0,1].
-func (a Answer) Score() float64 { return a.score }
-
-// ScoreGiven returns a score that couldn't be read, as the model wrote it.
-func (a Answer) ScoreGiven() string { return a.given }
-
-// Parse returns how the answer was read; empty when it was in the form that was asked for.
-func (a Answer) Parse() string { return a.parse }
 
 // Fit cuts the answer to limit bytes of Go's JSON encoding, and reports whether something was cut. It cuts the
 // reasoning first: the proposal is what was asked for.

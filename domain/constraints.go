@@ -22,11 +22,18 @@ const (
 type TaskConstraints struct {
 	storyID      string
 	planID       string
-	timeout      time.Duration
-	maxRetries   int
-	queueTimeout time.Duration
-	metadata     map[string]string
+	timeout      time.Duration     // from the first accepted submission to the deadline
+	maxRetries   int               // how often a failed attempt is tried again
+	queueTimeout time.Duration     // how long a deliberation may wait for room on Ray
+	metadata     map[string]string // the caller's labels of the task, which the service doesn't interpret
 }
+
+func (c TaskConstraints) StoryID() string             { return c.storyID }
+func (c TaskConstraints) PlanID() string              { return c.planID }
+func (c TaskConstraints) Timeout() time.Duration      { return c.timeout }
+func (c TaskConstraints) MaxRetries() int             { return c.maxRetries }
+func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
+func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
 
 // ConstraintsSpec holds the parts of [TaskConstraints]. It has no defaults: the reader of a request fills in
 // absent fields.
@@ -65,24 +72,6 @@ func (s ConstraintsSpec) constraints() TaskConstraints {
 		metadata:     maps.Clone(s.Metadata),
 	}
 }
-
-// StoryID returns the id of the story that the task is part of.
-func (c TaskConstraints) StoryID() string { return c.storyID }
-
-// PlanID returns the id of the plan that the task is part of.
-func (c TaskConstraints) PlanID() string { return c.planID }
-
-// Timeout returns the time from the first accepted submission to the deadline.
-func (c TaskConstraints) Timeout() time.Duration { return c.timeout }
-
-// QueueTimeout returns how long a deliberation may wait for room on Ray.
-func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
-
-// Metadata returns the caller's labels of the task. The service doesn't interpret them.
-func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
-
-// MaxRetries returns how often a failed attempt is tried again.
-func (c TaskConstraints) MaxRetries() int { return c.maxRetries }
 
 // MayRetry reports whether an assignment is tried again after this many failed attempts.
 func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.maxRetries }

@@ -37,9 +37,13 @@ const MaxMessage = 2 << 10
 // TurnFailure says why a turn has no result.
 type TurnFailure struct {
 	kind      FailureKind
-	message   string
-	retryable bool
+	message   string // for people
+	retryable bool   // another attempt may succeed
 }
+
+func (f TurnFailure) Kind() FailureKind { return f.kind }
+func (f TurnFailure) Message() string   { return f.message }
+func (f TurnFailure) Retryable() bool   { return f.retryable }
 
 // NewTurnFailure makes a failure. It cuts the message to [MaxMessage].
 func NewTurnFailure(kind FailureKind, message string, retryable bool) TurnFailure {
@@ -47,30 +51,14 @@ func NewTurnFailure(kind FailureKind, message string, retryable bool) TurnFailur
 	return TurnFailure{kind: kind, message: cut, retryable: retryable}
 }
 
-// Kind returns the reason.
-func (f TurnFailure) Kind() FailureKind { return f.kind }
-
-// Message explains the reason to people.
-func (f TurnFailure) Message() string { return f.message }
-
-// Retryable reports whether another attempt may succeed.
-func (f TurnFailure) Retryable() bool { return f.retryable }
-
 // AgentFailure says why an agent has no proposal.
 type AgentFailure struct {
 	agentID  string
 	failure  TurnFailure
-	attempts int
+	attempts int // how many there were
 }
 
-// AgentID returns the id of the agent that failed.
-func (f AgentFailure) AgentID() string { return f.agentID }
-
-// Kind returns the reason.
+func (f AgentFailure) AgentID() string   { return f.agentID }
 func (f AgentFailure) Kind() FailureKind { return f.failure.kind }
-
-// Message explains the reason to people.
-func (f AgentFailure) Message() string { return f.failure.message }
-
-// Attempts returns how many attempts there were.
-func (f AgentFailure) Attempts() int { return f.attempts }
+func (f AgentFailure) Message() string   { return f.failure.message }
+func (f AgentFailure) Attempts() int     { return f.attempts }

@@ -20,9 +20,6 @@ func (s ProtocolSpec) checkMode(faults *Faults) {
 	}
 }
 
-// Mode returns how the council comes to its answer.
-func (p Protocol) Mode() string { return p.mode }
-
 // votes reports whether the council votes.
 func (p Protocol) votes() bool { return p.mode == ModeVote }
 

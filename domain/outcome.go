@@ -123,11 +123,11 @@ func (o Outcome) proposed(done Completion, votes bool, decode DecodeObject, maxA
 		o.Kind, o.Failure = OutcomeFailed, failure
 		return o
 	}
-	if answer.Parse() != "" {
-		o.Metadata["parse"] = answer.Parse()
+	if answer.parse != "" {
+		o.Metadata["parse"] = answer.parse
 	}
-	if answer.ScoreGiven() != "" {
-		o.Metadata["score_given"] = label(answer.ScoreGiven())
+	if answer.given != "" {
+		o.Metadata["score_given"] = label(answer.given)
 	}
 	fitted, cut := answer.Fit(maxAnswer)
 	if cut {

@@ -39,13 +39,22 @@ type Protocol struct {
 	judgeURL    string
 	rubric      []Criterion
 	patience    time.Duration // 0: the default
-	rounds      int
-	quorum      int
+	rounds      int           // how often proposals may be revised
+	quorum      int           // how many proposals make a result; 0 means one
 	temperature float64
-	maxTokens   int
+	maxTokens   int // of an answer
 	budget      Budget
-	extraBody   map[string]string
+	extraBody   map[string]string // additional fields of every model call: the JSON of each value by its name
 }
+
+func (p Protocol) Mode() string                 { return p.mode }
+func (p Protocol) Review() string               { return p.review }
+func (p Protocol) Rounds() int                  { return p.rounds }
+func (p Protocol) Needs() int                   { return max(1, p.quorum) }
+func (p Protocol) Temperature() float64         { return p.temperature }
+func (p Protocol) MaxTokens() int               { return p.maxTokens }
+func (p Protocol) Budget() Budget               { return p.budget }
+func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }
 
 // ProtocolSpec holds the parts of a [Protocol]. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
@@ -137,24 +146,6 @@ func (s ProtocolSpec) protocol() Protocol {
 	}
 }
 
-// Review returns how proposals are reviewed.
-func (p Protocol) Review() string { return p.review }
-
-// Rounds returns how often proposals may be revised.
-func (p Protocol) Rounds() int { return p.rounds }
-
-// Needs returns how many proposals make a result: the quorum, where 0 means one.
-func (p Protocol) Needs() int { return max(1, p.quorum) }
-
-// Temperature returns the sampling temperature of the model.
-func (p Protocol) Temperature() float64 { return p.temperature }
-
-// MaxTokens returns how many tokens an answer may have.
-func (p Protocol) MaxTokens() int { return p.maxTokens }
-
-// Budget returns what the deliberation may cost.
-func (p Protocol) Budget() Budget { return p.budget }
-
 // Patience returns how long the council waits for the slow turns of a phase once it could go on without them,
 // and whether it goes on before the deadline at all. By default it waits for half of the remaining time if
 // there are reviews or a chair, since these need time too.
@@ -167,6 +158,3 @@ func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	}
 	return 0, false
 }
-
-// ExtraBody returns the additional fields of every model call: the JSON of each value by its name.
-func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }

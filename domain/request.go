@@ -16,15 +16,26 @@ const (
 
 // DeliberationRequest is a task put to a council.
 type DeliberationRequest struct {
-	taskID      string
-	description string
-	role        string
+	taskID      string // the caller's
+	description string // the text that the agents work on
+	role        string // of the council
 	constraints TaskConstraints
 	agents      []AgentConfig
-	vllmURL     string
+	vllmURL     string // the model server, as the Ray cluster sees it
 	protocol    Protocol
 	given       []GivenSpec
 }
+
+func (r DeliberationRequest) TaskID() string               { return r.taskID }
+func (r DeliberationRequest) TaskDescription() string      { return r.description }
+func (r DeliberationRequest) Role() string                 { return r.role }
+func (r DeliberationRequest) Constraints() TaskConstraints { return r.constraints }
+func (r DeliberationRequest) Agents() []AgentConfig        { return slices.Clone(r.agents) }
+func (r DeliberationRequest) VLLMURL() string              { return r.vllmURL }
+func (r DeliberationRequest) Protocol() Protocol           { return r.protocol }
+
+// IsZero reports whether this is the zero value and not a request.
+func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
 // RequestSpec holds the parts of a [DeliberationRequest].
 type RequestSpec struct {
@@ -107,30 +118,6 @@ func (r DeliberationRequest) checkPersonas(faults *Faults) {
 		}
 	}
 }
-
-// TaskID returns the caller's id of the task.
-func (r DeliberationRequest) TaskID() string { return r.taskID }
-
-// TaskDescription returns the text that the agents work on.
-func (r DeliberationRequest) TaskDescription() string { return r.description }
-
-// Role returns the role of the council.
-func (r DeliberationRequest) Role() string { return r.role }
-
-// Constraints returns what bounds the deliberation.
-func (r DeliberationRequest) Constraints() TaskConstraints { return r.constraints }
-
-// Agents returns the members of the council, in request order.
-func (r DeliberationRequest) Agents() []AgentConfig { return slices.Clone(r.agents) }
-
-// VLLMURL returns the URL of the model server, as the Ray cluster sees it.
-func (r DeliberationRequest) VLLMURL() string { return r.vllmURL }
-
-// Protocol returns how the council works.
-func (r DeliberationRequest) Protocol() Protocol { return r.protocol }
-
-// IsZero reports whether this is the zero value and not a request.
-func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
 
 // Agent returns the participant of a phase with this id: a member of the council, the judge or the chair.
 func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {

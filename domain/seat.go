@@ -37,7 +37,7 @@ func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
 	for i := range c.ledger {
 		e := &c.ledger[i]
-		none := len(c.request.given) > 0 && seat.Phase().Kind != Propose // of its own: its latest review counts
+		none := len(c.request.given) > 0 && seat.entry.assignment.Phase.Kind != Propose // of its own: its latest review counts
 		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled() || none) {
 			seat.entry = *e
 		}
@@ -45,32 +45,13 @@ func (c Council) seat(agent AgentConfig) Seat {
 	return seat
 }
 
-// Agent returns the agent.
-func (s Seat) Agent() AgentConfig { return s.agent }
-
-// State returns the agent's state.
-func (s Seat) State() AgentState { return s.entry.state }
-
-// Phase returns the latest phase that asked something of the agent.
-func (s Seat) Phase() Phase { return s.entry.assignment.Phase }
-
-// Attempt returns the number of the latest attempt, 0 before the first assignment.
-func (s Seat) Attempt() int { return s.entry.turn.attempt }
-
-// TurnID returns the id of the latest turn.
-func (s Seat) TurnID() TurnID { return s.entry.turn.id }
-
-// Cluster returns the cluster of the latest turn; empty while no cluster has accepted it.
-func (s Seat) Cluster() string { return s.entry.cluster }
-
-// Done reports whether the agent has completed its latest assignment or was given up.
-func (s Seat) Done() bool { return s.entry.settled() }
-
-// Result returns the agent's proposal, if the agent completed.
-func (s Seat) Result() DeliberationResult { return s.entry.result }
-
-// Failure returns why the agent has no proposal, if the agent failed.
-func (s Seat) Failure() AgentFailure { return s.entry.failure }
+func (s Seat) Agent() AgentConfig         { return s.agent }
+func (s Seat) State() AgentState          { return s.entry.state }
+func (s Seat) Attempt() int               { return s.entry.turn.attempt } // 0 before the first assignment
+func (s Seat) TurnID() TurnID             { return s.entry.turn.id }
+func (s Seat) Cluster() string            { return s.entry.cluster } // empty while no cluster has accepted the turn
+func (s Seat) Result() DeliberationResult { return s.entry.result }  // if the agent completed
+func (s Seat) Failure() AgentFailure      { return s.entry.failure } // if the agent failed
 
 // AtWork returns the agents with an open assignment, each once.
 func (c Council) AtWork() []AgentConfig {

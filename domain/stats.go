@@ -63,8 +63,5 @@ func (s ExecutionStats) Failed() int64 {
 	return s.counts.Failed + s.counts.TimedOut + s.counts.Terminated
 }
 
-// Counts returns the counts as they were given.
 func (s ExecutionStats) Counts() ExecutionCounts { return s.counts }
-
-// Times returns how long the completed deliberations took.
-func (s ExecutionStats) Times() ExecutionTimes { return s.times }
+func (s ExecutionStats) Times() ExecutionTimes   { return s.times }

@@ -32,11 +32,18 @@ type Hint struct {
 type Turn struct {
 	id         TurnID
 	run        RunKey
-	assignment Assignment
-	attempt    int
-	hint       Hint
+	assignment Assignment // what the turn works on
+	attempt    int        // counted from 1
+	hint       Hint       // in the prompt; zero if there is none
 	inputs     [sha256.Size]byte
 }
+
+func (t Turn) ID() TurnID             { return t.id }
+func (t Turn) Assignment() Assignment { return t.assignment }
+func (t Turn) Phase() Phase           { return t.assignment.Phase }
+func (t Turn) Agent() AgentConfig     { return t.assignment.Agent }
+func (t Turn) Attempt() int           { return t.attempt }
+func (t Turn) Hint() Hint             { return t.hint }
 
 // Turn returns the first attempt at an assignment.
 func (c Council) Turn(assignment Assignment) Turn { return c.request.Turn(c.run, assignment) }
@@ -76,28 +83,10 @@ func HintOf(failure TurnFailure) Hint {
 	return Hint{Kind: failure.kind, Detail: detail}
 }
 
-// Hint returns the hint in the prompt; zero if there is none.
-func (t Turn) Hint() Hint { return t.hint }
-
 func (t Turn) hintText() string {
 	text := purposes[t.assignment.Phase.Kind].hints[t.hint.Kind]
 	return strings.Replace(text, "%s", t.hint.Detail, 1)
 }
-
-// ID returns the turn's id.
-func (t Turn) ID() TurnID { return t.id }
-
-// Assignment returns what the turn works on.
-func (t Turn) Assignment() Assignment { return t.assignment }
-
-// Phase returns the phase of the turn.
-func (t Turn) Phase() Phase { return t.assignment.Phase }
-
-// Agent returns the agent whose turn it is.
-func (t Turn) Agent() AgentConfig { return t.assignment.Agent }
-
-// Attempt returns the number of the attempt, counted from 1.
-func (t Turn) Attempt() int { return t.attempt }
 
 // RetryDelay returns the pause before this turn: 1 s after the first failure, doubled with each further one up
 // to 60 s, plus or minus up to 20 %. The spread is derived from the id, so a replay waits for the same time.
