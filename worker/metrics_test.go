@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/activities/nats"
-	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestMetrics_HaveBoundsInSeconds(t *testing.T) {
@@ -42,7 +42,7 @@ func TestMetrics_CountTheTextThatNATSDoesNotTake(t *testing.T) {
 	t.Cleanup(publisher.Close)
 	counters := sayings(publisher)
 
-	publisher.Offer([]domain.Saying{{TurnID: "t1"}, {TurnID: "t1"}})
+	publisher.Offer([]contract.Saying{{TurnID: "t1"}, {TurnID: "t1"}})
 
 	require.Eventually(t, func() bool { return testutil.ToFloat64(counters[1]) == 2 }, time.Minute, 10*time.Millisecond)
 	require.Zero(t, testutil.ToFloat64(counters[0]))

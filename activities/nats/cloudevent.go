@@ -2,10 +2,9 @@ package nats
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-
-	"deliberation.io/deliberation/domain"
 )
 
 const (
@@ -14,15 +13,15 @@ const (
 	contentType = "application/cloudevents+json; charset=utf-8"
 )
 
-// cloudEvent encodes an event in CloudEvents' structured JSON.
-func cloudEvent(e domain.Event) ([]byte, error) {
+// cloudEvent encodes news of a deliberation in CloudEvents' structured JSON.
+func cloudEvent(id, kind, deliberation string, at time.Time, data json.RawMessage) ([]byte, error) {
 	encoded := event.New()
-	encoded.SetID(e.ID)
-	encoded.SetType("io.deliberation." + string(e.Kind) + ".v1")
+	encoded.SetID(id)
+	encoded.SetType("io.deliberation." + kind + ".v1")
 	encoded.SetSource(source)
-	encoded.SetSubject(e.DeliberationID)
-	encoded.SetTime(e.At)
-	if err := encoded.SetData(event.ApplicationJSON, json.RawMessage(e.Data)); err != nil {
+	encoded.SetSubject(deliberation)
+	encoded.SetTime(at)
+	if err := encoded.SetData(event.ApplicationJSON, data); err != nil {
 		return nil, err
 	}
 	return encoded.MarshalJSON()

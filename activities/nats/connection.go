@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 var _ domain.EventPublisher = (*Publisher)(nil)
@@ -47,7 +48,7 @@ func Connect(config Config) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, offers: offers{waiting: make(chan []domain.Saying, offersMost)}, closed: make(chan struct{})}
+	p := &Publisher{prefix: config.Prefix, maxBytes: config.MaxBytes, blamed: config.blamed, log: config.Logger, offers: offers{waiting: make(chan []contract.Saying, offersMost)}, closed: make(chan struct{})}
 	p.conn, err = natsgo.Connect(config.URL, append(options, p.handlers()...)...)
 	if err != nil {
 		return nil, withoutURL(err)

@@ -6,10 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloudevents/sdk-go/v2/event"
 	natsgo "github.com/nats-io/nats.go"
 
-	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // offersMost is how many answers of waits may have their text waiting to be sent. An answer has at most 1 MiB of it.
@@ -17,7 +16,7 @@ const offersMost = 16
 
 // offers holds text that waits to be sent, and counts the messages that were sent or dropped.
 type offers struct {
-	waiting       chan []domain.Saying
+	waiting       chan []contract.Saying
 	sent, dropped atomic.Uint64
 }
 
@@ -28,7 +27,7 @@ type Offered struct{ Sent, Dropped uint64 }
 func (p *Publisher) Offers() Offered { return Offered{p.offers.sent.Load(), p.offers.dropped.Load()} }
 
 // Offer sends the text of turns to whoever watches. It never waits: it drops what NATS can't take now.
-func (p *Publisher) Offer(said []domain.Saying) {
+func (p *Publisher) Offer(said []contract.Saying) {
 	select {
 	case p.offers.waiting <- said:
 	default:
@@ -49,10 +48,14 @@ func (p *Publisher) sendOffers() {
 	}
 }
 
-// sendOffer uses core NATS: nobody waits for an acknowledgement. The tokens stream stores the message if it is there.
-func (p *Publisher) sendOffer(said domain.Saying) {
+// sendOffer uses core NATS: nobody waits for an acknowledgement. The tokens stream stores the message if it is there. A
+// runner that publishes by itself encodes it in the same way.
+func (p *Publisher) sendOffer(said contract.Saying) {
 	subject := p.prefix + ".tokens." + token(said.DeliberationID) + "." + token(said.AgentID)
-	data, err := tokensEvent(said)
+	data, err := json.Marshal(said)
+	if err == nil {
+		data, err = cloudEvent(fmt.Sprintf("%s/%d", said.TurnID, said.Sequence), "tokens", said.DeliberationID, time.Now().UTC(), data)
+	}
 	switch {
 	case err == nil && len(subject) > maxSubject:
 		err = errSubject
@@ -64,22 +67,4 @@ func (p *Publisher) sendOffer(said domain.Saying) {
 		return
 	}
 	p.offers.sent.Add(1)
-}
-
-// tokensEvent encodes the message as a runner does that publishes by itself.
-func tokensEvent(said domain.Saying) ([]byte, error) {
-	data, err := json.Marshal(tokens(said))
-	if err != nil {
-		return nil, err
-	}
-	encoded := event.New()
-	encoded.SetID(fmt.Sprintf("%s/%d", said.TurnID, said.Sequence))
-	encoded.SetType(TokensType)
-	encoded.SetSource(source)
-	encoded.SetSubject(said.DeliberationID)
-	encoded.SetTime(time.Now().UTC())
-	if err := encoded.SetData(event.ApplicationJSON, json.RawMessage(data)); err != nil {
-		return nil, err
-	}
-	return encoded.MarshalJSON()
 }

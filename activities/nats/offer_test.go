@@ -17,6 +17,7 @@ import (
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // The file has what a runner publishes. The tests of the Ray app read it too.
@@ -68,7 +69,7 @@ func TestTextThatComesByWaitsIsPublishedAsARunnerDoes(t *testing.T) {
 func TestTextThatNATSCannotTakeIsDroppedAndCounted(t *testing.T) {
 	publisher := connect(t, nats.Config{URL: "nats://127.0.0.1:1"})
 
-	publisher.Offer([]domain.Saying{{TurnID: "t1"}, {TurnID: "t1"}})
+	publisher.Offer([]contract.Saying{{TurnID: "t1"}, {TurnID: "t1"}})
 
 	require.Eventually(t, func() bool { return publisher.Offers() == nats.Offered{Dropped: 2} }, patience, often)
 }
@@ -89,7 +90,7 @@ func TestAServerThatReadsNothingHoldsUpNobodyWhoOffers(t *testing.T) {
 	}()
 	publisher := connect(t, nats.Config{URL: "nats://" + listener.Addr().String()})
 	require.Eventually(t, func() bool { _, err := publisher.Status(); return err == nil }, patience, often)
-	long := []domain.Saying{{TurnID: "t1", Text: strings.Repeat("x", 60_000)}}
+	long := []contract.Saying{{TurnID: "t1", Text: strings.Repeat("x", 60_000)}}
 
 	begun, stuck := time.Now(), 0
 	for stuck < 3 && time.Since(begun) < patience { // until nothing is sent any more
@@ -113,7 +114,7 @@ func TestAServerThatReadsNothingHoldsUpNobodyWhoOffers(t *testing.T) {
 func TestTextUnderIDsThatNoSubjectHasRoomForIsDropped(t *testing.T) {
 	_, publisher, js := started(t)
 	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStreamStart)})) // makes the stream
-	publisher.Offer([]domain.Saying{{DeliberationID: strings.Repeat("é", 1000), AgentID: "qa", TurnID: "t1"}, {DeliberationID: "d-1", AgentID: "qa", TurnID: "t1"}})
+	publisher.Offer([]contract.Saying{{DeliberationID: strings.Repeat("é", 1000), AgentID: "qa", TurnID: "t1"}, {DeliberationID: "d-1", AgentID: "qa", TurnID: "t1"}})
 	require.Eventually(t, func() bool { return publisher.Offers() == nats.Offered{Sent: 1, Dropped: 1} }, patience, often)
 	require.Eventually(t, func() bool { return len(stored(t, js, "DELIBERATION_TOKENS")) == 2 }, patience, often)
 }

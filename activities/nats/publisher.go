@@ -82,7 +82,7 @@ func unfit(err error) bool {
 // the subject, the server doesn't report that no stream takes it.
 func (p *Publisher) publish(ctx context.Context, event domain.Event) (domain.Publication, error) {
 	var none domain.Publication
-	data, err := cloudEvent(event)
+	data, err := cloudEvent(event.ID, string(event.Kind), event.DeliberationID, event.At, event.Data)
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", errMalformed, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // TokensType is the CloudEvents type of a message with the text of a turn.
@@ -22,24 +23,9 @@ const (
 	replayWithin = 10 * time.Second
 )
 
-// tokens is a [domain.Saying] as the data of its message.
-type tokens struct {
-	DeliberationID string        `json:"deliberation_id"`
-	AgentID        string        `json:"agent_id"`
-	TurnID         domain.TurnID `json:"submission_id"`
-	Phase          string        `json:"phase"`
-	Round          int           `json:"round"`
-	Attempt        int           `json:"attempt"`
-	Kind           string        `json:"kind"`
-	Sequence       int           `json:"sequence"`
-	Tokens         int           `json:"tokens"`
-	Text           string        `json:"text"`
-	State          string        `json:"state,omitempty"`
-}
-
 // Heard is what an agent said, and when it was sent.
 type Heard struct {
-	domain.Saying
+	contract.Saying
 
 	At time.Time
 }
@@ -139,13 +125,13 @@ func (f *follower) replay(ctx context.Context) {
 
 func (f *follower) pass(message []byte) {
 	var event struct {
-		Type string    `json:"type"`
-		Time time.Time `json:"time"`
-		Data tokens    `json:"data"`
+		Type string          `json:"type"`
+		Time time.Time       `json:"time"`
+		Data contract.Saying `json:"data"`
 	}
 	if json.Unmarshal(message, &event) != nil || event.Type != TokensType || event.Data.Sequence <= f.last[event.Data.TurnID] {
 		return
 	}
 	f.last[event.Data.TurnID] = event.Data.Sequence
-	f.take(Heard{domain.Saying(event.Data), event.Time})
+	f.take(Heard{event.Data, event.Time})
 }

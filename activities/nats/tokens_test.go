@@ -13,6 +13,7 @@ import (
 
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestFollowTokens_PassesOnWhatOneDeliberationSays(t *testing.T) {
@@ -39,7 +40,7 @@ func TestFollowTokens_PassesOnWhatOneDeliberationSays(t *testing.T) {
 		return len(heard) > 0
 	}, patience, often)
 	require.Equal(t, nats.Heard{
-		Saying: domain.Saying{
+		Saying: contract.Saying{
 			AgentID: "qa", TurnID: "t1", Phase: "review", Round: 1, Attempt: 2, Kind: "text", Sequence: 3, Tokens: 9, Text: "Hello",
 		},
 		At: time.Date(2026, 11, 1, 12, 0, 0, 250_000_000, time.UTC),
@@ -48,8 +49,8 @@ func TestFollowTokens_PassesOnWhatOneDeliberationSays(t *testing.T) {
 }
 
 // saying is the n-th message of a turn.
-func saying(turn domain.TurnID, sequence int) []domain.Saying {
-	return []domain.Saying{{DeliberationID: "d-1", AgentID: "qa", TurnID: turn, Kind: "text", Sequence: sequence, Text: fmt.Sprint(sequence)}}
+func saying(turn domain.TurnID, sequence int) []contract.Saying {
+	return []contract.Saying{{DeliberationID: "d-1", AgentID: "qa", TurnID: turn, Kind: "text", Sequence: sequence, Text: fmt.Sprint(sequence)}}
 }
 
 // listen follows a deliberation, and keeps what comes as turn/sequence.
@@ -77,7 +78,7 @@ func TestWhoeverComesLateHearsWhatWasSaidBefore(t *testing.T) {
 	srv, publisher, js := started(t)
 	require.NoError(t, publish(t.Context(), publisher, []domain.Event{news(1, domain.EventStreamStart)})) // makes the stream
 	const before = 500
-	var said []domain.Saying
+	var said []contract.Saying
 	for n := range before {
 		said = append(said, saying("t1", n+1)...)
 	}

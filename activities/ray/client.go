@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Config says where a Ray app is and how to talk to it.
@@ -25,7 +26,7 @@ type Config struct {
 
 	// Heard, if set, gets the text of awaited turns while it comes, if the app doesn't publish it itself. It must
 	// return at once.
-	Heard func([]domain.Saying)
+	Heard func([]contract.Saying)
 
 	// Wrap, if set, wraps the transport, for example to inject traces.
 	Wrap func(http.RoundTripper) http.RoundTripper
@@ -39,7 +40,7 @@ type Client struct {
 	owner  string
 	http   *http.Client
 	within allowance
-	heard  func([]domain.Saying)
+	heard  func([]contract.Saying)
 
 	breaker     *breaker
 	waits       waits

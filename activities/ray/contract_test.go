@@ -12,8 +12,8 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-// contract is the behaviour that package raytest and the real app share.
-var contract = []struct {
+// behaviour is what package raytest and the real app share.
+var behaviour = []struct {
 	name string
 	test func(*testing.T, world)
 }{
@@ -54,7 +54,7 @@ var contract = []struct {
 
 func runContract(t *testing.T, open func(*testing.T) world) {
 	t.Helper()
-	for _, each := range contract {
+	for _, each := range behaviour {
 		t.Run(each.name, func(t *testing.T) { each.test(t, open(t)) })
 	}
 }

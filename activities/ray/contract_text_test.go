@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 // bringsText: each turn's messages come once, in order, whether waits bring them or NATS does. The wait still ends with
@@ -54,14 +55,14 @@ func bringsText(t *testing.T, w world) {
 // ear keeps what it hears.
 type ear struct {
 	mu    sync.Mutex
-	heard map[domain.TurnID][]domain.Saying
+	heard map[domain.TurnID][]contract.Saying
 }
 
-func (e *ear) hear(said []domain.Saying) {
+func (e *ear) hear(said []contract.Saying) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.heard == nil {
-		e.heard = map[domain.TurnID][]domain.Saying{}
+		e.heard = map[domain.TurnID][]contract.Saying{}
 	}
 	for _, each := range said {
 		e.heard[each.TurnID] = append(e.heard[each.TurnID], each)
@@ -73,7 +74,7 @@ func (e *ear) complete(id domain.TurnID) bool {
 	return len(said) > 0 && said[len(said)-1].Kind == "complete"
 }
 
-func (e *ear) said(id domain.TurnID) []domain.Saying {
+func (e *ear) said(id domain.TurnID) []contract.Saying {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.heard[id]

@@ -2,9 +2,11 @@ package ray
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const (
@@ -21,33 +23,12 @@ type awaitAnswer struct {
 	Texts json.RawMessage `json:"texts"` // decoded separately: unreadable text must not hide turns
 }
 
-// sayingAnswer has the fields of a [domain.Saying].
-type sayingAnswer struct {
-	DeliberationID string        `json:"deliberation_id"`
-	AgentID        string        `json:"agent_id"`
-	TurnID         domain.TurnID `json:"submission_id"`
-	Phase          string        `json:"phase"`
-	Round          int           `json:"round"`
-	Attempt        int           `json:"attempt"`
-	Kind           string        `json:"kind"`
-	Sequence       int           `json:"sequence"`
-	Tokens         int           `json:"tokens"`
-	Text           string        `json:"text"`
-	State          string        `json:"state"`
-}
-
 // sayings returns the messages of the handles' turns.
-func (a awaitAnswer) sayings(handles []domain.Handle) []domain.Saying {
-	var texts []sayingAnswer
-	if len(a.Texts) == 0 || json.Unmarshal(a.Texts, &texts) != nil {
+func (a awaitAnswer) sayings(handles []domain.Handle) []contract.Saying {
+	var said []contract.Saying
+	if len(a.Texts) == 0 || json.Unmarshal(a.Texts, &said) != nil {
 		return nil
 	}
 	asked := askedFor(handles)
-	var said []domain.Saying
-	for _, text := range texts {
-		if asked[text.TurnID] {
-			said = append(said, domain.Saying(text))
-		}
-	}
-	return said
+	return slices.DeleteFunc(said, func(text contract.Saying) bool { return !asked[text.TurnID] })
 }

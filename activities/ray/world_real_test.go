@@ -19,6 +19,7 @@ import (
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 func TestContractOfTheApp(t *testing.T) { runContract(t, openApp) }
@@ -122,7 +123,7 @@ func (a app) listen(t *testing.T, config *ray.Config, deliberation string, heard
 	t.Helper()
 	config.Heard = heard.hear
 	if url := os.Getenv("NATS_URL"); url != "" {
-		stop, err := nats.FollowTokens(nats.Config{URL: url}, deliberation, func(said nats.Heard) { heard.hear([]domain.Saying{said.Saying}) })
+		stop, err := nats.FollowTokens(nats.Config{URL: url}, deliberation, func(said nats.Heard) { heard.hear([]contract.Saying{said.Saying}) })
 		require.NoError(t, err)
 		t.Cleanup(stop)
 	}

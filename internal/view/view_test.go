@@ -67,7 +67,7 @@ func council(rounds int, order ...int) Seen {
 }
 
 func said(agent, sequence, tokens int, text string) Said {
-	return Said{livetext.Piece{Saying: domain.Saying{
+	return Said{livetext.Piece{Saying: contract.Saying{
 		AgentID: fmt.Sprintf("agent-dev-%03d", agent), TurnID: domain.TurnID(fmt.Sprintf("t%d", agent)), Kind: "text",
 		Sequence: sequence, Tokens: tokens, Text: text,
 	}, At: at.Add(time.Duration(sequence) * time.Second)}}

@@ -157,3 +157,18 @@ type RevisedEvent struct {
 	ErrorType      domain.FailureKind `json:"error_type,omitempty"`
 	Message        string             `json:"message,omitempty"`
 }
+
+// Saying is the next part of what a turn says, for watchers. It is best effort: nothing depends on it.
+type Saying struct {
+	DeliberationID string        `json:"deliberation_id"`
+	AgentID        string        `json:"agent_id"`
+	TurnID         domain.TurnID `json:"submission_id"`
+	Phase          string        `json:"phase"`
+	Round          int           `json:"round"`
+	Attempt        int           `json:"attempt"`
+	Kind           string        `json:"kind"`     // start, text or complete
+	Sequence       int           `json:"sequence"` // counts the turn's messages from 1; a gap means that text was dropped
+	Tokens         int           `json:"tokens"`   // of the turn so far
+	Text           string        `json:"text"`
+	State          string        `json:"state,omitempty"` // of a complete turn
+}
