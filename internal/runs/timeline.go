@@ -21,7 +21,7 @@ type Timeline struct {
 	given    []contract.Proposal        // the request's own proposals
 	turns    map[domain.TurnID]domain.Turn
 	polled   map[string]domain.TurnID // by activity id
-	planned  map[int64]*historypb.ActivityTaskScheduledEventAttributes
+	planned  map[int64]planned
 	last     map[string]pastTurn // by agent
 	ended    map[domain.TurnID]bool
 	stopping map[domain.TurnID]bool // a stop of the run names them
@@ -39,6 +39,15 @@ type Timeline struct {
 	closing   *historypb.HistoryEvent
 }
 
+// planned is an activity that was scheduled, with its input.
+type planned struct {
+	submit contract.SubmitTurnsInput
+	await  domain.TurnID
+	stop   contract.StopTurnsInput
+	name   string
+	turns  []domain.Turn // that it submits or waits for
+}
+
 // pastTurn is a turn that has ended.
 type pastTurn struct {
 	attempt int
@@ -50,7 +59,7 @@ type pastTurn struct {
 func NewTimeline() *Timeline {
 	return &Timeline{
 		turns: map[domain.TurnID]domain.Turn{}, polled: map[string]domain.TurnID{},
-		planned: map[int64]*historypb.ActivityTaskScheduledEventAttributes{},
+		planned: map[int64]planned{},
 		last:    map[string]pastTurn{}, ended: map[domain.TurnID]bool{}, stopping: map[domain.TurnID]bool{},
 		past: map[domain.TurnID]*PastTurn{}, phase: "opening",
 	}
@@ -80,8 +89,7 @@ func (t *Timeline) Take(event *historypb.HistoryEvent) {
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
 		t.taken = true
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-		t.planned[event.GetEventId()] = event.GetActivityTaskScheduledEventAttributes()
-		t.plan(event.GetActivityTaskScheduledEventAttributes())
+		t.planned[event.GetEventId()] = t.plan(event.GetActivityTaskScheduledEventAttributes())
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 		completed := event.GetActivityTaskCompletedEventAttributes()
 		t.complete(t.planned[completed.GetScheduledEventId()], completed.GetResult())
@@ -112,29 +120,32 @@ func (t *Timeline) begin(event *historypb.HistoryEvent) {
 	}
 }
 
-func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes) {
-	switch activity.GetActivityType().GetName() {
+func (t *Timeline) plan(activity *historypb.ActivityTaskScheduledEventAttributes) planned {
+	p := planned{name: activity.GetActivityType().GetName()}
+	switch p.name {
 	case contract.ActivitySubmitTurns:
-		t.submit(activity.GetInput())
+		if decoded(activity.GetInput(), &p.submit) {
+			p.turns = t.submit(p.submit)
+		}
 	case contract.ActivityAwaitTurn:
 		var in contract.AwaitTurnInput
 		if decoded(activity.GetInput(), &in) {
-			t.polled[activity.GetActivityId()] = in.Handle.TurnID
-			if turn, known := t.turns[in.Handle.TurnID]; known {
-				t.phase, t.round = string(turn.Phase().Kind), turn.Phase().Round
-			}
+			p.await, t.polled[activity.GetActivityId()] = in.Handle.TurnID, in.Handle.TurnID
+		}
+		if turn, known := t.turns[p.await]; known {
+			p.turns = []domain.Turn{turn}
+			t.phase, t.round = string(turn.Phase().Kind), turn.Phase().Round
 		}
 	case contract.ActivityStopTurns:
-		t.stop(activity.GetInput())
+		if decoded(activity.GetInput(), &p.stop) {
+			t.stop(p.stop)
+		}
 	}
+	return p
 }
 
 // stop notes the turns of a stop.
-func (t *Timeline) stop(input *commonpb.Payloads) {
-	var in contract.StopTurnsInput
-	if !decoded(input, &in) {
-		return
-	}
+func (t *Timeline) stop(in contract.StopTurnsInput) {
 	for _, handle := range in.Turns {
 		t.stopping[handle.TurnID] = true
 	}
@@ -143,11 +154,7 @@ func (t *Timeline) stop(input *commonpb.Payloads) {
 	}
 }
 
-func (t *Timeline) submit(input *commonpb.Payloads) {
-	var in contract.SubmitTurnsInput
-	if !decoded(input, &in) {
-		return
-	}
+func (t *Timeline) submit(in contract.SubmitTurnsInput) []domain.Turn {
 	if in.Brief != nil && len(t.turns) == 0 { // use the recorded request: today's rules may be stricter than its own
 		request := *in.Brief.Request
 		request.Proposals = t.given // a brief has them only as texts
@@ -158,15 +165,17 @@ func (t *Timeline) submit(input *commonpb.Payloads) {
 	if in.Brief != nil { // the first submit of a phase: the council no longer waits for the earlier ones
 		t.closePhase()
 	}
-	for _, turn := range in.TurnsOf(t.request) {
+	turns := in.TurnsOf(t.request)
+	for _, turn := range turns {
 		t.turns[turn.ID()], t.asked = turn, turn.Phase()
 		t.submitted(turn)
 		t.council = t.council.Assign([]domain.Assignment{turn.Assignment()}).Submitted(turn, domain.Handle{})
 	}
+	return turns
 }
 
-func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
-	switch activity.GetActivityType().GetName() {
+func (t *Timeline) complete(activity planned, result *commonpb.Payloads) {
+	switch activity.name {
 	case contract.ActivitySubmitTurns:
 		var accepted contract.SubmitTurnsResult
 		if decoded(result, &accepted) {
@@ -177,25 +186,22 @@ func (t *Timeline) complete(activity *historypb.ActivityTaskScheduledEventAttrib
 		}
 	case contract.ActivityAwaitTurn:
 		var outcome contract.TurnOutcome
-		id := t.polled[activity.GetActivityId()]
 		// The wait for a turn that the run stops sees that somebody has stopped it. The stop says what it resulted in.
-		if decoded(result, &outcome) && (!t.stopping[id] || outcome.Kind != domain.OutcomeLost) {
-			t.take(id, outcome.Domain())
+		if decoded(result, &outcome) && (!t.stopping[activity.await] || outcome.Kind != domain.OutcomeLost) {
+			t.take(activity.await, outcome.Domain())
 		}
 	case contract.ActivityStopTurns:
-		t.takeStopped(activity, result)
+		var stopped contract.StopTurnsResult
+		if decoded(result, &stopped) {
+			t.takeStopped(activity.stop, stopped.Outcomes)
+		}
 	}
 }
 
 // takeStopped folds the outcomes of a stop. Outcomes from a cluster that the council had left don't count.
-func (t *Timeline) takeStopped(activity *historypb.ActivityTaskScheduledEventAttributes, result *commonpb.Payloads) {
-	var in contract.StopTurnsInput
-	var stopped contract.StopTurnsResult
-	if !decoded(activity.GetInput(), &in) || !decoded(result, &stopped) {
-		return
-	}
+func (t *Timeline) takeStopped(in contract.StopTurnsInput, outcomes map[domain.TurnID]contract.TurnOutcome) {
 	for _, handle := range in.Turns { // in the order in which the workflow takes them
-		outcome, known := stopped.Outcomes[handle.TurnID]
+		outcome, known := outcomes[handle.TurnID]
 		switch {
 		case !known || t.ended[handle.TurnID]:
 		case in.AllowPartial:
@@ -217,46 +223,22 @@ func (t *Timeline) closePhase() {
 }
 
 // giveUp folds the error of an activity, as the workflow does. While the run ends, the outcomes come from the stop.
-func (t *Timeline) giveUp(activity *historypb.ActivityTaskScheduledEventAttributes, cause *failurepb.Failure, state enumspb.RetryState) {
+func (t *Timeline) giveUp(activity planned, cause *failurepb.Failure, state enumspb.RetryState) {
 	if t.ending {
 		return
 	}
 	err := temporal.GetDefaultFailureConverter().FailureToError(&failurepb.Failure{
 		Cause: cause, FailureInfo: &failurepb.Failure_ActivityFailureInfo{ActivityFailureInfo: &failurepb.ActivityFailureInfo{RetryState: state}},
 	})
-	if contract.TimedOut(err) && t.beginsLaterPhase(activity) {
-		return // the workflow submits the phase again
+	later := len(t.order) > 0 && t.turns[t.order[0]].Phase() != activity.submit.Phase()
+	if later && activity.submit.Brief != nil && contract.TimedOut(err) {
+		return // the workflow submits the later phase again
 	}
-	for _, turn := range t.turnsOf(activity) {
-		failure := contract.FailureOf(err)
+	failure := contract.FailureOf(err)
+	for _, turn := range activity.turns {
 		t.endTurn(turn.ID(), domain.OutcomeGivenUp, because(string(failure.Kind()), failure.Message()))
 		t.council, _ = t.council.Take(turn, domain.GivenUp(failure))
 	}
-}
-
-// beginsLaterPhase reports whether an activity submits a phase for the first time, after another phase.
-func (t *Timeline) beginsLaterPhase(activity *historypb.ActivityTaskScheduledEventAttributes) bool {
-	var in contract.SubmitTurnsInput
-	if activity.GetActivityType().GetName() != contract.ActivitySubmitTurns || !decoded(activity.GetInput(), &in) {
-		return false
-	}
-	return in.Brief != nil && len(t.order) > 0 && t.turns[t.order[0]].Phase() != in.Phase()
-}
-
-// turnsOf returns the turns that an activity submits or waits for.
-func (t *Timeline) turnsOf(activity *historypb.ActivityTaskScheduledEventAttributes) []domain.Turn {
-	switch activity.GetActivityType().GetName() {
-	case contract.ActivitySubmitTurns:
-		var in contract.SubmitTurnsInput
-		if decoded(activity.GetInput(), &in) {
-			return in.TurnsOf(t.request)
-		}
-	case contract.ActivityAwaitTurn:
-		if turn, known := t.turns[t.polled[activity.GetActivityId()]]; known {
-			return []domain.Turn{turn}
-		}
-	}
-	return nil
 }
 
 // take folds a turn's outcome into the council's ledger, by the council's own rules. A history may have two outcomes of
