@@ -192,10 +192,4 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 // costWords shows a cost in the currency of DELIBERATION_PRICES, without trailing zeros.
 func costWords(cost float64) string { return strconv.FormatFloat(cost, 'f', -1, 64) }
 
-func milliseconds(ms int64) string {
-	d := time.Duration(ms) * time.Millisecond
-	if d < time.Minute {
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
-	}
-	return d.Round(time.Second).String()
-}
+func milliseconds(ms int64) string { return terminal.Duration(time.Duration(ms) * time.Millisecond) }

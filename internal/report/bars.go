@@ -7,6 +7,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -61,7 +62,7 @@ func lanes(source Source) ([]Lane, []Tick) {
 	var marks []Tick
 	for i := range ticks + 1 {
 		part := float64(i) / ticks
-		marks = append(marks, Tick{100 * part, duration(time.Duration(part * float64(whole)))})
+		marks = append(marks, Tick{100 * part, terminal.Duration(time.Duration(part * float64(whole)))})
 	}
 	return lanes, marks
 }
@@ -80,12 +81,10 @@ func span(source Source) (begin, end time.Time) {
 		if ended.IsZero() {
 			ended = open
 		}
-		end = latest(end, turn.Begun, ended)
+		end = slices.MaxFunc([]time.Time{end, turn.Begun, ended}, time.Time.Compare)
 	}
 	return begin, end
 }
-
-func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // PhaseTokens is the cost of one kind of phase. Its shares are percent of the most expensive kind.
 type PhaseTokens struct {
@@ -113,7 +112,7 @@ func spending(usage contract.TotalUsage) []PhaseTokens {
 }
 
 func barLabel(turn runs.PastTurn, took time.Duration) string {
-	label := phaseWords(turn.Phase, turn.Round) + fmt.Sprintf(", attempt %d, %s", turn.Attempt, duration(took))
+	label := phaseWords(turn.Phase, turn.Round) + fmt.Sprintf(", attempt %d, %s", turn.Attempt, terminal.Duration(took))
 	switch {
 	case turn.Ended.IsZero():
 		return label + ", not finished"
@@ -128,11 +127,4 @@ func phaseWords(phase domain.PhaseKind, round int) string {
 		return string(phase)
 	}
 	return fmt.Sprintf("%s, round %d", phase, round)
-}
-
-func duration(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
 }

@@ -10,16 +10,9 @@ import (
 
 // Round is the review matrix of one round: reviewers by versions of proposals.
 type Round struct {
-	Number  int      `json:"round"`
-	Columns []Column `json:"columns"`
-	Rows    []Row    `json:"rows"`
-}
-
-// Column is one version of a proposal.
-type Column struct {
-	ID      string `json:"id"`
-	AgentID string `json:"agent_id"`
-	Version int    `json:"version"`
+	Number  int                  `json:"round"`
+	Columns []contract.Candidate `json:"columns"`
+	Rows    []Row                `json:"rows"`
 }
 
 // Row is one reviewer's review.
@@ -105,10 +98,10 @@ func (h history) round(number int) Round {
 	for _, candidate := range h.result.Candidates {
 		seen := slices.ContainsFunc(reviews, func(r contract.ReviewRecord) bool { return slices.Contains(r.Order, candidate.ID) })
 		if seen {
-			round.Columns = append(round.Columns, Column(candidate))
+			round.Columns = append(round.Columns, candidate)
 		}
 	}
-	slices.SortStableFunc(round.Columns, func(a, b Column) int {
+	slices.SortStableFunc(round.Columns, func(a, b contract.Candidate) int {
 		return cmp.Or(cmp.Compare(h.rank(a.AgentID), h.rank(b.AgentID)), cmp.Compare(a.Version, b.Version))
 	})
 	for _, review := range reviews {
@@ -124,7 +117,7 @@ func (h history) round(number int) Round {
 	return round
 }
 
-func cellOf(review contract.ReviewRecord, column Column) Cell {
+func cellOf(review contract.ReviewRecord, column contract.Candidate) Cell {
 	if review.ReviewerID == column.AgentID {
 		return Cell{Own: true}
 	}

@@ -49,7 +49,7 @@ func (r Report) render(to io.Writer, execute func(io.Writer, any) error) error {
 
 var shared = map[string]any{
 	"fate": FateWords, "version": versionWords, "move": moveWords, "places": placesWords, "score": score,
-	"when": when, "duration": duration, "cost": cost, "phase": phaseWords, "heat": heat, "took": took, "count": domain.Count,
+	"when": when, "duration": terminal.Duration, "cost": cost, "phase": phaseWords, "heat": heat, "took": took, "count": domain.Count,
 }
 
 func pages() *template.Template {
@@ -59,15 +59,12 @@ func pages() *template.Template {
 }
 
 func markdown() *texttemplate.Template {
-	funcs := texttemplate.FuncMap{"text": markdownText, "quoted": markdownBlock, "changed": markdownDiff}
+	funcs := texttemplate.FuncMap{"text": markdownText, "quoted": fenced, "changed": markdownDiff}
 	return texttemplate.Must(texttemplate.New("page.md.tmpl").Funcs(shared).Funcs(funcs).ParseFS(files, "page.md.tmpl"))
 }
 
 // markdownText returns a text on one line, without any meaning in Markdown or HTML.
 func markdownText(text any) string { return untrusted.Markdown(fmt.Sprint(text)) }
-
-// markdownBlock returns a text unchanged, between fences that it doesn't contain.
-func markdownBlock(text string) string { return fenced("", text) }
 
 func markdownDiff(changes []Change) string {
 	var text strings.Builder
@@ -81,26 +78,18 @@ func markdownDiff(changes []Change) string {
 			text.WriteString(change.Text)
 		}
 	}
-	return fenced("", text.String())
+	return fenced(text.String())
 }
 
-func fenced(language, text string) string {
+// fenced returns a text unchanged, between fences that it doesn't contain.
+func fenced(text string) string {
 	text = untrusted.Printable(text)
-	fence := strings.Repeat("`", max(3, longestRun(text, '`')+1))
-	return fence + language + "\n" + strings.TrimRight(text, "\n") + "\n" + fence
-}
-
-// longestRun is how often a character follows itself at most.
-func longestRun(text string, of rune) int {
-	longest, run := 0, 0
-	for _, r := range text {
-		run++
-		if r != of {
-			run = 0
-		}
-		longest = max(longest, run)
+	longest := 2
+	for _, backticks := range strings.FieldsFunc(text, func(r rune) bool { return r != '`' }) {
+		longest = max(longest, len(backticks))
 	}
-	return longest
+	fence := strings.Repeat("`", longest+1)
+	return fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence
 }
 
 func score(s any) string {
@@ -123,4 +112,4 @@ func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC")
 // heat returns the step of a score in the heat map, from 0 to 4.
 func heat(score float64) int { return slices.Min([]int{4, max(0, int(score*5))}) }
 
-func took(begin, end time.Time) string { return duration(end.Sub(begin)) }
+func took(begin, end time.Time) string { return terminal.Duration(end.Sub(begin)) }

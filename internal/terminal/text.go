@@ -3,8 +3,10 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -53,4 +55,12 @@ func WriteIndentedJSON(to io.Writer, value any) error {
 func write(to io.Writer, encoded []byte) error {
 	_, err := io.WriteString(to, untrusted.JSON(string(encoded)))
 	return err
+}
+
+// Duration shows a time to a tenth of a second, a long one in whole seconds.
+func Duration(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
 }
