@@ -49,7 +49,6 @@ what was started goes on.`,
 	taskQueueFlag(cmd, &o.taskQueue)
 	_ = cmd.MarkFlagFilename("file", "jsonl") // fails only for an unknown flag
 	_ = cmd.MarkFlagFilename("output", "jsonl")
-	complete(cmd, "concurrency")
 	return cmd
 }
 

@@ -32,9 +32,8 @@ ID is a deliberation id or a task id. A deliberation that has already ended stay
 Exit code 1: it has not ended in time, but the request stands. Exit code 3: not found.`,
 		Example: `  starter cancel deliberation-T-42
   starter cancel T-42 --reason "the story was dropped"`,
-		Args:              oneID,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              c.withRun(func(ctx context.Context, run runs.Run) error { return c.cancel(ctx, run, reason) }),
+		Args: oneID,
+		RunE: c.withRun(func(ctx context.Context, run runs.Run) error { return c.cancel(ctx, run, reason) }),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; the history keeps it")
 	return cmd

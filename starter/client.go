@@ -92,7 +92,6 @@ func (c *cli) disconnect(ctx context.Context) {
 func taskQueueFlag(cmd *cobra.Command, taskQueue *string) {
 	byDefault := cmp.Or(os.Getenv("DELIBERATION_TASK_QUEUE"), contract.DefaultTaskQueue)
 	cmd.Flags().StringVar(taskQueue, "task-queue", byDefault, "task queue of the workers; also DELIBERATION_TASK_QUEUE")
-	complete(cmd, "task-queue")
 }
 
 // warnOfMissingWorkers names the task queues that no worker polls. The deliberation is started all the same, since

@@ -36,7 +36,6 @@ Exit code 0 when each worker has a cluster with room, else 1.`,
 	}
 	cmd.Flags().StringSliceVar(&workers, "worker", []string{cmp.Or(os.Getenv("DELIBERATION_HTTP_ADDR"), "127.0.0.1:9464")},
 		"HTTP addresses of workers; also DELIBERATION_HTTP_ADDR")
-	complete(cmd, "worker")
 	return cmd
 }
 

@@ -40,8 +40,6 @@ Exit code 0 when nothing failed, else 1.`,
 	taskQueueFlag(cmd, &s.TaskQueue)
 	cmd.Flags().StringVar(&s.VLLMURL, "vllm-url", os.Getenv("DELIBERATION_VLLM_URL"), "model server; also DELIBERATION_VLLM_URL")
 	cmd.Flags().StringVar(&s.Model, "model", os.Getenv("DELIBERATION_VLLM_MODEL"), "model that it must have; also DELIBERATION_VLLM_MODEL")
-	complete(cmd, "vllm-url")
-	complete(cmd, "model")
 	return cmd
 }
 

@@ -57,9 +57,6 @@ deliberation that has ended after some seconds.`,
 	sinceFlag(cmd, &o.since, "only those that started or ended since")
 	flags.IntVar(&o.limit, "limit", 50, "how many at most")
 	complete(cmd, "status", runs.StatusNames()...)
-	for _, name := range []string{"role", "task", "story", "plan", "limit"} {
-		complete(cmd, name)
-	}
 	return cmd
 }
 

@@ -5,7 +5,7 @@
 // # Where to look
 //
 // This package holds the commands, each in a file of its name; root.go is their tree. source.go reads a
-// request and words.go makes one of words and flags; follow.go waits for a run. internal/runs reads runs,
+// request and words.go makes one of words and flags; watch.go waits for a run. internal/runs reads runs,
 // internal/terminal shows them, internal/doctor checks what deliberations need.
 package main
 

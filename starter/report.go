@@ -35,13 +35,13 @@ older one is replaced. Exit code 3: not found.`,
 		Example: `  starter report deliberation-T-42
   starter report T-42 --output decision.html
   starter report T-42 --format md --output -`,
-		Args:              oneID,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		PreRunE:           func(*cobra.Command, []string) error { return c.checkReporting(flags) },
-		RunE:              c.withRun(func(ctx context.Context, run runs.Run) error { return c.writeReport(ctx, run, flags) }),
+		Args:    oneID,
+		PreRunE: func(*cobra.Command, []string) error { return c.checkReporting(flags) },
+		RunE:    c.withRun(func(ctx context.Context, run runs.Run) error { return c.writeReport(ctx, run, flags) }),
 	}
 	cmd.Flags().StringVar(&flags.format, "format", "html", "html, md or json")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "the file to write; - is stdout (default: report-ID.FORMAT)")
+	_ = cmd.MarkFlagFilename("output", report.Formats...) // fails only for an unknown flag
 	complete(cmd, "format", report.Formats...)
 	return cmd
 }

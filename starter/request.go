@@ -19,8 +19,7 @@ task again or another one like it.
 ID is a deliberation id or a task id. No worker is needed. Exit code 3: not found.`,
 		Example: `  starter request T-42
   starter request T-42 > T-42.json && starter run -f T-42.json --rerun`,
-		Args:              oneID,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: oneID,
 		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
 			request, err := contract.Recorded(ctx, c.server, run.ID, run.RunID)
 			if err != nil {

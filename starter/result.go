@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -29,8 +30,7 @@ ID is a deliberation id or a task id. Exit code 1: it failed, was cancelled or t
 		Example: `  starter result deliberation-T-42
   starter result T-42 --json | jq .best_result.proposal
   starter result T-42 --wait`,
-		Args:              oneID,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: oneID,
 		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
 			switch {
 			case wait && run.Open():
@@ -193,3 +193,35 @@ func (c *cli) printUsage(usage contract.TotalUsage, attempts int) {
 func costWords(cost float64) string { return strconv.FormatFloat(cost, 'f', -1, 64) }
 
 func milliseconds(ms int64) string { return terminal.Duration(time.Duration(ms) * time.Millisecond) }
+
+// printVotes shows the votes. If the council didn't vote, it prints nothing.
+func (c *cli) printVotes(votes []contract.Vote) {
+	if len(votes) == 0 {
+		return
+	}
+	c.printf("\n%s\n", c.paint(text.Bold, "Votes"))
+	for _, vote := range votes {
+		c.printf("  %s: %s, mean score %.2f (%s)\n", untrusted.Inline(vote.Answer), domain.Count(vote.Votes, "vote"), vote.Score,
+			untrusted.Inline(strings.Join(vote.Agents, ", ")))
+	}
+}
+
+// printSynthesis shows the chair's final answer, or why there is none. Without a chair it prints nothing.
+func (c *cli) printSynthesis(result contract.Result) {
+	if !result.Synthesis.Wanted {
+		return
+	}
+	wrote := result.Synthesis.Text
+	if wrote == nil {
+		why := "it was not asked"
+		if failure := result.ChairFailure; failure != nil {
+			why = fmt.Sprintf("%s: %s", failure.ErrorType, failure.Message)
+		}
+		c.printf("\nThe chair wrote no final answer: %s. The best proposal stands.\n", untrusted.Inline(why))
+		return
+	}
+	c.printf("\n%s\n%s\n", c.paint(text.Bold, "Final answer by the chair, "+untrusted.Inline(wrote.Model)), untrusted.Printable(wrote.Text))
+	if wrote.Reasoning != "" {
+		c.printf("\n%s\n%s\n", c.paint(text.Bold, "Why"), untrusted.Printable(wrote.Reasoning))
+	}
+}

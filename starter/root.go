@@ -51,6 +51,7 @@ func (c *cli) root() *cobra.Command {
 		Args:                       knownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout, also for an error")
 	flags.BoolVar(&c.noView, "no-view", false, "show progress as lines, also on a terminal")

@@ -24,8 +24,7 @@ ID is a deliberation id or a task id. A run that has ended needs no worker. If n
 that goes on, the command shows what Temporal itself knows, and warns. Exit code 3: not found.`,
 		Example: `  starter status deliberation-T-42
   starter status T-42 --json`,
-		Args:              oneID,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: oneID,
 		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
 			v, err := c.server.View(ctx, run)
 			if err != nil {

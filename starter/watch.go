@@ -4,189 +4,116 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
-	"golang.org/x/sync/errgroup"
+	"github.com/spf13/cobra"
 
-	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/terminal"
-	"deliberation.io/deliberation/internal/untrusted"
 )
 
-const (
-	watchEvery  = 2 * time.Second
-	watchWithin = 5 * time.Second
-	watchedMost = 20 // deliberations
-)
+func (c *cli) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch ID",
+		Short: "Watch a deliberation until it ends",
+		Long: `Watch a deliberation until it ends: what each agent says, the ranking, the reviews and the budget. Then
+its result is shown.
 
-// watcher looks at the open runs again and again. It reads a history again only if the history has grown.
-type watcher struct {
-	server
+ID is a deliberation id or a task id. The text of agents comes from NATS, by the NATS_... variables as the
+workers have them; without NATS_URL there are only states. What was said before the command began is shown
+as far as NATS still has it: usually that of the last 15 minutes. Without a terminal, and with --no-view or
+--json, the progress is lines on stderr.
 
-	last map[string]watched // the previous look, by run id
+Keys: tab chooses an agent; arrows, PgUp, PgDn, Home and End scroll its text; c cancels; s stops now and
+ranks what is there; ? is the help. q and Ctrl-C leave; the deliberation goes on.`,
+		Example: `  starter watch deliberation-T-42
+  starter watch T-42 --no-view`,
+		Args: oneID,
+		RunE: c.withRun(func(ctx context.Context, run runs.Run) error {
+			if !run.Open() {
+				return c.outcome(ctx, run)
+			}
+			return c.await(ctx, run)
+		}),
+	}
 }
 
-// snapshot is one look.
-type snapshot struct {
-	AsOf  time.Time `json:"as_of"`
-	Total int64     `json:"total"`
-	Jobs  []watched `json:"jobs"`
-}
+// refreshEvery is the pause between two looks at the heartbeats of the pending activities.
+const refreshEvery = time.Second
 
-type watched struct {
-	RunID          string `json:"run_id"`
-	Role           string `json:"role"`
-	RuntimeSeconds int64  `json:"runtime_seconds"`
-	runs.View
+// errLeft means that the person left the view.
+var errLeft = errors.New("left")
 
-	timeline *runs.Timeline
-	length   int64 // of the history that the timeline was made of
-}
-
-// watch shows the open runs until Ctrl-C, after which the command succeeds.
-func (c *cli) watch(ctx context.Context) error {
-	s, err := c.connect(ctx)
+// await shows a run's progress until the run ends, and then its outcome.
+func (c *cli) await(ctx context.Context, run runs.Run) error {
+	t, err := c.follow(ctx, run, c.audience(ctx, run))
+	switch {
+	case ctx.Err() != nil || errors.Is(err, errLeft):
+		return interrupted(run.ID, "it goes on")
+	case err != nil:
+		return err
+	}
+	end, err := t.Ending(run.ID)
 	if err != nil {
 		return err
 	}
-	w := &watcher{server: s}
-	live, away := terminal.NewLive(c.stdout), false
-	for {
-		seen, err := w.look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the error is Ctrl-C
-		case err != nil && !runs.MayAnswerLater(err):
-			return err
-		case err != nil && !away:
-			c.warn("temporal at %q does not answer; still watching", s.address)
-			live.Leave()
-		case err == nil:
-			if err := c.showSnapshot(live, seen); err != nil {
-				return err
-			}
-		}
-		away = err != nil
+	return c.showEnding(run, end)
+}
+
+// follow waits until the run has ended, and shows its progress meanwhile. It reads the history, so it sees the end
+// immediately and needs no worker. If Temporal is away, it waits. When ctx ends, only the wait ends.
+func (c *cli) follow(ctx context.Context, run runs.Run, to audience) (*runs.Timeline, error) {
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	t := runs.NewTimeline()
+	defer to.Close()
+	history := c.server.Follow(listening, run)
+	refresh := time.NewTicker(refreshEvery)
+	defer refresh.Stop()
+	for !t.Ended() {
 		select {
+		case next := <-history:
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case next.Err != nil && !runs.MayAnswerLater(next.Err):
+				return nil, next.Err
+			case next.Err != nil:
+				to.Away(c.server.address)
+				t = runs.NewTimeline() // after an error, the history comes again from its first event
+				continue
+			}
+			t.Take(next.Event)
+			to.Changed(runs.OpenView(run, t), t)
+		case <-refresh.C:
+			if c.server.Refresh(ctx, &run, runs.AnswersWithin) {
+				to.Back()
+			} else {
+				to.Away(c.server.address)
+			}
+			to.Look(runs.OpenView(run, t), t)
+		case <-to.Left():
+			return nil, whyLeft(ctx, to)
 		case <-ctx.Done():
-			return nil
-		case <-time.After(watchEvery):
+			return nil, ctx.Err()
 		}
 	}
+	return t, nil
 }
 
-func (c *cli) showSnapshot(live *terminal.Live, seen snapshot) error {
-	switch {
-	case c.json:
-		return c.printJSON(seen)
-	case live.InPlace():
-		return live.Draw(strings.Split(seen.text(), "\n"))
+// whyLeft returns errLeft, or the error by which the view has ended.
+func whyLeft(ctx context.Context, to audience) error {
+	if err := to.Failed(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the view has ended (--no-view shows lines): %w", err)
 	}
-	_, err := fmt.Fprintf(c.stdout, "%s\n\n", seen.text())
-	return err
+	return errLeft
 }
 
-func (s snapshot) text() string {
-	title := fmt.Sprintf("%s, seen at %s", domain.Count(int(s.Total), "active deliberation"), when(&s.AsOf))
-	if len(s.Jobs) == 0 {
-		return title
+// interrupted returns the exit after Ctrl-C.
+func interrupted(id, what string) error {
+	return &exit{
+		code: exitInterrupted,
+		err:  errors.New("no longer waiting for " + id + "; " + what),
+		hint: fmt.Sprintf("watch again: starter watch %[1]s\n  look: starter status %[1]s\n  wait again: starter result --wait %[1]s\n  end it: starter cancel %[1]s", terminal.ShellWord(id)),
 	}
-	t := terminal.NewTable("deliberation", "role", "phase", "agents", "tokens", "runtime", "waiting for")
-	for _, job := range s.Jobs {
-		states, tokens := job.agentStates()
-		runtime := time.Duration(job.RuntimeSeconds) * time.Second
-		t.AppendRow([]any{
-			untrusted.Inline(job.DeliberationID), untrusted.Inline(job.Role), untrusted.Inline(job.Phase), states, tokens,
-			runtime.String(), terminal.FirstLines(job.WaitingFor, 1, 60),
-		})
-	}
-	lines := title + "\n" + t.Render()
-	if hidden := s.Total - int64(len(s.Jobs)); len(s.Jobs) == watchedMost && hidden > 0 {
-		lines += fmt.Sprintf("\nand %d more", hidden)
-	}
-	return lines
-}
-
-// agentStates counts the agents in each state, and the tokens of all.
-func (w watched) agentStates() (states string, tokens int) {
-	var order []domain.AgentState
-	count := map[domain.AgentState]int{}
-	for _, agent := range w.Agents {
-		tokens += agent.Tokens
-		if count[agent.State] == 0 {
-			order = append(order, agent.State)
-		}
-		count[agent.State]++
-	}
-	var parts []string
-	for _, state := range order {
-		parts = append(parts, fmt.Sprintf("%d %s", count[state], untrusted.Inline(string(state))))
-	}
-	return strings.Join(parts, ", "), tokens
-}
-
-// look asks for the open runs, the newest first.
-func (w *watcher) look(ctx context.Context) (snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, watchWithin)
-	defer cancel()
-	open := runs.Deliberations().HasStatus("running")
-	seen := snapshot{AsOf: time.Now().UTC(), Jobs: []watched{}}
-	counted, err := w.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: w.Namespace, Query: open.String()})
-	if err != nil {
-		return seen, err
-	}
-	seen.Total = counted.GetCount()
-	jobs := make([]*watched, watchedMost)
-	readers, reading := errgroup.WithContext(ctx)
-	readers.SetLimit(readersMost)
-	next := 0
-	for run, err := range w.List(reading, open, watchedMost) {
-		if err != nil {
-			return seen, errors.Join(err, readers.Wait())
-		}
-		place := next
-		readers.Go(func() (err error) {
-			jobs[place], err = w.job(reading, run)
-			return err
-		})
-		next++
-		if next == watchedMost {
-			break
-		}
-	}
-	err = readers.Wait()
-	w.last = map[string]watched{}
-	for _, job := range jobs {
-		if job != nil {
-			seen.Jobs = append(seen.Jobs, *job)
-			w.last[job.RunID] = *job
-		}
-	}
-	return seen, err
-}
-
-// job returns the state of one run; nil if it has ended in the meantime.
-func (w *watcher) job(ctx context.Context, listed runs.Run) (*watched, error) {
-	run, err := w.Describe(ctx, listed.ID, listed.RunID)
-	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || (err == nil && !run.Open()) {
-		return nil, nil //nolint:nilnil // the run has ended
-	}
-	if err != nil {
-		return nil, err
-	}
-	seen := watched{
-		RunID: run.RunID, Role: run.Role(), RuntimeSeconds: int64(time.Since(run.Info.GetStartTime().AsTime()).Seconds()),
-		timeline: w.last[run.RunID].timeline, length: run.Info.GetHistoryLength(),
-	}
-	if seen.timeline == nil || seen.length != w.last[run.RunID].length {
-		if seen.timeline, err = w.Timeline(ctx, run); err != nil {
-			return nil, err
-		}
-	}
-	seen.View = runs.OpenView(run, seen.timeline)
-	return &seen, nil
 }
