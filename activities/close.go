@@ -16,7 +16,7 @@ func (s set) closeDeliberation(ctx context.Context, in contract.CloseDeliberatio
 	var result contract.CloseDeliberationResult
 	trying, cancel := context.WithTimeout(ctx, workflows.CloseTries)
 	defer cancel()
-	if err := s.storeAll(trying, in); err != nil {
+	if err := s.storeAll(trying, in.Events, in.TaskDescription); err != nil {
 		result.EventsError = bounded(err.Error())
 	} else {
 		result.Stored = len(in.Events)
@@ -26,8 +26,9 @@ func (s set) closeDeliberation(ctx context.Context, in contract.CloseDeliberatio
 	return result, ctx.Err()
 }
 
-func (s set) storeAll(ctx context.Context, in contract.CloseDeliberationInput) error {
-	events, err := eventsOf(in.Events, in.TaskDescription)
+// storeAll tries once to store events.
+func (s set) storeAll(ctx context.Context, records []contract.EventRecord, description string) error {
+	events, err := eventsOf(records, description)
 	if err != nil || len(events) == 0 {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -19,6 +20,8 @@ const (
 	submitTry = 15 * time.Second
 	// refusedMost is the longest pause between two requests while there is no room, unless Ray asks for a longer one.
 	refusedMost = 5 * time.Second
+	// announceWithin bounds the time that the events of a submit may take: until then nobody waits for the turns.
+	announceWithin = 250 * time.Millisecond
 )
 
 // submitTurns submits the turns to Ray and waits for room until GiveUpAt. It repeats the same request: if turns were
@@ -31,7 +34,11 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	if err != nil {
 		return none, err
 	}
-	submission, err := s.submission(ctx, in)
+	brief, err := s.brief(ctx, in)
+	if err != nil {
+		return none, err
+	}
+	submission, err := s.submission(brief, in)
 	if err != nil {
 		return none, err
 	}
@@ -43,7 +50,9 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 		if err == nil {
 			activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
 				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
-			return contract.SubmitTurnsResult{Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled}, nil
+			return contract.SubmitTurnsResult{
+				Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled, Announced: s.announce(working, in, brief),
+			}, nil
 		}
 		refusal, ours := errors.AsType[*domain.Error](err)
 		if !ours || refusal.Fatal() {
@@ -88,11 +97,27 @@ func reasonOf(refusal *domain.Error) string {
 	return bounded(refusal.Err.Error())
 }
 
-func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (domain.Submission, error) {
-	brief, err := s.brief(ctx, in)
-	if err != nil {
-		return domain.Submission{}, err
+// announce tries once to store the events that the submit carries. Otherwise the workflow publishes them.
+func (s set) announce(ctx context.Context, in contract.SubmitTurnsInput, brief contract.Brief) bool {
+	if len(in.Events) == 0 {
+		return false
 	}
+	events, now := slices.Clone(in.Events), time.Now().UTC()
+	for i := range events {
+		if events[i].Kind.Begins() {
+			events[i].At = now
+		}
+	}
+	trying, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	err := s.storeAll(trying, events, brief.Request.TaskDescription)
+	if err != nil {
+		activity.GetLogger(ctx).Debug("events left to the workflow", keyDeliberation, in.DeliberationID, "error", err)
+	}
+	return err == nil
+}
+
+func (s set) submission(brief contract.Brief, in contract.SubmitTurnsInput) (domain.Submission, error) {
 	request := brief.Request.Domain()
 	turns := in.TurnsOf(request)
 	if err := sameTurns(in.Turns, turns); err != nil {

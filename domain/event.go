@@ -25,6 +25,9 @@ const (
 // BestEffort reports whether an event is dropped if it can't be stored now.
 func (k EventKind) BestEffort() bool { return k == EventStreamStart }
 
+// Begins reports whether an event says that Ray has accepted a phase. Its time is that of the acceptance.
+func (k EventKind) Begins() bool { return k == EventStreamStart || k == EventPhaseStarted }
+
 // Event is news about a deliberation. The truth is in Temporal.
 type Event struct {
 	ID             string

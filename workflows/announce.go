@@ -22,28 +22,22 @@ func (d *deliberation) announceStarted(ctx workflow.Context) {
 	})
 }
 
-// announceStreams announces that the agents' answers stream from now on, and starts to publish: the events
-// queued so far go out together.
-func (d *deliberation) announceStreams(ctx workflow.Context, phase domain.Phase) {
+// announcePhase announces that a phase has begun, if the council has more than one, and that the agents' answers
+// stream. Both wait until Ray has accepted the phase.
+func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
 	if phase.Kind == domain.Propose {
 		for _, agent := range d.request().Agents() {
-			d.events.publish(ctx, domain.EventStreamStart, agent.ID(), contract.StreamStartEvent{
+			d.events.begin(ctx, domain.EventStreamStart, agent.ID(), contract.StreamStartEvent{
 				Role: agent.Role(), Status: "streaming", Model: agent.Model(),
 				DeliberationID: d.run.key.WorkflowID, AgentID: agent.ID(),
 			})
 		}
 	}
-	d.events.start()
-}
-
-// announcePhase announces that a phase has begun, if the council has more than one.
-func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
-	if !d.request().SharesTexts() {
-		return
+	if d.request().SharesTexts() {
+		d.events.begin(ctx, domain.EventPhaseStarted, "", contract.PhaseStartedEvent{
+			DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Phase: phase.Kind, Round: phase.Round, Turns: turns,
+		})
 	}
-	d.events.publish(ctx, domain.EventPhaseStarted, "", contract.PhaseStartedEvent{
-		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Phase: phase.Kind, Round: phase.Round, Turns: turns,
-	})
 }
 
 // announceAgent publishes the end of an agent's part in a phase.

@@ -29,19 +29,19 @@ func TestRecord_OutcomesTogether(t *testing.T) {
 	for _, gate := range gates {
 		close(gate)
 	}
-	w.awaitsEvents(run, enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, 5) // the submit, the first publish, three turns
+	w.awaitsEvents(run, enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, 4) // the submit, three turns
 	w.workOn(w.queue)
 	w.keepCost(run, "outcomes_together")
 }
 
 // TestRecord_OutcomesApart records a council whose outcomes arrive in workflow tasks of their own, while the
-// first events are being published.
+// first of them is being published.
 func TestRecord_OutcomesApart(t *testing.T) {
 	w := newWorld(t, "outcomes_apart")
 	gates, stored := w.holdTurns(), make(chan struct{})
 	w.NATS.ReplyTo = func(call int) fakes.Reply[contract.PublishEventsResult] {
 		reply := fakes.Reply[contract.PublishEventsResult]{}
-		if call == 1 {
+		if call == 2 { // the submit's events are the first
 			reply.Delay, reply.Until, reply.Quiet = day, stored, true
 		}
 		return reply
@@ -72,7 +72,7 @@ func (w *world) holdTurns() []chan struct{} {
 func (w *world) awaitsIdle(run client.WorkflowRun, turns int) {
 	w.Helper()
 	w.eventually(w.awaiting(turns))
-	w.awaitsEvents(run, enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, 3) // begun, accepted, published
+	w.awaitsEvents(run, enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, 2) // begun, accepted
 }
 
 func (w *world) awaitsEvents(run client.WorkflowRun, kind enumspb.EventType, count int) {
@@ -104,28 +104,61 @@ func (w *world) keepCost(run client.WorkflowRun, name string) {
 	require.Equal(w, described.GetWorkflowExecutionInfo().GetStateTransitionCount(), int64(transitionsOf(history.GetEvents())))
 }
 
-// TestRecord_AReviewOfFive records a council of five that reviews and revises twice, which takes 30 turns. The turns
-// of a phase end at the same time, or one after the other.
-func TestRecord_AReviewOfFive(t *testing.T) {
-	for name, apart := range map[string]time.Duration{"five_together": 0, "five_apart": 300 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, name)
-			delays := map[string]time.Duration{}
-			for i, agent := range fakes.Council(5).Agents {
-				delays[agent.AgentID] = time.Second + time.Duration(i)*apart
-				w.Ray.Agents[agent.AgentID] = fakes.Replies(quietly(fakes.Answer("a proposal", 0.5), delays[agent.AgentID]))
-			}
-			w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
-				return fakes.Replies(quietly(disagreeing(ref)[0].Reply, delays[ref.AgentID]))
-			}
-			run := w.start(contract.DeliberationName, withReview(fakes.Council(5), 2))
-			var result contract.Result
-			require.NoError(t, run.Get(t.Context(), &result))
-			require.Equal(t, 30, result.Usage.LLMCalls)
-			w.keep(name, run.GetID(), run.GetRunID())
-		})
+// TestRecord_AReviewOfFiveApart records a council of five that reviews and revises twice, which takes 30 turns. The turns
+// of a phase end one after the other.
+func TestRecord_AReviewOfFiveApart(t *testing.T) {
+	w := newWorld(t, "five_apart")
+	delays := map[string]time.Duration{}
+	for i, agent := range fakes.Council(5).Agents {
+		delays[agent.AgentID] = time.Second + time.Duration(i)*300*time.Millisecond
+		w.Ray.Agents[agent.AgentID] = fakes.Replies(quietly(fakes.Answer("a proposal", 0.5), delays[agent.AgentID]))
 	}
+	w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+		return fakes.Replies(quietly(disagreeing(ref)[0].Reply, delays[ref.AgentID]))
+	}
+	w.keepThirtyTurns(w.start(contract.DeliberationName, withReview(fakes.Council(5), 2)), "five_apart")
+}
+
+// TestRecord_AReviewOfFiveTogether records the same. The outcomes of each phase arrive in one workflow task: no worker
+// takes workflow tasks while the turns end.
+func TestRecord_AReviewOfFiveTogether(t *testing.T) {
+	w := newWorld(t, "five_together")
+	ends := make([]chan struct{}, 6)
+	for i := range ends {
+		ends[i] = make(chan struct{})
+	}
+	held := func(phase int, reply fakes.Reply[contract.TurnOutcome]) fakes.Script {
+		reply.Delay, reply.Until, reply.Quiet = day, ends[phase], true
+		return fakes.Replies(reply)
+	}
+	for _, agent := range fakes.Council(5).Agents {
+		w.Ray.Agents[agent.AgentID] = held(0, fakes.Answer("a proposal", 0.5))
+	}
+	w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+		phase := 2*ref.Round - 1
+		if ref.Phase == domain.Revise {
+			phase = 2 * ref.Round
+		}
+		return held(phase, disagreeing(ref)[0].Reply)
+	}
+	run := w.start(contract.DeliberationName, withReview(fakes.Council(5), 2))
+	for phase, end := range ends {
+		w.eventually(w.awaiting(5 * (phase + 1)))
+		w.awaitsEvents(run, enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, 2*(phase+1)) // the phase is submitted, accepted
+		w.stops[w.queue]()
+		close(end)
+		w.awaitsEvents(run, enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, 6*(phase+1)) // the submit, five turns
+		w.workOn(w.queue)
+	}
+	w.keepThirtyTurns(run, "five_together")
+}
+
+func (w *world) keepThirtyTurns(run client.WorkflowRun, name string) {
+	w.Helper()
+	var result contract.Result
+	require.NoError(w, run.Get(w.Context(), &result))
+	require.Equal(w, 30, result.Usage.LLMCalls)
+	w.keep(name, run.GetID(), run.GetRunID())
 }
 
 func quietly(reply fakes.Reply[contract.TurnOutcome], after time.Duration) fakes.Reply[contract.TurnOutcome] {

@@ -19,9 +19,11 @@ type eventQueue struct {
 	description    string
 	number         int
 	unsent         []contract.EventRecord
-	open           bool // events are published; true after Ray has accepted the first phase
-	held           bool // the end of a phase: events wait for those of the next phase
-	busy           bool // an activity is publishing
+	beginning      []contract.EventRecord // events of a phase that Ray hasn't accepted yet
+	carried        int                    // how many of the unsent events the last submit carries
+	open           bool                   // events are published; true after Ray has accepted the first phase
+	held           bool                   // the end of a phase: events wait for those of the next phase
+	busy           bool                   // an activity is publishing
 	closing        bool
 	stop           workflow.CancelFunc
 }
@@ -29,6 +31,8 @@ type eventQueue struct {
 const (
 	// batchBytes bounds the events of one activity input, well under the limit of a payload.
 	batchBytes = 1 << 20
+	// carriedBytes bounds the events of a submit, whose input also has the brief.
+	carriedBytes = 100_000
 	// lastBytes bounds the events of the closing step and of the outbox: a payload that is too large would end
 	// the run without its result.
 	lastBytes = 1_500_000
@@ -48,25 +52,66 @@ func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
 
 // publish queues an event.
 func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
-	if q == nil {
-		return
+	if q != nil {
+		q.unsent = append(q.unsent, q.record(ctx, kind, agentID, data)...)
 	}
+}
+
+// begin queues an event for when Ray accepts the phase.
+func (q *eventQueue) begin(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
+	if q != nil {
+		q.beginning = append(q.beginning, q.record(ctx, kind, agentID, data)...)
+	}
+}
+
+// record numbers an event. It returns none if the data can't be encoded.
+func (q *eventQueue) record(ctx workflow.Context, kind domain.EventKind, agentID string, data any) []contract.EventRecord {
 	event, err := contract.EventRecord{
 		ID: domain.EventID(q.deliberationID, q.runID, q.number+1, kind), Kind: kind,
 		DeliberationID: q.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(),
 	}.WithData(data)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("event not encoded", "event", string(kind), "error", err)
-		return
+		return nil
 	}
 	q.number++
-	q.unsent = append(q.unsent, event)
+	return []contract.EventRecord{event}
 }
 
-// start begins to publish. Events that were queued earlier go out together.
-func (q *eventQueue) start() {
+// carry returns the events that a submit publishes once Ray has accepted its turns: those that wait, and those of the
+// phase's beginning. It returns none if the publisher could be at work, since these events would overtake its own.
+func (q *eventQueue) carry() []contract.EventRecord {
+	if q == nil || q.open || q.busy {
+		return nil
+	}
+	q.carried = len(q.unsent)
+	events := slices.Concat(q.unsent, q.beginning)
+	if sizeOf(events) > carriedBytes {
+		return nil
+	}
+	return events
+}
+
+// begun is called when Ray has accepted the phase. The submit may have published what it carried.
+func (q *eventQueue) begun(ctx workflow.Context, published bool) {
+	if q == nil {
+		return
+	}
+	if published {
+		q.unsent, q.beginning = q.unsent[q.carried:], nil
+	}
+	for _, event := range q.beginning {
+		event.At = workflow.Now(ctx).UTC()
+		q.unsent = append(q.unsent, event)
+	}
+	q.beginning, q.open, q.held = nil, true, false
+}
+
+// refused is called when Ray hasn't accepted the phase: its streams never start.
+func (q *eventQueue) refused() {
 	if q != nil {
-		q.open, q.held = true, false
+		q.unsent = append(q.unsent, slices.DeleteFunc(q.beginning, func(e contract.EventRecord) bool { return e.Kind.BestEffort() })...)
+		q.beginning = nil
 	}
 }
 
@@ -80,7 +125,7 @@ func (q *eventQueue) hold() {
 // release publishes the events that hold made wait.
 func (q *eventQueue) release() {
 	if q != nil && q.held {
-		q.start()
+		q.open, q.held = true, false
 	}
 }
 
@@ -165,10 +210,7 @@ func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 // texts, from the last event on. The result has those texts.
 func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e contract.EventRecord) bool { return !bestEffort && e.Kind.BestEffort() })
-	size := 0
-	for _, event := range events {
-		size += event.Size()
-	}
+	size := sizeOf(events)
 	for i, event := range slices.Backward(events) {
 		if size <= lastBytes {
 			break
@@ -177,6 +219,13 @@ func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 		size += events[i].Size() - event.Size()
 	}
 	return events
+}
+
+func sizeOf(events []contract.EventRecord) (size int) {
+	for _, event := range events {
+		size += event.Size()
+	}
+	return size
 }
 
 func nextBatch(events []contract.EventRecord, description string) contract.PublishEventsInput {

@@ -67,17 +67,13 @@ func TestEvents_CarryTheDescriptionOnce(t *testing.T) {
 	require.NoError(t, err)
 	description := fakes.Council(3).TaskDescription
 	given := 0
+	for _, in := range s.Ray.Submitted {
+		given += strings.Count(encode(t, in), description)
+	}
 	for _, in := range s.NATS.Inputs {
 		given += strings.Count(encode(t, in), description)
-		streams := 0
-		for _, event := range in.Events {
-			if event.Kind == domain.EventStreamStart {
-				streams++
-			}
-		}
-		require.Equal(t, streams > 0, in.TaskDescription == description)
 	}
-	require.Equal(t, 1, given)
+	require.Equal(t, 1, given, "the prompt of all agents, and the events")
 }
 
 func TestEvents_ACompletedEventTooLargeForNATSIsAScoreboard(t *testing.T) {
@@ -125,7 +121,7 @@ func TestEvents_DoNotDelayTheResult(t *testing.T) {
 		},
 		"a NATS that never answers leaves the events to the outbox": {
 			nats: func(call int) fakes.Reply[contract.PublishEventsResult] {
-				if call == 1 {
+				if call <= 2 { // the submit's and the publisher's
 					return stored.After(fakes.Forever)
 				}
 				return stored
@@ -178,6 +174,39 @@ func TestEvents_ThatNobodyWantsHoldUpNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, s.env.Now().Sub(begun), 10*time.Millisecond)
 	require.NotContains(t, s.scheduled, workflows.PublishEvents.Name())
+}
+
+func TestEvents_TravelWithTheSubmitOfAPhase(t *testing.T) {
+	for name, test := range map[string]struct {
+		proposal string
+		carried  []domain.EventKind
+	}{
+		"those of the last outcome and of the new phase": {"short", []domain.EventKind{domain.EventAgentCompleted, domain.EventPhaseStarted}},
+		"none if they are too large for its input":       {strings.Repeat("x", 100_000), []domain.EventKind{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.Ray.Agents["agent-2"] = fakes.Replies(fakes.Answer(test.proposal, 0.5).After(time.Minute))
+
+			_, err := s.runAndExpectNothingLeft(withReview(fakes.Council(2), 0))
+
+			require.NoError(t, err)
+			require.Equal(t, []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventPhaseStarted,
+			}, fakes.KindsOf(s.Ray.Submitted[0].Events))
+			require.Equal(t, test.carried, fakes.KindsOf(s.Ray.Submitted[1].Events))
+			published := 0
+			for _, in := range s.NATS.Inputs {
+				published += len(in.Events)
+			}
+			require.Equal(t, len(s.NATS.Stored), published, "each event is published once")
+			require.Equal(t, []domain.EventKind{
+				domain.EventStarted, domain.EventStreamStart, domain.EventStreamStart, domain.EventPhaseStarted,
+				domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventPhaseStarted,
+				domain.EventReviewed, domain.EventReviewed, domain.EventCompleted,
+			}, s.NATS.Kinds())
+		})
+	}
 }
 
 func TestEvents_DoNotWaitForAPhaseThatWaitsForRoom(t *testing.T) {

@@ -18,8 +18,11 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
 	d.events.hold()
-	end, err := d.submitTogether(ctx, phase, pursuits)
 	d.announcePhase(ctx, phase, len(pursuits))
+	end, err := d.submitTogether(ctx, pursuits)
+	if err != nil || end.early() {
+		d.events.refused()
+	}
 	switch {
 	case err != nil:
 		d.giveUp(ctx, contract.FailureOf(err))
@@ -76,7 +79,7 @@ func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 
 // submitTogether submits all turns of a phase to Ray in one request, since a council lives on one runner. It returns
 // why the run ends early, or the error if Ray refuses these turns for good.
-func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, pursuits []*pursuit) (endReason, error) {
+func (d *deliberation) submitTogether(ctx workflow.Context, pursuits []*pursuit) (endReason, error) {
 	ctx, stop := d.untilOver(ctx)
 	defer stop()
 	queue := d.queue(ctx)
@@ -105,7 +108,7 @@ func (d *deliberation) submitTogether(ctx workflow.Context, phase domain.Phase, 
 	for _, p := range pursuits {
 		d.place.abandon(p)
 	}
-	d.announceStreams(ctx, phase)
+	d.events.begun(ctx, answer.Announced)
 	return endDecided, nil
 }
 
@@ -167,7 +170,7 @@ func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pu
 func (d *deliberation) submitWithin(ctx workflow.Context, q queue, pursuits []*pursuit, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
 	d.shown.waitingFor = d.place.current
 	patience := max(time.Second, q.giveUp.Sub(workflow.Now(ctx)))
-	return d.submit(ctx, q.step, pursuits, patience, brief)
+	return d.submit(ctx, q.step, pursuits, patience, contract.SubmitTurnsInput{Brief: brief, Events: d.events.carry()})
 }
 
 // moveAll moves a council that waits for room to another cluster. Its turns become new attempts, since the
@@ -185,14 +188,12 @@ func (d *deliberation) moveAll(ctx workflow.Context, pursuits []*pursuit) {
 	d.showCouncil(ctx)
 }
 
-// submit submits turns to Ray together, and records where they live.
-func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
+// submit submits turns to Ray together, and records where they live. The input has what the turns don't say.
+func (d *deliberation) submit(ctx workflow.Context, step Step[contract.SubmitTurnsInput, contract.SubmitTurnsResult], pursuits []*pursuit, patience time.Duration, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	runFor := d.clock.remaining(ctx)
-	in := contract.SubmitTurnsInput{
-		DeliberationID: d.run.key.WorkflowID, OriginalRunID: d.run.key.OriginalRunID,
-		Cluster: d.place.current, RunSeconds: seconds(runFor + runMargin), KeepSeconds: seconds(runFor + keepFor),
-		GiveUpAt: workflow.Now(ctx).Add(patience), GraceSeconds: d.place.grace(), Brief: brief,
-	}
+	in.DeliberationID, in.OriginalRunID, in.Cluster = d.run.key.WorkflowID, d.run.key.OriginalRunID, d.place.current
+	in.RunSeconds, in.KeepSeconds = seconds(runFor+runMargin), seconds(runFor+keepFor)
+	in.GiveUpAt, in.GraceSeconds = workflow.Now(ctx).Add(patience), d.place.grace()
 	for _, p := range pursuits {
 		in.Turns = append(in.Turns, contract.TurnRefOf(p.turn))
 		p.handle, p.refusal = contract.Handle{TurnID: p.turn.ID(), Cluster: d.place.current}, ""

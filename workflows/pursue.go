@@ -134,7 +134,7 @@ func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domai
 	if decision.Kind != domain.DecisionUnreachable || p.handle.Cluster != d.place.current {
 		p.replace(decision.Next)
 	}
-	accepted, err := d.submit(ctx, submitLater, []*pursuit{p}, d.clock.remaining(ctx), nil)
+	accepted, err := d.submit(ctx, submitLater, []*pursuit{p}, d.clock.remaining(ctx), contract.SubmitTurnsInput{})
 	if err != nil {
 		if outcome, known := d.gaveUp(ctx, err); known {
 			d.take(ctx, placed{p.turn, p.handle}, outcome)

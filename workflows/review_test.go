@@ -87,7 +87,7 @@ func TestReview_TextsTravelOncePerPhase(t *testing.T) {
 
 	require.NoError(t, err)
 	review, again := s.Ray.Submitted[1], s.Ray.Submitted[2]
-	require.Equal(t, 1, strings.Count(encode(t, review), "the proposal of agent-2"))
+	require.Equal(t, 1, strings.Count(encode(t, review.Brief), "the proposal of agent-2"))
 	require.Equal(t, domain.Phase{Kind: domain.PeerReview, Round: 1}.Fence("secret"), review.Brief.Fence)
 	require.Nil(t, again.Brief, "a retry finds the brief in history")
 	require.Equal(t, domain.PeerReview, again.Turns[0].Phase)

@@ -71,11 +71,6 @@ func Accepted(in contract.SubmitTurnsInput) contract.SubmitTurnsResult {
 	return result
 }
 
-// SubmitTurns takes turns, unless a reply says otherwise.
-func (f *Ray) SubmitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
-	return give(ctx, f.clock, f.submit(in), nothing)
-}
-
 func (f *Ray) submit(in contract.SubmitTurnsInput) Reply[contract.SubmitTurnsResult] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,7 +116,7 @@ func (f *Ray) AwaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contra
 	if said.Value.Metadata == nil && said.Value.Kind == domain.OutcomeCompleted {
 		said.Value.Metadata = map[string]string{"submission_id": string(in.Handle.TurnID), "cluster": in.Handle.Cluster}
 	}
-	return give(ctx, f.clock, said, func() {
+	return give(ctx, f.clock, said, func(*contract.TurnOutcome) {
 		if said.Err == nil && said.Value.Kind != domain.OutcomeUnreachable {
 			f.mu.Lock()
 			defer f.mu.Unlock()

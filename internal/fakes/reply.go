@@ -35,28 +35,28 @@ type clock struct {
 	env *testsuite.TestWorkflowEnvironment
 }
 
-// give completes an activity with the reply. It calls then immediately before that.
-func give[Out any](ctx context.Context, c clock, r Reply[Out], then func()) (Out, error) {
+// give completes an activity with the reply. It calls then immediately before that, which may change the value.
+func give[Out any](ctx context.Context, c clock, r Reply[Out], then func(*Out)) (Out, error) {
 	if r.Delay == 0 {
-		then()
+		then(&r.Value)
 		return r.Value, r.Err
 	}
 	var none Out
 	if c.env == nil {
 		beats := func() { activity.RecordHeartbeat(ctx, details(r.Progress)...) }
 		if r.Quiet {
-			beats = nothing
+			beats = func() {}
 		}
 		if err := wait(ctx, r.Delay, r.Until, beats); err != nil {
 			return none, err
 		}
-		then()
+		then(&r.Value)
 		return r.Value, r.Err
 	}
 	token := activity.GetInfo(ctx).TaskToken
 	if r.Delay != Forever {
 		c.env.RegisterDelayedCallback(func() {
-			then()
+			then(&r.Value)
 			_ = c.env.CompleteActivity(token, r.Value, r.Err)
 		}, r.Delay)
 	}
@@ -92,4 +92,4 @@ func wait(ctx context.Context, delay time.Duration, until <-chan struct{}, beats
 	}
 }
 
-func nothing() {}
+func nothing[Out any](*Out) {}

@@ -33,7 +33,7 @@ type Registry interface {
 // Register binds the names of the activities to the fakes.
 func (s Services) Register(to Registry) {
 	for name, does := range map[string]any{
-		contract.ActivitySubmitTurns:        s.Ray.SubmitTurns,
+		contract.ActivitySubmitTurns:        s.SubmitTurns,
 		contract.ActivityAwaitTurn:          s.Ray.AwaitTurn,
 		contract.ActivityStopTurns:          s.Ray.StopTurns,
 		contract.ActivityPublishEvents:      s.NATS.PublishEvents,
@@ -42,6 +42,18 @@ func (s Services) Register(to Registry) {
 	} {
 		to.RegisterActivityWithOptions(does, activity.RegisterOptions{Name: name})
 	}
+}
+
+// SubmitTurns submits turns, unless a reply says otherwise. If they are accepted, NATS stores the events. The real
+// activity doesn't wait for a NATS that is slow.
+func (s Services) SubmitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
+	said := s.Ray.submit(in)
+	return give(ctx, s.NATS.clock, said, func(out *contract.SubmitTurnsResult) {
+		if said.Err == nil && out.Refusal == "" && len(in.Events) > 0 {
+			stored := s.NATS.publish(contract.PublishEventsInput{Events: in.Events})
+			out.Announced = stored.Err == nil && stored.Delay == 0
+		}
+	})
 }
 
 // CloseDeliberation lets NATS store the last events and Ray forget its outcomes. It waits for NATS as long as the real

@@ -10,15 +10,16 @@ import (
 // each retry would add all texts to the history. A later submit finds the brief in the history, and the turn ids
 // prove that it is the same work.
 type SubmitTurnsInput struct {
-	DeliberationID string    `json:"deliberation_id"`
-	OriginalRunID  string    `json:"original_run_id"`
-	Brief          *Brief    `json:"brief,omitempty"`
-	Cluster        string    `json:"cluster"`
-	Turns          []TurnRef `json:"turns"`
-	RunSeconds     int       `json:"run_seconds"`
-	KeepSeconds    int       `json:"keep_seconds"`
-	GiveUpAt       time.Time `json:"give_up_at"`              // after this time the last refusal is the result
-	GraceSeconds   int       `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
+	DeliberationID string        `json:"deliberation_id"`
+	OriginalRunID  string        `json:"original_run_id"`
+	Brief          *Brief        `json:"brief,omitempty"`
+	Cluster        string        `json:"cluster"`
+	Turns          []TurnRef     `json:"turns"`
+	RunSeconds     int           `json:"run_seconds"`
+	KeepSeconds    int           `json:"keep_seconds"`
+	GiveUpAt       time.Time     `json:"give_up_at"`              // after this time the last refusal is the result
+	GraceSeconds   int           `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
+	Events         []EventRecord `json:"events,omitempty"`        // to publish once Ray has accepted the turns
 }
 
 // Phase is the phase that all turns of the input belong to.
@@ -47,6 +48,7 @@ type SubmitTurnsResult struct {
 	Cancelled []domain.TurnID `json:"cancelled,omitempty"` // turns that were stopped before they were submitted
 	Refusal   string          `json:"refusal,omitempty"`
 	Elsewhere bool            `json:"elsewhere,omitempty"` // refused, and another cluster has room
+	Announced bool            `json:"announced,omitempty"` // all events of the input are stored
 }
 
 // Handle says where a turn lives on Ray.
