@@ -36,7 +36,7 @@ func TestTheTemporalCommandStartsUnderAnyWorkflowID(t *testing.T) {
 	require.Contains(t, ended.Stdout, `"completed"`)
 
 	run := stack.Temporal.GetWorkflow(t.Context(), id, "")
-	requireAll(t, strings.Join(stack.EventTypes(t, run), "\n"), "SubmitTurns", "AwaitTurn", "PublishEvents")
+	requireAll(t, strings.Join(stack.EventTypes(t, run), "\n"), "SubmitTurns", "AwaitTurn", "CloseDeliberation")
 }
 
 func TestAGoClientStartsWithATypedRequest(t *testing.T) {

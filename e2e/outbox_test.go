@@ -42,6 +42,7 @@ func TestNothingWaitsWithoutNATS(t *testing.T) {
 	require.Zero(t, stack.Scheduled(t, run, workflows.PublishEvents.Name()))
 	for _, event := range stack.History(t, run) {
 		require.NotEqual(t, enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event.GetEventType(), "there is no outbox")
+		require.NotContains(t, event.GetActivityTaskScheduledEventAttributes().GetInput().String(), "events", "no activity has any")
 	}
 	require.NotContains(t, details(t, w), "nats")
 }
