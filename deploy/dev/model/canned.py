@@ -1,4 +1,4 @@
-"""The canned answers: the same request always gets the same answer, and each answer says that it is canned."""
+"""The canned answers. The same request always gets the same answer, and each answer says that it is canned."""
 
 import hashlib
 import json
@@ -22,9 +22,9 @@ _REASONINGS = (
     "it costs honest users nothing and makes guessing expensive",
     "it protects the endpoint even while the limits are still being tuned",
 )
-# What is counted if the council votes. One answer is more frequent than the other.
+# The answers of agents that vote. One is more frequent than the other.
 _VOTES = ("token bucket", "token bucket", "sliding window")
-# So begins what a chair is told.
+# The instructions of a chair begin with this.
 _CHAIR = "You are the chair of a council."
 
 
@@ -61,7 +61,7 @@ def phase_of(messages: Any) -> Phase:
     return "revise" if "## How to revise" in text else "propose"
 
 
-# A task that says this gets reviews which block every proposal, so that all of them are revised.
+# With this in the task, reviews block every proposal, so that all are revised.
 STRICT = "Block every proposal."
 
 _CRITIQUES = (

@@ -102,7 +102,7 @@ class Completion:
         for number, piece in enumerate(self._pieces()):
             if number == step.reset_after_chunks:
                 self._call.end("error")
-                return  # the response is unfinished, so the server closes the connection
+                return  # the server closes the connection, since the response is incomplete
             await asyncio.sleep(self._chunk_delay())
             await self._event({"content": piece}, None)
         if step.finish_reason:

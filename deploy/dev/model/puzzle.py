@@ -1,4 +1,4 @@
-"""Sums that the stand-in solves most of the time, and reviews of them that are mostly right.
+"""Sums that the stand-in mostly solves, and reviews of them that are mostly right.
 
 They let a comparison of ways to deliberate show differences on a laptop. How often the stand-in is right says
 nothing about any real model.

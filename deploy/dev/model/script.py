@@ -28,7 +28,7 @@ class Step(BaseModel):
     line_bytes: int | None = None
     refuse_formats: list[str] = Field(default_factory=list)
     redirect: str | None = None
-    # The step waits for a call of this phase. Calls of other phases get the usual answer at once.
+    # The step is for a call of this phase. Calls of other phases get the usual answer at once.
     phase: canned.Phase | None = None
 
     def refusal(self, response_format: str | None) -> tuple[int, str] | None:
@@ -58,7 +58,7 @@ class Scripts:
         self._gates[model] = asyncio.Event()
 
     def release(self, model: str) -> None:
-        """Lets the held calls continue, and all later ones. Before that, a test knows that its calls are open."""
+        """Lets held calls continue, and all later ones. Until then, a test knows that its calls are open."""
         self.gate(model).set()
 
     def gate(self, model: str) -> asyncio.Event:

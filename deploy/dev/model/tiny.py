@@ -1,4 +1,4 @@
-"""A real small model behind the OpenAI protocol, from packages alone: slow and simple-minded, but nothing is canned."""
+"""A real small model with the OpenAI protocol, installed from packages: slow and weak, but nothing is canned."""
 
 import argparse
 import asyncio
@@ -51,7 +51,7 @@ class Tiny:
         return JSONResponse({**last, "object": "chat.completion", "choices": [choice]})
 
     async def _answer(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Yields the chunks of an answer, and last of all its usage."""
+        """Yields the chunks of an answer, then its usage."""
         async with self._free:
             chunks: Iterator[Any] = await run_in_threadpool(
                 self._llama.create_chat_completion,

@@ -45,7 +45,7 @@ _END = _FINISH + _USAGE + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
 async def _serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Streams as many tokens as the model's name says, one a tick; a model `0` answers immediately."""
+    """Streams one token a tick. The model's name is the number of tokens; a model `0` answers immediately."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
@@ -96,7 +96,7 @@ class Runner:
         return (time.process_time() - began - streams * call_seconds) / (streams * tokens)
 
     async def load(self, tokens_a_second: int, seconds: float) -> tuple[float, list[float]]:
-        """Tokens a second that were read, and how late the loop was, each 5 ms."""
+        """Returns the tokens that were read a second, and how late the loop was, measured every 5 ms."""
         streams = round(tokens_a_second * _TICK_SECONDS)
         tokens = round(seconds / _TICK_SECONDS)
         lags: list[float] = []
@@ -137,7 +137,7 @@ async def _measure(url: str, seconds: float) -> bool:
     ]
     for what, measured, unit, target in rows:
         print(f"{what:48} {measured:8.2f} {unit}   target ≤ {target:g} {unit}")
-    # A stream of n tokens takes n - 1 ticks and its call; beyond that the runner holds it up.
+    # A stream of n tokens takes n - 1 ticks and its call. Any more time is the runner's.
     print(f"{'tokens a second':48} {reached:8,.0f}      target {TOKENS_A_SECOND:,}, less the start of the calls")
     return all(measured <= target for _, measured, _, target in rows) and reached > 0.9 * TOKENS_A_SECOND
 

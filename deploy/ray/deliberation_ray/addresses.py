@@ -8,7 +8,7 @@ from deliberation_ray.model_url import origin
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Cloud metadata that is not link-local. Whoever reaches these can take the machine's credentials.
+# Cloud metadata services that are not link-local. A caller that reaches one can read the machine's credentials.
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
@@ -24,9 +24,9 @@ _METADATA = frozenset(
         ),
     )
 )
-# IPv6 networks whose last 32 bits are the IPv4 address that they lead to.
+# IPv6 networks that embed an IPv4 address in their last 32 bits.
 _IPV4_WITHIN = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
-# NAT64 of a site's own: only the site knows which bits are the IPv4 address.
+# A site's own NAT64. Only the site knows which bits are the IPv4 address, so the whole network is refused.
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
 
@@ -35,7 +35,7 @@ class AddressRefused(Exception):  # noqa: N818 — becomes the failure UrlNotAll
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 form of it leads to: a refused address must not pass in disguise."""
+    """Returns the IPv4 address that an IPv6 address embeds: a refused address is refused in its IPv6 form too."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped:
@@ -44,7 +44,7 @@ def _unwrapped(address: Address) -> Address:
         return address.sixtofour
     if address.teredo:
         return address.teredo[1]
-    if int(address) > 1 and any(address in network for network in _IPV4_WITHIN):  # :: and ::1 are what they are
+    if int(address) > 1 and any(address in network for network in _IPV4_WITHIN):  # :: and ::1 embed no IPv4 address
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
@@ -59,7 +59,7 @@ def check_address(text: str, *, refuse_own: bool = False) -> None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether the address leads to this node: only such an address can be bound."""
+    """Reports whether the address is this node's: a socket can be bound to no other."""
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -72,7 +72,7 @@ def _is_own(address: Address) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether the host needs no resolving."""
+    """Reports whether the host is an IP address, which needs no name server."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -81,15 +81,15 @@ def is_address(host: str) -> bool:
 
 
 def matches(pattern: str, host: str, port: int) -> bool:
-    """`host` or `host:port`, with shell wildcards; an IPv6 host stands in brackets."""
+    """Reports whether the host matches `host` or `host:port`, with shell wildcards and an IPv6 host in brackets."""
     written = f"[{host}]" if ":" in host else host
-    # fnmatch reads [ as a character class; in a host pattern it only ever opens an IPv6 address.
+    # fnmatch reads [ as the start of a character class. In a host pattern it only starts an IPv6 address.
     literal = pattern.replace("[", "[[]")
     return fnmatchcase(written, literal) or fnmatchcase(f"{written}:{port}", literal)
 
 
 def has_key(pattern: str, scheme: str, host: str, port: int) -> bool:
-    """Whether the key of `[scheme://]host[:port]` may be sent there: over https, unless http is written."""
+    """Reports whether the key for `[scheme://]host[:port]` may be sent there. Without a scheme, https is meant."""
     wanted_scheme, _, rest = pattern.rpartition("://")
     wanted_scheme = wanted_scheme or "https"
     if ":" not in rest.rpartition("]")[2]:
@@ -98,7 +98,7 @@ def has_key(pattern: str, scheme: str, host: str, port: int) -> bool:
 
 
 def check_url(url: str, allow: tuple[str, ...], *, refuse_own: bool = False) -> None:
-    """Checks what needs no resolving: the allow-list, and addresses that stand in the URL."""
+    """Checks the URL's host against the allow-list, and its address if the host is one. It resolves no name."""
     _, host, port = origin(url)
     if allow and not any(matches(pattern, host, port) for pattern in allow):
         raise AddressRefused(f"{host}:{port} is not in DELIBERATION_VLLM_ALLOW")

@@ -6,12 +6,12 @@ from typing import Any
 
 Plain = dict[str, Any]
 
-# Of all texts in one answer, as JSON, in which a byte takes up to 6. A single text that is longer is sent alone.
+# The most bytes of all texts in one answer, as JSON, where a byte takes up to 6. A longer text is sent alone.
 MOST_BYTES = 8 * 1024 * 1024
 
 
 def bounded(views: Iterable[Plain], limit: int = MOST_BYTES) -> list[Plain]:
-    """The views, where those whose texts would make the answer too long are marked as left out. One is always kept."""
+    """Returns the views. Those whose texts would make the answer too long are marked as left out; one text stays."""
     bounded = []
     used = 0
     for view in views:
@@ -25,7 +25,7 @@ def bounded(views: Iterable[Plain], limit: int = MOST_BYTES) -> list[Plain]:
 
 
 def answer(views: Iterable[Plain]) -> Plain:
-    """The body: the turns, and the ids of those that were left out, which the caller asks for again."""
+    """Returns the body: the turns, and the ids of turns that were left out. The caller asks for these again."""
     shown = bounded(views)
     return {
         "turns": [view for view in shown if not view.get("left")],

@@ -27,9 +27,9 @@ _log = logging.getLogger("deliberation_ray.app")
 @serve.deployment(
     name="gateway",
     max_ongoing_requests=ONGOING_REQUESTS,
-    # A redeploy cuts requests with a plain 500 when this is over: let the longest wait end first.
+    # After this time a redeploy breaks off open requests with a plain 500. The longest wait must end before.
     graceful_shutdown_timeout_s=LONGEST_WAIT_SECONDS + 5,
-    # A secret that can't be read doesn't become readable by many tries.
+    # More tries don't help if a secret can't be read.
     max_constructor_retry_count=3,
     logging_config={"enable_access_log": False},
 )
@@ -43,7 +43,7 @@ class Deliberation:
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         _warn(self._settings)
-        # Also the keys, which only runners need: a deploy is the time to say that they can't be read.
+        # This also checks the keys, which only runners need, so that the deploy fails if they can't be read.
         self._settings.check_secrets()
         pool = Pool(self._build, self._settings)
         succession = Succession(pool)
@@ -54,13 +54,13 @@ class Deliberation:
         return gateway.app()
 
     async def build(self) -> str:
-        """For the deployer, who reaches it by a handle and needs no token."""
+        """Returns the build. The deployer calls this through a handle, which needs no token."""
         return self._build
 
 
 def _warn(settings: Settings) -> None:
     if settings.token_source is None:
-        _log.warning("DELIBERATION_RAY_OPEN: whoever reaches the port may use the application")
+        _log.warning("DELIBERATION_RAY_OPEN is set: everybody who reaches the port may use the application")
     if not settings.vllm_allow:
         _log.warning("DELIBERATION_VLLM_ALLOW is not set: turns may call every host that this cluster reaches")
 
@@ -77,7 +77,7 @@ def application(settings: Settings) -> Application:
 def app(arguments: dict[str, Any]) -> Application:
     """A builder, so that importing this module reads no environment.
 
-    The arguments are settings, by the names of their fields. Serve deploys the application again when one of them
-    changes, which it doesn't do for a variable of a node's environment.
+    The arguments are settings, by the names of their fields. Serve deploys the application again when an argument
+    changes, but not when a variable in a node's environment changes.
     """
     return application(Settings.from_environment(**arguments))

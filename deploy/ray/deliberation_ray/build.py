@@ -1,4 +1,4 @@
-"""The build: which code and settings a runner was made of."""
+"""The build: a hash of the code and settings that a runner has."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from deliberation_ray.settings import Settings
 
 
 def build_of(settings: Settings) -> str:
-    """Equal code and equal settings give an equal build on every node; anything else is another pool of runners."""
+    """Returns the same build on every node for the same code and settings. Each build has its own pool of runners."""
     digest = hashlib.sha256(settings.fingerprint().encode())
     package = Path(__file__).parent
     for source in sorted(package.rglob("*.py")):

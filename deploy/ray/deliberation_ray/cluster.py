@@ -30,7 +30,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Where callers find the application: Serve's own host and port, whatever was asked for."""
+        """The URL of the application, with the host and port that Serve really has."""
         host, port = serve_address() or (self._http_host, self._http_port)
         if host in _EVERY_INTERFACE:
             host = self.address.rpartition(":")[0].strip("[]") or "127.0.0.1"
@@ -53,7 +53,7 @@ class Cluster:
         self.address = ray.get_runtime_context().gcs_address
 
     def deploy(self, again: bool = False) -> None:
-        """Leaves other applications as they are; ours too, when this very build of it runs, unless `again`."""
+        """Deploys the application unless this build already runs; with `again`, always. Others stay as they are."""
         if not again and self.status() == "RUNNING" and self._build() == build_of(self._settings):
             print(f"{self.url} already runs this build", flush=True)
             return
@@ -65,13 +65,13 @@ class Cluster:
         print(f"{self.url} is up", flush=True)
 
     def _failure(self) -> str:
-        """The last line of what Serve says about each deployment that doesn't start: the error itself."""
+        """Returns the last line of Serve's message about each deployment that doesn't start: it has the error."""
         known = serve.status().applications.get(NAME)
         messages = [each.message.strip() for each in known.deployments.values()] if known else []
         return "\n".join(message.splitlines()[-1] for message in messages if message)
 
     def status(self) -> str:
-        """Serve's word for the application; empty when it has none."""
+        """Returns Serve's status of the application; empty if Serve doesn't know it."""
         known = serve.status().applications.get(NAME)
         return str(known.status.value) if known else ""
 
@@ -79,8 +79,8 @@ class Cluster:
         return self._build() != ""
 
     def _build(self) -> str:
-        """The build that answers; empty when none does."""
+        """Returns the build that answers; empty if none does."""
         try:
             return str(serve.get_app_handle(NAME).build.remote().result(timeout_s=_TIMEOUT_SECONDS))
-        except Exception:  # Serve and Ray raise many kinds, and all of them mean no answer
+        except Exception:  # Serve and Ray raise many types, and each means that no build answers
             return ""

@@ -1,4 +1,4 @@
-"""`python -m deliberation_ray.deploy`: puts the application onto a running Ray, next to all else that runs there."""
+"""`python -m deliberation_ray.deploy`: deploys the application on a running Ray, next to other applications."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from deliberation_ray import watch
 from deliberation_ray.cluster import Cluster, DeployError
 from deliberation_ray.settings import Settings, SettingsError
 
-OPEN = "warning: DELIBERATION_RAY_OPEN: whoever reaches {host} may use the application, and the models behind it"
+OPEN = "warning: DELIBERATION_RAY_OPEN is set: everybody who reaches {host} may use the application and its models"
 
 
 def _arguments() -> argparse.Namespace:

@@ -48,7 +48,7 @@ _WANTS_COMPLETION_TOKENS = re.compile(
     r"|max_completion_tokens.{0,30}(instead|required|must be (set|given|provided|used))",
     re.IGNORECASE | re.DOTALL,
 )
-# A server without streaming says so with one of these; another status with such words is a stream that broke.
+# A server that can't stream says so with one of these. With another status, such words mean that a stream broke.
 _NO_STREAM_STATUS = frozenset({400, 403, 415, 422, 501})
 _STREAM_WORDS = re.compile(r"\bstream(ing|ed)?\b", re.IGNORECASE)
 _NO_STREAM_WORDS = re.compile(r"verified to stream|\bstream\W+(must|has to|should) be\W+false", re.IGNORECASE)
@@ -56,7 +56,7 @@ _NO_STREAM_WORDS = re.compile(r"verified to stream|\bstream\W+(must|has to|shoul
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a server is asked. The defaults are the usual protocol."""
+    """How a server is asked. The defaults are the usual OpenAI protocol."""
 
     richest_format: int = 0  # an index of FORMATS
     max_completion_tokens: bool = False
@@ -88,7 +88,7 @@ class Dialect:
         return body
 
     def without(self, refusal: ServerError, parameters: dict[str, Any]) -> "Dialect | None":
-        """How to ask again without what the server refused, or None if it refused nothing that can be left out."""
+        """Returns the dialect without what the server refused, or None if it refused nothing that can be left out."""
         words = refusal.own_words()
         if (
             refusal.status in _WRONG_PATH_STATUS
@@ -138,7 +138,7 @@ def _refuses_format(refusal: ServerError, words: str) -> bool:
 
 
 class DialectMemory:
-    """Remembers per endpoint what worked, for a while: servers are upgraded."""
+    """Remembers for each endpoint which dialect worked. It forgets after a while, since servers are upgraded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -149,7 +149,7 @@ class DialectMemory:
         return dialect if until > self._clock() else Dialect()
 
     def worked(self, endpoint: tuple[str, str], dialect: Dialect) -> None:
-        """Call it only once the server has answered: a refusal alone may have had another reason."""
+        """Must be called only after the server has answered: a refusal alone may have another reason."""
         if dialect == self.of(endpoint):
             return
         self._known[endpoint] = (dialect, self._clock() + _REMEMBER_SECONDS)

@@ -1,4 +1,4 @@
-"""Which runners a request goes to, and what their answers come to together."""
+"""Decides which runners a request goes to, and merges their answers."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ from deliberation_ray.sent import Sent
 from deliberation_ray.wire import LONGEST_WAIT_SECONDS, SHORTEST_TEXT_SECONDS, Await, End, Handle, Probe, Submit
 
 Plain = dict[str, Any]
-# What one runner said of the turns of a stop or forget, or why it said nothing.
+# One runner's answer to a stop or forget, by submission id, or the reason why there is none.
 Ends = dict[str, Plain] | Refusal
-# To whom a stop or forget goes, and the deliberation that it is about.
-Errand = tuple[str, str]
+# The runner that a stop or forget goes to, and the deliberation that it is about.
+Target = tuple[str, str]
 
 _PROBE_SECONDS = PROBE_SECONDS + 1.5
 
@@ -27,7 +27,7 @@ class Dispatch:
         self._sent = Sent()
 
     async def submit(self, submit: Submit, body: bytes, traceparent: str) -> Plain:
-        """Passes the body on as it came, since it is validated."""
+        """Sends the body, which is validated, to a runner as it is."""
         ids = [turn.submission_id for turn in submit.turns]
         name = await self._runner_for(submit, ids)
         self._sent.note(name, ids)
@@ -42,10 +42,10 @@ class Dispatch:
         return {"runner": name, **answer}
 
     async def _runner_for(self, submit: Submit, ids: list[str]) -> str:
-        """The runner that has some of the turns, or else the one where the deliberation is placed.
+        """Returns the runner that has some of the turns, or else the one where the deliberation is placed.
 
-        A runner that doesn't answer may have them: an older one, which other gateways know, or one that this gateway
-        has sent them to.
+        It raises a refusal if a runner that may have the turns doesn't answer: a runner of an older build, since other
+        gateways may have sent them there, or a runner to which this gateway has sent them.
         """
         place = self._pool.place(submit.deliberation)
         others = self._pool.possible_holders(submit.deliberation, place)
@@ -84,23 +84,23 @@ class Dispatch:
             return {"turns": [_missing(key) for key in body.turns], "texts": []}
 
     def _of_this_cluster(self, handles: list[Handle]) -> list[Handle]:
-        """The handles without those of another Ray cluster, of which this one knows nothing; a refusal without any."""
+        """Returns the handles of this Ray cluster, which knows no other cluster's turns. Refuses if there are none."""
         ours = [handle for handle in handles if not is_elsewhere(handle.incarnation, self._mark)]
         if not ours:
             raise of_another_cluster(self._mark)
         return ours
 
     async def end(self, method: str, body: End) -> list[Plain]:
-        """Stops or forgets, wherever the turns are, and wherever a late submit of them would go."""
+        """Stops or forgets turns at the runners that have them, and at those that would get a late submit of them."""
         until = time.monotonic() + CONTROL_SECONDS
         ours = self._of_this_cluster(body.turns)
         routes, holders = await self._routes(body, ours)
-        groups: dict[Errand, dict[str, float]] = {}
+        groups: dict[Target, dict[str, float]] = {}
         for handle in ours:
             for name in routes[handle.submission_id]:
                 groups.setdefault((name, handle.deliberation), {})[handle.submission_id] = handle.run_seconds
         left = until - time.monotonic()
-        # Each answer is waited for, whatever the others say.
+        # All answers are needed, even if one of them is a refusal.
         answers = await asyncio.gather(*(self._end(to, method, ends, body, left) for to, ends in groups.items()))
         given = dict(zip(groups, answers, strict=True))
         endings: dict[str, Plain | Refusal] = {}
@@ -109,13 +109,13 @@ class Dispatch:
             ending = _ending(handle, route, given, holders) if route else of_another_cluster(self._mark)
             endings[handle.submission_id] = ending
         refusals = [ending for ending in endings.values() if isinstance(ending, Refusal)]
-        # A forget is to be repeated until every runner has answered; a stop answers what there is.
+        # The caller repeats a forget until every runner has answered. A stop returns the states that are known.
         if refusals and (method == "forget" or len(refusals) == len(endings)):
             raise refusals[0]
         return [_not_seen(key) if isinstance(end, Refusal) else end for key, end in endings.items()]
 
     async def _routes(self, body: End, handles: list[Handle]) -> tuple[dict[str, list[str]], Holders]:
-        """The runners to ask about each id, and what was found out about turns whose runner isn't known."""
+        """Returns the runners to ask about each id, and who holds the turns whose handle names no runner."""
         lost: dict[str, list[str]] = {}
         for handle in handles:
             if not handle.runner:
@@ -134,7 +134,7 @@ class Dispatch:
         return await self._pool.holders(names, ids, owner, seconds=CONTROL_SECONDS / 2)
 
     def _route(self, handle: Handle, holders: Holders) -> list[str]:
-        # Where a late submit would go: now, and while no runner is passed over.
+        # The runner that a late submit would go to now, and the one it would go to if no runner were passed over.
         place = self._pool.place(handle.deliberation) if handle.deliberation else ""
         home = self._pool.home(handle.deliberation) if handle.deliberation else ""
         heirs = list(dict.fromkeys([place, home])) if home else []
@@ -145,7 +145,7 @@ class Dispatch:
             return [named]
         return list(dict.fromkeys([named, *heirs]))
 
-    async def _end(self, to: Errand, method: str, ends: dict[str, float], body: End, seconds: float) -> Ends:
+    async def _end(self, to: Target, method: str, ends: dict[str, float], body: End, seconds: float) -> Ends:
         name, deliberation = to
         try:
             arguments = ends, deliberation, body.reason, body.owner
@@ -157,7 +157,7 @@ class Dispatch:
             return refusal
 
     async def listing(self, owner: str) -> Plain:
-        """The turns of the runners that answer, and the names of the others; a refusal when none answers."""
+        """Returns the turns of the runners that answer, and the names of the others. Refuses if none answers."""
         names = [*self._pool.current, *self._pool.others]
         answers = await asyncio.gather(*(self._pool.call_for_list(name, "listing", owner) for name in names))
         silent = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, Refusal)}
@@ -170,8 +170,8 @@ class Dispatch:
         return list(await asyncio.gather(*map(self._pool.info, [*self._pool.current, *self._pool.others])))
 
 
-def _ending(handle: Handle, route: list[str], answers: dict[Errand, Ends], holders: Holders) -> Plain | Refusal:
-    """What became of a turn that was to end; the refusal of a runner that may still run or start it."""
+def _ending(handle: Handle, route: list[str], answers: dict[Target, Ends], holders: Holders) -> Plain | Refusal:
+    """Returns the state of a turn that should end, or the refusal of a runner that may still run or start it."""
     first, *heirs = (answers[name, handle.deliberation] for name in route)
     if isinstance(first, Refusal):
         return first
@@ -180,7 +180,7 @@ def _ending(handle: Handle, route: list[str], answers: dict[Errand, Ends], holde
         return state
     lost = not handle.runner and handle.submission_id not in holders.by_id
     silent: list[Refusal] = []
-    if lost or not state["incarnation"]:  # otherwise the runner that said so refuses a late submit
+    if lost or not state["incarnation"]:  # otherwise the runner that answered will refuse a late submit
         silent = [heir for heir in heirs if isinstance(heir, Refusal)]
     if lost and holders.silent:
         silent.append(holders.silent)
@@ -188,12 +188,12 @@ def _ending(handle: Handle, route: list[str], answers: dict[Errand, Ends], holde
 
 
 def _not_seen(submission_id: str) -> Plain:
-    """Not seen to have ended, so it may run; no runner says so, so there is no incarnation."""
+    """A turn that may still run, since no runner reports its end. None reports it as running: no incarnation."""
     return {**_missing(submission_id), "state": "running"}
 
 
 def _missing(submission_id: str) -> Plain:
-    """No actor has that name any more: `unknown` without an incarnation says only that."""
+    """A turn whose runner no longer exists. `unknown` without an incarnation means only that."""
     return {
         "submission_id": submission_id,
         "incarnation": "",

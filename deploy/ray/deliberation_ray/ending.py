@@ -1,8 +1,8 @@
-"""How an answer ended, by the word that its server uses for it."""
+"""How an answer ended, by its finish reason."""
 
 import re
 
-# Parts of the words that servers use. The first match counts; any other word means that the answer is whole.
+# Parts of finish reasons. The first match counts. Without a match, the answer is whole.
 _ENDINGS = {
     "unnamed": r"unspecified|unknown|^(other|none|null|undefined)$",
     "filtered": r"filter|safety|block|prohibited|refus|recitation|spii|moderat|guardrail|sensitive|toxic|violat"
@@ -15,7 +15,7 @@ _ENDINGS = {
 
 
 def ending_of(finish_reason: str) -> str:
-    """`whole`, or in what way the answer is not; `unnamed` for words that say nothing."""
+    """Returns a key of _ENDINGS, or `whole`. `unnamed` means that the finish reason says nothing."""
     for ending, words in _ENDINGS.items():
         if re.search(words, finish_reason.strip(), re.IGNORECASE):
             return ending
@@ -23,6 +23,6 @@ def ending_of(finish_reason: str) -> str:
 
 
 def cut_reason(finish_reason: str) -> str:
-    """The word for an answer that was cut: `length` at the token limit, with the server's own word for other limits."""
+    """Returns `length` for an answer that was cut at the token limit; for other limits it adds the server's word."""
     at_token_limit = re.search(r"length|max_|maxtokens|limit", finish_reason, re.IGNORECASE)
     return "length" if at_token_limit else f"length ({finish_reason[:48]})"

@@ -1,4 +1,4 @@
-"""Model endpoints: how many calls each takes at a time from this runner, who is next, and when none may be made."""
+"""Model endpoints: how many calls one runner makes at a time, which turn is next, and when calls must wait."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -13,14 +13,14 @@ from deliberation_ray.pacing import Pacing
 from deliberation_ray.refusal import full
 
 Key = tuple[str, str, int, str]
-# Whose turn it is: an owner's deliberation.
+# One deliberation of one owner. Parties are served in turn.
 Party = tuple[str, str]
 
-# Between two calls of a server that puts them off and names no time.
+# The pauses between calls while a server puts them off and names no time.
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-# A server that says "immediately" would be asked in a loop.
+# Without this, a server that names a time of 0 would be asked in a loop.
 SHORTEST_PAUSE_SECONDS = 0.5
-# A server may name a later time; one call then asks after this time all the same.
+# A server may name a later time. One call still asks it after this time.
 LONGEST_PAUSE_SECONDS = 600.0
 _MODEL_CHARACTERS = 100
 
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def overload(self) -> Overload | None:
-        """What this place waits for, if its server puts calls off."""
+        """The overload that this place waits for, if its server puts calls off."""
         return self._endpoint.overload if self._endpoint.holds_back(self) else None
 
     def waiting(self) -> dict[str, Any] | None:
@@ -81,11 +81,11 @@ class Place:
                 self._endpoint.put_back(self)
 
     def put_off(self, answer: Overloaded) -> None:
-        """The server takes no call now: nobody calls until its time, and this turn is the next of its party."""
+        """Called when the server takes no call now. All calls pause, and this turn stays the first of its party."""
         self._endpoint.put_off(self, answer)
 
     def answered(self) -> None:
-        """The server took the call, or failed it. In any case it no longer puts calls off."""
+        """Called when the server took the call or failed it. Either way, it no longer puts calls off."""
         self._endpoint.answered(self)
 
     def leave(self) -> None:
@@ -98,7 +98,7 @@ class Place:
 class Endpoint:
     """Parties are served in turn, each from its own line, so that a large council doesn't starve a small one.
 
-    While the server puts calls off, one place at a time is opened to ask for all.
+    While the server puts calls off, only one place is open: its call shows whether the server takes calls again.
     """
 
     def __init__(self, model: str, limit: int, pacing: Pacing, idle: Callable[[], None]) -> None:
@@ -108,7 +108,7 @@ class Endpoint:
         self.pacing = pacing
         self.overload: Overload | None = None
         self._limit = limit
-        # How many may be open; less than the limit for a while after the server put a call off.
+        # How many places may be open. It is below the limit for a while after the server put a call off.
         self._width = limit
         self._lines: OrderedDict[Party, deque[Place]] = OrderedDict()
         self._idle = idle
@@ -142,7 +142,7 @@ class Endpoint:
             self._width = max(1, self.open // 2)
         if asked:
             self._asking = None
-        # Calls that were under way say nothing about a later time, unless they name one.
+        # A call that began before the pause changes nothing, unless its answer names a time.
         if first or asked or answer.seconds is not None:
             self._pause(answer, self.overload.pauses + asked if self.overload else 0)
         self.put_back(place)
@@ -193,7 +193,7 @@ class Endpoint:
             party, line = self._lines.popitem(last=False)
             place = line.popleft()
             if line:
-                self._lines[party] = line  # after all others
+                self._lines[party] = line  # it goes to the end of the line
             self.waiting -= 1
             self.open += 1
             if self.overload is not None:
@@ -231,10 +231,10 @@ class Endpoints:
         del self._endpoints[key]
 
     def admit(self, keys: Iterable[Key]) -> None:
-        """Raises full where new work would wait for long.
+        """Refuses new work with `full` if too many turns wait for one of its endpoints already.
 
-        A submission is taken, however many turns it has, while no more than the bound wait. If its own turns counted,
-        small councils would pass a large one for ever.
+        The turns of the submission don't count. If they did, a large council would be refused again and again, while
+        small ones are admitted.
         """
         for key in keys:
             endpoint = self._endpoints.get(key)
@@ -250,5 +250,5 @@ class Endpoints:
         return endpoint.overload if endpoint else None
 
     def waiting(self, paused: bool) -> int:
-        """Turns that wait for a server that puts calls off, or for a call to end."""
+        """Counts the waiting turns: if `paused`, those whose server puts calls off, else those that wait for room."""
         return sum(each.waiting for each in self._endpoints.values() if (each.overload is not None) == paused)

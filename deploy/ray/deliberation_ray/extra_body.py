@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 MOST_BYTES = 16 * 1024
-# What the call sets itself, and what would multiply its cost. The worker has the same rule (domain/protocol.go), and
-# both read tests/extra_body_keys.json.
+# Keys that the call sets itself, and keys that would multiply its cost. The worker has the same rule
+# (domain/protocol.go), and both read tests/extra_body_keys.json.
 _RESERVED = re.compile(
     r"model|messages|temperature|response_format|extra_body"
     r"|n|best_of|num_return_sequences|candidate_count"
@@ -17,7 +17,7 @@ _RESERVED = re.compile(
 
 
 def check_extra_body(extra: dict[str, Any]) -> dict[str, Any]:
-    """The object, or a ValueError that says what is wrong with it."""
+    """Returns the object, or raises a ValueError that says what is wrong with it."""
     for key in extra:
         if _RESERVED.fullmatch(key.strip()):
             raise ValueError(f"must not have the key {key[:100]!r}, which the call sets by itself")

@@ -1,4 +1,4 @@
-"""Why a turn failed: the closed set of types that callers decide by."""
+"""Why a turn failed. Callers decide by the type of a failure; there are no others than these."""
 
 import os
 import ssl
@@ -51,7 +51,7 @@ class Failure(Exception):  # noqa: N818 — an outcome of a turn, not a defect
 
 
 class Overloaded(Failure):
-    """The server takes no call now. That is not a failed attempt: the turn waits. `seconds` is the time it named."""
+    """The server takes no call now. This is no failed attempt: the turn waits. `seconds` is the delay that it named."""
 
     def __init__(self, words: str, status: int | None, seconds: float | None) -> None:
         super().__init__("ModelOverloaded", words)
@@ -84,7 +84,7 @@ def failure_of(error: Exception, url: str) -> Failure:
 
 
 def _reason(error: OSError) -> str:
-    """The system's words for an error number, instead of asyncio's, which name only the address."""
+    """Returns the system's text for the error number. asyncio's own text names only the address."""
     if error.errno and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)
     return error.strerror or str(error)
@@ -92,7 +92,7 @@ def _reason(error: OSError) -> str:
 
 def _refusal(error: ServerError, url: str) -> Failure:
     words, status = error.own_words(), error.status
-    message = f"{status or 'error in the stream'}: {error.words or 'without a word'}"
+    message = f"{status or 'error in the stream'}: {error.words or 'no message'}"
     if status is not None:
         message = f"{untrusted.text(message, _MESSAGE_CHARACTERS - len(url) - 20)} (called {url})"
     if TOKENS_USED_UP.search(words):

@@ -1,4 +1,4 @@
-"""The gateway's HTTP surface: stateless, in front of the runners."""
+"""The gateway's HTTP interface. It has no state: runners hold the turns."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ from deliberation_ray.settings import Settings
 from deliberation_ray.wire import Await, End, Probe, Submit, describe
 
 API_VERSION = 1
-# Python reads no number that is much longer.
+# Python refuses to read much longer numbers.
 _LENGTH_DIGITS = 20
 _NAMES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -57,7 +57,7 @@ class Gateway:
         ]
         handlers: dict[Any, Any] = {HTTPException: self._unrouted}
         app = Starlette(routes=routes, exception_handlers=handlers)
-        # A redirect would answer before the token is asked for.
+        # A redirect would be sent before the token is checked.
         app.router.redirect_slashes = False
         return app
 
@@ -128,7 +128,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _open_wait(self) -> AsyncIterator[None]:
-        """Waits leave room below Serve's own limit, so that a stop always gets through."""
+        """Counts the open waits. They stay below Serve's own limit, so that there is always room for a stop."""
         if self._open_waits >= self._settings.gateway_waits:
             raise overloaded(f"{self._open_waits} waits are open")
         self._open_waits += 1
@@ -181,7 +181,7 @@ def _validated(body: bytes, shape: type[Body]) -> Body:
 
 
 def _traceparent(request: Request) -> str:
-    """The trace's header, as far as another header can carry it."""
+    """Returns the trace header; empty if it has characters that another header can't have."""
     given = request.headers.get("traceparent", "")[:256]
     return given if given.isascii() and given.isprintable() else ""
 

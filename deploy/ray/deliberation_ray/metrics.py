@@ -14,7 +14,7 @@ from deliberation_ray.turn import Call
 _log = logging.getLogger("deliberation_ray.metrics")
 
 PERIOD_SECONDS = 5.0
-# Callers choose the names of models. All names after the first ones count as one.
+# Callers choose the names of models. After this many names, all further ones are counted as `other`.
 _MOST_MODELS = 20
 _BOUNDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
 
@@ -26,11 +26,15 @@ class RunnerMetrics:
         self._models: set[str] = set()
         self._turns = Gauge("deliberation_turns", "turns that a runner holds", ("build", "runner", "state"))
         self._waiting = Gauge("deliberation_turns_waiting", "turns that wait to call", ("build", "runner", "reason"))
-        self._refused = Counter("deliberation_refused_submissions", "by reason", ("build", "runner", "reason"))
+        self._refused = Counter(
+            "deliberation_refused_submissions",
+            "submissions that were refused, by reason",
+            ("build", "runner", "reason"),
+        )
         called = ("build", "runner", "model", "outcome")
         self._calls = Counter("deliberation_model_calls", "calls of models that ended", called)
-        self._seconds = Histogram("deliberation_model_call_seconds", "how long they took", _BOUNDS, called)
-        self._first = Histogram("deliberation_first_token_seconds", "until the first token", _BOUNDS, called[:-1])
+        self._seconds = Histogram("deliberation_model_call_seconds", "how long calls took", _BOUNDS, called)
+        self._first = Histogram("deliberation_first_token_seconds", "time until the first token", _BOUNDS, called[:-1])
 
         streamed = ("build", "runner", "outcome")
         self._streamed = Counter("deliberation_token_messages", "messages with the text of turns", streamed)
@@ -82,7 +86,9 @@ class GatewayMetrics:
     def __init__(self, build: str) -> None:
         self._labels = {"build": build}
         self._waits = Gauge("deliberation_open_waits", "open awaits of a gateway", ("build",))
-        self._refused = Counter("deliberation_refused_requests", "by route and type", ("build", "route", "type"))
+        self._refused = Counter(
+            "deliberation_refused_requests", "requests that were refused, by route and type", ("build", "route", "type")
+        )
 
     def waits(self, count: int) -> None:
         self._waits.set(count, self._labels)
@@ -92,7 +98,7 @@ class GatewayMetrics:
 
 
 async def repeat(measure: Callable[[], None]) -> None:
-    """Sets gauges now and then, so that they cost the hot path nothing."""
+    """Sets the gauges every few seconds, so that setting them costs the requests nothing."""
     while True:
         try:
             measure()

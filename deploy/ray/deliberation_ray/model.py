@@ -23,7 +23,7 @@ from deliberation_ray.transport import Patience, Transport, read_up_to
 
 __all__ = ["Answer", "Model", "ModelCall", "Patiences", "Progress"]
 
-# Callers give a turn this much more time than they wait for it, as a safety net.
+# Callers wait for a turn, and allow it this much more time to run, as a safety net.
 _CALLER_MARGIN_SECONDS = 60.0
 _LISTED_BYTES = 4 * 1024 * 1024
 _REFUSALS = ("ModelRejected", "ContextTooLong")
@@ -48,7 +48,8 @@ class Patiences:
     """How long a server may be silent."""
 
     silence_seconds: float = 60.0  # after the first token
-    first_token_share: float = 0.5  # before it: of the time that is left, since a busy server queues without a word
+    # Before the first token: a share of the time that is left, since a busy server queues a call and sends nothing.
+    first_token_share: float = 0.5
 
     def before_first_token(self, seconds_left: float) -> float:
         callers = max(seconds_left - _CALLER_MARGIN_SECONDS, seconds_left / 2)
@@ -155,7 +156,7 @@ class Model:
             self._reachable.check_restart(server, error, url)
             raise
         except (Exception, asyncio.CancelledError):
-            # After the finish reason the answer is whole and paid for. Only its usage can still get lost.
+            # After the finish reason the answer is complete and paid for. Only its usage may be missing.
             if not (reply.finished_once and reply.begun):
                 if patience.over:
                     raise Failure("ModelTimeout", _silence(url, reply.begun, patience.seconds)) from None
@@ -177,7 +178,7 @@ def _final(
             return Failure("ModelUnavailable", failure.message)
         progress.calls -= 1
         return failure
-    # Both forms of the base failed. People compare the one that they meant with the server's documentation.
+    # Both forms of the base failed. The message names the one that the caller gave.
     if first_refusal and dialect.other_base and failure.kind == "ModelRejected" and failure.message.startswith("404"):
         return first_refusal
     return failure

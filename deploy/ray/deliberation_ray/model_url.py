@@ -1,4 +1,4 @@
-"""The URL of a model server: the rule that it must keep, and the URLs that are called for it."""
+"""The URL of a model server: the rule that it must follow, and the URLs that are called."""
 
 import ipaddress
 import re
@@ -10,13 +10,13 @@ _RULE = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*)(:[0-9]{1,5})?(/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?",
     re.IGNORECASE,
 )
-# What a resolver may take for an address: its last part is a number.
+# A host that a resolver may read as an address, since its last part is a number.
 _NUMERIC = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.*", re.IGNORECASE)
 _CHAT = "/chat/completions"
 
 
 def check_model_url(url: str) -> str:
-    """The URL, or a ValueError that says what is wrong with it."""
+    """Returns the URL, or raises a ValueError that says what is wrong with it."""
     if any(not "!" <= character <= "~" for character in url):
         raise ValueError("must not contain spaces, control characters or characters beyond ASCII")
     if "?" in url or "#" in url:
@@ -44,9 +44,9 @@ def _check_address(kind: Callable[[str], object], text: str, rule: str) -> None:
 
 
 def base_urls(url: str) -> tuple[str, str]:
-    """The base as it is meant, and the other form that is tried after a 404.
+    """Returns the base URL, and another form of it that is tried after a 404.
 
-    A base without a path gets /v1, as the OpenAI protocol has it. One with a path has all that its server needs.
+    A base without a path gets /v1, as in the OpenAI protocol. A base with a path is used as it is.
     """
     path = urlsplit(url).path
     server = url.removesuffix(path) if path else url

@@ -1,4 +1,4 @@
-"""The runner's connection to NATS, for the text of turns. It may be away for as long as it likes."""
+"""The runner's connection to NATS, for the text of turns. Runners work without it, for any length of time."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ from nats.aio.client import Client, RawCredentials
 
 from deliberation_ray.secrets import SecretError, Source
 
-# Unsent bytes, after which NATS counts as too slow. The client waits for room at twice as many.
+# With more unsent bytes, NATS counts as too slow. The client itself waits at twice as many.
 BACKLOG_BYTES = 2 * 1024 * 1024
 _AGAIN_SECONDS = 2
-# A server that is silent is noticed after two of these.
+# The client notices a silent server after two of these.
 _PING_SECONDS = 10
 
 _SCHEMES = ("nats", "tls", "ws", "wss")
@@ -28,7 +28,7 @@ class NatsAwayError(Exception):
 
 
 def check_servers(servers: Iterable[str]) -> tuple[str, ...]:
-    """Raises ValueError. It quotes no server: a user name may be a token."""
+    """Returns the servers, or raises a ValueError. It quotes no server, since a user name may be a token."""
     kept = tuple(server.strip() for server in servers if server.strip())
     for server in kept:
         try:
@@ -44,12 +44,12 @@ def check_servers(servers: Iterable[str]) -> tuple[str, ...]:
 
 
 def credentials(source: Source | None) -> Path | RawCredentials | None:
-    """A user's JWT and seed. A file is read again at each connection."""
+    """Returns a user's JWT and seed, or their file, which the client reads again for each connection."""
     if source is None:
         return None
     text = source.text()
     if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise SecretError(f"{source.name}: no NATS credentials: they have a user's JWT and its seed")
+        raise SecretError(f"{source.name}: no NATS credentials, which contain a user's JWT and its seed")
     return source.file or RawCredentials(text)
 
 
@@ -65,9 +65,9 @@ class NatsConnection:
         self._said = ""
 
     async def keep(self) -> None:
-        """Connects for ever. The client connects again by itself, except after an error that the server sends.
+        """Stays connected, for ever. The client reconnects by itself, except after an error that the server sends.
 
-        Such an error is that credentials have expired: a new client reads the new ones.
+        The server sends one when credentials have expired. A new client then reads the new ones.
         """
         while True:
             self._closed.clear()
@@ -118,13 +118,13 @@ class NatsConnection:
         _log.info("the text of turns is streamed to NATS")
 
     async def _disconnected(self) -> None:
-        _log.warning("NATS is away: the text of turns is not streamed")
+        _log.warning("NATS is not connected: the text of turns is not streamed")
 
     async def _end(self) -> None:
         self._closed.set()
 
     async def _say(self, error: Exception) -> None:
-        """Says each trouble once, not at each try."""
+        """Logs an error once, and not again at each try."""
         words = f"{type(error).__name__}: {error}"
         if words != self._said:
             self._said = words

@@ -1,8 +1,8 @@
-"""Which Ray cluster an incarnation is of, so that one cluster doesn't call the turns of another one lost.
+"""Which Ray cluster an incarnation belongs to, so that no cluster reports another cluster's turns as lost.
 
-Two clusters may have one address, while a RayService is upgraded or through a proxy. An incarnation therefore
-begins with the cluster's id and place. A control service that is started again without its stored state has another id
-at the same place, and then the cluster before it is gone.
+Two clusters may share an address while a RayService is upgraded, or through a proxy. An incarnation therefore begins
+with the cluster's id and place. If Ray's control service starts again without its stored state, the cluster has a new
+id at the same place, and the old cluster is gone.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _PLACE_CHARACTERS = 8
 
 
 def cluster_mark() -> str:
-    """The id and the place of this Ray cluster, `<id>.<place>`."""
+    """Returns the id and the place of this Ray cluster, `<id>.<place>`."""
     address = ray.get_runtime_context().gcs_address
     heads = [
         node["NodeManagerHostname"] for node in ray_internals.nodes() if "node:__internal_head__" in node["Resources"]

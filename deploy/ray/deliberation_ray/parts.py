@@ -1,4 +1,4 @@
-"""What a piece of a message says: text, thoughts, or a refusal, in whatever shape a server sends them."""
+"""The contents of a piece of a message: text, thoughts or a refusal, in any form that servers send."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Piece:
 
 
 def piece_of(delta: dict[str, Any]) -> Piece:
-    """Of a delta of a stream, or of a whole message."""
+    """Reads a delta of a stream, or a whole message."""
     content = delta.get("content")
     piece = Piece(content) if isinstance(content, str) else _of_parts(content)
     if not piece.thought:
@@ -40,7 +40,7 @@ def piece_of(delta: dict[str, Any]) -> Piece:
 
 
 def _of_parts(content: Any) -> Piece:
-    """Of content that is a list of typed parts, or one part."""
+    """Reads content that is a list of typed parts, or one part."""
     piece = Piece()
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
@@ -64,7 +64,7 @@ def _take_part(piece: Piece, part: dict[str, Any]) -> None:
 
 
 def _text(value: Any, depth: int = _DEPTH) -> str:
-    """The text within a value: itself, or that of its parts."""
+    """Returns the text of a value: the value itself, or the text of its parts."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and depth:

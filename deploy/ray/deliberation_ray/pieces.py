@@ -1,8 +1,8 @@
-"""A text that grows by small pieces."""
+"""A text that grows in small pieces."""
 
 from itertools import chain
 
-# How many pieces are joined into one: each string takes 50 bytes besides its characters.
+# This many pieces are joined into one, since each string takes 50 bytes in addition to its characters.
 _JOINED = 256
 
 
@@ -23,7 +23,7 @@ class Pieces:
             self._small.clear()
 
     def text(self, start: int = 0) -> str:
-        """The text from its character `start` on."""
+        """Returns the text from the character `start` on."""
         missing = self.characters - start
         found: list[str] = []
         for piece in chain(reversed(self._small), reversed(self._joined)):

@@ -9,7 +9,7 @@ def runner_names(build: str, count: int) -> list[str]:
 
 
 def in_order(names: Iterable[str], deliberation: str) -> list[str]:
-    """Rendezvous hashing: every gateway finds the same order, without asking anybody. The first is its home."""
+    """Returns the deliberation's order by rendezvous hashing: the same in every gateway. The first is its home."""
     return sorted(names, key=lambda name: _weight(name, deliberation), reverse=True)
 
 

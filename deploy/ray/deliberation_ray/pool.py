@@ -16,10 +16,10 @@ from deliberation_ray.runner import Runner
 from deliberation_ray.settings import Settings
 
 NAMESPACE = "deliberation"
-# Callers give a stop 9 s: an answer that says less comes before their patience ends.
+# Callers wait 9 s for a stop. An answer must reach them before, even if it is incomplete.
 CONTROL_SECONDS = 7.0
 _CONCURRENCY = 20_000
-# Guests that were taken in since a runner was last looked at are not in its info yet.
+# A runner's last info doesn't count the guests that it has taken since.
 _GUESTS_UNSEEN_SECONDS = 60.0
 
 _log = logging.getLogger("deliberation_ray.pool")
@@ -27,7 +27,7 @@ _log = logging.getLogger("deliberation_ray.pool")
 
 @dataclass(frozen=True)
 class Holders:
-    """Id → the name of the runner that has it; and the runners that didn't answer, which may have any other."""
+    """The runner that has each id. The runners that didn't answer, with their refusals, may have the other ids."""
 
     by_id: dict[str, str]
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Holders:
 
 
 class Pool:
-    """Calls runners by name, of whatever build; creates those of its own build."""
+    """Calls runners of any build by name. It creates runners of its own build only."""
 
     def __init__(self, build: str, settings: Settings) -> None:
         self.build = build
@@ -59,7 +59,7 @@ class Pool:
         return placement.in_order(self.current, deliberation)[0]
 
     def place(self, deliberation: str) -> str:
-        """The first runner in the deliberation's order that answers and stays; else one that answers; else its home."""
+        """Returns the first runner in order that answers and stays; else the first that answers; else the home."""
         order = placement.in_order(self.current, deliberation)
         for avoided in (self.silent | self.leaving, self.silent, set[str]()):
             for name in order:
@@ -70,7 +70,7 @@ class Pool:
         raise AssertionError("a pool has runners")
 
     def possible_holders(self, deliberation: str, place: str) -> list[str]:
-        """The runners that may have turns of the deliberation, besides the one where it is placed."""
+        """Returns the runners that may have turns of the deliberation, without the one where it is placed."""
         recently = time.monotonic() - self._passed_over < _GUESTS_UNSEEN_SECONDS
         hosts = self.current if recently else [name for name in self.current if name in self.hosts]
         names = {self.home(deliberation), *hosts} - {place}
@@ -98,7 +98,7 @@ class Pool:
         return handle
 
     async def call(self, name: str, method: str, *args: Any, seconds: float | None = CONTROL_SECONDS) -> Any:
-        """Raises RunnerMissing, or a refusal when nothing can be said about the runner: it may have taken the call."""
+        """Raises RunnerMissing, or a refusal if the runner doesn't answer: it may have taken the call."""
         try:
             return await asyncio.wait_for(self._call(name, method, args), seconds)
         except (TimeoutError, RayActorError, RaySystemError, GetTimeoutError) as error:
@@ -113,8 +113,8 @@ class Pool:
             try:
                 return await getattr(handle, method).remote(*args)
             except ActorDiedError:
-                # Dead for good. Another actor may have taken the name meanwhile, so the name is asked again; another
-                # call may have done so already.
+                # This actor is gone for good. Another actor may have its name by now, so the name is looked up again.
+                # Another call may have done that already.
                 dead = handle
                 if self._handles.get(name) is handle:
                     del self._handles[name]
@@ -130,7 +130,7 @@ class Pool:
         return self._handles[name]
 
     async def holders(self, names: list[str], ids: list[str], owner: str, seconds: float = CONTROL_SECONDS) -> Holders:
-        """Which of the ids the named runners have."""
+        """Asks the named runners which of the ids they have."""
         answers = await asyncio.gather(
             *(self.call_for_list(name, "known", ids, owner, seconds=seconds) for name in names)
         )
@@ -145,8 +145,8 @@ class Pool:
     async def call_for_list(
         self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS
     ) -> list[Any] | Refusal:
-        """A runner's list; empty when the runner is missing, a refusal when it doesn't answer."""
-        if name in self.silent:  # it would only take the caller's time
+        """Returns a runner's list: empty if the runner is missing, a refusal if it doesn't answer."""
+        if name in self.silent:  # asking it would only take the caller's time
             return runner_unavailable(f"{name} has not answered for a while")
         try:
             return list(await self.call(name, method, *args, seconds=seconds))
@@ -156,19 +156,19 @@ class Pool:
             return refusal
 
     async def look_around(self) -> None:
-        """Learns which runners of other builds there are."""
+        """Finds out which runners of other builds there are."""
         names = await asyncio.to_thread(self._noted)
         self.others = [name for name in names if name not in self.current]
 
     def _noted(self) -> list[str]:
         names = ray_internals.noted_runners()
-        for name in set(self.current) - set(names):  # another gateway saw it before its actor was there
+        for name in set(self.current) - set(names):  # another gateway found no actor yet, and dropped the name
             if name in self._handles:
                 ray_internals.note_runner(name)
         return names
 
     async def is_alive(self, name: str) -> bool:
-        """Reports whether Ray takes the runner's process to be running."""
+        """Reports whether the runner's process runs, as far as Ray knows."""
         return await asyncio.to_thread(ray_internals.actor_is_alive, await self._find(name))
 
     async def kill(self, name: str, restart: bool) -> None:
@@ -176,7 +176,7 @@ class Pool:
         await asyncio.to_thread(ray.kill, await self._find(name), no_restart=not restart)
 
     async def drop(self, name: str) -> None:
-        """For a runner of another build that is missing: nobody asks for it any more."""
+        """Removes the name of a missing runner of another build, so that no gateway asks for it."""
         await asyncio.to_thread(ray_internals.drop_runner, name)
 
     async def draining_nodes(self) -> set[str]:

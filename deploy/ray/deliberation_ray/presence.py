@@ -1,7 +1,7 @@
 """Which runners answer.
 
-A runner that is slow answers late; one that hangs never does. So a question stays open until it is answered, however
-late that is. A runner hangs if it leaves one question open for a minute while Ray takes its process to be running.
+A slow runner answers late; a runner that hangs never answers. So a question stays open until it is answered. A runner
+hangs if it leaves one question open for a minute while its process runs, as far as Ray knows.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Presence:
         self._silent_since: dict[str, float] = {}
 
     async def look(self, name: str, seconds: float) -> Info | RunnerMissing | Refusal:
-        """What the runner answers within the time; a question that is still open then is waited for the next time."""
+        """Returns the runner's answer, if it comes in time. A question that is still open is waited for next time."""
         question = self._questions.get(name)
         if question is None:
             question = _Question(asyncio.ensure_future(self._ask(name)), self._clock())
@@ -59,7 +59,7 @@ class Presence:
         return answer
 
     def silence(self, name: str) -> float:
-        """For how many seconds the runner has answered nothing."""
+        """Returns for how many seconds the runner has not answered."""
         since = self._silent_since.get(name)
         return 0.0 if since is None else self._clock() - since
 
@@ -67,12 +67,12 @@ class Presence:
         return self.silence(name) >= PASSED_OVER_SECONDS
 
     def may_hang(self, name: str) -> bool:
-        """Reports whether one and the same question has been open for so long that no slow runner would take it."""
+        """Reports whether one question has been open for longer than any slow runner needs."""
         question = self._questions.get(name)
         return question is not None and self._clock() - question.asked >= HUNG_SECONDS
 
     def forget(self, name: str) -> None:
-        """For a runner that was replaced: its successor is asked a question of its own."""
+        """Drops the question to a runner that was replaced. Its successor is asked a new one."""
         if question := self._questions.pop(name, None):
             question.task.cancel()
         self._silent_since.pop(name, None)

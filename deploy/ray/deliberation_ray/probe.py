@@ -10,14 +10,14 @@ from deliberation_ray.endpoints import Endpoints, key_of
 from deliberation_ray.failures import Failure
 from deliberation_ray.model import Model, ModelCall, Progress
 
-# For both requests, which run together. The gateway waits a little longer.
+# The time for both requests, which run at the same time. The gateway waits a little longer.
 PROBE_SECONDS = 8.0
 _LISTED = 5
 _NAME_CHARACTERS = 200
 
 
 async def probe(model: Model, endpoints: Endpoints, vllm_url: str, name: str) -> dict[str, Any]:
-    """The call isn't counted among the turns' calls. While the server puts calls off, it makes none either."""
+    """Lists the models and makes one call, which no metric counts. It calls nothing while the server puts calls off."""
     if overload := endpoints.overload(key_of(vllm_url, name)):
         return {"models": False, "listed": [], "call": _failed("ModelOverloaded", overload.words)}
     listed, call = await asyncio.gather(_list(model, vllm_url), _call(model, vllm_url, name))
@@ -28,7 +28,7 @@ async def probe(model: Model, endpoints: Endpoints, vllm_url: str, name: str) ->
 async def _list(model: Model, vllm_url: str) -> list[str]:
     try:
         return await asyncio.wait_for(model.listed(vllm_url), PROBE_SECONDS)
-    except Exception:  # the call goes to the same server, and says why
+    except Exception:  # the call to the same server reports the reason
         return []
 
 
@@ -41,7 +41,7 @@ async def _call(model: Model, vllm_url: str, name: str) -> dict[str, Any]:
     except TimeoutError:
         return _failed("ModelTimeout", f"no answer within {PROBE_SECONDS:g} s")
     except Failure as failure:
-        if failure.kind != "Truncated":  # which an answer of one token is
+        if failure.kind != "Truncated":  # an answer of one token always is
             return _failed(failure.kind, failure.message)
     return {"ok": True, "ms": round((time.monotonic() - began) * 1000)}
 

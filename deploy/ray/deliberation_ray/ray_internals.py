@@ -1,4 +1,4 @@
-"""What Ray knows and its public interface doesn't offer. Every use of Ray's own modules is here."""
+"""Access to what Ray's public interface doesn't offer. Only this module uses Ray's private ones."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def actor_id(handle: "ActorHandle[Any]") -> Any:
 
 
 def actor_is_alive(handle: "ActorHandle[Any]") -> bool:
-    """Reports whether Ray takes the actor's process to be running, rather than being placed or started again."""
+    """Reports whether the actor's process runs, as far as Ray knows: it isn't being placed or started again."""
     info = ray._private.state.actors(handle._actor_id.hex())
     return bool(info) and info.get("State") == "ALIVE"
 
@@ -49,8 +49,8 @@ def serve_address() -> tuple[str, int] | None:
     return None if client is None else (client.http_config.host, client.http_config.port)
 
 
-# Ray lists the named actors of all namespaces or of a job's own. The gateway's job is Serve's, and a cluster may have
-# thousands of actors; so the names of runners are kept in Ray's key-value store.
+# Ray lists the named actors of all namespaces, or those of the caller's job. A gateway runs in Serve's job, and a
+# cluster may have thousands of actors. So the names of runners are kept in Ray's key-value store.
 
 
 def note_runner(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Which model servers have answered lately: one that then refuses connections is being restarted."""
+"""Remembers which model servers answered lately. If one of them then refuses connections, it is being restarted."""
 
 import errno
 import time
@@ -9,7 +9,7 @@ import aiohttp
 
 from deliberation_ray.failures import Overloaded
 
-# Loading a large model takes minutes. A server that was never reached has more likely another address.
+# Loading a large model takes minutes. A server that was never reached has probably another address.
 _REMEMBER_SECONDS = 600.0
 _REMEMBER_SERVERS = 1024
 

@@ -1,4 +1,4 @@
-"""Reads a model server's response to its end, within bounds, and gives the loop to other turns meanwhile."""
+"""Reads a model server's response to its end, within bounds, and lets other turns use the event loop meanwhile."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ _GZIP = b"\x1f\x8b"
 # White space and the byte order mark. Some servers keep a connection open with blank lines before they answer.
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _BLANK_BYTES = 64 * 1024
-# After this many lines other turns get the loop.
+# After this many lines, other turns get the event loop.
 _LINES_AT_A_STRETCH = 32
 # How long to wait for the usage, which comes right after the finish reason, or never.
 USAGE_SECONDS = 2.0
@@ -68,7 +68,7 @@ class Reading:
             await self._read_whole(first, blocks)
             return
         async for block in _prepended(first, blocks):
-            for line in [b"", *lines.of(block)]:  # a block counts as a line: it costs as much
+            for line in [b"", *lines.of(block)]:  # a block costs as much as a line, so it counts as one
                 left -= 1
                 if not left % _LINES_AT_A_STRETCH:
                     await asyncio.sleep(0)
@@ -114,7 +114,7 @@ class Reading:
     def _end(self) -> None:
         """Raises if the stream ended without [DONE], without a finish reason, and without an answer.
 
-        Some servers just close the stream. Whoever reads the answer sees whether it is complete.
+        Some servers just close the stream. The reader of the answer checks whether it is complete.
         """
         if self._done or self._reply.finish_reason:
             return

@@ -6,8 +6,8 @@ from typing import Any
 class Refusal(Exception):  # noqa: N818 — a refusal is an answer, not a defect
     """Carries the HTTP status, the `error.type` and the message; a runner returns it as plain data.
 
-    The cause separates refusals of one kind in metrics. Where the turns are of another Ray cluster than the one that
-    answers, the refusal names the latter.
+    The cause separates refusals of one kind in metrics. If the turns belong to another Ray cluster, `ray_cluster` names
+    the one that answers.
     """
 
     def __init__(
@@ -56,4 +56,4 @@ def invalid_request(message: str) -> Refusal:
 
 
 class RunnerMissing(Exception):  # noqa: N818 — an answer about a runner, not a defect
-    """Ray knows no actor of that name: whatever it held no longer exists."""
+    """Ray knows no actor of that name: the turns that it held no longer exist."""

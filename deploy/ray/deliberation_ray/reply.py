@@ -17,10 +17,10 @@ _MODEL_CHARACTERS = 200
 _FINISH_REASON_CHARACTERS = 64
 _REFUSAL_CHARACTERS = 500
 
-# A text of a few characters may be nothing but marks that the thoughts left in it.
+# A text of a few characters may consist only of marks that delimit thoughts.
 _MARKS_CHARACTERS = 64
 _BEGINS_WITH_OBJECT = re.compile(r"\s*(```\w*\s*)?[\[{]")
-# While the runner is short of memory, no answer may grow beyond this. A worker keeps less of it.
+# While the runner is short of memory, no answer may be larger. A worker keeps less than this.
 SHORT_BYTES = 64 * 1024
 
 
@@ -57,7 +57,7 @@ class Reply:
 
     @property
     def begun(self) -> bool:
-        """Whether the model has said anything, thoughts included."""
+        """Whether any text or thought has come."""
         return bool(self._text or self._thoughts)
 
     @property
@@ -73,7 +73,7 @@ class Reply:
         if not isinstance(choices, list):
             return
         for choice in choices:
-            # Only one choice is ever asked for.
+            # Calls ask for one choice only.
             if isinstance(choice, dict) and choice.get("index") in (0, None):
                 self._take_choice(choice)
 
@@ -99,7 +99,7 @@ class Reply:
         elif isinstance(choice.get("text"), str):
             self._add(choice["text"], "")
         reason = untrusted.text(choice.get("finish_reason"), _FINISH_REASON_CHARACTERS)
-        # Only after the delta was taken: an answer that is too large has not finished.
+        # The delta is taken first, since an answer that is too large has not finished.
         if reason and ending_of(reason) != "unnamed":
             self._finishes += 1
             self.finished_once = self._finishes == 1
@@ -162,7 +162,7 @@ class Reply:
         )
 
     def _without_text(self, thoughts: bool) -> Failure:
-        """Not retryable after thoughts only: the model would think beyond the limit again, and be paid again."""
+        """Returns the failure of a reply without text. After thoughts only, another try would cost the same again."""
         limit = f"max_tokens ({self._limit})" if self._limit else "the token limit"
         if not thoughts and not self._reasoning_tokens:
             return Failure("Truncated", f"no text came before {limit} was reached; raise protocol.max_tokens")

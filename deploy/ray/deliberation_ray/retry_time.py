@@ -1,4 +1,4 @@
-"""When a server that refuses a call wants the next one: the forms in which servers say so."""
+"""Reads when a server that refuses a call wants the next one, in all forms that servers use."""
 
 import math
 import re
@@ -18,20 +18,20 @@ _WORDS = re.compile(
 )
 _WORD_UNITS = {"mil": 0.001, "sec": 1.0, "min": 60.0, "hou": 3600.0}
 _UNITS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
-# In the body, without case, underscores and hyphens: Google, Hugging Face, and gateways that quote headers.
+# Keys in the body, without case, underscores and hyphens: of Google, Hugging Face, and gateways that copy headers.
 _DELAY_KEYS = frozenset({"retrydelay", "estimatedtime", "retryafter", "retryafterseconds", "retryafterms"})
-# A number beyond this is a moment, in seconds or milliseconds since 1970, and not a time to wait.
+# A larger number is a point in time, in seconds or milliseconds since 1970, and not a delay.
 _EARLIEST_MOMENT = 1_000_000_000.0
 _EARLIEST_MILLISECONDS = _EARLIEST_MOMENT * 1000
 # `x-ratelimit-reset-requests`, `anthropic-ratelimit-tokens-reset`, `ratelimitbysize-reset`, and many more.
 _RESET_HEADER = re.compile(r"(?=.*rate-?limit)(?=.*reset)[a-z-]+")
-# `"default";r=0;t=30`, as the draft of the IETF has it.
+# `"default";r=0;t=30`, as in the draft of the IETF.
 _LIMIT_LEFT = re.compile(r"(?:^|[;,\s])(?:r|remaining)=(\d+)")
 _LIMIT_TIME = re.compile(r"(?:^|[;,\s])(?:t|reset)=(\d+)")
 
 
 def named_seconds(headers: Mapping[str, str], data: Any, words: str = "") -> float | None:
-    """Seconds until the server wants a call again; None when it names no time."""
+    """Returns the seconds until the server wants another call; None if it names no time."""
     for seconds in (retry_after(headers), _delay_in(data), _delay_in_words(words), _reset(headers)):
         if seconds is not None:
             return seconds
@@ -39,7 +39,7 @@ def named_seconds(headers: Mapping[str, str], data: Any, words: str = "") -> flo
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The time of a header that means the next call, and not a limit."""
+    """Returns the delay of a header that is about the next call, and not about a limit."""
     for header in ("retry-after-ms", "x-ms-retry-after-ms"):
         if (milliseconds := _number(headers.get(header, ""))) is not None:
             return max(0.0, milliseconds / 1000)
@@ -50,7 +50,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _delay_in_words(words: str) -> float | None:
-    """Of "Please try again in 7m59.56s" or "retry after 20 seconds"."""
+    """Reads "Please try again in 7m59.56s" or "retry after 20 seconds"."""
     found = _WORDS.search(words)
     if found is None:
         return None
@@ -62,10 +62,10 @@ def _delay_in_words(words: str) -> float | None:
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
-    """The latest reset of the limits that are used up.
+    """Returns the latest reset of the limits that are used up.
 
-    A limit that doesn't say how much is left may be used up. If something is left of each, nobody knows which of them
-    the call was too large for.
+    A limit that doesn't say how much is left may be used up. If something is left of every limit, it is unknown which
+    one was too small for the call.
     """
     used_up: list[float] = []
     unclear: list[float] = []
@@ -78,7 +78,7 @@ def _reset(headers: Mapping[str, str]) -> float | None:
 
 
 def _limits(headers: Mapping[str, str]) -> Iterator[tuple[float, float | None]]:
-    """The seconds until each limit is reset, and how much is left of it."""
+    """Yields the seconds until each limit is reset, and how much is left of it."""
     for header, value in headers.items():
         if _RESET_HEADER.fullmatch(header) and (seconds := _seconds(value)) is not None:
             yield seconds, _number(headers.get(header.replace("reset", "remaining"), ""))
@@ -111,7 +111,7 @@ def _number(text: str) -> float | None:
 
 
 def _until(text: str) -> float | None:
-    """Of a date, as HTTP or ISO 8601 writes it. Without a zone it is in UTC."""
+    """Reads a date in the form of HTTP or ISO 8601. A date without a zone is in UTC."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = read(text)
@@ -122,7 +122,7 @@ def _until(text: str) -> float | None:
 
 
 def _delay_in(data: Any) -> float | None:
-    """Google's `retryDelay` and others that stand in the body."""
+    """Reads Google's `retryDelay` and similar keys in the body."""
     for name, found in _values(data, 6):
         if (seconds := _seconds(found)) is not None:
             return seconds / 1000 if name.endswith("ms") and _number(found) is not None else seconds

@@ -41,7 +41,7 @@ def _allow_many_connections() -> None:
 
 
 class Runner:
-    """Ray cancels a method when its caller goes away: whatever must be finished is a task of the runner's own."""
+    """Ray cancels a method when its caller disconnects. What must be finished runs in the runner's own tasks."""
 
     def __init__(self, name: str, settings: Settings, generation: float) -> None:
         _allow_many_connections()
@@ -78,8 +78,8 @@ class Runner:
     async def submit(self, body: bytes, traceparent: str) -> Plain:
         """Takes the body of a submit as it came to the gateway.
 
-        Reading it here costs half of what building the same objects without validation does, and a fraction of
-        pickling them there.
+        Parsing it here takes half the time of building the same objects without validation, and a fraction of the time
+        of pickling them in the gateway.
         """
         try:
             turns = self._turns.submit(Submit.model_validate_json(body), traceparent)
@@ -93,11 +93,11 @@ class Runner:
         return bounded(self._signed(await self._turns.wait(ids, seconds, owner)))
 
     async def listen(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> Plain:
-        """Waits, and brings the text of turns too, unless this runner publishes it."""
+        """Waits, and also returns the text of turns, unless this runner publishes it."""
         if self._streams_itself:
             return {"turns": await self.wait(ids, seconds, owner), "texts": []}
         turns = await self._turns.listen(ids, seconds, owner, text_seconds)
-        # No await from here on: a wait that is broken off must not have taken any text.
+        # No await from here on: a wait that is cancelled must not take any text.
         texts, dropped = self._turns.texts(ids, owner)
         self._metrics.streamed("sent", len(texts))
         self._metrics.streamed("dropped", dropped)
@@ -135,7 +135,7 @@ class Runner:
         }
 
     async def drain(self, generation: float) -> list[Plain] | None:
-        """None while a turn is running or kept; then the tombstones, to be buried elsewhere before it may leave."""
+        """Returns None while turns run or are kept, then the tombstones, which others must take before it leaves."""
         return self._turns.drain(generation)
 
     async def resume(self, generation: float) -> None:
@@ -145,7 +145,7 @@ class Runner:
         self._turns.bury(tombstones)
 
     async def leave(self) -> None:
-        """Ends the actor for good, unless something came in since it was found empty."""
+        """Ends the actor for good, unless a turn has come since it was found empty."""
         if self._turns.draining and not self._turns.held:
             _log.info("%s leaves", self._name)
             leave: Any = ray.actor.exit_actor

@@ -9,7 +9,7 @@ from ray.util.accelerators import accelerators
 
 _TYPE = "ray.io/accelerator-type"
 _NODE = "ray.io/node-id"
-# Resources by which a node says that it has accelerators; `accelerator_type:…` says so too.
+# A node with one of these resources has accelerators. So has one with a resource `accelerator_type:…`.
 _RESOURCES = ("GPU", "TPU", "NPU", "HPU", "neuron_cores")
 
 _log = logging.getLogger("deliberation_ray.runner_options")
@@ -28,7 +28,7 @@ class RunnerOptions(BaseModel):
     label_selector: dict[str, str] | None = None
 
     def for_ray(self, nodes: list[Node]) -> dict[str, Any]:
-        """As the options of an actor, in a cluster that has these nodes now."""
+        """Returns the options of an actor, in a cluster that has these nodes now."""
         options = self.model_dump(exclude_none=True)
         if self.label_selector is None:
             options["label_selector"] = off_accelerators(nodes)

@@ -1,4 +1,4 @@
-"""Secrets: only their names travel through Ray; gateway and runners read them where they use them.
+"""Secrets. Only their names are passed through Ray; gateway and runners read them where they use them.
 
 Ray keeps the arguments of actors and deployments in its own tables, which every job of the cluster may read.
 """
@@ -27,7 +27,7 @@ _log = logging.getLogger("deliberation_ray.secrets")
 
 
 class SecretError(Exception):
-    """A secret that can't be read, in words that name its variable and never its value."""
+    """A secret can't be read. The message names its variable, never its value."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Source:
 
 
 class Current(Generic[Read]):
-    """What a secret says now. A file that has changed is read again, so that a secret can be replaced at any time."""
+    """The current value of a secret. Its file is read again and again, so that it can be replaced at any time."""
 
     def __init__(self, source: Source, parse: Callable[[Source], Read]) -> None:
         self._source = source
@@ -75,13 +75,13 @@ class Current(Generic[Read]):
             self._looked = time.monotonic()
             try:
                 self._value = self._parse(self._source)
-            except SecretError as fault:  # it is being replaced, or was damaged: what is known still holds
-                _log.warning("keeping what was read before: %s", fault)
+            except SecretError as fault:  # it is being replaced, or was damaged: the old value stays
+                _log.warning("keeping the value that was read before: %s", fault)
         return self._value
 
 
 class Tokens:
-    """The bearer tokens that the gateway accepts: several while one is replaced by another."""
+    """The bearer tokens that the gateway accepts. There are several while one replaces another."""
 
     def __init__(self, source: Source | None) -> None:
         self._current = None if source is None else Current(source, _tokens)
@@ -91,14 +91,14 @@ class Tokens:
         if self._current is None:
             return True
         scheme, _, given = authorization.partition(" ")
-        # Each is compared, so that the time doesn't say which one came close.
+        # All are compared, so that the time doesn't reveal which one was nearly right.
         same = [hmac.compare_digest(given.strip().encode(), token) for token in self._current.value()]
         return scheme.lower() == "bearer" and any(same)
 
 
 def _tokens(source: Source) -> list[bytes]:
     words = source.text().split()
-    if not words:  # rather than asking for none
+    if not words:  # an empty file must not mean that no token is needed
         raise SecretError(f"{source.name}: the file is empty")
     if not all(word.isascii() and word.isprintable() for word in words):
         raise SecretError(f"{source.name}: has characters other than printable ASCII")

@@ -1,15 +1,15 @@
-"""Which runner the turns of late submits were sent to."""
+"""Remembers to which runner this gateway has sent turns lately."""
 
 import time
 from collections.abc import Callable, Iterable
 
-# A submit is repeated soon, if at all: its answer was lost, or whoever sent it was replaced.
+# If a submit is repeated, then soon: its answer was lost, or its sender was replaced.
 _KEPT_SECONDS = 600.0
 _MOST = 200_000
 
 
 class Sent:
-    """A runner that doesn't answer may have what was sent to it, so no other runner may take that meanwhile."""
+    """A runner that doesn't answer may have the turns that were sent to it, so no other runner may take them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, limit: int = _MOST) -> None:
         self._clock = clock

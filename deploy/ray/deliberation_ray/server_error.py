@@ -11,7 +11,7 @@ from deliberation_ray import untrusted
 _WORDS_CHARACTERS = 1000
 _NAME_CHARACTERS = 200
 _STATUS = re.compile(r"[1-5][0-9]{2}")
-# Without case and underscores. The first one that says something counts.
+# Keys of messages, without case and underscores. The first one with a text counts.
 _MESSAGE_KEYS = (
     "message",
     "errordescription",
@@ -37,13 +37,13 @@ _INVISIBLE = [
     for opening, closing in (("<!--", "-->"), (r"<script\b", r"</script[^<>]*>"), (r"<style\b", r"</style[^<>]*>"))
 ]
 _TAG = re.compile(r"<[^<>]*>")
-# Validators quote what they were given; a prompt in it would be taken for the server's words.
+# Validators quote their input. A prompt in it must not be taken for the server's words.
 _ECHO = re.compile(r"""['"]?(input|input_value|body)['"]?\s*[:=]\s*['"{\[].*""", re.DOTALL)
 
 
 @dataclass(eq=False)
 class ServerError(Exception):
-    """`status` is None for an error within a stream that names none. `data` is the parsed body."""
+    """`status` is None if the error came within a stream and names none. `data` is the parsed body."""
 
     status: int | None
     words: str
@@ -53,12 +53,12 @@ class ServerError(Exception):
     data: Any = None
 
     def own_words(self) -> str:
-        """What the server says, without what it quotes of the request."""
+        """Returns the server's words, without what it quotes from the request."""
         return _ECHO.sub("", f"{self.words} {self.code} {self.parameter}")
 
 
 def error_in_body(status: int | None, body: bytes, headers: Mapping[str, str], reason: str = "") -> ServerError:
-    """Of an HTTP answer: JSON of any shape, a page, or plain text."""
+    """Reads the error in an HTTP answer: JSON of any shape, a page, or plain text."""
     text = body.decode(errors="replace").strip()
     try:
         data = json.loads(text)
@@ -73,7 +73,7 @@ def error_in_body(status: int | None, body: bytes, headers: Mapping[str, str], r
 def error_in_data(
     status: int | None, data: Any, headers: Mapping[str, str] | None = None, reason: str = ""
 ) -> ServerError:
-    """Of JSON, in the body of an HTTP error or in an event."""
+    """Reads the error in JSON: the body of an HTTP error, or an event."""
     words = untrusted.text("; ".join(dict.fromkeys(_messages(data, 4))), _WORDS_CHARACTERS)
     code = " ".join(dict.fromkeys(_names(data, _CODE_KEYS)))
     parameter = " ".join(dict.fromkeys(_names(data, ("param",))))
@@ -89,7 +89,7 @@ def _without_tags(page: str) -> str:
 
 
 def _without(page: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
-    """What stands outside of the marks. It reads the page once, however many openings have no end."""
+    """Returns the page without the marked parts. It reads the page once, even if many parts have no end."""
     kept, at = [], 0
     while begins := opening.search(page, at):
         kept.append(page[at : begins.start()])
@@ -99,7 +99,7 @@ def _without(page: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> s
 
 
 def _objects(data: Any) -> Iterator[dict[str, Any]]:
-    """The object itself and the ones that it wraps: Google wraps errors in a list, most others in `error`."""
+    """Yields the object and those that it wraps: Google wraps errors in a list, most others in `error`."""
     if isinstance(data, list):
         data = next((each for each in data if isinstance(each, dict)), None)
     while isinstance(data, dict):
@@ -139,7 +139,7 @@ def _messages(data: Any, depth: int) -> Iterator[str]:
 
 
 def _place(fault: dict[str, Any]) -> str:
-    """FastAPI names the field in `loc`."""
+    """Returns the field that a message is about. FastAPI names it in `loc`."""
     place = fault.get("loc")
     if not isinstance(place, list) or not place:
         return ""
@@ -154,7 +154,7 @@ def _names(data: Any, keys: tuple[str, ...]) -> Iterator[str]:
 
 
 def _status_in(data: Any) -> int | None:
-    """The status that an error within a stream names as its code, as a number or as text."""
+    """Returns the status that an error within a stream gives as its code, as a number or as text."""
     for each in map(_by_key, _objects(data)):
         for key in _STATUS_KEYS:
             value = each.get(key)
@@ -164,7 +164,7 @@ def _status_in(data: Any) -> int | None:
 
 
 def violations(data: Any) -> Iterator[str]:
-    """The names of the limits that were exceeded, which Google lists in the details of an error."""
+    """Yields the names of the limits that were exceeded. Google lists them in the details of an error."""
     for each in _objects(data):
         details = each.get("details")
         for detail in details[:20] if isinstance(details, list) else ():

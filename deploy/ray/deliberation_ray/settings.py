@@ -1,4 +1,4 @@
-"""The application's settings: read once where it is deployed, then handed to every actor. No secret is among them."""
+"""The application's settings: read once where it is deployed, then passed to every actor. They contain no secret."""
 
 import json
 import os
@@ -29,9 +29,9 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """`DELIBERATION_<FIELD>` for each field. Workers never read it again: their environment may be another node's."""
+    """Each field is the variable `DELIBERATION_<FIELD>`. Actors never read it: they may run on another node."""
 
-    # An input may be a key: no error quotes it.
+    # An input may be a key, so no error quotes it.
     model_config = SettingsConfigDict(
         env_prefix="DELIBERATION_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     gateway_queue: int = Field(default=1000, ge=1)
     gateway_waits: int = Field(default=15_000, ge=1, le=_MOST_WAITS)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
-    # Where the text of turns is streamed to; without servers, waits bring it.
+    # The text of turns is streamed to these servers. Without servers, the answers to waits carry it.
     stream_nats_url: CommaList = ()
     stream_nats_creds_file: Path | None = None
     stream_nats_ca_file: Path | None = None
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, values: Any) -> Any:
-        """An empty variable counts as unset. An allow-list that is set and empty is a fault: see below."""
+        """An empty variable counts as unset. But `_closed_unless_open` refuses an empty allow-list."""
         return {name: value for name, value in values.items() if value != "" or name == "vllm_allow"}
 
     @field_validator("vllm_allow", mode="before")
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         if self.token_source is None:
             raise ValueError(
                 "ray_token: not set, and neither is DELIBERATION_RAY_TOKEN_FILE; DELIBERATION_RAY_OPEN=true lets "
-                "everybody use the application who reaches its port"
+                "everybody who reaches its port use the application"
             )
         return self
 
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_environment(cls, **arguments: Any) -> Self:
-        """The settings, or a `SettingsError` that names each wrong one. Arguments come before the environment."""
+        """Returns the settings, or raises a SettingsError with each fault. Arguments replace the environment's."""
         in_variables = tuple(name for name in secrets.VARIABLES if os.environ.get(name, "").strip())
         _refuse_strange(arguments, cls)
         try:
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
             raise SettingsError([_line(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
 
     def check_secrets(self) -> None:
-        """Raises a `SettingsError` that names each secret which can't be read here."""
+        """Raises a SettingsError that names each secret that can't be read here."""
         faults = []
         readers = (
             (Tokens, self.token_source),
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
             raise SettingsError(faults)
 
     def fingerprint(self) -> str:
-        """All that a running runner or gateway was built from, so that a changed setting is a changed build."""
+        """Returns all settings as text. It is part of the build, so that a changed setting gives another build."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
@@ -164,7 +164,7 @@ def _refuse_strange(arguments: dict[str, Any], settings: type[Settings]) -> None
 
 def _line(where: tuple[int | str, ...], what: str) -> str:
     what = what.removeprefix("Value error, ")
-    if not where and ": " in what:  # a fault of several fields names its own
+    if not where and ": " in what:  # a fault of several fields begins with the name of one
         name, _, what = what.partition(": ")
         where = (name,)
     path = "".join(f".{step}" for step in where[1:])

@@ -5,13 +5,13 @@ import re
 from typing import Any, Final
 
 _BOM = b"\xef\xbb\xbf"
-# An object that goes on over more data lines than this is not one that a model server writes.
+# No model server spreads an object over more data lines than this.
 _MOST_DATA_LINES = 64
 # Some proxies write the field's name twice.
 _DATA_AGAIN = re.compile(rb"(?:\s*data:)+\s*")
 _DONE_BYTES = len(b'"[DONE]"')
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
-# A string is quick to parse, however long. A million small objects would hold up the loop for half a second.
+# Even a long string is parsed quickly. A million small objects would hold up the event loop for half a second.
 _MOST_BRACKETS = 100_000
 
 
@@ -31,7 +31,7 @@ class Lines:
         self._ended_with_cr = False
 
     def of(self, block: bytes) -> list[bytes]:
-        """The lines that this block completes."""
+        """Returns the lines that this block completes."""
         self._count(block)
         if self._ended_with_cr:
             block = block.removeprefix(b"\n")  # CR LF, in two blocks
@@ -54,7 +54,7 @@ class Lines:
         return lines
 
     def rest(self) -> list[bytes]:
-        """The last line, if the stream ended without a line end."""
+        """Returns the last line, if the stream ended without a line end."""
         last = b"".join(self._unfinished)
         self._unfinished.clear()
         return [last] if last else []
@@ -98,7 +98,7 @@ class Events:
         self._names_error = False
 
     def of(self, line: bytes) -> dict[str, Any] | Done | None:
-        """The event that this line completes, if any. An error is an object with the key `error`."""
+        """Returns the event that this line completes, if any. An error is an object with the key `error`."""
         if line.startswith(b"data:"):
             return self._data(line[5:].strip())
         if not line:

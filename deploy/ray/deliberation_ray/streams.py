@@ -1,6 +1,6 @@
-"""The text of turns while it comes, for watchers. No turn waits for it, and what can't be sent is dropped.
+"""The text of turns while they run, for watchers. No turn waits for it, and text that can't be sent is dropped.
 
-A runner that has NATS publishes it. Otherwise the answers of waits bring it to a worker, which publishes it.
+A runner with NATS publishes it. Otherwise the answers to waits carry it to a worker, which publishes it.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from deliberation_ray.wire import Submit, TurnSpec
 BATCH_SECONDS = 0.075
 # The text of one message, which stays below NATS's default limit of 1 MiB, even with each character escaped.
 MESSAGE_CHARACTERS = 64 * 1024
-# Of the texts in one answer of a wait, and one message more. As JSON a byte takes up to 6.
+# The bytes of text in the answer to a wait, which one more message may exceed. As JSON, a byte takes up to 6.
 ANSWER_BYTES = 512 * 1024
 
-# NATS ends a connection at a subject beyond its control line of 4 KiB, and with it the text of all turns.
+# If a subject exceeds the control line of 4 KiB, NATS closes the connection, which all turns share.
 MOST_SUBJECT_CHARACTERS = 3900
 
 _SOURCE = "/deliberations"
@@ -41,7 +41,7 @@ class Publisher(Protocol):
 
 
 def token(name: str) -> str:
-    """One token of a subject, encoded as the worker encodes the subjects of its events."""
+    """Returns one token of a subject, encoded as in the subjects of the worker's events."""
     kept = (
         chr(byte) if byte in _VISIBLE_ASCII and chr(byte) not in ".*>%" else f"%{byte:02X}"
         for byte in name.encode(errors="replace")
@@ -52,8 +52,8 @@ def token(name: str) -> str:
 class TurnStream:
     """The messages of one turn. Each has a number, so that a watcher sees what is missing.
 
-    While the turn runs, it holds no text of its own: it remembers how much of the reply's texts it has passed on.
-    With `wake`, it calls that whenever there are messages. Without, a wait takes them.
+    While the turn runs, the stream holds no text. It only remembers how much of the reply's text it has passed on.
+    If `wake` is given, it is called whenever there are messages. Otherwise a wait takes them.
     """
 
     def __init__(self, spec: TurnSpec, submit: Submit, wake: Callable[["TurnStream"], None] | None = None) -> None:
@@ -78,11 +78,11 @@ class TurnStream:
 
     @property
     def waiting(self) -> bool:
-        """Whether there are messages."""
+        """Whether `take` would return messages."""
         return self._begins or bool(self._state) or self._progress.tokens > self._tokens
 
     def begin(self, progress: Progress) -> None:
-        """The turn calls its model."""
+        """Called when the turn calls its model."""
         self._begins = True
         self._progress = progress
         if self._wake is not None:
@@ -92,7 +92,7 @@ class TurnStream:
     def end(self, state: str) -> None:
         self._state, self.ended = state, True
         rest = self._read()
-        # A wait that has never asked may never ask, and the answer that names the end has the whole text.
+        # If no wait has asked yet, none may ever ask. The answer that reports the end has the whole text anyway.
         if self._wake is not None or self._sequence:
             self._rest = rest[: MESSAGE_CHARACTERS + 1]
         else:
@@ -105,7 +105,7 @@ class TurnStream:
             self._wake(self)
 
     def take(self) -> tuple[list[Message], bool]:
-        """The messages since the last time, and whether text was dropped between them."""
+        """Returns the messages since the last time, and whether text was dropped between them."""
         messages = []
         if self._begins:
             messages.append(self._message("start"))
@@ -114,7 +114,7 @@ class TurnStream:
             self._tokens = self._progress.tokens
             messages.append(self._message("text", text=untrusted.text(text, MESSAGE_CHARACTERS)))
         lost = self._lost or len(text) > MESSAGE_CHARACTERS
-        if lost:  # the gap in the numbers shows it
+        if lost:  # watchers see the gap in the numbers
             self._sequence += 1
         if self._state:
             messages.append(self._message("complete", state=self._state))
@@ -123,7 +123,7 @@ class TurnStream:
         return messages, lost
 
     def _read(self) -> str:
-        """What the reply has that hasn't been passed on."""
+        """Returns the text of the reply that hasn't been passed on."""
         if self._texts is not self._progress.texts:  # the reply to another call
             self._texts, self._passed_on = self._progress.texts, 0
         text = self._texts.text(self._passed_on)
@@ -136,14 +136,14 @@ class TurnStream:
 
 
 def gathered(streams: Iterable[TurnStream], limit: int = ANSWER_BYTES) -> tuple[list[Message], int]:
-    """The messages for one answer, and how many were dropped. A turn that runs on may wait for the next answer."""
+    """Returns the messages for one answer, and how many were dropped. Those of running turns may wait for the next."""
     kept: list[Message] = []
     size = dropped = 0
     for stream in sorted(streams, key=lambda stream: not stream.ended):
         if size >= limit and not stream.ended:
             break
         messages, lost = stream.take()
-        if size >= limit:  # nobody asks for this turn again
+        if size >= limit:  # no wait asks for an ended turn again
             dropped += len(messages)
             continue
         dropped += lost
@@ -153,7 +153,7 @@ def gathered(streams: Iterable[TurnStream], limit: int = ANSWER_BYTES) -> tuple[
 
 
 class Streams:
-    """All streams of a runner. One task sends what they have, so that a thousand turns need one timer."""
+    """All streams of a runner. One task sends their messages, so that a thousand turns need one timer."""
 
     def __init__(self, publisher: Publisher, prefix: str, count: Callable[[str, int], None]) -> None:
         self._publisher = publisher

@@ -1,4 +1,4 @@
-"""Succession: runners of the current build are kept up, those of older builds leave."""
+"""Succession: keeps runners of the current build running, and lets those of older builds leave."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from deliberation_ray.refusal import Refusal, RunnerMissing
 
 _PERIOD_SECONDS = 2.0
 _ASK_SECONDS = 5.0
-# Between two generations whose clocks disagree.
+# The step to the next generation if another machine's clock is ahead.
 _STEP_SECONDS = 0.001
 
 _log = logging.getLogger("deliberation_ray.succession")
@@ -20,11 +20,11 @@ Info = dict[str, Any]
 
 
 class Succession:
-    """Every gateway does this; each step may be done by several at once.
+    """Every gateway does this, and several gateways may do the same step at once.
 
-    In a redeploy the gateways of the older build go on for a while. Each gateway therefore is a generation, by the
-    time it began: a runner obeys no older one than it has heard from, and a gateway whose runners were drained by a
-    younger one neither resumes nor creates any.
+    During a redeploy, gateways of the older build still run for a while. So each gateway has a generation: the time at
+    which it began. A runner obeys no gateway that is older than one it has heard from. A gateway whose runners were
+    drained by a younger one neither resumes nor creates runners.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -36,11 +36,11 @@ class Succession:
         self._knows_nodes = True
 
     async def begin(self) -> None:
-        """Before the first submit: every runner of another build is older, and must take nothing new any more."""
+        """Comes before the first submit. Every runner of another build is older, and must take no new turns."""
         await self._pool.look_around()
         self._older = {_build(name) for name in self._pool.others}
         self._generation = await self._next_generation()
-        # None leaves yet: an older gateway would miss its runner and see no younger one.
+        # None leaves yet: its gateway would find it missing, see no younger runner, and create it again.
         await asyncio.gather(*(self._drain(name) for name in self._pool.others))
         for name in self._pool.current:
             await self._pool.create(name, self._generation)
@@ -88,7 +88,7 @@ class Succession:
         return nodes
 
     async def _next_generation(self) -> float:
-        """Later than all that runners have heard from, even on machines whose clocks are ahead."""
+        """Returns a generation after all that runners have heard from, even if their gateways' clocks were ahead."""
         names = [*self._pool.current, *self._pool.others]
         infos = dict(zip(names, await asyncio.gather(*map(self._look, names)), strict=True))
         answered = {name: info for name, info in infos.items() if isinstance(info, dict)}
@@ -97,7 +97,7 @@ class Succession:
         return max(time.time(), max(known, default=0.0) + _STEP_SECONDS)
 
     def _note_hosts(self, answered: dict[str, Info]) -> None:
-        """A runner that doesn't answer is what it was when it did."""
+        """Notes which runners have guests. For a runner that doesn't answer, its last answer counts."""
         before = {name for name in self._pool.hosts if name not in answered}
         self._pool.hosts = before | {name for name, info in answered.items() if info["guests"]}
 
@@ -116,20 +116,20 @@ class Succession:
             elif info["draining"] and info["generation"] > self._generation:
                 self._step_back(name)
             elif info["draining"] or info["generation"] < self._generation:
-                # It is new to this gateway, or was of an older build, and that build is current again.
+                # The runner doesn't know this gateway yet, or it was drained while another build was current.
                 await self._pool.call(name, "resume", self._generation, seconds=_ASK_SECONDS)
         except (RunnerMissing, Refusal) as answer:
             _log.info("%s: %s", name, answer)
 
     async def _create_again(self, name: str) -> None:
-        """Creates a missing runner, unless it was a younger gateway that let it leave."""
+        """Creates a missing runner again, unless a younger gateway has let it leave."""
         await self._pool.look_around()
         for other in self._pool.others:
             info = await self._look(other)
             if isinstance(info, Refusal) and _build(other) not in self._older:
-                _log.info("%s is missing, and perhaps %s came after it", name, other)
+                _log.info("%s is missing, and is not created again: %s may be its successor", name, other)
                 return
-            # A draining runner is current to nobody, however young the gateway that drained it.
+            # A draining runner is of no current build, however young the gateway is that drained it.
             if isinstance(info, dict) and not info["draining"] and info["generation"] > self._generation:
                 self._step_back(name)
                 return
@@ -137,7 +137,7 @@ class Succession:
         await self._pool.create(name, self._generation)
 
     async def _end_if_hung(self, name: str, refusal: Refusal, restart: bool) -> None:
-        """Ends a runner that hangs. A slow one answers in the end, and one that Ray is starting can't answer yet."""
+        """Ends a runner that hangs. A slow one answers some time, and one that Ray is starting can't answer yet."""
         if self._presence.may_hang(name) and await self._pool.is_alive(name):
             _log.warning("%s hangs, it has answered nothing for %d s: ending it", name, self._presence.silence(name))
             await self._pool.kill(name, restart)
@@ -147,7 +147,7 @@ class Succession:
 
     def _step_back(self, name: str) -> None:
         if not self.superseded:
-            _log.warning("%s was drained by a younger gateway: this one looks after no runner any more", name)
+            _log.warning("%s was drained by a younger gateway: this one no longer looks after runners", name)
         self.superseded = True
 
     async def _retire_older(self) -> None:
@@ -166,7 +166,7 @@ class Succession:
             _log.info("%s leaves: %s", name, answer)
 
     async def _drain(self, name: str) -> list[dict[str, object]] | None:
-        """The runner's tombstones, once it is empty."""
+        """Drains the runner, and returns its tombstones once it is empty."""
         try:
             info = await self._look(name)
             if isinstance(info, RunnerMissing):
@@ -183,14 +183,14 @@ class Succession:
         return None
 
     async def _hand_over(self, tombstones: list[dict[str, object]]) -> None:
-        """A late submit goes to the current build: the tombstones must be there before the older runner leaves."""
+        """Gives tombstones to the current runners before the older one leaves, since late submits go to these."""
         for name in self._pool.current:
             own = [stone for stone in tombstones if self._home_of(stone) in ("", name)]
             if own:
                 await self._pool.call(name, "bury", own)
 
     def _home_of(self, stone: dict[str, object]) -> str:
-        """Where a late submit of the buried turn would go; empty when it might go to any runner."""
+        """Returns the runner that a late submit of the turn would go to; empty if that may be any runner."""
         return self._pool.home(str(stone["deliberation"])) if stone["deliberation"] else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 GRACE_SECONDS = 600.0
 _LIMIT = 100_000
-# A sweep looks at all of them, so it is made once in at least so many burials, as a share of the limit.
+# A sweep looks at all tombstones, so there is at most one for this many burials, as a share of the limit.
 _BURIALS_PER_SWEEP = 1 / 8
 
 
@@ -19,21 +19,21 @@ class Tombstone:
 
 
 class Tombstones:
-    """Each is its owner's, if it has one: nobody's burial stops another owner's turn.
+    """A tombstone with an owner counts for that owner only, so that nobody can stop another owner's turn.
 
-    Bounded: beyond the limit the oldest goes, long after its submit was answered.
+    Beyond the limit, the oldest tombstone is removed, long after its submit was answered.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, limit: int = _LIMIT) -> None:
         self._clock = clock
         self._limit = limit
-        # By id and owner. A plain dict finds its first key by stepping over all that were deleted before it.
+        # By id and owner. This is no plain dict, which finds its first key by skipping all deleted ones.
         self._stones: OrderedDict[tuple[str, str], Tombstone] = OrderedDict()
         self._owners: dict[str, set[str]] = {}
         self._burials = 0
 
     def bury(self, submission_id: str, deliberation: str, seconds: float, owner: str = "") -> None:
-        """Of a repeated burial, the later end counts."""
+        """Buries the id for this many seconds. If it is buried already, the later end counts."""
         key = submission_id, owner
         known = self._stones.get(key, Tombstone("", 0.0))
         until = max(self._clock() + seconds, known.until)
@@ -56,7 +56,7 @@ class Tombstones:
         return any(stone is not None and stone.until > self._clock() for stone in stones)
 
     def plain(self) -> list[dict[str, Any]]:
-        """As plain data, for the runners that take over from this one."""
+        """Returns plain data, for the runners that take over from this one."""
         self._sweep()
         now = self._clock()
         return [

@@ -1,4 +1,4 @@
-"""The network under a model call: one session a runner, which connects to checked addresses only."""
+"""The connections of model calls: one HTTP session per runner, which connects to checked addresses only."""
 
 import asyncio
 import socket
@@ -20,19 +20,19 @@ from deliberation_ray.server_error import ServerError, error_in_body
 
 CONNECT_SECONDS = 10.0
 ERROR_BYTES = 64 * 1024
-# For the body of an error. Its status counts, even if the body never ends.
+# The time for the body of an error. The status counts even if the body never ends.
 ERROR_SECONDS = 5.0
 _RESOLVE_SECONDS = 5.0
 _REMEMBER_ADDRESSES_SECONDS = 10
-# Servers close idle connections: uvicorn, under vLLM, after 5 s. A request must not meet one that is being closed.
+# Servers close idle connections: uvicorn, under vLLM, after 5 s. A request must not use one that is being closed.
 _KEEP_CONNECTION_SECONDS = 3.0
 _CLOSING_SECONDS = 1.0
 
 
 class CheckedResolver(AbstractResolver):
-    """Checks each address that a name resolves to. The connector uses these results, so none can change in between.
+    """Checks each address that a name resolves to. The connector then uses exactly these addresses.
 
-    It must not use threads: a few names that hang would delay every other lookup.
+    The inner resolver must not use threads: a few lookups that hang would delay all others.
     """
 
     def __init__(self, resolver: AbstractResolver, refuse_own: bool) -> None:
@@ -132,7 +132,7 @@ class Transport:
         except BaseException:
             response.close()
             raise
-        response.release()  # closes the connection, too, if there is more to read
+        response.release()  # this closes the connection if there is more to read
 
     async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> aiohttp.ClientResponse:
         self._session = self._session or self._open()
@@ -148,7 +148,7 @@ class Transport:
                     trace_request_ctx=used,
                 )
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                # The server was closing this connection and has not read the request. Later it may have begun to work.
+                # The server closed a kept connection before it read the request. Later it may have begun to work.
                 if not used.kept or time.monotonic() - began > _CLOSING_SECONDS:
                     raise
 
@@ -174,7 +174,7 @@ class Transport:
 
 @dataclass
 class _Connection:
-    kept: bool = False  # it had served another request before
+    kept: bool = False  # it has served another request before
 
 
 def _noting_kept_connections() -> aiohttp.TraceConfig:
@@ -200,7 +200,7 @@ async def _read_into(body: bytearray, response: aiohttp.ClientResponse, most: in
 
 
 async def _error_of(response: aiohttp.ClientResponse) -> ServerError:
-    """Reads no more than the first words: the status counts, even if the body breaks off."""
+    """Reads the error from the start of the body. The status counts even if the body breaks off."""
     body = bytearray()
     with suppress(aiohttp.ClientError, TimeoutError):
         async with asyncio.timeout(ERROR_SECONDS):

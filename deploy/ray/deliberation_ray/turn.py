@@ -30,7 +30,7 @@ def _model_call(spec: TurnSpec, submit: Submit, traceparent: str) -> ModelCall:
 
 
 def _memory(text: str) -> int:
-    """The bytes that the text takes: with one emoji in it, each of its characters takes four."""
+    """Returns the bytes that Python uses for the text: with one emoji in it, every character takes four."""
     return sys.getsizeof(text) - sys.getsizeof("")
 
 
@@ -44,7 +44,7 @@ class Turn:
         self.run_seconds = spec.run_seconds
         self.keep_seconds = spec.keep_seconds
         self.prompt_bytes = spec.prompt_bytes
-        self.answer_bytes = 0  # what has come of the answer, until the outcome takes its place
+        self.answer_bytes = 0  # the part of the answer that has come; the outcome replaces it
         self.outcome_bytes = 0
         self.watchers: set[asyncio.Event] = set()
         self.stream: TurnStream | None = None
@@ -89,7 +89,7 @@ class Turn:
             self._wake()
 
         self._task.add_done_callback(conclude)
-        # Not wait_for, which before Python 3.12 drops an answer that comes in spite of a cancellation.
+        # wait_for would not do: before Python 3.12 it drops an answer that comes in spite of the cancellation.
         self._deadline = asyncio.get_running_loop().call_later(self.run_seconds, self._overrun)
 
     def _holding(self, hold: Callable[[int], bool]) -> Callable[[int], bool]:
@@ -116,14 +116,14 @@ class Turn:
         self._task.cancel()
 
     async def settled(self, seconds: float) -> None:
-        """Waits for the end, however it comes, without ever causing it."""
+        """Waits for the turn's end, and never causes it."""
         if self._task is not None and not self.ended:
             await asyncio.wait([self._task], timeout=seconds)
             await asyncio.sleep(0)  # the done callback runs one round after the task
 
     async def _run(self, call: Call, place: Place) -> Answer:
         assert self._prepare is not None
-        # Not when the server accepts the call: it may still put it off in its first event.
+        # A server that has accepted the call may still put it off in its first event.
         self._progress.on_first_token = place.answered
         while True:
             await place.taken()
@@ -157,7 +157,7 @@ class Turn:
         return self.run_seconds - (time.monotonic() - self._accepted)
 
     def _conclude(self, task: "asyncio.Task[Answer]") -> None:
-        # A task that is cancelled before its first step never enters its coroutine: only this callback sees it end.
+        # If a task is cancelled before its first step, its coroutine never runs. Only this callback sees the end.
         if task.cancelled() and self._overload:
             self._fail("failed", "ModelOverloaded", self._overload.words, retryable=False)
         elif task.cancelled() and self._overran:

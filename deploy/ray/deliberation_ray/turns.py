@@ -1,4 +1,4 @@
-"""The turns that one runner holds: in flight, kept, and buried."""
+"""The turns that one runner holds: those in flight, those that have ended, and tombstones."""
 
 import asyncio
 import time
@@ -15,9 +15,9 @@ from deliberation_ray.wire import State, Submit, TurnSpec
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 _ABORT_SECONDS = 0.9
-# Nobody waits for what was stopped, and its tombstone goes on saying so.
+# Nobody waits for a stopped turn, and its tombstone still reports it as cancelled.
 _KEEP_CANCELLED_SECONDS = 60.0
-# Of the memory, what prompts may fill. The rest is for answers, which have been paid for when they come.
+# The share of the memory for prompts. The rest is for answers, which are paid for already when they come.
 _PROMPTS_SHARE = 0.75
 
 
@@ -26,16 +26,16 @@ class Turns:
 
     def __init__(self, call: Call, capacity: int, endpoints: Endpoints, memory_bytes: int = MEMORY_BYTES) -> None:
         self.capacity = capacity
-        # Prompts of turns that run, with what has come of their answers, and outcomes of those that have ended.
+        # The prompts and incomplete answers of turns that run, and the outcomes of turns that have ended.
         self.held_bytes = 0
         self._memory_bytes = memory_bytes
         self.endpoints = endpoints
         self.draining = False
         self.generation = 0.0
-        # Deliberations whose home is another runner, and the turns of such that are held.
+        # A guest is a turn of a deliberation whose home is another runner; `guests` counts those that are held.
         self.is_guest: Callable[[str], bool] = lambda deliberation: False
         self.guests = 0
-        # Where the text of a turn goes while it comes; by default a wait that wants it takes it.
+        # Opens the stream of a turn's text. By default a wait takes the text from it.
         self.open_stream: Callable[[TurnSpec, Submit], TurnStream] = TurnStream
         self._call = call
         self._turns: dict[str, Turn] = {}
@@ -57,16 +57,16 @@ class Turns:
         return len(self._turns)
 
     def submit(self, submit: Submit, traceparent: str = "") -> list[dict[str, str]]:
-        """All or nothing. It never awaits, so that two submits of one id can't both find it missing."""
+        """Takes all turns or none. It never awaits, so that two submits of one id can't both find it missing."""
         statuses = {spec.submission_id: self._status(spec.submission_id, submit.owner) for spec in submit.turns}
         fresh = [spec for spec in submit.turns if statuses[spec.submission_id] == "accepted"]
-        # Draining, it still takes the rest of a submission that it knows in part: one deliberation, one runner.
+        # While draining, it still takes the rest of a submission that it has in part, so that one runner has it all.
         if self.draining and len(fresh) == len(submit.turns):
             raise runner_unavailable("this runner is draining")
         if fresh and self.held + len(fresh) > self.capacity:
             raise full(f"the runner holds {self.held} of {self.capacity} turns", "capacity")
         self._admit_bytes(sum(spec.prompt_bytes for spec in fresh))
-        # The time of a deliberation that has begun runs: kept waiting elsewhere, it would only lose it.
+        # A deliberation that has begun isn't refused: its time runs, and the refusal would only waste it.
         if not self._parties[submit.owner, submit.deliberation]:
             self.endpoints.admit({key_of(spec.vllm_url, spec.model) for spec in fresh})
         for spec in fresh:
@@ -76,13 +76,13 @@ class Turns:
             self.held_bytes += turn.prompt_bytes
             self._parties[turn.party] += 1
             self.guests += self.is_guest(turn.deliberation)
-            # At once, not when the task begins: the next submission must see who waits.
+            # The turn enters now, and not when its task begins, so that the next submission sees how many wait.
             place = self.endpoints.enter(key_of(spec.vllm_url, spec.model), turn.party)
             turn.start(self._call, place, self._hold, self._keep)
         return [{"submission_id": key, "status": status} for key, status in statuses.items()]
 
     def _admit_bytes(self, fresh: int) -> None:
-        """An empty runner takes any submission: none would ever have room otherwise."""
+        """Refuses prompts that have no room. An empty runner takes any, since a larger one would never be taken."""
         most = int(self._memory_bytes * _PROMPTS_SHARE)
         if fresh and self.held_bytes and self.held_bytes + fresh > most:
             raise full(f"the runner holds {self.held_bytes} of {most} bytes", "memory")
@@ -99,7 +99,7 @@ class Turns:
         return "attached" if self._find(submission_id, owner) else "unknown"
 
     def _find(self, submission_id: str, owner: str) -> Turn | None:
-        """The turn, if the owner has it; a caller who names no owner may see all."""
+        """Returns the turn if it is the owner's. A caller that names no owner sees all turns."""
         turn = self._turns.get(submission_id)
         return turn if turn is not None and owner in ("", turn.owner) else None
 
@@ -118,14 +118,14 @@ class Turns:
         self._parties[turn.party] -= 1
         if not self._parties[turn.party]:
             del self._parties[turn.party]
-        # Left alone, it would count to its end for a turn that is gone.
+        # Otherwise the timer would run on, for a turn that is gone.
         self._leaving.pop(submission_id).cancel()
 
     def knows(self, submission_id: str, owner: str = "") -> bool:
         return self._state(submission_id, owner) != "unknown"
 
     async def wait(self, ids: list[str], seconds: float, owner: str = "") -> list[dict[str, Any]]:
-        """The turns that have ended, as soon as one has. All of them once the time is over."""
+        """Returns the turns that have ended, as soon as one has, or all turns when the time is over."""
         if seconds > 0:
             await self._first_end(ids, seconds, owner)
             if ended := self._ended(ids, owner):
@@ -133,7 +133,7 @@ class Turns:
         return [self.view(key, owner) for key in ids]
 
     async def listen(self, ids: list[str], seconds: float, owner: str, text_seconds: float) -> list[dict[str, Any]]:
-        """Waits too, but names no turn if there is text after `text_seconds`, or after a multiple of them."""
+        """Waits too, but looks for text every `text_seconds`, and returns no turns as soon as there is some."""
         until = time.monotonic() + seconds
         while until - time.monotonic() > text_seconds:
             await self._first_end(ids, text_seconds, owner)
@@ -144,7 +144,7 @@ class Turns:
         return await self.wait(ids, until - time.monotonic(), owner)
 
     def texts(self, ids: list[str], owner: str) -> tuple[list[Message], int]:
-        """The messages with the text of these turns since the last time, and how many were dropped."""
+        """Returns the messages with the text of these turns since the last time, and how many were dropped."""
         return gathered(self._streams(ids, owner))
 
     def _streams(self, ids: list[str], owner: str) -> list[TurnStream]:
@@ -182,7 +182,7 @@ class Turns:
     async def stop(
         self, ends: Mapping[str, float], deliberation: str, reason: str, owner: str = ""
     ) -> list[dict[str, Any]]:
-        """Ends the owner's turns, given as id → run_seconds, and answers their states. The outcomes stay."""
+        """Ends the owner's turns, given as id → run_seconds, and returns their states. The outcomes stay."""
         views = {key: self.view(key, owner) for key in ends}
         stopping = [turn for turn in (self._find(key, owner) for key in ends) if turn is not None]
         for turn in stopping:
@@ -213,7 +213,7 @@ class Turns:
         return [turn.listing() for turn in self._turns.values() if turn.owner == owner]
 
     def drain(self, generation: float) -> list[dict[str, Any]] | None:
-        """Takes nothing new any more. Once it is empty, it answers its tombstones, which must outlive it."""
+        """Takes no new turns from now on. Once it is empty, it returns its tombstones, which other runners take."""
         if not self._accept(generation):
             return None
         self.draining = True
@@ -224,7 +224,7 @@ class Turns:
             self.draining = False
 
     def _accept(self, generation: float) -> bool:
-        """Reports whether no younger gateway has spoken: during a redeploy, gateways of two generations do."""
+        """Reports whether no younger gateway has called. During a redeploy, gateways of two generations call."""
         if generation < self.generation:
             return False
         self.generation = generation
@@ -237,7 +237,7 @@ class Turns:
 
 
 def _absent(submission_id: str, state: State) -> dict[str, Any]:
-    """A turn that isn't held: never seen, or only its tombstone is left."""
+    """Returns the view of a turn that isn't held: it was never seen, or only its tombstone is left."""
     error = None
     if state == "cancelled":
         error = {

@@ -1,4 +1,4 @@
-"""Watches the application and brings it back when it is gone."""
+"""Watches the application, and deploys it again when it is gone."""
 
 import math
 import os
@@ -12,18 +12,18 @@ from typing import NoReturn
 from deliberation_ray.cluster import Cluster
 
 _PERIOD_SECONDS = 2.0
-# Serve heals a replica or a proxy by itself, given time; redeploying it meanwhile would only start it over.
+# Serve restarts a failed replica or proxy by itself. A redeploy meanwhile would only make it begin again.
 _PATIENCE_SECONDS = 30.0
 # An application that Serve calls healthy, and that doesn't answer, is overloaded rather than broken.
 _LONG_PATIENCE_SECONDS = 600.0
 _HEALTHY_TO_SERVE = ("RUNNING", "DEPLOYING")
-# Calls of a Ray that was restarted meanwhile never return, and its address is reachable again.
+# If Ray is restarted during a call, the call never returns, although Ray's address is reachable again.
 _STATUS_SECONDS = 15.0
 _DEPLOY_SECONDS = 900.0
 
 
 class Limit:
-    """By when the call that is under way must have returned."""
+    """When the current call must have returned."""
 
     def __init__(self) -> None:
         self._until = math.inf
@@ -40,7 +40,7 @@ class Limit:
 
 
 def run(cluster: Cluster) -> int:
-    """Returns when Ray is gone: only a new process can connect to another one."""
+    """Ends the process when Ray is gone: only a new process can connect to another Ray."""
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     _connect(cluster)
@@ -51,7 +51,7 @@ def run(cluster: Cluster) -> int:
     try:
         _keep(cluster, limit)
     except Exception as error:
-        print(f"Ray does not serve any more: {type(error).__name__}: {error}", flush=True)
+        print(f"Ray no longer answers: {type(error).__name__}: {error}", flush=True)
     _exit(1)
 
 
@@ -93,7 +93,7 @@ def _patience(status: str) -> float:
 
 
 def _leave_with_ray(cluster: Cluster, limit: Limit) -> None:
-    """Ray's own calls may block for ever when it is gone or was restarted, so another thread looks."""
+    """Runs in a thread of its own: calls to a Ray that is gone or was restarted may block for ever."""
     misses = 0
     while misses < 2 and not limit.over:
         time.sleep(_PERIOD_SECONDS)

@@ -7,18 +7,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from deliberation_ray.extra_body import check_extra_body
 from deliberation_ray.model_url import check_model_url
 
-# A day and the caller's safety margins; what has no bound would be kept for ever.
+# Longer than a day, the longest deliberation, with callers' margins. Without a bound, a turn could be kept for ever.
 LONGEST_SECONDS = 7 * 86_400.0
 LONGEST_WAIT_SECONDS = 30.0
-# Between two answers that have only text.
+# The shortest time between two answers that have only text.
 SHORTEST_TEXT_SECONDS = 0.1
-# For an id that the runner never saw: as long as the longest deliberation.
+# The run time of a turn that the runner never saw: that of the longest deliberation.
 UNSEEN_RUN_SECONDS = 86_400.0
 
-# In one await, stop or forget.
+# The most turns in one await, stop or forget.
 MOST_TURNS = 1024
 
-# Of what messages render to. The longest request of a worker stays far below both.
+# The bytes that the messages of one turn, and of all, may render to. A worker's requests stay far below both.
 PROMPT_BYTES = 4 * 1024 * 1024
 PROMPTS_BYTES = 256 * 1024 * 1024
 
@@ -38,7 +38,7 @@ class Body(BaseModel):
 
 
 class Part(Body):
-    """Either text, or the name of a common text: an agent's task travels once, not once an agent."""
+    """Either text, or the name of a common text, so that a text for all agents is sent only once."""
 
     text: str | None = None
     ref: str | None = None
@@ -78,7 +78,7 @@ class Parameters(Body):
 class TurnSpec(Body):
     submission_id: SubmissionId
     agent_id: Annotated[str, StringConstraints(max_length=1000)] = ""
-    # What the turn is for. Watchers of its text read it; the runner doesn't.
+    # These say what the turn is for. Watchers of its text read them; the runner doesn't.
     phase: Annotated[str, StringConstraints(max_length=64)] = ""
     round: Annotated[int, Field(ge=0)] = 0
     attempt: Annotated[int, Field(ge=0)] = 0
@@ -92,7 +92,7 @@ class TurnSpec(Body):
 
     @property
     def prompt_bytes(self) -> int:
-        """The size of the rendered prompt, in UTF-8."""
+        """The size of the rendered prompt in UTF-8."""
         return self._prompt_bytes
 
 
@@ -144,7 +144,7 @@ class Await(Body):
     # Turns of another owner are unknown to the caller.
     owner: Annotated[str, StringConstraints(max_length=1000)] = ""
     wait_seconds: Annotated[float, Field(ge=0)] = 15.0
-    # How often the text of turns is wanted while it comes; 0: not at all.
+    # How often the caller wants the text of turns while they run; 0 means not at all.
     text_seconds: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
@@ -155,7 +155,7 @@ class Await(Body):
 
 
 class Handle(Body):
-    """What a submit answered. An empty runner means that its answer was lost."""
+    """Names a turn and its runner, as the submit answered. An empty runner means that the answer was lost."""
 
     submission_id: SubmissionId
     deliberation: Annotated[str, StringConstraints(max_length=1000)] = ""
@@ -185,7 +185,7 @@ class Probe(Body):
 
 
 def describe(errors: list[Any]) -> str:
-    """Names each field; never its value, which may be a prompt."""
+    """Describes each error by its field, never by its value, which may be a prompt."""
     lines = []
     for error in errors[:20]:
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"]).lstrip(".")

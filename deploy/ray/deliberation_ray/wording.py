@@ -2,7 +2,7 @@
 
 import re
 
-# The words of a server that is busy, or limits its callers, whatever status it says them with.
+# The server is busy, or limits its callers.
 LATER = re.compile(
     r"overloaded(?! (operator|function|method))|overload_error|(?<!matching )(?<!no )\boverload\b(?! (for|resolution))"
     r"|too many (concurrent )?requests|thrott?l(ed|ing)|rate[_ -]?limit[a-z]*[_ ]?(is |was |has been )?"
@@ -25,7 +25,7 @@ CONTEXT = re.compile(
     r"|\btokens (of|limit)[^.]{0,20}\bexceeded",
     re.IGNORECASE,
 )
-# A request that is larger than a whole minute's allowance never passes, though the status says later.
+# A request that is larger than a whole minute's allowance never passes, though the status means "later".
 NEVER_FITS = re.compile(
     r"request[_ ](is )?too[_ ]large\b|tokens must be reduced|reduce your message size|tokens_limit_reached"
     r"|body too large for \S+ model",
@@ -73,5 +73,5 @@ REJECTED_CODE = re.compile(
     r"invalid[_ ]?(request|api|argument)|bad ?request|not ?_?found|authentication|permission|unauthori[sz]ed",
     re.IGNORECASE,
 )
-# Codes of gRPC that say later, within a stream for example.
+# gRPC codes that mean "later", for example within a stream.
 LATER_CODE = re.compile(r"\bunavailable\b|server_busy", re.IGNORECASE)

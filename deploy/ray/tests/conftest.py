@@ -3,12 +3,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gated import Gated
+from living_runners import Cluster
+from model_cases.server import Server
 from ray_app import App
 from ray_head import Head
+from scripted_runners import MARK, Runners
 from stand_in import StandIn
 from submission import new_id
 
+from deliberation_ray.dispatch import Dispatch
+from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.model import Model
+from deliberation_ray.turns import Turns
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +28,13 @@ def stand_in(logs: Path) -> Iterator[StandIn]:
     stand_in = StandIn(logs / "stand-in.log")
     yield stand_in
     stand_in.end()
+
+
+@pytest.fixture(scope="module")
+def cases() -> Iterator[Server]:
+    server = Server().start()
+    yield server
+    server.end()
 
 
 @pytest.fixture
@@ -41,6 +55,31 @@ async def open_model() -> AsyncIterator[Callable[..., Model]]:
     yield open_model
     for model in models:
         await model.close()
+
+
+@pytest.fixture
+def model() -> Gated:
+    return Gated()
+
+
+@pytest.fixture
+def turns(model: Gated) -> Turns:
+    return Turns(model.answer, 3, Endpoints(3, 3))
+
+
+@pytest.fixture
+def runners() -> Runners:
+    return Runners()
+
+
+@pytest.fixture
+def dispatch(runners: Runners) -> Dispatch:
+    return Dispatch(runners, MARK)
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import uuid
 from typing import Any
 
+from deliberation_ray.wire import Submit
+
 
 def new_id() -> str:
     return f"t{uuid.uuid4().hex[:26]}"
@@ -31,6 +33,15 @@ def submit(*turns: dict[str, Any], deliberation: str = "deliberation-1", **chang
         "turns": list(turns),
         **changes,
     }
+
+
+def submitted(*turns: dict[str, Any], **changes: Any) -> Submit:
+    return Submit.model_validate(submit(*turns, **changes))
+
+
+def statuses(answer: list[dict[str, str]]) -> list[str]:
+    """What a submit answered, turn by turn."""
+    return [each["status"] for each in answer]
 
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "proposal", "schema": {"type": "object"}}}
