@@ -74,11 +74,7 @@ func (r DeliberationRequest) authors() []AgentConfig {
 	if len(r.given) == 0 {
 		return r.agents
 	}
-	authors := make([]AgentConfig, 0, len(r.given))
-	for _, given := range r.given {
-		authors = append(authors, r.authorOf(given))
-	}
-	return authors
+	return Each(r.given, r.authorOf)
 }
 
 func (r DeliberationRequest) authorOf(given GivenSpec) AgentConfig {

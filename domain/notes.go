@@ -13,11 +13,7 @@ import (
 func notesOf(value Value) []Object {
 	switch value.Kind {
 	case ValueList:
-		notes := make([]Object, 0, len(value.Items))
-		for _, item := range value.Items {
-			notes = append(notes, item.Fields)
-		}
-		return notes
+		return Each(value.Items, func(item Value) Object { return item.Fields })
 	case ValueObject:
 		notes := make([]Object, 0, len(value.Fields))
 		for _, label := range slices.Sorted(maps.Keys(value.Fields)) {

@@ -79,11 +79,7 @@ func (c Council) lastPhase() Phase {
 
 // proposals asks every agent for its proposal.
 func (c Council) proposals() []Assignment {
-	next := make([]Assignment, 0, len(c.request.agents))
-	for _, agent := range c.request.agents {
-		next = append(next, Assignment{Phase: Phase{Kind: Propose}, Agent: agent})
-	}
-	return next
+	return Each(c.request.agents, func(agent AgentConfig) Assignment { return Assignment{Phase: Phase{Kind: Propose}, Agent: agent} })
 }
 
 // planReview asks for the reviews of a round. After the first round it does so only if there is a revision.

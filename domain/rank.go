@@ -112,11 +112,7 @@ func (c Council) judgedAfter(round int) []DeliberationResult {
 }
 
 func idsOf(entries []*entry) []TurnID {
-	ids := make([]TurnID, 0, len(entries))
-	for _, e := range entries {
-		ids = append(ids, e.turn.id)
-	}
-	return ids
+	return Each(entries, func(e *entry) TurnID { return e.turn.id })
 }
 
 // judgements combines the latest reviews of each proposal, up to a round: the mean of its scores, and the mean of its

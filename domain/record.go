@@ -83,12 +83,12 @@ func (c Council) ReviewOf(turn Turn) (ReviewRecord, bool) {
 }
 
 func (c Council) reviewRecord(e *entry) ReviewRecord {
-	record := ReviewRecord{Round: e.assignment.Phase.Round, Reviewer: e.assignment.Agent, Order: c.candidatesOf(e.assignment.Reads)}
+	record := ReviewRecord{Round: e.assignment.Phase.Round, Reviewer: e.assignment.Agent, Order: Each(e.assignment.Reads, c.candidateOf)}
 	if e.state == AgentFailed {
 		record.Failure = e.failure.failure
 		return record
 	}
-	record.Ranking = c.candidatesOf(e.review.Ranking)
+	record.Ranking = Each(e.review.Ranking, c.candidateOf)
 	for _, note := range e.review.Notes {
 		record.Notes = append(record.Notes, NoteRecord{
 			Of: c.candidateOf(note.Of), Marks: note.Marks, Score: note.score(c.request.protocol.rubric),
@@ -141,14 +141,6 @@ func (c Council) textOf(id TurnID) ProposalText {
 		}
 	}
 	return ProposalText{}
-}
-
-func (c Council) candidatesOf(ids []TurnID) []Candidate {
-	candidates := make([]Candidate, 0, len(ids))
-	for _, id := range ids {
-		candidates = append(candidates, c.candidateOf(id))
-	}
-	return candidates
 }
 
 func (c Council) candidateOf(id TurnID) Candidate {

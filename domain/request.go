@@ -76,13 +76,9 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 // RestoreRequest makes a request of a recorded spec, which was checked before. It checks nothing: a rule that
 // became stricter must not break a running deliberation.
 func RestoreRequest(spec RequestSpec) DeliberationRequest {
-	agents := make([]AgentConfig, 0, len(spec.Agents))
-	for _, agent := range spec.Agents {
-		agents = append(agents, agent.agent())
-	}
 	return DeliberationRequest{
 		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role,
-		constraints: spec.Constraints.constraints(), agents: agents,
+		constraints: spec.Constraints.constraints(), agents: Each(spec.Agents, AgentSpec.agent),
 		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(), given: slices.Clone(spec.Given),
 	}
 }

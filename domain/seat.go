@@ -10,10 +10,7 @@ type Seat struct {
 
 // Seats returns the seats of all agents, in request order. A judge or a chair follows while it is at work.
 func (c Council) Seats() []Seat {
-	seats := make([]Seat, 0, len(c.request.agents))
-	for _, agent := range c.request.agents {
-		seats = append(seats, c.seat(agent))
-	}
+	seats := Each(c.request.agents, c.seat)
 	for _, e := range c.ledger {
 		if !e.settled() && !slices.Contains(c.request.agents, e.assignment.Agent) {
 			seats = append(seats, Seat{agent: e.assignment.Agent, entry: e})

@@ -22,14 +22,11 @@ type awaitBody struct {
 
 func (c *Client) awaitBody(handles []domain.Handle, wait time.Duration) awaitBody {
 	body := awaitBody{
-		Owner: c.owner, Runner: handles[0].Runner, Incarnation: handles[0].Incarnation,
-		Turns: make([]domain.TurnID, 0, len(handles)), WaitSeconds: wait.Seconds(),
+		Owner: c.owner, Runner: handles[0].Runner, Incarnation: handles[0].Incarnation, WaitSeconds: wait.Seconds(),
+		Turns: domain.Each(handles, func(handle domain.Handle) domain.TurnID { return handle.TurnID }),
 	}
 	if c.heard != nil {
 		body.TextSeconds = textEvery.Seconds()
-	}
-	for _, handle := range handles {
-		body.Turns = append(body.Turns, handle.TurnID)
 	}
 	return body
 }

@@ -79,9 +79,7 @@ func (s *sightings) miss(mark string) time.Duration {
 
 // lost returns the observations of turns whose cluster is gone.
 func lost(handles []domain.Handle) []domain.Observation {
-	seen := make([]domain.Observation, 0, len(handles))
-	for _, handle := range handles {
-		seen = append(seen, domain.Observation{TurnID: handle.TurnID, State: domain.RayUnknown})
-	}
-	return seen
+	return domain.Each(handles, func(handle domain.Handle) domain.Observation {
+		return domain.Observation{TurnID: handle.TurnID, State: domain.RayUnknown}
+	})
 }

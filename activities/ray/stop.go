@@ -33,13 +33,9 @@ type handleBody struct {
 }
 
 func handleBodiesOf(order domain.StopOrder, handles []domain.Handle) []handleBody {
-	bodies := make([]handleBody, 0, len(handles))
-	for _, handle := range handles {
-		bodies = append(bodies, handleBody{
-			ID: handle.TurnID, Deliberation: order.Deliberation, Runner: handle.Runner, Incarnation: handle.Incarnation,
-		})
-	}
-	return bodies
+	return domain.Each(handles, func(handle domain.Handle) handleBody {
+		return handleBody{ID: handle.TurnID, Deliberation: order.Deliberation, Runner: handle.Runner, Incarnation: handle.Incarnation}
+	})
 }
 
 func endBodyOf(order domain.StopOrder, turns []handleBody) endBody {
@@ -102,15 +98,12 @@ func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles [
 
 // inOrder returns what was seen of each turn, in the handles' order.
 func (c *Client) inOrder(handles []domain.Handle, seen map[domain.TurnID]domain.Observation) []domain.Observation {
-	ordered := make([]domain.Observation, 0, len(handles))
-	for _, handle := range handles {
-		observation, known := seen[handle.TurnID]
-		if !known {
-			observation = domain.Observation{TurnID: handle.TurnID, Unreachable: c.reason("its answer could not be read in time")}
+	return domain.Each(handles, func(handle domain.Handle) domain.Observation {
+		if observation, known := seen[handle.TurnID]; known {
+			return observation
 		}
-		ordered = append(ordered, observation)
-	}
-	return ordered
+		return domain.Observation{TurnID: handle.TurnID, Unreachable: c.reason("its answer could not be read in time")}
+	})
 }
 
 func pause(ctx context.Context, long time.Duration) error {

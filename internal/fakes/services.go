@@ -117,11 +117,7 @@ func (f *NATS) Kinds() []domain.EventKind {
 
 // KindsOf returns the kinds of events, in order.
 func KindsOf(events []contract.EventRecord) []domain.EventKind {
-	kinds := make([]domain.EventKind, 0, len(events))
-	for _, event := range events {
-		kinds = append(kinds, event.Kind)
-	}
-	return kinds
+	return domain.Each(events, func(event contract.EventRecord) domain.EventKind { return event.Kind })
 }
 
 // Visibility answers counts.

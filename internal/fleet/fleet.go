@@ -45,22 +45,10 @@ func (f Fleet) each(do func(*Member)) {
 }
 
 // States returns the states by which deliberations are placed. It does no I/O, since workflow tasks call it.
-func (f Fleet) States() []domain.ClusterState {
-	states := make([]domain.ClusterState, 0, len(f))
-	for _, member := range f {
-		states = append(states, member.state())
-	}
-	return states
-}
+func (f Fleet) States() []domain.ClusterState { return domain.Each(f, (*Member).state) }
 
 // Views returns the clusters in order of preference.
-func (f Fleet) Views() []View {
-	views := make([]View, 0, len(f))
-	for _, member := range f {
-		views = append(views, member.view())
-	}
-	return views
-}
+func (f Fleet) Views() []View { return domain.Each(f, (*Member).view) }
 
 // LogBreaker returns a function that logs the changes of a cluster's breaker.
 func LogBreaker(log *slog.Logger, cluster string) func(from, to ray.BreakerState, why string) {

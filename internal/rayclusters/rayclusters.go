@@ -50,11 +50,7 @@ func (l *List) UnmarshalText(text []byte) error {
 
 // Names lists the clusters' names for people.
 func (l List) Names() string {
-	names := make([]string, 0, len(l))
-	for _, each := range l {
-		names = append(names, each.Name)
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(domain.Each(l, func(of Cluster) string { return of.Name }), ", ")
 }
 
 // ReadToken reads the token for all apps from a file. An empty file is an error: otherwise the apps would be asked

@@ -21,11 +21,7 @@ type PastTurn struct {
 
 // Turns returns all turns, in the order in which they were submitted.
 func (t *Timeline) Turns() []PastTurn {
-	turns := make([]PastTurn, 0, len(t.order))
-	for _, id := range t.order {
-		turns = append(turns, *t.past[id])
-	}
-	return turns
+	return domain.Each(t.order, func(id domain.TurnID) PastTurn { return *t.past[id] })
 }
 
 // SoFar returns the result that the run would have if it ended now.

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -28,11 +29,13 @@ func (r Run) Open() bool {
 	return status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
 }
 
-// statuses maps Temporal's words for the status of a run to ours.
-var statuses = []struct {
+type knownStatus struct {
 	name   string
 	status enumspb.WorkflowExecutionStatus
-}{
+}
+
+// statuses maps Temporal's words for the status of a run to ours.
+var statuses = []knownStatus{
 	{"running", enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING},
 	{"completed", enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
 	{"failed", enumspb.WORKFLOW_EXECUTION_STATUS_FAILED},
@@ -43,11 +46,7 @@ var statuses = []struct {
 
 // StatusNames returns the statuses by which a list can be filtered.
 func StatusNames() []string {
-	names := make([]string, 0, len(statuses))
-	for _, known := range statuses {
-		names = append(names, known.name)
-	}
-	return names
+	return domain.Each(statuses, func(known knownStatus) string { return known.name })
 }
 
 // StatusName returns the run's status in our words. A paused run counts as running.

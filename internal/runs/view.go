@@ -77,14 +77,10 @@ func (r Reader) queryStatus(ctx context.Context, run Run) (contract.Status, erro
 }
 
 func viewOf(run Run, status contract.Status) View {
-	v := View{
+	return View{
 		Status: status, TaskID: run.Memo(contract.MemoTaskID), Role: run.Memo(contract.MemoRole), TaskQueue: run.Info.GetTaskQueue(),
-		Agents: make([]AgentView, 0, len(status.Agents)),
+		Agents: domain.Each(status.Agents, func(agent contract.AgentStatus) AgentView { return AgentView{AgentStatus: agent} }),
 	}
-	for _, agent := range status.Agents {
-		v.Agents = append(v.Agents, AgentView{AgentStatus: agent})
-	}
-	return v
 }
 
 // OpenView returns the view of an open run without asking a worker.

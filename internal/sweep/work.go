@@ -45,11 +45,7 @@ func worksOf(held []ray.HeldTurn, cluster string, minAge time.Duration) []work {
 		}
 		found[key] = of
 	}
-	works := make([]work, 0, len(found))
-	for _, key := range slices.Sorted(maps.Keys(found)) {
-		works = append(works, found[key])
-	}
-	return works
+	return domain.Each(slices.Sorted(maps.Keys(found)), func(key string) work { return found[key] })
 }
 
 // remove stops the turns that run and frees the places of the others. It returns how many turns it stopped.

@@ -71,10 +71,6 @@ func (r NormalisedRequest) Domain() domain.DeliberationRequest {
 }
 
 func (r NormalisedRequest) spec() domain.RequestSpec {
-	agents := make([]domain.AgentSpec, 0, len(r.Agents))
-	for _, agent := range r.Agents {
-		agents = append(agents, domain.AgentSpec(agent))
-	}
 	var extra map[string]string
 	if len(r.Protocol.ExtraBody) > 0 {
 		extra = make(map[string]string, len(r.Protocol.ExtraBody))
@@ -85,17 +81,15 @@ func (r NormalisedRequest) spec() domain.RequestSpec {
 	}
 	var given []domain.GivenSpec
 	if r.Proposals != nil {
-		given = make([]domain.GivenSpec, 0, len(r.Proposals))
-	}
-	for _, proposal := range r.Proposals {
-		given = append(given, domain.GivenSpec(proposal))
+		given = domain.Each(r.Proposals, func(proposal Proposal) domain.GivenSpec { return domain.GivenSpec(proposal) })
 	}
 	p := r.Protocol
 	return domain.RequestSpec{
 		Given:  given,
 		TaskID: r.TaskID, TaskDescription: r.TaskDescription, Role: r.Role,
-		Constraints: domain.ConstraintsSpec(r.Constraints), Agents: agents,
-		VLLMURL: r.VLLMURL, VLLMModel: r.VLLMModel,
+		Constraints: domain.ConstraintsSpec(r.Constraints),
+		Agents:      domain.Each(r.Agents, func(agent Agent) domain.AgentSpec { return domain.AgentSpec(agent) }),
+		VLLMURL:     r.VLLMURL, VLLMModel: r.VLLMModel,
 		Protocol: domain.ProtocolSpec{
 			Mode: p.Mode, ChairModel: p.ChairModel, ChairURL: p.ChairURL,
 			Review: p.Review, JudgeModel: p.JudgeModel, JudgeURL: p.JudgeURL, Rubric: p.Rubric, Patience: p.Patience, Rounds: p.Rounds, Quorum: p.Quorum, Temperature: p.Temperature, MaxTokens: p.MaxTokens,

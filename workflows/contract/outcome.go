@@ -42,22 +42,14 @@ func reviewOf(review domain.Review) *Review {
 	if len(review.Notes) == 0 {
 		return nil
 	}
-	mapped := &Review{Ranking: review.Ranking, Notes: make([]Note, 0, len(review.Notes))}
-	for _, note := range review.Notes {
-		mapped.Notes = append(mapped.Notes, Note(note))
-	}
-	return mapped
+	return &Review{Ranking: review.Ranking, Notes: domain.Each(review.Notes, func(note domain.Note) Note { return Note(note) })}
 }
 
 func (r *Review) domain() domain.Review {
 	if r == nil {
 		return domain.Review{}
 	}
-	review := domain.Review{Ranking: r.Ranking}
-	for _, note := range r.Notes {
-		review.Notes = append(review.Notes, domain.Note(note))
-	}
-	return review
+	return domain.Review{Ranking: r.Ranking, Notes: domain.Each(r.Notes, func(note Note) domain.Note { return domain.Note(note) })}
 }
 
 // Usage counts the tokens of one answer.

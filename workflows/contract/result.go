@@ -143,11 +143,7 @@ func agentProposalOf(result domain.DeliberationResult) AgentProposal {
 
 // AgentFailuresOf maps the failures.
 func AgentFailuresOf(failures []domain.AgentFailure) []AgentFailure {
-	mapped := make([]AgentFailure, 0, len(failures))
-	for _, failure := range failures {
-		mapped = append(mapped, agentFailureOf(failure))
-	}
-	return mapped
+	return domain.Each(failures, agentFailureOf)
 }
 
 func agentFailureOf(failure domain.AgentFailure) AgentFailure {

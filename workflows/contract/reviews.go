@@ -82,12 +82,7 @@ func ReviewSummaryOf(council domain.Council, ranked domain.CouncilResult) *Revie
 
 // ReviewRecordsOf maps the reviews of a council.
 func ReviewRecordsOf(council domain.Council) []ReviewRecord {
-	reviews := council.Reviews()
-	mapped := make([]ReviewRecord, 0, len(reviews))
-	for _, review := range reviews {
-		mapped = append(mapped, ReviewRecordOf(review))
-	}
-	return mapped
+	return domain.Each(council.Reviews(), ReviewRecordOf)
 }
 
 // ReviewRecordOf maps one review.
@@ -105,20 +100,12 @@ func ReviewRecordOf(review domain.ReviewRecord) ReviewRecord {
 }
 
 func idsOf(candidates []domain.Candidate) []string {
-	ids := make([]string, 0, len(candidates))
-	for _, candidate := range candidates {
-		ids = append(ids, candidate.ID)
-	}
-	return ids
+	return domain.Each(candidates, func(candidate domain.Candidate) string { return candidate.ID })
 }
 
 // CandidatesOf maps candidates.
 func CandidatesOf(candidates []domain.Candidate) []Candidate {
-	mapped := make([]Candidate, 0, len(candidates))
-	for _, candidate := range candidates {
-		mapped = append(mapped, Candidate(candidate))
-	}
-	return mapped
+	return domain.Each(candidates, func(candidate domain.Candidate) Candidate { return Candidate(candidate) })
 }
 
 func versionOf(text domain.ProposalText) *VersionText {
@@ -128,21 +115,20 @@ func versionOf(text domain.ProposalText) *VersionText {
 
 // RevisionRecordsOf maps the revisions of a council.
 func RevisionRecordsOf(council domain.Council) []RevisionRecord {
-	revisions := council.Revisions()
-	mapped := make([]RevisionRecord, 0, len(revisions))
-	for _, revision := range revisions {
-		record := RevisionRecord{
-			Round: revision.Round, AgentID: revision.AgentID, Fate: revision.Fate,
-			ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
-		}
-		switch revision.Fate {
-		case domain.RevisionReplaced:
-			record.Other = versionOf(revision.Before)
-		case domain.RevisionKept, domain.RevisionUnreviewed:
-			record.Other = versionOf(revision.After)
-		case domain.RevisionFailed:
-		}
-		mapped = append(mapped, record)
+	return domain.Each(council.Revisions(), revisionRecordOf)
+}
+
+func revisionRecordOf(revision domain.RevisionRecord) RevisionRecord {
+	record := RevisionRecord{
+		Round: revision.Round, AgentID: revision.AgentID, Fate: revision.Fate,
+		ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
 	}
-	return mapped
+	switch revision.Fate {
+	case domain.RevisionReplaced:
+		record.Other = versionOf(revision.Before)
+	case domain.RevisionKept, domain.RevisionUnreviewed:
+		record.Other = versionOf(revision.After)
+	case domain.RevisionFailed:
+	}
+	return record
 }

@@ -73,13 +73,11 @@ func (e EventRecord) shortData(members map[string]json.RawMessage) (json.RawMess
 }
 
 func (r Result) scoreboard(ref ResultRef) ScoreboardEvent {
-	scores := make([]EventScore, 0, len(r.Results))
-	for _, result := range r.Results {
-		scores = append(scores, EventScore{Rank: result.Rank, AgentID: result.AgentID, Score: result.Score})
-	}
 	return ScoreboardEvent{
-		DeliberationID: r.DeliberationID, TaskID: r.TaskID, Status: r.Status,
-		RankingBasis: r.RankingBasis, Degraded: r.Degraded, Scores: scores,
+		DeliberationID: r.DeliberationID, TaskID: r.TaskID, Status: r.Status, RankingBasis: r.RankingBasis, Degraded: r.Degraded,
+		Scores: domain.Each(r.Results, func(result AgentResult) EventScore {
+			return EventScore{Rank: result.Rank, AgentID: result.AgentID, Score: result.Score}
+		}),
 		TotalAgents: r.TotalAgents, CompletedAgents: r.CompletedAgents, FailedAgents: r.FailedAgents,
 		AverageScore: r.AverageScore, ExecutionTimeMS: r.ExecutionTimeMS, ResultRef: ref,
 	}

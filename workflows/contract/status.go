@@ -34,15 +34,12 @@ type AgentStatus struct {
 
 // AgentStatusesOf maps the council's seats, in request order.
 func AgentStatusesOf(council domain.Council) []AgentStatus {
-	seats := council.Seats()
-	statuses := make([]AgentStatus, 0, len(seats))
-	for _, seat := range seats {
-		statuses = append(statuses, AgentStatus{
+	return domain.Each(council.Seats(), func(seat domain.Seat) AgentStatus {
+		return AgentStatus{
 			AgentID: seat.Agent().ID(), Role: seat.Agent().Role(), Model: seat.Agent().Model(), State: seat.State(),
 			Attempt: seat.Attempt(), SubmissionID: string(seat.TurnID()), Cluster: seat.Cluster(),
-		})
-	}
-	return statuses
+		}
+	})
 }
 
 // Job is the answer to the query `job`.

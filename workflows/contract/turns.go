@@ -126,11 +126,7 @@ func (h Handle) Domain() domain.Handle { return domain.Handle(h) }
 
 // HandlesOf maps the domain's handles.
 func HandlesOf(handles []domain.Handle) []Handle {
-	mapped := make([]Handle, 0, len(handles))
-	for _, handle := range handles {
-		mapped = append(mapped, Handle(handle))
-	}
-	return mapped
+	return domain.Each(handles, func(handle domain.Handle) Handle { return Handle(handle) })
 }
 
 // TurnRefOf names a turn.
