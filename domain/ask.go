@@ -72,7 +72,6 @@ func (r DeliberationRequest) CommonTexts(kind PhaseKind, texts Texts) map[string
 	return purposes[kind].common(r, texts)
 }
 
-// Ask renders a turn's model call.
 func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 	purpose := purposes[turn.Phase().Kind]
 	prompt := purpose.prompt(r, turn, texts)

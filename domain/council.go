@@ -55,7 +55,6 @@ func NewCouncil(request DeliberationRequest, run RunKey) Council {
 	return Council{request: request, run: run}.withGiven()
 }
 
-// Request returns the request that the council works on.
 func (c Council) Request() DeliberationRequest { return c.request }
 
 // Assign enters assignments into the ledger. It doesn't change an assignment that is there already.
@@ -114,7 +113,6 @@ func (c Council) QuorumMet() bool {
 	return proposals >= c.Needs()
 }
 
-// Needs returns how many proposals make a result.
 func (c Council) Needs() int { return c.request.protocol.Needs() }
 
 // Waste adds the cost of a turn whose answer doesn't count.
@@ -152,7 +150,6 @@ func (c Council) Paid() (usage Usage, wastedTokens int) {
 	return usage, c.wasted
 }
 
-// PaidFor returns the cost of the turns of one kind of phase.
 func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
 // at returns the index of an assignment in the ledger, -1 if it isn't there.

@@ -40,7 +40,6 @@ func (f Faults) Lines() []string {
 	return lines
 }
 
-// Add adds a broken rule.
 func (f *Faults) Add(path, rule string, args ...any) {
 	*f = append(*f, Fault{Path: path, Rule: fmt.Sprintf(rule, args...)})
 }

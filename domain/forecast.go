@@ -21,7 +21,6 @@ const bytesPerToken = 3
 // MostCalls returns the most model calls that a deliberation makes if no turn is tried again.
 func (r DeliberationRequest) MostCalls() int { return r.Forecast().Calls() }
 
-// Forecast returns the most that the deliberation needs.
 func (r DeliberationRequest) Forecast() Forecast {
 	f := Forecast{}
 	if len(r.given) == 0 {
@@ -46,10 +45,7 @@ func (r DeliberationRequest) Forecast() Forecast {
 	return f
 }
 
-// Calls returns the number of model calls.
-func (f Forecast) Calls() int { return f.Proposals + f.Reviews + f.Revisions + f.Syntheses }
-
-// Tokens returns the number of prompt and completion tokens.
+func (f Forecast) Calls() int  { return f.Proposals + f.Reviews + f.Revisions + f.Syntheses }
 func (f Forecast) Tokens() int { return f.PromptTokens + f.CompletionTokens }
 
 // withReview adds the reviews of a round. From the second round on, reviewers read two versions of a proposal.

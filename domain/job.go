@@ -35,7 +35,6 @@ func (j JobInfo) Check() error {
 // ID returns `<workflow id>/<run id>`.
 func (j JobInfo) ID() string { return j.DeliberationID + "/" + j.RunID }
 
-// Name returns a name for people.
 func (j JobInfo) Name() string { return fmt.Sprintf("deliberation %s (%s)", j.TaskID, j.Role) }
 
 // RuntimeAt returns how long the job has run by now, or until its end, in whole minutes and seconds: `5m 30s`.

@@ -157,5 +157,4 @@ func label(word string) string {
 	return cut
 }
 
-// MetadataCopy returns a copy of the outcome's metadata.
 func (o Outcome) MetadataCopy() map[string]string { return maps.Clone(o.Metadata) }

@@ -44,7 +44,6 @@ type Publication struct {
 	Dropped   int // best-effort events that weren't stored, and events that are too large for any stream
 }
 
-// Plus adds two counts.
 func (p Publication) Plus(other Publication) Publication {
 	return Publication{p.Stored + other.Stored, p.Duplicate + other.Duplicate, p.Dropped + other.Dropped}
 }

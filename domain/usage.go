@@ -7,7 +7,6 @@ type Usage struct {
 	Calls            int
 }
 
-// Plus adds two costs.
 func (u Usage) Plus(other Usage) Usage {
 	return Usage{
 		PromptTokens:     u.PromptTokens + other.PromptTokens,
@@ -16,5 +15,4 @@ func (u Usage) Plus(other Usage) Usage {
 	}
 }
 
-// Tokens returns the sum of prompt and completion tokens.
 func (u Usage) Tokens() int { return u.PromptTokens + u.CompletionTokens }

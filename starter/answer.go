@@ -29,8 +29,7 @@ func (c *cli) refuse(answer any, words *exit) error {
 	return exitSilently(words.code)
 }
 
-func (c *cli) printJSON(value any) error { return terminal.WriteJSON(c.stdout, value) }
-
+func (c *cli) printJSON(value any) error         { return terminal.WriteJSON(c.stdout, value) }
 func (c *cli) printf(format string, args ...any) { fmt.Fprintf(c.stdout, format, args...) }
 
 func (c *cli) warn(format string, args ...any) {

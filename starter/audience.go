@@ -83,8 +83,7 @@ func (s *screen) Back() {
 }
 
 func (s *screen) Left() <-chan struct{} { return s.program.Ended() }
-
-func (s *screen) Failed() error { return s.program.Err() }
+func (s *screen) Failed() error         { return s.program.Err() }
 
 func (s *screen) Close() {
 	s.silence()
@@ -97,8 +96,7 @@ type lines struct{ *terminal.Progress }
 func newLines(out io.Writer) lines { return lines{terminal.NewProgress(out)} }
 
 func (l lines) Changed(v runs.View, _ *runs.Timeline) { l.Agents(v) }
-
-func (l lines) Look(v runs.View, _ *runs.Timeline) { l.Show(v) }
+func (l lines) Look(v runs.View, _ *runs.Timeline)    { l.Show(v) }
 
 func (lines) Left() <-chan struct{} { return nil }
 

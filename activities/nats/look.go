@@ -42,7 +42,6 @@ func ConnectOnce(config Config, within time.Duration) (*Look, error) {
 	return &Look{conn: conn, js: js, streams: []string{streamName(config.Prefix, "EVENTS"), streamName(config.Prefix, "TOKENS")}}, nil
 }
 
-// Server returns the server's address and version.
 func (l *Look) Server() (address, version string) {
 	return l.conn.ConnectedUrlRedacted(), l.conn.ConnectedServerVersion()
 }
@@ -62,5 +61,4 @@ func (l *Look) Stream(ctx context.Context, name string) (*jetstream.StreamInfo, 
 	return stream.CachedInfo(), nil
 }
 
-// Close disconnects.
 func (l *Look) Close() { l.conn.Close() }

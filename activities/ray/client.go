@@ -105,16 +105,10 @@ func parseBase(text string) (*url.URL, error) {
 	return base, nil
 }
 
-// Name returns the cluster's name.
-func (c *Client) Name() string { return c.name }
-
-// Breaker returns the state of the cluster's breaker.
+func (c *Client) Name() string          { return c.name }
 func (c *Client) Breaker() BreakerState { return BreakerState(c.breaker.steps.State()) }
-
-// CloseIdleConnections closes the connections that no call uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Submit submits the turns to Ray in one request.
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{
 		op: "submit to " + c.name, method: http.MethodPost, path: "/v1/turns",

@@ -85,7 +85,6 @@ func (c *Client) Turns(ctx context.Context, owner string) (Inventory, error) {
 	return Inventory{Turns: *answer.Turns, Unheard: answer.Unheard}, nil
 }
 
-// Handle returns where the turn lives.
 func (t HeldTurn) Handle(cluster string) domain.Handle {
 	return domain.Handle{TurnID: t.TurnID, Cluster: cluster, Runner: t.Runner, Incarnation: t.Incarnation}
 }

@@ -71,7 +71,6 @@ func (t *Turn) Next(ctx context.Context) (domain.Observation, error) {
 	}
 }
 
-// Leave takes the turn out of the wait.
 func (t *Turn) Leave() {
 	t.room.mu.Lock()
 	defer t.room.mu.Unlock()

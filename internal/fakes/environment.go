@@ -15,7 +15,6 @@ type Environment struct {
 	OnRead  func() // called before each reading, unless it is nil
 }
 
-// Settings implements [domain.Environment].
 func (e *Environment) Settings() domain.Settings {
 	if e.OnRead != nil {
 		e.OnRead()

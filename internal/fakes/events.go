@@ -9,10 +9,8 @@ type Events struct {
 	Err    error
 }
 
-// HasNext implements client.HistoryEventIterator.
 func (e *Events) HasNext() bool { return e.Err != nil || len(e.Events) > 0 }
 
-// Next implements client.HistoryEventIterator.
 func (e *Events) Next() (*historypb.HistoryEvent, error) {
 	if e.Err != nil {
 		return nil, e.Err

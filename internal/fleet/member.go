@@ -39,7 +39,6 @@ var errNotAsked = errors.New("not asked yet")
 // NewMember returns a member that wasn't asked yet.
 func NewMember(name string, cluster Cluster) *Member { return &Member{name: name, cluster: cluster} }
 
-// Name returns the cluster's name.
 func (m *Member) Name() string { return m.name }
 
 // Fault returns why the cluster did not answer the last time; nil if it did.

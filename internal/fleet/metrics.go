@@ -11,13 +11,11 @@ var (
 
 var _ prometheus.Collector = Fleet{}
 
-// Describe implements [prometheus.Collector].
 func (f Fleet) Describe(to chan<- *prometheus.Desc) {
 	to <- breakerState
 	to <- clusterRoom
 }
 
-// Collect implements [prometheus.Collector]: it reports each cluster's state at this moment.
 func (f Fleet) Collect(to chan<- prometheus.Metric) {
 	for _, member := range f {
 		to <- prometheus.MustNewConstMetric(breakerState, prometheus.GaugeValue, float64(member.cluster.Breaker()), member.name)

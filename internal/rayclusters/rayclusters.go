@@ -48,7 +48,6 @@ func (l *List) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Names lists the clusters' names for people.
 func (l List) Names() string {
 	return strings.Join(domain.Each(l, func(of Cluster) string { return of.Name }), ", ")
 }

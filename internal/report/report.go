@@ -100,7 +100,6 @@ func standingOf(one contract.AgentResult, places []int) Standing {
 	return standing
 }
 
-// Reviewed reports whether there was a review round.
 func (r Report) Reviewed() bool { return len(r.Rounds) > 0 }
 
 // Rankable reports whether the reviews rank the proposals.

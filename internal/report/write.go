@@ -23,7 +23,6 @@ var files embed.FS
 // Formats are the formats of a report.
 var Formats = []string{"html", "md", "json"}
 
-// Write writes a report in one of the formats.
 func (r Report) Write(to io.Writer, format string) error {
 	switch format {
 	case "html":

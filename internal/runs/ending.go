@@ -35,7 +35,6 @@ func (r Reader) Ending(ctx context.Context, run Run) (Ending, error) {
 	return endingFrom(run, events(ctx, r, run.execution(), which))
 }
 
-// AwaitEnding waits until a run has ended.
 func (r Reader) AwaitEnding(ctx context.Context, run Run) (Ending, error) {
 	return endingFrom(run, eventsUntilTheEnd(ctx, r, run.execution(), lastEvent))
 }
@@ -51,7 +50,6 @@ func endingFrom(run Run, history func(yield func(*historypb.HistoryEvent, error)
 	return t.Ending(run.ID)
 }
 
-// Ending returns how the timeline's run ended.
 func (t *Timeline) Ending(id string) (Ending, error) {
 	end, err := endingOf(t.closing, t.cancelled)
 	if err != nil {
@@ -96,7 +94,6 @@ func (e Ending) failed(event *historypb.WorkflowExecutionFailedEventAttributes) 
 	return e
 }
 
-// Usage returns the cost of the run.
 func (e Ending) Usage() contract.TotalUsage {
 	if e.Status == domain.StatusCompleted {
 		return e.Result.Usage
@@ -104,7 +101,6 @@ func (e Ending) Usage() contract.TotalUsage {
 	return e.Details.Usage
 }
 
-// Words describes how the run ended.
 func (e Ending) Words() string {
 	switch e.ErrorType {
 	case "":

@@ -58,7 +58,6 @@ func (f Filter) Since(t time.Time) Filter {
 	return append(f, fmt.Sprintf("(%s OR (ExecutionStatus!='Running' AND %s))", Filter{}.From("StartTime", t), Filter{}.From("CloseTime", t)))
 }
 
-// String returns the query.
 func (f Filter) String() string { return strings.Join(f, " AND ") }
 
 // List yields the runs that match, page by page: first the open ones, then the ended ones, the latest first. After an

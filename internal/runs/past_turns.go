@@ -41,13 +41,11 @@ func (t *Timeline) SoFar(id string) contract.Result {
 	return result
 }
 
-// Places returns each author's places after the review rounds.
 func (t *Timeline) Places() map[string][]int { return t.council.Places() }
 
 // Request returns the request as the workflow read it. It is zero if the request breaks a rule.
 func (t *Timeline) Request() domain.DeliberationRequest { return t.council.Request() }
 
-// Phase returns the current phase and its round.
 func (t *Timeline) Phase() (phase string, round int) { return t.phase, t.round }
 
 // submitted records a turn. A turn that is submitted again keeps its place.

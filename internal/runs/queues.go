@@ -28,7 +28,6 @@ func Queues(taskQueue string) []Queue {
 	}
 }
 
-// Pollers counts the live workers that poll a queue.
 func (r Reader) Pollers(ctx context.Context, of Queue) (int, error) {
 	described, err := r.DescribeTaskQueue(ctx, of.Name, of.kind)
 	if err != nil {

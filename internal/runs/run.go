@@ -23,7 +23,6 @@ type Run struct {
 
 func (r Run) execution() workflow.Execution { return workflow.Execution{ID: r.ID, RunID: r.RunID} }
 
-// Open reports whether the run hasn't ended.
 func (r Run) Open() bool {
 	status := r.Info.GetStatus()
 	return status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
@@ -77,7 +76,6 @@ func (r Run) about(key temporal.SearchAttributeKey, memo string) string {
 	return r.Memo(memo)
 }
 
-// Memo returns a text of the run's memo; empty if the memo has no such text.
 func (r Run) Memo(key string) string {
 	var value any
 	if !r.memo(key, &value) {

@@ -65,7 +65,6 @@ func NewTimeline() *Timeline {
 	}
 }
 
-// Timeline reads the history up to now.
 func (r Reader) Timeline(ctx context.Context, run Run) (*Timeline, error) {
 	t := NewTimeline()
 	for event, err := range events(ctx, r, run.execution(), allEvents) {
@@ -77,10 +76,8 @@ func (r Reader) Timeline(ctx context.Context, run Run) (*Timeline, error) {
 	return t, nil
 }
 
-// Ended reports whether the run has ended.
 func (t *Timeline) Ended() bool { return t.closing != nil }
 
-// Take takes the next event.
 func (t *Timeline) Take(event *historypb.HistoryEvent) {
 	t.now = event.GetEventTime().AsTime()
 	switch event.GetEventType() {

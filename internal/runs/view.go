@@ -43,7 +43,6 @@ const (
 	agentUnknown   domain.AgentState = "unknown" // the run was ended from outside, and Ray wasn't asked
 )
 
-// View returns what is known about a run.
 func (r Reader) View(ctx context.Context, run Run) (View, error) {
 	t, err := r.Timeline(ctx, run)
 	if err != nil {

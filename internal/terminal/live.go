@@ -34,7 +34,6 @@ func sizeOf(file *os.File) (width, height int) {
 	return width, height
 }
 
-// InPlace reports whether the block is drawn.
 func (l *Live) InPlace() bool { return l.size != nil }
 
 // Draw replaces the block. It cuts off what doesn't fit the terminal.
@@ -53,7 +52,6 @@ func (l *Live) Draw(lines []string) error {
 	return err
 }
 
-// Clear removes the block from the terminal.
 func (l *Live) Clear() {
 	fmt.Fprint(l.out, l.erasure())
 	l.drawn = 0

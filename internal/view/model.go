@@ -68,10 +68,8 @@ func New(actions Actions) Model {
 // Left reports whether the person left the view before the run's end.
 func (m Model) Left() bool { return m.left }
 
-// Init implements [tea.Model].
 func (m Model) Init() tea.Cmd { return nil }
 
-// Update takes a message.
 func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:

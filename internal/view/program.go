@@ -60,7 +60,6 @@ func (p *Program) passOn() {
 	p.program.Send(said)
 }
 
-// Send passes a message to the view.
 func (p *Program) Send(msg tea.Msg) { p.program.Send(msg) }
 
 // Ended returns a channel that is closed when the view has left the terminal.

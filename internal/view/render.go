@@ -18,7 +18,6 @@ const (
 	plain   = "\x1b[m"
 )
 
-// View returns the content of the whole terminal.
 func (m Model) View() tea.View {
 	shown := tea.NewView(strings.Join(m.frame(), "\n"))
 	shown.AltScreen = true

@@ -65,7 +65,6 @@ func BriefOf(request *NormalisedRequest, fence string, council domain.Council, a
 	return brief
 }
 
-// Texts maps the brief's texts to the domain.
 func (b Brief) Texts() domain.Texts {
 	texts := domain.Texts{Proposals: make(map[domain.TurnID]domain.ProposalText, len(b.Proposals)), Fence: b.Fence}
 	for _, text := range b.Proposals {
@@ -86,7 +85,6 @@ func ReadingOf(request domain.DeliberationRequest, turn domain.Turn) *Reading {
 	return &Reading{Phase: reading.Kind, Reads: reading.Reads, Criteria: reading.Criteria, Votes: reading.Votes}
 }
 
-// Domain maps the reading to the domain.
 func (r *Reading) Domain() domain.Reading {
 	if r == nil {
 		return domain.Reading{Kind: domain.Propose}

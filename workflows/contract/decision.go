@@ -43,10 +43,7 @@ type SynthesisText struct {
 	Metadata   map[string]string `json:"metadata"`
 }
 
-// IsZero reports whether no chair was wanted.
-func (s Synthesis) IsZero() bool { return !s.Wanted }
-
-// MarshalJSON writes the text, or null.
+func (s Synthesis) IsZero() bool                 { return !s.Wanted }
 func (s Synthesis) MarshalJSON() ([]byte, error) { return json.Marshal(s.Text) }
 
 // UnmarshalJSON reads a field that is there: null also says that a chair was wanted.

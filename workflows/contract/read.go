@@ -236,8 +236,7 @@ func read[T any](v value, target *T, kind string) bool {
 	return true
 }
 
-func (v value) mustBe(kind string) { v.fault("must be %s, got %s", kind, shown(v.is)) }
-
+func (v value) mustBe(kind string)             { v.fault("must be %s, got %s", kind, shown(v.is)) }
 func (v value) fault(rule string, args ...any) { v.r.Add(cmp.Or(v.path, "request"), rule, args...) }
 
 // shown shows a value in a message. Of an object or a list it shows only the type.

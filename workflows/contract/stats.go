@@ -73,7 +73,6 @@ type StatsState struct {
 	RollUp RollUp      `json:"roll_up,omitzero"`
 }
 
-// Take makes a count the last one.
 func (s *StatsState) Take(counted CountResult) {
 	s.RollUp, counted.RollUp = counted.RollUp, RollUp{}
 	s.Last = counted

@@ -22,7 +22,6 @@ type SubmitTurnsInput struct {
 	Events         []EventRecord `json:"events,omitempty"`        // to publish once Ray has accepted the turns
 }
 
-// Phase is the phase that all turns of the input belong to.
 func (in SubmitTurnsInput) Phase() domain.Phase {
 	if len(in.Turns) == 0 {
 		return domain.Phase{}
@@ -121,7 +120,6 @@ type CloseDeliberationResult struct {
 	EventsError string `json:"events_error,omitempty"` // why the remaining events weren't stored
 }
 
-// Domain maps the handle to the domain.
 func (h Handle) Domain() domain.Handle { return domain.Handle(h) }
 
 // HandlesOf maps the domain's handles.

@@ -135,7 +135,6 @@ func (a *App) ModelCalls(id domain.TurnID) int {
 	return a.calls[id]
 }
 
-// AllModelCalls returns how often the model was called for all turns.
 func (a *App) AllModelCalls() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,7 +145,6 @@ func (a *App) AllModelCalls() int {
 	return all
 }
 
-// OpenCalls returns how many model calls run now.
 func (a *App) OpenCalls() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
