@@ -114,7 +114,7 @@ func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	size := len("{}") + max(0, len(s.ExtraBody)-1) // the commas
 	for _, name := range slices.Sorted(maps.Keys(s.ExtraBody)) {
 		size += EncodedSize(name) + len(`"":`) + len(s.ExtraBody[name])
-		if reserved(name) {
+		if reservedName.MatchString(strings.TrimSpace(name)) {
 			cut, _ := CutEncoded(strings.TrimSpace(name), maxQuoted)
 			faults.Add(path+"."+cut, "cannot be given here; the deliberation sets it")
 		}
@@ -124,13 +124,9 @@ func (s ProtocolSpec) checkExtraBody(faults *Faults) {
 	}
 }
 
-// reserved reports whether the deliberation itself sets this field of the model call: what it sends, how many
-// answers it pays for, and how they are streamed. Some servers ignore the case of names.
-func reserved(name string) bool {
-	return reservedName.MatchString(strings.TrimSpace(name))
-}
-
-// The runner has the same rule (deliberation_ray/extra_body.py), and both read deploy/ray/tests/extra_body_keys.json.
+// reservedName matches a field of the model call that the deliberation itself sets: what it sends, how many answers it
+// pays for, and how they are streamed. Some servers ignore the case of names. The runner has the same rule
+// (deliberation_ray/extra_body.py), and both read deploy/ray/tests/extra_body_keys.json.
 var reservedName = regexp.MustCompile(`(?i)^(model|messages|temperature|response_format|extra_body` +
 	`|n|best_of|num_return_sequences|candidate_count` +
 	`|stream\w*` +

@@ -54,15 +54,7 @@ type RevisionRecord struct {
 }
 
 // Reviews returns all reviews that were asked for and have ended, in their order.
-func (c Council) Reviews() []ReviewRecord {
-	var records []ReviewRecord
-	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase.Kind == PeerReview && e.settled() {
-			records = append(records, c.reviewRecord(e))
-		}
-	}
-	return records
-}
+func (c Council) Reviews() []ReviewRecord { return recordsOf(c, PeerReview, c.reviewRecord) }
 
 // LatestReviews returns the reviews of the latest round that has any.
 func (c Council) LatestReviews() []ReviewRecord {
@@ -99,11 +91,14 @@ func (c Council) reviewRecord(e *entry) ReviewRecord {
 }
 
 // Revisions returns all revisions that were asked for and have ended, in their order.
-func (c Council) Revisions() []RevisionRecord {
-	var records []RevisionRecord
+func (c Council) Revisions() []RevisionRecord { return recordsOf(c, Revise, c.revisionRecord) }
+
+// recordsOf returns the records of all settled assignments of one kind.
+func recordsOf[Record any](c Council, kind PhaseKind, record func(*entry) Record) []Record {
+	var records []Record
 	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase.Kind == Revise && e.settled() {
-			records = append(records, c.revisionRecord(e))
+		if e := &c.ledger[i]; e.assignment.Phase.Kind == kind && e.settled() {
+			records = append(records, record(e))
 		}
 	}
 	return records

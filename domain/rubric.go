@@ -23,15 +23,10 @@ const (
 
 var criterionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
-// defaultRubric weighs four criteria equally.
-func defaultRubric() []Criterion {
-	return []Criterion{{criterionAccuracy, 1}, {"completeness", 1}, {"clarity", 1}, {"feasibility", 1}}
-}
-
 // rubricOf returns the criteria in alphabetical order, or the default ones.
 func rubricOf(weights map[string]float64) []Criterion {
 	if len(weights) == 0 {
-		return defaultRubric()
+		return []Criterion{{criterionAccuracy, 1}, {"completeness", 1}, {"clarity", 1}, {"feasibility", 1}}
 	}
 	criteria := make([]Criterion, 0, len(weights))
 	//workflowcheck:ignore // sorted

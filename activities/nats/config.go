@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	natsgo "github.com/nats-io/nats.go"
+
 	"deliberation.io/deliberation/domain"
 )
 
@@ -134,16 +136,18 @@ func (c Config) String() string {
 	return strings.Join(parts, ", ")
 }
 
-func (c Config) completed() (Config, error) {
+// completed returns the configuration with its defaults, and the options of a connection.
+func (c Config) completed() (Config, []natsgo.Option, error) {
 	c.Prefix, c.Client = cmp.Or(c.Prefix, DefaultPrefix), cmp.Or(c.Client, "deliberation")
 	c.InboxPrefix = cmp.Or(c.InboxPrefix, defaultInbox)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if found := c.Check(); len(found) > 0 {
-		return c, fmt.Errorf("nats: %w", found)
+		return c, nil, fmt.Errorf("nats: %w", found)
 	}
-	return c, nil
+	options, err := c.options()
+	return c, options, err
 }
 
 // maxPrefix keeps the longest subject, and the subject of its answer, under a server's max_control_line of 4 KiB: a

@@ -40,11 +40,7 @@ const closeWithin = 5 * time.Second
 // Connect starts to connect. If the server is away or refuses us, [Publisher.Status] says so, and the client tries to
 // connect until Close. Connect returns an error only for a configuration that can't work.
 func Connect(config Config) (*Publisher, error) {
-	config, err := config.completed()
-	if err != nil {
-		return nil, err
-	}
-	options, err := config.options()
+	config, options, err := config.completed()
 	if err != nil {
 		return nil, err
 	}

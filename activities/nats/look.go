@@ -21,11 +21,7 @@ var ErrNotAllowed = errors.New("the user may not look at the stream")
 
 // ConnectOnce connects. The error names the variable to look at, if the cause shows which one.
 func ConnectOnce(config Config, within time.Duration) (*Look, error) {
-	config, err := config.completed()
-	if err != nil {
-		return nil, err
-	}
-	options, err := config.options()
+	config, options, err := config.completed()
 	if err != nil {
 		return nil, err
 	}

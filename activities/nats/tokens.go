@@ -34,11 +34,7 @@ type Heard struct {
 // has, then what comes. It passes on each message once, and a turn's messages in their order. If the server is away, it
 // waits for it. If the stream is missing, or may not be read, only what comes is passed on.
 func FollowTokens(config Config, deliberation string, take func(Heard)) (stop func(), err error) {
-	config, err = config.completed()
-	if err != nil {
-		return nil, err
-	}
-	options, err := config.options()
+	config, options, err := config.completed()
 	if err != nil {
 		return nil, err
 	}

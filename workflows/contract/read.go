@@ -139,49 +139,38 @@ func (v value) number(target *float64) {
 }
 
 func (v value) texts(target *map[string]string) {
-	var fields map[string]any
-	if !read(v, &fields, "an object of strings") {
-		return
+	if fields, is := v.is.(map[string]any); is {
+		maps.DeleteFunc(fields, func(_ string, field any) bool { return field == nil }) // as with every optional field
 	}
-	*target = make(map[string]string, len(fields))
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if fields[name] == nil { // as with every optional field
-			continue
-		}
-		text := ""
-		value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}.text(&text)
-		(*target)[name] = text
-	}
+	readFields(v, target, "an object of strings", value.text)
 }
 
 func (v value) numbers(target *map[string]float64) {
-	var fields map[string]any
-	if !read(v, &fields, "an object of numbers") {
-		return
-	}
-	*target = make(map[string]float64, len(fields))
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		number := 0.0
-		value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}.number(&number)
-		(*target)[name] = number
-	}
+	readFields(v, target, "an object of numbers", value.number)
 }
 
 // values reads an object whose values are passed on unchanged.
 func (v value) values(target *map[string]json.RawMessage) {
+	readFields(v, target, "an object", func(field value, target *json.RawMessage) {
+		if rule := unfit(field.is, mostNested); rule != "" {
+			field.fault("%s", rule)
+		} else if text, err := json.Marshal(field.is); err == nil { // names sorted: the same value is the same text
+			*target = text
+		}
+	})
+}
+
+// readFields reads an object whose fields have any names and one type.
+func readFields[T any](v value, target *map[string]T, kind string, readField func(value, *T)) {
 	var fields map[string]any
-	if !read(v, &fields, "an object") {
+	if !read(v, &fields, kind) {
 		return
 	}
-	*target = make(map[string]json.RawMessage, len(fields))
+	*target = make(map[string]T, len(fields))
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if rule := unfit(fields[name], mostNested); rule != "" {
-			v.r.Add(join(v.path, shortName(name)), "%s", rule)
-			continue
-		}
-		if text, err := json.Marshal(fields[name]); err == nil { // names sorted: the same value is the same text
-			(*target)[name] = text
-		}
+		var field T
+		readField(value{r: v.r, path: join(v.path, shortName(name)), is: fields[name], given: true}, &field)
+		(*target)[name] = field
 	}
 }
 
