@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -175,28 +174,6 @@ func (c *Client) silence(err error) error {
 		return err
 	}
 	return &domain.Error{Kind: failed.Kind, Op: "await", Err: errors.New(c.reason(failed.Err.Error())), RetryAfter: failed.RetryAfter}
-}
-
-// boundedAnswer leaves out turns that would make it too long, and names them in Left.
-type boundedAnswer struct {
-	statesAnswer
-	Left []domain.TurnID `json:"left"`
-}
-
-// observe asks for the states of turns. It returns them in the handles' order, without those that were left out.
-func (c *Client) observe(ctx context.Context, ask call, handles []domain.Handle) ([]domain.Observation, error) {
-	var answer boundedAnswer
-	if err := c.ask(ctx, ask, &answer); err != nil {
-		return nil, err
-	}
-	handles = slices.DeleteFunc(slices.Clone(handles), func(handle domain.Handle) bool {
-		return slices.Contains(answer.Left, handle.TurnID)
-	})
-	states, err := answer.inOrder(handles)
-	if err != nil {
-		return nil, ask.unreadable(err)
-	}
-	return c.observations(states), nil
 }
 
 // observations maps the states. A state that can't be read doesn't hide the others.

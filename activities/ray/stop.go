@@ -90,10 +90,25 @@ func (c *Client) stopUntil(ctx context.Context, order domain.StopOrder, handles 
 
 // stopOnce stops the turns and returns their states, without those that the app left out for their length.
 func (c *Client) stopOnce(ctx context.Context, order domain.StopOrder, handles []domain.Handle, until time.Time) ([]domain.Observation, error) {
-	return c.observe(ctx, call{
+	ask := call{
 		op: "stop on " + c.name, method: http.MethodPost, path: "/v1/turns/stop",
 		body: endBodyOf(order, handleBodiesOf(order, handles)), within: time.Until(until), limit: longAnswer, as: always,
-	}, handles)
+	}
+	var answer struct {
+		statesAnswer
+		Left []domain.TurnID `json:"left"`
+	}
+	if err := c.ask(ctx, ask, &answer); err != nil {
+		return nil, err
+	}
+	handles = slices.DeleteFunc(slices.Clone(handles), func(handle domain.Handle) bool {
+		return slices.Contains(answer.Left, handle.TurnID)
+	})
+	states, err := answer.inOrder(handles)
+	if err != nil {
+		return nil, ask.unreadable(err)
+	}
+	return c.observations(states), nil
 }
 
 // inOrder returns what was seen of each turn, in the handles' order.

@@ -31,27 +31,28 @@ func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.Co
 	}
 	open := running{runs: map[uint64]struct{}{}}
 	// The query isn't by status: a paused run is open too, and older servers don't know that status.
-	err = c.list(ctx, "running", deliberations+"CloseTime IS NULL", func(page []*workflowpb.WorkflowExecutionInfo) error {
+	for page, err := range c.pages(ctx, "running", deliberations+"CloseTime IS NULL") {
+		if err != nil {
+			return none, err
+		}
 		for _, run := range page {
 			if !roll.has(run) {
 				open.add(run, c.activeJob)
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return none, err
 	}
-	err = c.list(ctx, "ended", roll.query(), func(page []*workflowpb.WorkflowExecutionInfo) error {
+	for page, err := range c.pages(ctx, "ended", roll.query()) {
+		if err == nil {
+			err = c.addPage(ctx, roll, page)
+		}
+		if err != nil {
+			return none, err
+		}
 		for _, run := range page {
 			if ended(run) {
 				delete(open.runs, hashOf(run))
 			}
 		}
-		return c.addPage(ctx, roll, page)
-	})
-	if err != nil {
-		return none, err
 	}
 	return roll.result(open, asOf)
 }

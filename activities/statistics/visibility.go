@@ -3,6 +3,7 @@ package statistics
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -52,21 +53,17 @@ func (c Counter) read(run *workflowpb.WorkflowExecutionInfo, key string, into an
 	return payload != nil && c.memos.FromPayload(payload, into) == nil
 }
 
-// list passes on the matching runs page by page, and keeps no page.
-func (c Counter) list(ctx context.Context, what, query string, each func([]*workflowpb.WorkflowExecutionInfo) error) error {
-	request := &workflowservice.ListWorkflowExecutionsRequest{PageSize: pageSize, Query: query}
-	for {
-		page, err := c.page(ctx, what, request)
-		if err != nil {
-			return err
+// pages yields the matching runs page by page; an error is the last thing it yields.
+func (c Counter) pages(ctx context.Context, what, query string) iter.Seq2[[]*workflowpb.WorkflowExecutionInfo, error] {
+	return func(yield func([]*workflowpb.WorkflowExecutionInfo, error) bool) {
+		request := &workflowservice.ListWorkflowExecutionsRequest{PageSize: pageSize, Query: query}
+		for {
+			page, err := c.page(ctx, what, request)
+			request.NextPageToken = page.GetNextPageToken()
+			if !yield(page.GetExecutions(), err) || len(request.NextPageToken) == 0 {
+				return
+			}
 		}
-		if err := each(page.GetExecutions()); err != nil {
-			return err
-		}
-		if len(page.GetNextPageToken()) == 0 {
-			return nil
-		}
-		request.NextPageToken = page.GetNextPageToken()
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"deliberation.io/deliberation/activities/ray"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/periodic"
@@ -59,5 +61,26 @@ func LogBreaker(log *slog.Logger, cluster string) func(from, to ray.BreakerState
 		case to == ray.BreakerClosed:
 			log.Info("ray cluster answers again", "cluster", cluster)
 		}
+	}
+}
+
+var (
+	breakerState = prometheus.NewDesc("deliberation_ray_breaker_state",
+		"Whether this worker asks the Ray cluster: 0 closed, it does; 1 half-open, by a probe; 2 open, it does not.", []string{"cluster"}, nil)
+	clusterRoom = prometheus.NewDesc("deliberation_ray_cluster_room",
+		"How many more turns the Ray cluster's runners take; 0 when it does not answer.", []string{"cluster"}, nil)
+)
+
+var _ prometheus.Collector = Fleet{}
+
+func (f Fleet) Describe(to chan<- *prometheus.Desc) {
+	to <- breakerState
+	to <- clusterRoom
+}
+
+func (f Fleet) Collect(to chan<- prometheus.Metric) {
+	for _, member := range f {
+		to <- prometheus.MustNewConstMetric(breakerState, prometheus.GaugeValue, float64(member.cluster.Breaker()), member.name)
+		to <- prometheus.MustNewConstMetric(clusterRoom, prometheus.GaugeValue, float64(member.room()), member.name)
 	}
 }
