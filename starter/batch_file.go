@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -96,8 +95,6 @@ func openResults(path string, stdout io.Writer) (*results, error) {
 	}
 	return &results{to: file, file: file, name: file.Name(), final: path}, nil
 }
-
-func (r *results) write(result batchResult) error { return terminal.WriteJSON(r.to, result) }
 
 func (r *results) close(whole bool) error {
 	if r.file == nil {

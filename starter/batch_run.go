@@ -13,6 +13,7 @@ import (
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/runs"
+	"deliberation.io/deliberation/internal/terminal"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -109,7 +110,7 @@ func (b *batch) note(result batchResult) error {
 	if result.Attached {
 		b.sum.Attached++
 	}
-	return b.out.write(result)
+	return terminal.WriteJSON(b.out.to, result)
 }
 
 const barWidth = 20

@@ -40,22 +40,20 @@ Exit code 1: it has not ended in time, but the request stands. Exit code 3: not 
 }
 
 func (c *cli) cancel(ctx context.Context, run runs.Run, reason string) error {
-	already := !run.Open()
-	if !already {
+	if run.Open() {
 		err := c.server.requestCancel(ctx, run, reason)
-		_, already = errors.AsType[*serviceerror.NotFound](err) // it ended in the meantime
-		if err != nil && !already {
+		if err == nil {
+			return c.awaitCancelled(ctx, run)
+		}
+		if _, ended := errors.AsType[*serviceerror.NotFound](err); !ended {
 			return err
 		}
 	}
-	if already {
-		end, err := c.server.Ending(ctx, run)
-		if err != nil {
-			return err
-		}
-		return c.showCancelled(run, end, already)
+	end, err := c.server.Ending(ctx, run)
+	if err != nil {
+		return err
 	}
-	return c.awaitCancelled(ctx, run)
+	return c.showCancelled(run, end, true)
 }
 
 func (c *cli) awaitCancelled(ctx context.Context, run runs.Run) error {

@@ -43,12 +43,7 @@ func misused(hint, format string, args ...any) error {
 }
 
 // exitSilently returns an exit code without printing anything more.
-func exitSilently(code int) error {
-	if code == exitDone {
-		return nil
-	}
-	return &exit{code: code}
-}
+func exitSilently(code int) error { return &exit{code: code} }
 
 // errorTypes are the names of exit codes in JSON.
 var errorTypes = map[int]string{

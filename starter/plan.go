@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"deliberation.io/deliberation/domain"
 )
 
@@ -27,13 +25,6 @@ type plan struct {
 type most struct {
 	ModelCalls int `json:"model_calls"`
 	Tokens     int `json:"tokens"`
-}
-
-const retriesNotCounted = "a turn that is tried again comes on top"
-
-// announceCalls says how many model calls a start means at most.
-func (c *cli) announceCalls(request domain.DeliberationRequest) {
-	fmt.Fprintf(c.stderr, "%s; %s\n", request.CallsInWords(), retriesNotCounted)
 }
 
 func (c *cli) showPlan(request domain.DeliberationRequest) error {

@@ -65,10 +65,15 @@ type writtenReport struct {
 }
 
 func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) error {
-	written, err := c.reportOf(ctx, run)
+	t, err := c.server.Timeline(ctx, run)
 	if err != nil {
 		return err
 	}
+	source, err := report.SourceOf(run.ID, t, time.Now())
+	if err != nil {
+		return err
+	}
+	written := report.Of(source)
 	var page bytes.Buffer
 	if err := written.Write(&page, flags.format); err != nil {
 		return err
@@ -86,19 +91,6 @@ func (c *cli) writeReport(ctx context.Context, run runs.Run, flags reporting) er
 	}
 	answer := writtenReport{run.ID, written.Status, flags.format, path}
 	return c.show(answer, func() { c.printf("%s\n", untrusted.Printable(path)) })
-}
-
-// reportOf reads a run and builds its report.
-func (c *cli) reportOf(ctx context.Context, run runs.Run) (report.Report, error) {
-	t, err := c.server.Timeline(ctx, run)
-	if err != nil {
-		return report.Report{}, err
-	}
-	source, err := report.SourceOf(run.ID, t, time.Now())
-	if err != nil {
-		return report.Report{}, err
-	}
-	return report.Of(source), nil
 }
 
 var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

@@ -100,7 +100,7 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 		return err
 	case fromWords:
 		c.announce(request)
-		c.announceCalls(parsed.Domain)
+		fmt.Fprintf(c.stderr, "%s; a turn that is tried again comes on top\n", parsed.Domain.CallsInWords())
 	}
 	switch {
 	case o.plan:

@@ -104,13 +104,8 @@ func unanswered(err error) error {
 	}
 }
 
-type statsLine struct {
-	name  string
-	value any
-}
-
 func (c *cli) printStats(stats contract.Stats) {
-	lines := []statsLine{
+	lines := [][2]any{
 		{"deliberations", stats.Total},
 		{"  active", stats.Active},
 		{"  completed", stats.Completed},
@@ -123,14 +118,14 @@ func (c *cli) printStats(stats contract.Stats) {
 	}
 	for _, kind := range domain.PhaseKinds() {
 		if usage, paid := stats.UsageByPhase[kind]; paid {
-			lines = append(lines, statsLine{string(kind), phaseCost(usage)})
+			lines = append(lines, [2]any{kind, phaseCost(usage)})
 		}
 	}
 	lines = append(lines,
-		statsLine{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
-		statsLine{"counted at", cmp.Or(when(&stats.AsOf), "not yet")},
+		[2]any{"counting for", (time.Duration(stats.UptimeSeconds) * time.Second).String()},
+		[2]any{"counted at", cmp.Or(when(&stats.AsOf), "not yet")},
 	)
 	for _, line := range lines {
-		c.printf("%-15s %v\n", line.name, line.value)
+		c.printf("%-15s %v\n", line[0], line[1])
 	}
 }

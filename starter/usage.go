@@ -32,14 +32,8 @@ var usageGroups = []string{"role", "model", "team", byPhase}
 // byPhase adds up by phase. A deliberation counts in each of its phases.
 const byPhase = "phase"
 
-// usageOptions are the flags of usage.
-type usageOptions struct {
-	since model.Duration
-	by    string
-}
-
 func (c *cli) usageCommand() *cobra.Command {
-	o := usageOptions{since: model.Duration(week)}
+	since, by := model.Duration(week), ""
 	cmd := &cobra.Command{
 		Use:   "usage",
 		Short: "Add up the model calls and tokens of deliberations that ended",
@@ -58,18 +52,18 @@ deliberation_wasted_tokens count everything, once.`,
   starter usage --since 7d --by team --json | jq '.groups[]'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(usageGroups, o.by) {
-				return misused(seeHelp(cmd), "--by must be one of %s, got %q", strings.Join(usageGroups, ", "), o.by)
+			if !slices.Contains(usageGroups, by) {
+				return misused(seeHelp(cmd), "--by must be one of %s, got %q", strings.Join(usageGroups, ", "), by)
 			}
-			start, err := startOf(cmd, o.since)
+			start, err := startOf(cmd, since)
 			if err != nil {
 				return err
 			}
-			return c.usage(cmd.Context(), start, o.by)
+			return c.usage(cmd.Context(), start, by)
 		},
 	}
-	sinceFlag(cmd, &o.since, "those that ended since")
-	cmd.Flags().StringVar(&o.by, "by", usageGroups[0], "add up by one of "+strings.Join(usageGroups, ", "))
+	sinceFlag(cmd, &since, "those that ended since")
+	cmd.Flags().StringVar(&by, "by", usageGroups[0], "add up by one of "+strings.Join(usageGroups, ", "))
 	complete(cmd, "by", usageGroups...)
 	return cmd
 }
