@@ -11,10 +11,9 @@ import (
 )
 
 func (d *deliberation) announceStarted(ctx workflow.Context) {
-	agents := make([]contract.EventAgent, 0, len(d.request().Agents()))
-	for _, agent := range d.request().Agents() {
-		agents = append(agents, contract.EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()})
-	}
+	agents := domain.Each(d.request().Agents(), func(agent domain.AgentConfig) contract.EventAgent {
+		return contract.EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()}
+	})
 	d.events.publish(ctx, domain.EventStarted, "", contract.StartedEvent{
 		DeliberationID: d.run.key.WorkflowID, RunID: d.run.id, TaskID: d.request().TaskID(), Role: d.request().Role(),
 		StoryID: d.request().Constraints().StoryID(), PlanID: d.request().Constraints().PlanID(),

@@ -68,11 +68,7 @@ func choices(clusters []domain.ClusterState) []string {
 	if len(clusters) < 2 {
 		return nil
 	}
-	names := make([]string, 0, len(clusters))
-	for _, cluster := range clusters {
-		names = append(names, cluster.Name)
-	}
-	return names
+	return domain.Each(clusters, func(cluster domain.ClusterState) string { return cluster.Name })
 }
 
 // refusedOpening returns the Opening of a request that breaks a rule.

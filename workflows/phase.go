@@ -69,10 +69,7 @@ func (d *deliberation) giveUp(ctx workflow.Context, failure domain.TurnFailure) 
 // assign enters the assignments into the council's ledger.
 func (d *deliberation) assign(assignments []domain.Assignment) []*pursuit {
 	d.council = d.council.Assign(assignments)
-	pursuits := make([]*pursuit, 0, len(assignments))
-	for _, assignment := range assignments {
-		pursuits = append(pursuits, &pursuit{turn: d.council.Turn(assignment)})
-	}
+	pursuits := domain.Each(assignments, func(of domain.Assignment) *pursuit { return &pursuit{turn: d.council.Turn(of)} })
 	d.work = append(d.work, pursuits...)
 	return pursuits
 }
@@ -125,10 +122,7 @@ func (d *deliberation) untilOver(ctx workflow.Context) (working workflow.Context
 
 // brief returns the texts from which the activity makes the turns of a phase.
 func (d *deliberation) brief(pursuits []*pursuit) *contract.Brief {
-	assignments := make([]domain.Assignment, 0, len(pursuits))
-	for _, p := range pursuits {
-		assignments = append(assignments, p.turn.Assignment())
-	}
+	assignments := domain.Each(pursuits, func(p *pursuit) domain.Assignment { return p.turn.Assignment() })
 	return contract.BriefOf(d.opening.Request, d.opening.Fence, d.council, assignments)
 }
 
