@@ -101,23 +101,15 @@ func (c Council) Texts(assignments []Assignment) Texts {
 	texts := Texts{Proposals: map[TurnID]ProposalText{}}
 	for _, assignment := range assignments {
 		for _, id := range assignment.Reads {
-			texts = c.add(texts, id, assignment)
-		}
-	}
-	return texts
-}
-
-// add adds a turn's answer. Of a review it adds only what it says about the text that is revised.
-func (c Council) add(texts Texts, id TurnID, to Assignment) Texts {
-	for _, e := range c.ledger {
-		switch {
-		case e.turn.id != id || e.state != AgentCompleted:
-		case e.assignment.Phase.Kind == PeerReview:
-			if note, noted := e.review.note(to.Reads[0]); noted {
-				texts.Critiques = append(texts.Critiques, Critique{By: id, Of: note.Of, Text: note.Critique, Blocking: note.Blocking})
+			switch e := c.byTurn(id); {
+			case e == nil || e.state != AgentCompleted:
+			case e.assignment.Phase.Kind != PeerReview:
+				texts.Proposals[id] = e.result.text()
+			default: // only what the review says about the text that is revised
+				if note, noted := e.review.note(assignment.Reads[0]); noted {
+					texts.Critiques = append(texts.Critiques, Critique{By: id, Of: note.Of, Text: note.Critique, Blocking: note.Blocking})
+				}
 			}
-		default:
-			texts.Proposals[id] = e.result.text()
 		}
 	}
 	return texts

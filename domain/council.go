@@ -61,7 +61,7 @@ func (c Council) Request() DeliberationRequest { return c.request }
 func (c Council) Assign(assignments []Assignment) Council {
 	c.ledger = slices.Clone(c.ledger)
 	for _, assignment := range assignments {
-		if c.at(assignment) < 0 {
+		if c.at(assignment) == nil {
 			c.ledger = append(c.ledger, entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting, cost: c.callCost(assignment)})
 		}
 	}
@@ -89,14 +89,14 @@ func (c Council) Settled(phase Phase) bool {
 
 // Has reports whether the turn's assignment is completed.
 func (c Council) Has(turn Turn) bool {
-	i := c.at(turn.assignment)
-	return i >= 0 && c.ledger[i].state == AgentCompleted
+	e := c.at(turn.assignment)
+	return e != nil && e.state == AgentCompleted
 }
 
 // Done reports whether the turn's assignment is completed or given up.
 func (c Council) Done(turn Turn) bool {
-	i := c.at(turn.assignment)
-	return i >= 0 && c.ledger[i].settled()
+	e := c.at(turn.assignment)
+	return e != nil && e.settled()
 }
 
 // QuorumMet reports whether there are enough proposals for a result.
@@ -127,8 +127,8 @@ func (c Council) pay(turn Turn, usage Usage) Council {
 	if usage != (Usage{}) {
 		c.paidTo = added(c.paidTo, turn.assignment.Agent.model, usage)
 	}
-	if i := c.at(turn.assignment); i >= 0 && usage.PromptTokens == 0 && usage != (Usage{}) {
-		c.unnamed += c.ledger[i].cost.PromptTokens * max(1, usage.Calls)
+	if e := c.at(turn.assignment); e != nil && usage.PromptTokens == 0 && usage != (Usage{}) {
+		c.unnamed += e.cost.PromptTokens * max(1, usage.Calls)
 	}
 	return c
 }
@@ -152,22 +152,20 @@ func (c Council) Paid() (usage Usage, wastedTokens int) {
 
 func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
-// at returns the index of an assignment in the ledger, -1 if it isn't there.
-func (c Council) at(assignment Assignment) int {
+// at returns an assignment's entry in the ledger, nil if there is none.
+func (c Council) at(assignment Assignment) *entry {
 	for i := range c.ledger {
-		if c.ledger[i].assignment.same(&assignment) {
-			return i
+		if e := &c.ledger[i]; e.assignment.Phase == assignment.Phase && e.assignment.Agent.id == assignment.Agent.id {
+			return e
 		}
 	}
-	return -1
+	return nil
 }
 
 func (c Council) change(assignment Assignment, do func(*entry)) Council {
-	i := c.at(assignment)
-	if i < 0 {
-		return c
-	}
 	c.ledger = slices.Clone(c.ledger)
-	do(&c.ledger[i])
+	if e := c.at(assignment); e != nil {
+		do(e)
+	}
 	return c
 }

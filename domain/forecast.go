@@ -109,10 +109,7 @@ func (r DeliberationRequest) textTokens() int {
 
 func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
 	tokens := 0
-	for _, part := range r.persona(agent) {
-		if part.Ref == CommonDescription {
-			part.Text = r.description
-		}
+	for _, part := range r.personaWithoutTask(agent) {
 		tokens += tokensOf(part.Text)
 	}
 	return tokens

@@ -33,6 +33,3 @@ type Assignment struct {
 	Agent AgentConfig
 	Reads []TurnID
 }
-
-// same reports whether both are assignments of the same agent in the same phase.
-func (a *Assignment) same(b *Assignment) bool { return a.Phase == b.Phase && a.Agent.id == b.Agent.id }

@@ -71,7 +71,7 @@ func (c Council) ReviewOf(turn Turn) (ReviewRecord, bool) {
 	if !c.Done(turn) {
 		return ReviewRecord{}, false
 	}
-	return c.reviewRecord(&c.ledger[c.at(turn.assignment)]), true
+	return c.reviewRecord(c.at(turn.assignment)), true
 }
 
 func (c Council) reviewRecord(e *entry) ReviewRecord {
@@ -109,7 +109,7 @@ func (c Council) RevisionOf(turn Turn) (RevisionRecord, bool) {
 	if !c.Done(turn) {
 		return RevisionRecord{}, false
 	}
-	return c.revisionRecord(&c.ledger[c.at(turn.assignment)]), true
+	return c.revisionRecord(c.at(turn.assignment)), true
 }
 
 func (c Council) revisionRecord(e *entry) RevisionRecord {
@@ -130,29 +130,34 @@ func (c Council) revisionRecord(e *entry) RevisionRecord {
 }
 
 func (c Council) textOf(id TurnID) ProposalText {
-	for i := range c.ledger {
-		if e := &c.ledger[i]; e.turn.id == id && e.state == AgentCompleted {
-			return e.result.text()
-		}
+	if e := c.byTurn(id); e != nil && e.state == AgentCompleted {
+		return e.result.text()
 	}
 	return ProposalText{}
 }
 
-func (c Council) candidateOf(id TurnID) Candidate {
+// byTurn returns the entry whose latest attempt is this turn, nil if there is none.
+func (c Council) byTurn(id TurnID) *entry {
 	for i := range c.ledger {
-		e := &c.ledger[i]
-		if e.turn.id != id {
-			continue
+		if c.ledger[i].turn.id == id {
+			return &c.ledger[i]
 		}
-		place := slices.Index(c.request.authors(), e.assignment.Agent)
-		candidate := Candidate{ID: "P" + strconv.Itoa(place+1), AgentID: e.assignment.Agent.id}
-		if e.assignment.Phase.Kind == Revise {
-			candidate.Version = e.assignment.Phase.Round
-			candidate.ID += "r" + strconv.Itoa(candidate.Version)
-		}
-		return candidate
 	}
-	return Candidate{}
+	return nil
+}
+
+func (c Council) candidateOf(id TurnID) Candidate {
+	e := c.byTurn(id)
+	if e == nil {
+		return Candidate{}
+	}
+	place := slices.Index(c.request.authors(), e.assignment.Agent)
+	candidate := Candidate{ID: "P" + strconv.Itoa(place+1), AgentID: e.assignment.Agent.id}
+	if e.assignment.Phase.Kind == Revise {
+		candidate.Version = e.assignment.Phase.Round
+		candidate.ID += "r" + strconv.Itoa(candidate.Version)
+	}
+	return candidate
 }
 
 // Candidates returns all versions that reviews could name, in the order in which they came.

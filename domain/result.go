@@ -121,11 +121,7 @@ func (r CouncilResult) AverageScore() float64 {
 	if len(r.results) == 0 {
 		return 0
 	}
-	sum := 0.0
-	for _, result := range r.results {
-		sum += result.Score()
-	}
-	return sum / float64(len(r.results))
+	return meanScore(r.results)
 }
 
 // Degraded reports whether the proposal of any agent is missing, or all reviews that were asked for.

@@ -56,13 +56,11 @@ func (c Council) reviews(round int) []*entry {
 
 // lastReviewed returns the latest round with a usable review, 0 if there is none.
 func (c Council) lastReviewed() int {
-	last := 0
-	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase.Kind == PeerReview && e.state == AgentCompleted {
-			last = max(last, e.assignment.Phase.Round)
-		}
+	round := c.lastAsked()
+	for round > 0 && len(c.reviews(round)) == 0 {
+		round--
 	}
-	return last
+	return round
 }
 
 // lastAsked returns the latest round whose reviews were asked for, 0 if there is none.
@@ -78,9 +76,6 @@ func (c Council) lastAsked() int {
 
 // completed returns the agent's completed part in a phase.
 func (c Council) completed(phase Phase, agent AgentConfig) (*entry, bool) {
-	i := c.at(Assignment{Phase: phase, Agent: agent})
-	if i < 0 || c.ledger[i].state != AgentCompleted {
-		return nil, false
-	}
-	return &c.ledger[i], true
+	e := c.at(Assignment{Phase: phase, Agent: agent})
+	return e, e != nil && e.state == AgentCompleted
 }

@@ -31,11 +31,10 @@ const mostRepeated = 2500
 // Take records a turn's outcome and decides what follows. The first answer to an assignment counts, even if
 // the assignment was given up before. The tokens of all other outcomes are wasted.
 func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
-	i := c.at(turn.assignment)
-	if i < 0 {
+	before := c.at(turn.assignment)
+	if before == nil {
 		return c, Decision{Kind: DecisionSettled}
 	}
-	before := c.ledger[i]
 	result, outcome := turn.result(outcome)
 	if before.state == AgentCompleted && before.turn.id == turn.id && outcome.Kind == OutcomeCompleted {
 		return c, Decision{Kind: DecisionSettled} // the same answer again: it was paid for once

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -39,13 +40,10 @@ func (r Reader) AwaitEnding(ctx context.Context, run Run) (Ending, error) {
 	return endingFrom(run, eventsUntilTheEnd(ctx, r, run.execution(), lastEvent))
 }
 
-func endingFrom(run Run, history func(yield func(*historypb.HistoryEvent, error) bool)) (Ending, error) {
-	t := NewTimeline()
-	for event, err := range history {
-		if err != nil {
-			return Ending{}, err
-		}
-		t.Take(event)
+func endingFrom(run Run, history iter.Seq2[*historypb.HistoryEvent, error]) (Ending, error) {
+	t, err := timelineOf(history)
+	if err != nil {
+		return Ending{}, err
 	}
 	return t.Ending(run.ID)
 }

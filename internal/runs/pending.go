@@ -20,7 +20,7 @@ func (v *View) addPending(t *Timeline, pending []*workflowpb.PendingActivityInfo
 		case contract.ActivitySubmitTurns:
 			var progress contract.SubmitProgress
 			decoded(activity.GetHeartbeatDetails(), &progress)
-			v.queued(progress.Cluster, cmp.Or(progress.Refusal, trouble))
+			v.WaitingFor = because(cmp.Or(progress.Cluster, v.WaitingFor, "Ray"), cmp.Or(progress.Refusal, trouble))
 		case contract.ActivityAwaitTurn:
 			var progress contract.AwaitProgress
 			decoded(activity.GetHeartbeatDetails(), &progress)
@@ -38,11 +38,6 @@ func troubleOf(activity *workflowpb.PendingActivityInfo) string {
 		return "its worker fell silent; another one takes it over"
 	}
 	return failure.GetMessage()
-}
-
-// queued sets what the submit waits for.
-func (v *View) queued(cluster, trouble string) {
-	v.WaitingFor = because(cmp.Or(cluster, v.WaitingFor, "Ray"), trouble)
 }
 
 // polled adds the progress of a turn to its agent.

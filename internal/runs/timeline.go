@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -66,8 +67,12 @@ func NewTimeline() *Timeline {
 }
 
 func (r Reader) Timeline(ctx context.Context, run Run) (*Timeline, error) {
+	return timelineOf(events(ctx, r, run.execution(), allEvents))
+}
+
+func timelineOf(history iter.Seq2[*historypb.HistoryEvent, error]) (*Timeline, error) {
 	t := NewTimeline()
-	for event, err := range events(ctx, r, run.execution(), allEvents) {
+	for event, err := range history {
 		if err != nil {
 			return nil, err
 		}
