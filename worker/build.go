@@ -28,10 +28,7 @@ type build struct {
 func (b build) versioned() bool { return b.Deployment != "" && b.ID != "" }
 
 func (b build) options() worker.DeploymentOptions {
-	if !b.versioned() {
-		return worker.DeploymentOptions{}
-	}
-	return worker.DeploymentOptions{UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: b.Deployment, BuildID: b.ID}}
+	return worker.DeploymentOptions{UseVersioning: b.versioned(), Version: worker.WorkerDeploymentVersion{DeploymentName: b.Deployment, BuildID: b.ID}}
 }
 
 // check applies the server's rules. If the server refused a name, every poll would fail.

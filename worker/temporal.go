@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,12 +38,8 @@ func temporalOptions(environ []string) (client.Options, error) {
 	if err != nil {
 		return options, fmt.Errorf("temporal configuration (TEMPORAL_*): %w", err)
 	}
-	if options.Namespace == "" {
-		options.Namespace = client.DefaultNamespace
-	}
-	if options.HostPort == "" {
-		options.HostPort = client.DefaultHostPort
-	}
+	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
+	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	// gRPC resolves an address with a scheme.
 	if !strings.Contains(options.HostPort, ":///") && !hostPort(options.HostPort) {
 		return options, fmt.Errorf("TEMPORAL_ADDRESS (or the profile's address): must be host:port, got %s", domain.Quote(options.HostPort))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -132,28 +132,19 @@ func (p *Publisher) Close() {
 }
 
 // health holds the last trouble until something succeeds.
-type health struct {
-	mu      sync.Mutex
-	trouble error
-}
+type health struct{ trouble atomic.Pointer[error] }
 
 // ill records a trouble and reports whether it is new: while a server is away, the same trouble comes each second.
 func (h *health) ill(err error) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	known := h.trouble != nil && h.trouble.Error() == err.Error()
-	h.trouble = err
-	return !known
+	known := h.trouble.Swap(&err)
+	return known == nil || (*known).Error() != err.Error()
 }
 
-func (h *health) well() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.trouble = nil
-}
+func (h *health) well() { h.trouble.Store(nil) }
 
 func (h *health) err() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.trouble
+	if trouble := h.trouble.Load(); trouble != nil {
+		return *trouble
+	}
+	return nil
 }

@@ -64,21 +64,18 @@ func failed(name, repair, seen string, args ...any) Finding {
 // Examine checks one thing after the other, until the context ends.
 func Examine(ctx context.Context, s Settings) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
-		var answered []rayApp // the apps that can call the model
-		for _, check := range []func() []Finding{
-			func() []Finding { return s.checkTemporal(ctx) },
-			func() (findings []Finding) {
-				findings, answered = s.checkRay(ctx)
-				return findings
-			},
-			func() []Finding { return s.checkNATS(ctx) },
-			func() []Finding { return s.checkModel(ctx, answered) },
-		} {
-			for _, finding := range check() {
+		show := func(findings []Finding) (wanted bool) {
+			for _, finding := range findings {
 				if ctx.Err() != nil || !yield(finding) {
-					return
+					return false
 				}
 			}
+			return true
 		}
+		if !show(s.checkTemporal(ctx)) {
+			return
+		}
+		ray, answered := s.checkRay(ctx)
+		_ = show(ray) && show(s.checkNATS(ctx)) && show(s.checkModel(ctx, answered))
 	}
 }

@@ -1,8 +1,8 @@
 package view
 
 import (
+	"strings"
 	"time"
-	"unicode/utf8"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/livetext"
@@ -44,7 +44,7 @@ func (v voice) hear(said livetext.Piece, width int) voice {
 		v.first, v.before = said.At, said.Tokens
 	}
 	if v.text += text; len(v.text) > textMost {
-		v.text = "…" + secondHalf(v.text)
+		v.text = "…" + strings.ToValidUTF8(v.text[len(v.text)/2:], "") // it may begin within a character
 		return v.laidOut(width)
 	}
 	v.column = v.column.add(text)
@@ -55,14 +55,6 @@ func (v voice) hear(said livetext.Piece, width int) voice {
 func (v voice) laidOut(width int) voice {
 	v.column = column{width: width}.add(v.text)
 	return v
-}
-
-func secondHalf(text string) string {
-	from := len(text) / 2
-	for from < len(text) && !utf8.RuneStart(text[from]) {
-		from++
-	}
-	return text[from:]
 }
 
 // pace returns the tokens per second; 0 while there are too few.

@@ -3,7 +3,7 @@ package contract
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"unicode/utf8"
+	"strings"
 )
 
 // OutboxInput has the events that weren't stored when a deliberation ended.
@@ -21,14 +21,5 @@ func OutboxID(deliberationID, runID string) string {
 	}
 	hash := sha256.Sum256([]byte(deliberationID))
 	suffix = "~" + hex.EncodeToString(hash[:8]) + suffix
-	return cutText(deliberationID, idMost-len(suffix)) + suffix
-}
-
-// cutText cuts a text at a character boundary.
-func cutText(text string, most int) string {
-	end := min(len(text), most)
-	for end < len(text) && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end]
+	return strings.ToValidUTF8(deliberationID[:idMost-len(suffix)], "") + suffix // without a part of a character
 }

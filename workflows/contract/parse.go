@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -55,14 +56,7 @@ func tooLarge(text []byte, normalised NormalisedRequest) (size int, over bool) {
 
 // addRuleFaults adds the domain's faults, except at paths that already have a shape fault.
 func (r *reading) addRuleFaults(err error) {
-	if err == nil {
-		return
-	}
-	faults, ok := err.(domain.Faults) //nolint:errorlint // the domain returns Faults unwrapped
-	if !ok {
-		r.Add("request", "%s", err.Error())
-		return
-	}
+	faults, _ := errors.AsType[domain.Faults](err)
 	shape := slices.Clone(r.Faults)
 	for _, fault := range faults {
 		known := slices.ContainsFunc(shape, func(f domain.Fault) bool {
