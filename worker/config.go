@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -11,9 +13,12 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/activities/nats"
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/suggest"
+	"deliberation.io/deliberation/workflows/contract"
 )
 
 const httpVariable = "DELIBERATION_HTTP_ADDR"
@@ -112,4 +117,74 @@ func variablesOf(configuration reflect.Type) map[string]string {
 		}
 	}
 	return variables
+}
+
+// print shows the configuration. Of a secret it shows only whether there is one.
+func (c *config) print(out io.Writer, temporal client.Options) {
+	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	line("Temporal: %s, namespace %s, %s, %s", temporal.HostPort, temporal.Namespace,
+		with("API key", temporal.Credentials != nil), with("TLS", temporal.ConnectionOptions.TLS != nil))
+	for _, cluster := range c.Ray.Clusters {
+		line("Ray cluster %s: %s, %s", cluster.Name, cluster.URL, with("token", c.Ray.Token != ""))
+	}
+	line("Ray may be away: %s", c.shownGrace())
+	line("Task queues: %s, %s, %s", c.TaskQueue, contract.SubmitQueue(c.TaskQueue), contract.WaitQueue(c.TaskQueue))
+	line("Slots: %d to submit, %d to wait", c.SubmitSlots, c.WaitSlots)
+	line("Worker versioning: %s", c.Build)
+	models := "every host"
+	if patterns := c.allow.Patterns(); len(patterns) > 0 {
+		models = strings.Join(patterns, ", ")
+	}
+	line("Model servers: %s, but never link-local and cloud metadata addresses", models)
+	if len(c.prices) > 0 {
+		line("Prices: %s", strings.Join(c.Prices, ", "))
+	}
+	line("Events: %s", c.NATS)
+	line("Health and metrics: %s", c.HTTPAddr)
+	line("Log: %s, %s", c.LogLevel, c.LogFormat)
+	line("Missing search attributes: %s", map[bool]string{true: "registered", false: "not registered"}[c.Register])
+	line("The configuration is right.")
+}
+
+func (c *config) shownGrace() string {
+	if len(c.Ray.Clusters) == 1 || c.Ray.Grace == 0 {
+		return "until the deadline; turns stay where they are"
+	}
+	return c.Ray.Grace.String() + ", then turns go to another cluster"
+}
+
+func with(what string, there bool) string {
+	if there {
+		return "with " + what
+	}
+	return "without " + what
+}
+
+// ours is the prefix of this project's variables.
+const ours = "DELIBERATION_"
+
+// others lists the variables with this prefix that other programs of the project read, since all programs may get the
+// same environment. docs/configuration.md lists them too, and a test compares both.
+var others = []string{
+	"DELIBERATION_VLLM_URL", "DELIBERATION_VLLM_MODEL", "DELIBERATION_VLLM_KEYS", "DELIBERATION_RUNNERS",
+	"DELIBERATION_STREAM_NATS_URL", "DELIBERATION_STREAM_NATS_CREDS", "DELIBERATION_STREAM_NATS_CREDS_FILE", "DELIBERATION_STREAM_NATS_CA_FILE",
+	"DELIBERATION_RUNNER_CAPACITY", "DELIBERATION_RUNNER_MEMORY_BYTES", "DELIBERATION_MODEL_CONCURRENCY", "DELIBERATION_MODEL_WAITING",
+	"DELIBERATION_MODEL_SILENCE_SECONDS", "DELIBERATION_MODEL_FIRST_TOKEN_SHARE",
+	"DELIBERATION_RUNNER_OPTIONS", "DELIBERATION_RAY_OPEN", "DELIBERATION_VLLM_KEYS_FILE", "DELIBERATION_VLLM_REFUSE_OWN", "DELIBERATION_GATEWAY_REPLICAS",
+	"DELIBERATION_GATEWAY_CPUS", "DELIBERATION_GATEWAY_QUEUE", "DELIBERATION_GATEWAY_WAITS",
+	"DELIBERATION_MAX_BODY_BYTES",
+}
+
+// unknown returns a warning for each variable with our prefix that nothing reads. The worker reads those in known.
+func unknown(values map[string]string, known []string) []string {
+	known = slices.Concat(known, others)
+	slices.Sort(known) // if two names are equally near, the same one is suggested each time
+	var warnings []string
+	for name := range values {
+		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) {
+			warnings = append(warnings, name+": unknown variable"+suggest.For(name, ours, known))
+		}
+	}
+	slices.Sort(warnings)
+	return warnings
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -114,4 +116,22 @@ func (a *adapters) addTo(probes *health) {
 			return err
 		}})
 	}
+}
+
+// environment is what the Opening of every deliberation records.
+type environment struct {
+	settings domain.Settings
+	fleet    fleet.Fleet
+	settling []string // search attributes that were just registered
+	settled  time.Time
+}
+
+// Settings does no I/O, since workflow tasks call it.
+func (e environment) Settings() domain.Settings {
+	settings := e.settings
+	settings.Clusters, settings.Fence = e.fleet.States(), rand.Text()
+	if time.Now().After(e.settled) {
+		settings.Attributes = append(slices.Clone(settings.Attributes), e.settling...)
+	}
+	return settings
 }

@@ -1,5 +1,9 @@
 package contract
 
+import (
+	"go.temporal.io/sdk/temporal"
+)
+
 // Names are wire format: they travel in histories and callers use them. Append only.
 const (
 	DeliberationName       = "Deliberation"
@@ -50,3 +54,20 @@ const (
 	MemoExecutionTime = "execution_time_ms"
 	MemoUsageByPhase  = "usage_by_phase"
 )
+
+// Search attributes filter lists. The namespace may lack some; these aren't upserted, because an unknown one
+// would hang the workflow.
+var (
+	AttributeRole    = temporal.NewSearchAttributeKeyKeyword("DeliberationRole")
+	AttributeTaskID  = temporal.NewSearchAttributeKeyKeyword("DeliberationTaskId")
+	AttributeStoryID = temporal.NewSearchAttributeKeyKeyword("DeliberationStoryId")
+	AttributePlanID  = temporal.NewSearchAttributeKeyKeyword("DeliberationPlanId")
+	AttributeScore   = temporal.NewSearchAttributeKeyFloat64("DeliberationScore")
+)
+
+// Attributes are all search attributes.
+func Attributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttributeRole, AttributeTaskID, AttributeStoryID, AttributePlanID, AttributeScore,
+	}
+}
