@@ -14,19 +14,26 @@ import (
 // eventQueue publishes a run's events in order. Only the run's end waits for it. A nil queue publishes
 // nothing.
 type eventQueue struct {
-	deliberationID string
-	runID          string
-	description    string
-	number         int
-	unsent         []contract.EventRecord
-	beginning      []contract.EventRecord // events of a phase that Ray hasn't accepted yet
-	carried        int                    // how many of the unsent events the last submit carries
-	open           bool                   // events are published; true after Ray has accepted the first phase
-	held           bool                   // the end of a phase: events wait for those of the next phase
-	busy           bool                   // an activity is publishing
-	closing        bool
-	stop           workflow.CancelFunc
+	run         run
+	description string
+	number      int
+	unsent      []contract.EventRecord
+	beginning   []contract.EventRecord // events of a phase that Ray hasn't accepted yet
+	carried     int                    // how many of the unsent events the last submit carries
+	gate        gate
+	busy        bool // an activity is publishing
+	stop        workflow.CancelFunc
 }
+
+// gate says whether the publisher publishes the events that come.
+type gate int
+
+const (
+	gateShut   gate = iota // Ray hasn't accepted the first phase
+	gateOpen               // during a phase
+	gateHeld               // the end of a phase: events wait for those of the next phase
+	gateClosed             // the end of the run
+)
 
 const (
 	// batchBytes bounds the events of one activity input, well under the limit of a payload.
@@ -43,10 +50,10 @@ func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
 	if !d.opening.Events {
 		return nil
 	}
-	q := &eventQueue{deliberationID: d.run.key.WorkflowID, runID: d.run.id, description: d.request().TaskDescription()}
+	q := &eventQueue{run: d.run, description: d.request().TaskDescription()}
 	publishing, stop := workflow.NewDisconnectedContext(ctx)
 	q.stop = stop
-	workflow.Go(publishing, q.run)
+	workflow.Go(publishing, q.work)
 	return q
 }
 
@@ -67,8 +74,8 @@ func (q *eventQueue) begin(ctx workflow.Context, kind domain.EventKind, agentID 
 // record numbers an event. It returns none if the data can't be encoded.
 func (q *eventQueue) record(ctx workflow.Context, kind domain.EventKind, agentID string, data any) []contract.EventRecord {
 	event, err := contract.EventRecord{
-		ID: domain.EventID(q.deliberationID, q.runID, q.number+1, kind), Kind: kind,
-		DeliberationID: q.deliberationID, AgentID: agentID, At: workflow.Now(ctx).UTC(),
+		ID: domain.EventID(q.run.key.WorkflowID, q.run.id, q.number+1, kind), Kind: kind,
+		DeliberationID: q.run.key.WorkflowID, AgentID: agentID, At: workflow.Now(ctx).UTC(),
 	}.WithData(data)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("event not encoded", "event", string(kind), "error", err)
@@ -81,7 +88,7 @@ func (q *eventQueue) record(ctx workflow.Context, kind domain.EventKind, agentID
 // carry returns the events that a submit publishes once Ray has accepted its turns: those that wait, and those of the
 // phase's beginning. It returns none if the publisher could be at work, since these events would overtake its own.
 func (q *eventQueue) carry() []contract.EventRecord {
-	if q == nil || q.open || q.busy {
+	if q == nil || q.gate == gateOpen || q.busy {
 		return nil
 	}
 	q.carried = len(q.unsent)
@@ -104,7 +111,7 @@ func (q *eventQueue) begun(ctx workflow.Context, published bool) {
 		event.At = workflow.Now(ctx).UTC()
 		q.unsent = append(q.unsent, event)
 	}
-	q.beginning, q.open, q.held = nil, true, false
+	q.beginning, q.gate = nil, gateOpen
 }
 
 // refused is called when Ray hasn't accepted the phase: its streams never start.
@@ -117,24 +124,24 @@ func (q *eventQueue) refused() {
 
 // hold makes the last events of a phase wait, so that they go out together with the first ones of the next phase.
 func (q *eventQueue) hold() {
-	if q != nil {
-		q.open, q.held = false, q.open || q.held
+	if q != nil && q.gate == gateOpen {
+		q.gate = gateHeld
 	}
 }
 
 // release publishes the events that hold made wait.
 func (q *eventQueue) release() {
-	if q != nil && q.held {
-		q.open, q.held = true, false
+	if q != nil && q.gate == gateHeld {
+		q.gate = gateOpen
 	}
 }
 
 // waits reports whether hold makes any event wait.
-func (q *eventQueue) waits() bool { return q != nil && q.held && len(q.unsent) > 0 }
+func (q *eventQueue) waits() bool { return q != nil && q.gate == gateHeld && len(q.unsent) > 0 }
 
-// run publishes one batch after the other. Events that come meanwhile go into the next batch.
-func (q *eventQueue) run(ctx workflow.Context) {
-	for workflow.Await(ctx, func() bool { return q.open && !q.closing && len(q.unsent) > 0 }) == nil {
+// work publishes one batch after the other. Events that come meanwhile go into the next batch.
+func (q *eventQueue) work(ctx workflow.Context) {
+	for workflow.Await(ctx, func() bool { return q.gate == gateOpen && len(q.unsent) > 0 }) == nil {
 		in := nextBatch(q.unsent, q.description)
 		title := "publish · " + domain.Count(len(in.Events), "event")
 		q.busy = true
@@ -156,7 +163,7 @@ func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
 	if q == nil {
 		return nil
 	}
-	q.closing = true
+	q.gate = gateClosed
 	defer q.stop()
 	if !q.busy { // a timer would add events to the history
 		return q.remaining(true)
@@ -185,9 +192,9 @@ func (q *eventQueue) leave(ctx workflow.Context) {
 	}
 	workflow.GetMetricsHandler(ctx).Counter(MetricDeferredEvents).Inc(int64(len(left.Events)))
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:        contract.OutboxID(q.deliberationID, q.recordedRun(ctx)),
+		WorkflowID:        contract.OutboxID(q.run.key.WorkflowID, q.recordedRun(ctx)),
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     contract.OneLine("events of " + q.deliberationID),
+		StaticSummary:     contract.OneLine("events of " + q.run.key.WorkflowID),
 	}), contract.DeliberationOutboxName, left)
 	// Wait until the outbox has started: an abandoned child that hasn't started when its parent closes never
 	// starts.
@@ -199,8 +206,8 @@ func (q *eventQueue) leave(ctx workflow.Context) {
 // recordedRun returns the run id from history. After a reset the run has another id, and must find the
 // outbox that was started under the recorded one.
 func (q *eventQueue) recordedRun(ctx workflow.Context) string {
-	recorded := q.runID
-	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return q.runID }).Get(&recorded); err != nil {
+	recorded := q.run.id
+	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return q.run.id }).Get(&recorded); err != nil {
 		workflow.GetLogger(ctx).Error("run id not recorded", "error", err)
 	}
 	return recorded
