@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"deliberation.io/deliberation/activities/waiting"
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -25,44 +26,70 @@ const (
 // Temporal tries again on any worker. If the cluster is known to be away, the third such try stays and waits: thousands
 // of retries every few seconds would be too much for Temporal.
 func (s set) awaitTurn(ctx context.Context, in contract.AwaitTurnInput) (contract.TurnOutcome, error) {
-	handle := in.Handle.Domain()
-	progress := contract.AwaitProgress{TurnID: handle.TurnID, State: "submitted"}
-	resume(ctx, &progress)
-	cluster, err := s.cluster(ctx, handle.Cluster)
+	a, err := s.awaiting(ctx, in)
 	if err != nil {
 		return contract.TurnOutcome{}, err
 	}
-	working, stop := untilStopped(ctx)
-	defer stop()
-	turn := s.waits.Turn(cluster, handle)
-	defer turn.Leave()
+	defer a.turn.Leave()
 	for {
-		away := s.down(handle.Cluster)
-		seen, err := turn.Next(working)
+		a.away = s.down(in.Handle.Cluster)
+		seen, err := a.turn.Next(ctx, a.stopping)
 		if err != nil {
-			return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
+			return contract.TurnOutcome{}, orHandOver(err)
 		}
-		outcome := domain.OutcomeOf(handle, seen, in.Reading.Domain(), answerDecoder(), in.AnswerBytes)
-		switch outcome.Kind {
-		case domain.OutcomeRunning:
-			progress = answered(progress, seen)
-			activity.RecordHeartbeat(ctx, progress)
-		case domain.OutcomeUnreachable:
-			progress.Trouble, progress.Unanswered = bounded(outcome.Reason), progress.Unanswered+1
-			back, err := s.waitForCluster(ctx, working, in, away, &progress)
-			if err != nil {
-				return contract.TurnOutcome{}, stoppedBy(ctx, working, err)
-			}
-			if back {
-				continue
-			}
-			return s.pollFailed(in, unanswered(ctx, handle, seen, outcome))
-		case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled, domain.OutcomeGivenUp:
-			activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
-				keyTurn, string(handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
-			return contract.TurnOutcomeOf(outcome), nil
+		ended, err := a.hear(ctx, seen)
+		if ended || err != nil {
+			return a.outcome, orHandOver(err)
 		}
+		activity.RecordHeartbeat(ctx, a.progress)
 	}
+}
+
+// awaiting is the wait for one turn. It is on the heap, and awaitTurn has few variables: a stack that is used to more
+// than a quarter never becomes smaller, and thousands of them are most of a worker's memory (see ADR 10).
+type awaiting struct {
+	set
+
+	in       contract.AwaitTurnInput
+	handle   domain.Handle
+	turn     *waiting.Turn
+	stopping <-chan struct{} // closed when the worker shuts down
+	away     bool            // the cluster was known to be away before it was asked
+	progress contract.AwaitProgress
+	outcome  contract.TurnOutcome // set when the turn has ended
+}
+
+func (s set) awaiting(ctx context.Context, in contract.AwaitTurnInput) (*awaiting, error) {
+	cluster, err := s.cluster(ctx, in.Handle.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	a := &awaiting{set: s, in: in, handle: in.Handle.Domain(), stopping: activity.GetWorkerStopChannel(ctx)}
+	a.progress = contract.AwaitProgress{TurnID: a.handle.TurnID, State: "submitted"}
+	resume(ctx, &a.progress)
+	a.turn = s.waits.Turn(cluster, a.handle)
+	return a, nil
+}
+
+// hear reports whether the turn has ended.
+func (a *awaiting) hear(ctx context.Context, seen *domain.Observation) (ended bool, err error) {
+	outcome := domain.OutcomeOf(a.handle, *seen, a.in.Reading.Domain(), answerDecoder(), a.in.AnswerBytes)
+	switch outcome.Kind {
+	case domain.OutcomeRunning:
+		a.progress = answered(a.progress, *seen)
+		return false, nil
+	case domain.OutcomeUnreachable:
+		a.progress.Trouble, a.progress.Unanswered = bounded(outcome.Reason), a.progress.Unanswered+1
+		if back, err := a.waitForCluster(ctx); back || err != nil {
+			return false, err
+		}
+		return a.pollFailed(unanswered(ctx, a.handle, *seen, outcome))
+	case domain.OutcomeCompleted, domain.OutcomeFailed, domain.OutcomeLost, domain.OutcomeCancelled, domain.OutcomeGivenUp:
+		activity.GetLogger(ctx).Info("turn ended", keyDeliberation, activity.GetInfo(ctx).WorkflowExecution.ID,
+			keyTurn, string(a.handle.TurnID), "outcome", string(outcome.Kind), "error_type", string(outcome.Failure.Kind()))
+	}
+	a.outcome = contract.TurnOutcomeOf(outcome)
+	return true, nil
 }
 
 // answered returns the progress after a poll that found the turn running.
@@ -84,37 +111,52 @@ func unanswered(ctx context.Context, handle domain.Handle, seen domain.Observati
 // waitForCluster waits for the turn's cluster if that was known to be away before the poll, and reports whether it came
 // back. It returns false immediately if the cluster wasn't away, or if there were fewer than stayFrom tries without
 // an answer. It returns false later when the cluster is gone, or after stayMost.
-func (s set) waitForCluster(ctx, working context.Context, in contract.AwaitTurnInput, away bool, progress *contract.AwaitProgress) (back bool, err error) {
-	activity.RecordHeartbeat(ctx, *progress)
-	if !away || progress.Unanswered < stayFrom {
+func (a *awaiting) waitForCluster(ctx context.Context) (back bool, err error) {
+	activity.RecordHeartbeat(ctx, a.progress)
+	if !a.away || a.progress.Unanswered < stayFrom {
 		return false, nil
 	}
-	for until := time.Now().Add(stayMost); !s.gone(in) && time.Now().Before(until); activity.RecordHeartbeat(ctx, *progress) {
-		if err := wait(working, lookEvery+rand.N(lookEvery)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
+	for until := time.Now().Add(stayMost); !a.gone() && time.Now().Before(until); activity.RecordHeartbeat(ctx, a.progress) {
+		if err := a.pause(ctx, lookEvery+rand.N(lookEvery)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
 			return false, err
 		}
-		if !s.down(in.Handle.Cluster) {
+		if !a.down(a.handle.Cluster) {
 			return true, nil
 		}
 	}
-	progress.Unanswered = 0
-	activity.RecordHeartbeat(ctx, *progress)
+	a.progress.Unanswered = 0
+	activity.RecordHeartbeat(ctx, a.progress)
 	return false, nil
 }
 
-// pollFailed returns the result of a poll without an answer: an error, after which the same turn is polled again,
-// or the outcome *unreachable* if the cluster is gone. What counts is how long the cluster has been silent. The turn's
-// own silence may have another reason: it was paused, or it had no worker, so nobody asked.
-func (s set) pollFailed(in contract.AwaitTurnInput, why error) (contract.TurnOutcome, error) {
-	if !s.gone(in) {
-		return contract.TurnOutcome{}, why
+// pause returns nil when the time is over.
+func (a *awaiting) pause(ctx context.Context, long time.Duration) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.stopping:
+		return waiting.ErrStopping
 	}
-	return contract.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())}), nil
+}
+
+// pollFailed ends a poll without an answer: with an error, after which the same turn is polled again, or with the
+// outcome *unreachable* if the cluster is gone. What counts is how long the cluster has been silent. The turn's own
+// silence may have another reason: it was paused, or it had no worker, so nobody asked.
+func (a *awaiting) pollFailed(why error) (ended bool, err error) {
+	if !a.gone() {
+		return false, why
+	}
+	a.outcome = contract.TurnOutcomeOf(domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: bounded(why.Error())})
+	return true, nil
 }
 
 // gone reports whether the turn's cluster has been away for longer than its grace, and another one answers.
-func (s set) gone(in contract.AwaitTurnInput) bool {
-	return domain.DownTooLong(s.States(), in.Handle.Cluster, graceOf(in.GraceSeconds), time.Now())
+func (a *awaiting) gone() bool {
+	return domain.DownTooLong(a.States(), a.handle.Cluster, graceOf(a.in.GraceSeconds), time.Now())
 }
 
 // beyondPace returns the pause that Ray asked for if it is longer than the retry policy's own, else 0. A pause that is

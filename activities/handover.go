@@ -7,6 +7,8 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+
+	"deliberation.io/deliberation/activities/waiting"
 )
 
 // handedOver is the type of the error that gives a wait to another worker at once.
@@ -14,9 +16,6 @@ const handedOver = "HandedOver"
 
 // beatEvery is the time between heartbeats in a long pause. It is much shorter than the heartbeat timeout.
 const beatEvery = 10 * time.Second
-
-// errStopping is the cause when a wait ends because the worker shuts down.
-var errStopping = errors.New("worker is shutting down")
 
 // untilStopped returns a context that also ends when the worker shuts down, so that no call to Ray delays the
 // hand-over. Another worker finds the work of such a call by its turn ids.
@@ -26,7 +25,7 @@ func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	go func() {
 		select {
 		case <-stopping:
-			cancel(errStopping)
+			cancel(waiting.ErrStopping)
 		case <-working.Done():
 		}
 	}()
@@ -35,7 +34,15 @@ func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // stoppedBy returns the hand-over error if the worker's shutdown ended the work, else err.
 func stoppedBy(ctx, working context.Context, err error) error {
-	if ctx.Err() == nil && errors.Is(err, context.Canceled) && errors.Is(context.Cause(working), errStopping) {
+	if ctx.Err() == nil && errors.Is(err, context.Canceled) && errors.Is(context.Cause(working), waiting.ErrStopping) {
+		return handOver()
+	}
+	return err
+}
+
+// orHandOver returns the hand-over error if the worker's shutdown ended a wait, else err.
+func orHandOver(err error) error {
+	if errors.Is(err, waiting.ErrStopping) {
 		return handOver()
 	}
 	return err

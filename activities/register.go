@@ -52,18 +52,22 @@ type set struct {
 	briefs     *briefs
 }
 
-// Register makes workers run the activities. Call finish once they have stopped: it returns when nothing that the
-// activities began is under way, after some seconds at most.
-func Register(on Workers, needs Dependencies) (finish func()) {
+func newSet(needs Dependencies) set {
 	if needs.DataConverter == nil {
 		needs.DataConverter = converter.GetDefaultDataConverter()
 	}
 	if needs.States == nil {
 		needs.States = func() []domain.ClusterState { return nil }
 	}
-	s := set{
+	return set{
 		Dependencies: needs, publishing: make(chan struct{}, publishesAtOnce), waits: waiting.NewRoom(), forgets: newForgets(), briefs: &briefs{},
 	}
+}
+
+// Register makes workers run the activities. Call finish once they have stopped: it returns when nothing that the
+// activities began is under way, after some seconds at most.
+func Register(on Workers, needs Dependencies) (finish func()) {
+	s := newSet(needs)
 	bind(on.Submit, workflows.SubmitTurns, s.submitTurns)
 	if on.Wait != on.Submit { // further attempts
 		bind(on.Wait, workflows.SubmitTurns, s.submitTurns)
@@ -72,7 +76,7 @@ func Register(on Workers, needs Dependencies) (finish func()) {
 	bind(on.Main, workflows.StopTurns, s.stopTurns)
 	bind(on.Main, workflows.PublishEvents, s.publishEvents)
 	bind(on.Main, workflows.CloseDeliberation, s.closeDeliberation)
-	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(needs.Temporal, needs.DataConverter).Count)
+	bind(on.Main, workflows.CountDeliberations, statistics.NewCounter(s.Temporal, s.DataConverter).Count)
 	return s.forgets.finish
 }
 

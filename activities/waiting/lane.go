@@ -118,7 +118,8 @@ func (l *lane) deliver(asked *request, seen []domain.Observation) {
 		stays := observation.Runs()
 		ended = ended || !stays
 		for _, turn := range asked.turns[observation.TurnID] {
-			l.report(turn, report{seen: observation}, stays)
+			own := observation // so that a turn which is slow to take it keeps no other turn's answer
+			l.report(turn, report{seen: &own}, stays)
 		}
 	}
 	if !ended {
@@ -161,7 +162,7 @@ func (l *lane) unanswered(asked *request, err error) {
 	}
 	l.silentSince = time.Time{}
 	l.giveUp(asked, func(id domain.TurnID) report {
-		return report{seen: domain.Observation{TurnID: id, Unreachable: failed.Err.Error(), RetryAfter: failed.RetryAfter}}
+		return report{seen: &domain.Observation{TurnID: id, Unreachable: failed.Err.Error(), RetryAfter: failed.RetryAfter}}
 	})
 }
 

@@ -2,6 +2,7 @@ package waiting
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -19,6 +20,9 @@ const (
 	// shorter than the heartbeat timeout.
 	nextReport = 12 * time.Second
 )
+
+// ErrStopping says that a wait ended because the worker shuts down.
+var ErrStopping = errors.New("worker is shutting down")
 
 // Room holds the turns that a worker waits for. Create it with [NewRoom].
 type Room struct {
@@ -47,7 +51,7 @@ type Turn struct {
 
 // report is an observation of a turn, or why there is none.
 type report struct {
-	seen domain.Observation
+	seen *domain.Observation // a pointer, since thousands of turns have room for one
 	err  error
 }
 
@@ -57,17 +61,28 @@ func (r *Room) Turn(cluster domain.RayCluster, handle domain.Handle) *Turn {
 }
 
 // Next returns the next observation of the turn: it has ended, it still runs, or there was no answer, as the
-// Observation then says. The error is the context's, or one that isn't a [domain.Error].
-func (t *Turn) Next(ctx context.Context) (domain.Observation, error) {
-	if err := ctx.Err(); err != nil {
-		return domain.Observation{}, err
+// Observation then says. The error is the context's, [ErrStopping] once the channel is closed, or one that isn't a
+// [domain.Error].
+func (t *Turn) Next(ctx context.Context, stopping <-chan struct{}) (*domain.Observation, error) {
+	if ctx.Err() == nil && !closed(stopping) {
+		t.room.enter(t) //nolint:contextcheck // a wait is for many turns and outlives each of them
 	}
-	t.room.enter(t) //nolint:contextcheck // a wait is for many turns and outlives each of them
 	select {
 	case next := <-t.reports:
 		return next.seen, next.err
 	case <-ctx.Done():
-		return domain.Observation{}, ctx.Err()
+		return nil, ctx.Err()
+	case <-stopping:
+		return nil, ErrStopping
+	}
+}
+
+func closed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"deliberation.io/deliberation/activities/waiting"
 	"deliberation.io/deliberation/domain"
 )
 
@@ -221,6 +222,22 @@ func TestATurnThatIsCancelledLeavesTheWait(t *testing.T) {
 		stays.last()
 		synctest.Wait()
 		require.Zero(t, w.underWay(), "nobody is waited for")
+	})
+}
+
+func TestAWorkerThatStopsLeavesTheWait(t *testing.T) {
+	bubble(t, func(w *world) {
+		early := w.await("a", "t1")
+		time.Sleep(time.Second)
+		close(w.stopping)
+		late := w.await("a", "t2")
+		for _, each := range []*waiter{early, late} {
+			require.ErrorIs(t, each.last().err, waiting.ErrStopping)
+			require.Equal(t, time.Second, each.last().at)
+		}
+		synctest.Wait()
+		require.Zero(t, w.underWay(), "nobody is waited for")
+		require.Len(t, w.asked(), 1, "and a turn that comes later isn't asked for")
 	})
 }
 

@@ -42,16 +42,17 @@ type request struct {
 type world struct {
 	*runners
 
-	t     *testing.T
-	begun time.Time
-	room  *waiting.Room
+	t        *testing.T
+	begun    time.Time
+	room     *waiting.Room
+	stopping chan struct{} // closed when the worker shuts down
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
 		runners: &runners{changed: make(chan struct{}), ended: map[domain.TurnID]domain.Observation{}, muted: map[domain.TurnID]bool{}},
-		t:       t, begun: time.Now(), room: waiting.NewRoom(),
+		t:       t, begun: time.Now(), room: waiting.NewRoom(), stopping: make(chan struct{}),
 	}
 }
 
@@ -182,9 +183,13 @@ func (w *world) await(runner string, id domain.TurnID) *waiter {
 		defer close(waits.done)
 		defer turn.Leave()
 		for {
-			seen, err := turn.Next(ctx)
-			waits.heard = append(waits.heard, word{time.Since(w.begun), seen, err})
-			if err != nil || !seen.Runs() {
+			seen, err := turn.Next(ctx, w.stopping)
+			if err != nil {
+				waits.heard = append(waits.heard, word{at: time.Since(w.begun), err: err})
+				return
+			}
+			waits.heard = append(waits.heard, word{at: time.Since(w.begun), seen: *seen})
+			if !seen.Runs() {
 				return
 			}
 		}
