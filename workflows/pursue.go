@@ -54,42 +54,61 @@ func (p *pursuit) accepted(answer contract.SubmitTurnsResult) {
 	}
 }
 
-// pursue tries an assignment until it is settled: completed or given up.
+// pursue tries an assignment until it is settled: completed or given up. Thousands of turns may wait in it, so pursue
+// and await have few variables: a stack that is used to more than a quarter never becomes smaller (see ADR 10).
 func (d *deliberation) pursue(ctx workflow.Context, p *pursuit) {
 	for {
-		outcome, known := d.await(ctx, p)
-		if !known {
-			return // the run or the phase is ending, and its stop returns the turn's outcome
-		}
-		decision := d.take(ctx, placed{p.turn, p.handle}, outcome)
-		p.stopped = outcome.Ended()
-		settled := decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp
-		if settled || ctx.Err() != nil || !d.tryAgain(ctx, p, decision) {
+		outcome := d.await(ctx, p)
+		if outcome == nil || !d.goOn(ctx, p, outcome) {
 			return
 		}
 	}
 }
 
-// await waits for the pursuit's turn. Ray may refuse a turn because it was stopped before it was submitted, for
-// example after the reset of a run that had ended. That costs nothing: the next attempt has another id.
-func (d *deliberation) await(ctx workflow.Context, p *pursuit) (outcome domain.Outcome, known bool) {
+// goOn takes the outcome and reports whether there is another turn to wait for.
+func (d *deliberation) goOn(ctx workflow.Context, p *pursuit, outcome *domain.Outcome) bool {
+	decision := d.take(ctx, placed{p.turn, p.handle}, *outcome)
+	p.stopped = outcome.Ended()
+	settled := decision.Kind == domain.DecisionSettled || decision.Kind == domain.DecisionGivenUp
+	return !settled && ctx.Err() == nil && d.tryAgain(ctx, p, decision)
+}
+
+// await waits for the pursuit's turn. It returns nil if the run or the phase is ending, whose stop then returns the
+// turn's outcome. Ray may refuse a turn because it was stopped before it was submitted, for example after the reset of
+// a run that had ended. That costs nothing: the next attempt has another id.
+func (d *deliberation) await(ctx workflow.Context, p *pursuit) *domain.Outcome {
 	if p.refusal != "" {
-		return domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: p.refusal}, true
+		return &domain.Outcome{Kind: domain.OutcomeUnreachable, Reason: p.refusal}
 	}
 	if p.handle.Runner == "" {
-		return domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}, true
+		return &domain.Outcome{Kind: domain.OutcomeCancelled, Reason: "it had been stopped before it came"}
 	}
-	in := contract.AwaitTurnInput{
+	answer := new(contract.TurnOutcome)
+	return d.heard(ctx, answer, d.poll(ctx, p).future.Get(ctx, answer))
+}
+
+// poll starts the wait for the pursuit's turn.
+func (d *deliberation) poll(ctx workflow.Context, p *pursuit) pending[contract.TurnOutcome] {
+	return AwaitTurn.call(ctx, d.clock.remaining(ctx)+safety, summary("poll", p.turn), contract.AwaitTurnInput{
 		Handle: p.handle, Reading: contract.ReadingOf(d.request(), p.turn),
 		AnswerBytes: d.request().AnswerMaximum(p.turn.Phase().Kind), GraceSeconds: d.place.grace(),
-	}
-	answer, err := AwaitTurn.call(ctx, d.clock.remaining(ctx)+safety, summary("poll", p.turn), in).get(ctx)
+	})
+}
+
+// heard returns the outcome that the wait has brought.
+func (d *deliberation) heard(ctx workflow.Context, answer *contract.TurnOutcome, err error) *domain.Outcome {
+	outcome := answer.Domain()
 	if err != nil {
-		return d.gaveUp(ctx, err)
+		given, known := d.gaveUp(ctx, err)
+		if !known {
+			return nil
+		}
+		return &given
 	}
-	outcome = answer.Domain()
-	// A turn that ended while the run or the phase ends was paid for, so it counts.
-	return outcome, ctx.Err() == nil || outcome.Ended()
+	if ctx.Err() != nil && !outcome.Ended() { // one that ended while the run or the phase ends was paid for, so it counts
+		return nil
+	}
+	return &outcome
 }
 
 // gaveUp returns the outcome of a turn whose activity failed. If no worker ran for a while, the failure and the
