@@ -47,5 +47,5 @@ func metricsHandler(registry *prometheus.Registry) (client.MetricsHandler, error
 		return nil, err
 	}
 	meter := metric.NewMeterProvider(metric.WithReader(reader), metric.WithView(seconds)).Meter("deliberation")
-	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter}), nil
+	return newHandlers(opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter})), nil
 }
