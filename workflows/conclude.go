@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -143,4 +144,19 @@ func (d *deliberation) executionTime() time.Duration { return d.shown.closed.Sub
 
 func (d *deliberation) close(ctx workflow.Context, status domain.DeliberationStatus) {
 	d.shown.close(status, workflow.Now(ctx).UTC())
+}
+
+// lastRefusal returns why the last try of a submission failed, for one that ran out of time.
+func lastRefusal(err error) string {
+	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return application.Message()
+	}
+	return "no worker took the submission in time"
+}
+
+// failed returns the error that a run ends with. The details contain the failures.
+func failed(kind domain.FailureKind, message string, details ...any) error {
+	return temporal.NewApplicationErrorWithOptions(message, string(kind), temporal.ApplicationErrorOptions{
+		NonRetryable: true, Details: details,
+	})
 }

@@ -1,11 +1,16 @@
 package contract
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 )
 
@@ -135,4 +140,36 @@ func (r Request) asReceived() (received, error) {
 	}
 	text, err := json.Marshal(r)
 	return received{text: text}, err
+}
+
+// History reads a run's events; a Temporal client does.
+type History interface {
+	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
+}
+
+// Recorded returns the request that a run was started with. It reads the first event, so it needs no worker.
+func Recorded(ctx context.Context, from History, id, runID string) (Request, error) {
+	started, err := ReadStart(ctx, from, id, runID)
+	if err != nil {
+		return Request{}, err
+	}
+	return StartedWith(started), nil
+}
+
+// StartedWith returns the request in the first event of a run.
+func StartedWith(started *historypb.WorkflowExecutionStartedEventAttributes) Request {
+	return Received(started.GetInput().GetPayloads()...)
+}
+
+// ReadStart reads the first event of a run.
+func ReadStart(ctx context.Context, from History, id, runID string) (*historypb.WorkflowExecutionStartedEventAttributes, error) {
+	events := from.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return nil, fmt.Errorf("%s has no history", id)
+	}
+	first, err := events.Next()
+	if err != nil {
+		return nil, err
+	}
+	return first.GetWorkflowExecutionStartedEventAttributes(), nil
 }
