@@ -44,7 +44,6 @@ type entry struct {
 
 	result  DeliberationResult // of a completed proposal or revision
 	review  Review             // of a completed review
-	usage   Usage              // of the completed turn
 	failure AgentFailure
 }
 

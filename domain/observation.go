@@ -56,10 +56,7 @@ func (w Waiting) String() string {
 }
 
 // Progress is how much of an answer has come so far.
-type Progress struct {
-	Tokens     int
-	Characters int
-}
+type Progress struct{ Tokens int }
 
 // Completion is a model's whole answer, before it is read.
 type Completion struct {

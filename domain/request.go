@@ -34,9 +34,6 @@ func (r DeliberationRequest) Agents() []AgentConfig        { return slices.Clone
 func (r DeliberationRequest) VLLMURL() string              { return r.vllmURL }
 func (r DeliberationRequest) Protocol() Protocol           { return r.protocol }
 
-// IsZero reports whether this is the zero value and not a request.
-func (r DeliberationRequest) IsZero() bool { return len(r.agents) == 0 }
-
 // RequestSpec holds the parts of a [DeliberationRequest].
 type RequestSpec struct {
 	TaskID          string

@@ -227,7 +227,7 @@ func TestRestoreChecksNothingAndGivesWhatWasRecorded(t *testing.T) {
 
 	spec.TaskID, spec.Constraints.TimeoutSeconds = "", -1
 	require.Empty(t, domain.RestoreRequest(spec).TaskID())
-	require.True(t, domain.RestoreRequest(domain.RequestSpec{}).IsZero())
+	require.Empty(t, domain.RestoreRequest(domain.RequestSpec{}).Agents())
 }
 
 func TestRestoredRequestIsImmutable(t *testing.T) {

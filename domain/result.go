@@ -108,14 +108,6 @@ func (r CouncilResult) Votes() []Vote                 { return slices.Clone(r.vo
 func (r CouncilResult) Concordance() *float64         { return r.concordance }
 func (r CouncilResult) Note() string                  { return r.note }
 
-// Best returns the best proposal, and whether there is one.
-func (r CouncilResult) Best() (DeliberationResult, bool) {
-	if len(r.results) == 0 {
-		return DeliberationResult{}, false
-	}
-	return r.results[0], true
-}
-
 // AverageScore returns the average score of the proposals, 0 if there is none.
 func (r CouncilResult) AverageScore() float64 {
 	if len(r.results) == 0 {

@@ -28,7 +28,6 @@ func TestSeedRequestHoldsWhatItWasMadeOf(t *testing.T) {
 	require.Equal(t, 2048, request.Protocol().MaxTokens())
 	require.InDelta(t, 0.7, request.Protocol().Temperature(), 0)
 	require.Equal(t, "T-42 · DEV · 2 agents", request.Title())
-	require.False(t, request.IsZero())
 }
 
 func TestSeedRequestIsImmutable(t *testing.T) {

@@ -78,7 +78,7 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 	switch outcome.Kind {
 	case OutcomeCompleted:
 		e.state, e.turn, e.failure = AgentCompleted, turn, AgentFailure{}
-		e.result, e.review, e.usage = result, outcome.Review, outcome.Usage
+		e.result, e.review = result, outcome.Review
 		return Decision{Kind: DecisionSettled}
 	case OutcomeGivenUp:
 		return e.giveUp(turn, outcome.Failure)

@@ -27,9 +27,6 @@ type Config struct {
 	// Heard, if set, gets the text of awaited turns while it comes, if the app doesn't publish it itself. It must
 	// return at once.
 	Heard func([]contract.Saying)
-
-	// Wrap, if set, wraps the transport, for example to inject traces.
-	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client talks to the Ray app of one cluster. It is safe for concurrent use.
@@ -73,14 +70,10 @@ func New(config Config) (*Client, error) {
 		// The header can't carry such a token, so every call would fail. The message doesn't quote it, since it is secret.
 		return nil, fmt.Errorf("ray cluster %s: the token has characters other than printable ASCII without spaces", config.Name)
 	}
-	var transport http.RoundTripper = newTransport()
-	if config.Wrap != nil {
-		transport = config.Wrap(transport)
-	}
 	return &Client{
 		name: config.Name, base: base, token: config.Token, owner: config.Owner, heard: config.Heard,
 		http: &http.Client{
-			Transport: transport,
+			Transport: newTransport(),
 			// The app never redirects. Another server that does must not get the token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -105,9 +98,7 @@ func parseBase(text string) (*url.URL, error) {
 	return base, nil
 }
 
-func (c *Client) Name() string          { return c.name }
 func (c *Client) Breaker() BreakerState { return BreakerState(c.breaker.steps.State()) }
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func (c *Client) Submit(ctx context.Context, submission domain.Submission) (domain.Acceptance, error) {
 	ask := call{

@@ -1,6 +1,9 @@
 package ray
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Hurry bounds the time of every call beyond its wait.
 func (c *Client) Hurry(within time.Duration) {
@@ -21,3 +24,11 @@ func (c *Client) Refusals() int { return len(c.persistence.since) }
 
 // MissForGood makes a Ray cluster count as gone as soon as another one answers in its place.
 func (c *Client) MissForGood() { c.within.away = 0 }
+
+func (c *Client) Name() string          { return c.name }
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Wrap wraps the client's transport.
+func (c *Client) Wrap(wrap func(http.RoundTripper) http.RoundTripper) {
+	c.http.Transport = wrap(c.http.Transport)
+}

@@ -43,8 +43,7 @@ type stateAnswer struct {
 	State       domain.RayState `json:"state"`
 	Incarnation *string         `json:"incarnation"`
 	Progress    struct {
-		Tokens     int `json:"tokens"`
-		Characters int `json:"characters"`
+		Tokens int `json:"tokens"`
 	} `json:"progress"`
 	Waiting *waitingAnswer `json:"waiting"`
 	Result  *resultAnswer  `json:"result"`
@@ -150,7 +149,7 @@ func (s stateAnswer) observation() (domain.Observation, error) {
 	seen := domain.Observation{
 		TurnID: s.ID, State: s.State, Incarnation: *s.Incarnation,
 		Waiting:  s.Waiting.waiting(),
-		Progress: domain.Progress{Tokens: max(0, s.Progress.Tokens), Characters: max(0, s.Progress.Characters)},
+		Progress: domain.Progress{Tokens: max(0, s.Progress.Tokens)},
 	}
 	switch s.State {
 	case domain.RayQueued, domain.RayRunning, domain.RayUnknown:

@@ -74,15 +74,13 @@ func TestAConnectionResetInMidAnswer(t *testing.T) {
 		_ = connection.Close()
 	}))
 	t.Cleanup(server.Close)
-	client := newClient(t, ray.Config{
-		Name: "local", URL: server.URL,
-		Wrap: func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				response, err := next.RoundTrip(r)
-				headRead <- struct{}{}
-				return response, err
-			})
-		},
+	client := newClient(t, ray.Config{Name: "local", URL: server.URL})
+	client.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := next.RoundTrip(r)
+			headRead <- struct{}{}
+			return response, err
+		})
 	})
 	require.Equal(t, "local: connection reset", awaited(t, client).Unreachable)
 	require.Equal(t, domain.KindUnreachable, submitted(t, client).Kind)

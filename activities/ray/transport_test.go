@@ -202,19 +202,17 @@ func TestTheTransportMindsItself(t *testing.T) {
 	require.Less(t, transport.IdleConnTimeout, 90*time.Second, "Serve's keep-alive")
 }
 
-func TestAWrapperSeesEveryRequest(t *testing.T) {
+func TestEveryRequestCanBeSentAgain(t *testing.T) {
 	app := raytest.NewApp(t)
 	var seen atomic.Int32
-	client := newClient(t, ray.Config{
-		Name: "local", URL: app.URL, Token: app.Token,
-		Wrap: func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				seen.Add(1)
-				require.NotNil(t, r.Header["Idempotency-Key"])
-				require.True(t, r.Body == nil || r.GetBody != nil, "the transport can send it again")
-				return next.RoundTrip(r)
-			})
-		},
+	client := newClient(t, ray.Config{Name: "local", URL: app.URL, Token: app.Token})
+	client.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			seen.Add(1)
+			require.NotNil(t, r.Header["Idempotency-Key"])
+			require.True(t, r.Body == nil || r.GetBody != nil, "the transport can send it again")
+			return next.RoundTrip(r)
+		})
 	})
 	_, err := client.Info(t.Context())
 	require.NoError(t, err)
