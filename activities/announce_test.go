@@ -22,7 +22,7 @@ func announcing(t *testing.T, patience time.Duration) contract.SubmitTurnsInput 
 
 func TestSubmitTurns_PublishesItsEventsOnceTheTurnsAreAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		events := &fakeEvents{}
 		w.with.Publisher = events
 		w.ray.refusals = []error{full(3 * time.Second)}
@@ -40,7 +40,7 @@ func TestSubmitTurns_PublishesItsEventsOnceTheTurnsAreAccepted(t *testing.T) {
 }
 
 func TestSubmitTurns_PublishesNothingWithoutAcceptance(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher = events
 	w.ray.refusals = []error{full(0)}
@@ -61,7 +61,7 @@ func TestSubmitTurns_LeavesEventsThatAreNotStoredToTheWorkflow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				w.with.Publisher = publisher
 				begun := time.Now()
 

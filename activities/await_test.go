@@ -17,7 +17,7 @@ import (
 
 // Each test runs in a bubble of its own. The bubble fails the test if a goroutine outlives it.
 
-func tryAwait(w *world, cluster string) (contract.TurnOutcome, error) {
+func tryAwait(w *testWorker, cluster string) (contract.TurnOutcome, error) {
 	w.t.Helper()
 	return try[contract.TurnOutcome](w, workflows.AwaitTurn.Name(), contract.AwaitTurnInput{
 		Handle:      contract.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
@@ -33,7 +33,7 @@ func running(tokens int) domain.Observation {
 
 func TestAwaitTurn_GivesTheAnswerOfATurnThatCompletes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(running(0))
 		begun := time.Now()
 		time.AfterFunc(700*time.Millisecond, func() {
@@ -54,7 +54,7 @@ func TestAwaitTurn_GivesTheAnswerOfATurnThatCompletes(t *testing.T) {
 
 func TestAwaitTurn_CutsTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(completed("t1", `{"proposal":"`+strings.Repeat("<", 100)+`","score":1}`))
 
 		out, err := tryAwait(w, "local")
@@ -85,7 +85,7 @@ func TestAwaitTurn_ReturnsTheEndOfATurnAsAValue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				c.seen.TurnID = "t1"
 				w.ray.becomes(c.seen)
 
@@ -102,7 +102,7 @@ func TestAwaitTurn_ReturnsTheEndOfATurnAsAValue(t *testing.T) {
 
 func TestAwaitTurn_LeavesAClusterThatIsAwayToTemporalsRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 
 		_, err := tryAwait(w, "local")
@@ -117,7 +117,7 @@ func TestAwaitTurn_LeavesAClusterThatIsAwayToTemporalsRetry(t *testing.T) {
 
 func TestAwaitTurn_LeavesAnAppAloneForAsLongAsItAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: answered 503 overloaded", RetryAfter: 7 * time.Second})
 
 		_, err := tryAwait(w, "local")
@@ -128,7 +128,7 @@ func TestAwaitTurn_LeavesAnAppAloneForAsLongAsItAsks(t *testing.T) {
 
 func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(running(0))
 		begun := time.Now()
 		time.AfterFunc(10*time.Second, func() { w.ray.becomes(running(57)) })
@@ -148,7 +148,7 @@ func TestAwaitTurn_ShowsHowFarTheTurnIs(t *testing.T) {
 
 func TestAwaitTurn_ShowsAModelServerThatPutsCallsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		waiting := running(0)
 		waiting.Waiting = domain.Waiting{Reason: "model m puts calls off: 503: loading", Status: 503}
 		w.ray.becomes(waiting)
@@ -175,7 +175,7 @@ func TestAwaitTurn_HandsOverWhenTheWorkerStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				w.ray.becomes(running(0))
 				begun := time.Now()
 				if after == 0 {
@@ -196,7 +196,7 @@ func TestAwaitTurn_HandsOverWhenTheWorkerStops(t *testing.T) {
 
 func TestAwaitTurn_EndsWhenItIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.becomes(running(0))
 		time.AfterFunc(5*time.Second, w.cancel)
 
@@ -208,7 +208,7 @@ func TestAwaitTurn_EndsWhenItIsCancelled(t *testing.T) {
 }
 
 func TestAwaitTurn_IsTriedAgainAfterAnUnknownError(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.ray.awaitErr = errors.New("surprise")
 
 	_, err := tryAwait(w, "local")
@@ -219,7 +219,7 @@ func TestAwaitTurn_IsTriedAgainAfterAnUnknownError(t *testing.T) {
 }
 
 func TestAwaitTurn_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 
 	_, err := tryAwait(w, "elsewhere")
 
@@ -230,7 +230,7 @@ func TestAwaitTurn_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) 
 
 func TestAwaitTurn_DoesNotFloodAnAppThatAnswersImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.hasty = true
 		w.ray.becomes(running(0))
 		time.AfterFunc(10500*time.Millisecond, func() { w.ray.becomes(completed("t1", "done")) })
@@ -244,7 +244,7 @@ func TestAwaitTurn_DoesNotFloodAnAppThatAnswersImmediately(t *testing.T) {
 
 func TestAwaitTurn_GoesOnWithTheProgressOfTheWorkerBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.before = contract.AwaitProgress{TurnID: "t1", Polls: 40, State: "running"}
 		w.ray.becomes(running(0))
 		time.AfterFunc(5*time.Second, func() { w.ray.becomes(completed("t1", "done")) })

@@ -14,7 +14,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryClose(w *world, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
+func tryClose(w *testWorker, in contract.CloseDeliberationInput) (contract.CloseDeliberationResult, error) {
 	w.t.Helper()
 	return try[contract.CloseDeliberationResult](w, workflows.CloseDeliberation.Name(), in)
 }
@@ -27,7 +27,7 @@ func ending() contract.CloseDeliberationInput {
 }
 
 func TestCloseDeliberation_StoresTheLastEventsAndForgetsWhatIsInHistory(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher = events
 	w.ray.becomes(completed("t1", "text"))
@@ -43,7 +43,7 @@ func TestCloseDeliberation_StoresTheLastEventsAndForgetsWhatIsInHistory(t *testi
 }
 
 func TestCloseDeliberation_ForgetsWhereNoEventIsStored(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.with.Publisher = &fakeEvents{err: &domain.Error{Kind: domain.KindPublish, Op: "publish", Err: errors.New("no responders")}}
 
 	out, err := tryClose(w, ending())
@@ -54,7 +54,7 @@ func TestCloseDeliberation_ForgetsWhereNoEventIsStored(t *testing.T) {
 }
 
 func TestCloseDeliberation_StoresWhereNothingIsForgotten(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.with.Publisher = &fakeEvents{}
 	in := ending()
 	in.Forget = at("elsewhere", "t1")
@@ -67,7 +67,7 @@ func TestCloseDeliberation_StoresWhereNothingIsForgotten(t *testing.T) {
 
 func TestCloseDeliberation_WaitsForNobodyForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.with.Publisher = hungEvents{}
 		begin := time.Now()
 

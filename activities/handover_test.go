@@ -19,7 +19,7 @@ func TestSubmitTurns_HandsOverWhenTheWorkerStops(t *testing.T) {
 	for name, prepare := range unacceptedSubmits {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				prepare(w.ray)
 				begun := time.Now()
 				time.AfterFunc(time.Second, func() { close(w.stopWorker) })
@@ -37,7 +37,7 @@ func TestSubmitTurns_EndsWhenItIsCancelled(t *testing.T) {
 	for name, prepare := range unacceptedSubmits {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				prepare(w.ray)
 				time.AfterFunc(time.Second, w.cancel)
 

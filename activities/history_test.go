@@ -48,7 +48,7 @@ func (p *pastSubmits) GetWorkflowHistory(context.Context, string, string, bool, 
 }
 
 func TestSubmitTurns_ReadsARequestThatTheWorkersClientEncodes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	zipped := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true}))
 	in := submission(t, time.Minute)
 	w.with.Temporal, w.with.DataConverter = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}, written: zipped}, zipped

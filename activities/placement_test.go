@@ -19,7 +19,7 @@ const (
 )
 
 // withStates gives the worker a second cluster, and gives the first one a state and its duration.
-func (w *world) withStates(local domain.ClusterState, ago time.Duration, other bool) {
+func (w *testWorker) withStates(local domain.ClusterState, ago time.Duration, other bool) {
 	local.Name, local.UpSince, local.RoomSince = "local", time.Now().Add(-ago), time.Now().Add(-ago)
 	w.with.States = func() []domain.ClusterState {
 		return []domain.ClusterState{local, {Name: "other", Up: other, Room: other}}
@@ -51,7 +51,7 @@ func TestAwaitTurn_ReportsThatItsClusterIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				w.withStates(test.state, test.ago, test.other)
 				w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 
@@ -69,7 +69,7 @@ func TestAwaitTurn_ReportsThatItsClusterIsGone(t *testing.T) {
 	}
 }
 
-func awaitWithin(w *world, cluster string, grace int) (contract.TurnOutcome, error) {
+func awaitWithin(w *testWorker, cluster string, grace int) (contract.TurnOutcome, error) {
 	return try[contract.TurnOutcome](w, workflows.AwaitTurn.Name(), contract.AwaitTurnInput{
 		Handle:      contract.Handle{TurnID: "t1", Cluster: cluster, Runner: "runner/a/0", Incarnation: "1"},
 		AnswerBytes: 64, GraceSeconds: grace,
@@ -78,7 +78,7 @@ func awaitWithin(w *world, cluster string, grace int) (contract.TurnOutcome, err
 
 func TestAwaitTurn_WaitsForAClusterThatIsKnownToBeAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.before = contract.AwaitProgress{TurnID: "t1", State: "running", Unanswered: 2}
 		begun := time.Now()
 		w.with.States = func() []domain.ClusterState {
@@ -101,7 +101,7 @@ func TestAwaitTurn_WaitsForAClusterThatIsKnownToBeAway(t *testing.T) {
 
 func TestAwaitTurn_LeavesAClusterThatStaysAwayToTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.withStates(away, 0, false)
 		w.before = contract.AwaitProgress{TurnID: "t1", Unanswered: 2}
 		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
@@ -119,7 +119,7 @@ func TestAwaitTurn_LeavesAClusterThatStaysAwayToTheNextAttempt(t *testing.T) {
 
 func TestAwaitTurn_LetsOtherWorkersTryFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.withStates(away, 0, false)
 		w.ray.becomes(domain.Observation{TurnID: "t1", Unreachable: "local: connection refused"})
 		begun := time.Now()
@@ -143,7 +143,7 @@ func TestSubmitTurns_GivesUpAClusterThatTakesNothingWhenAnotherOneWould(t *testi
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestWorker(t)
 				w.withStates(test.state, 50*time.Second, true)
 				for range 1000 {
 					w.ray.refusals = append(w.ray.refusals, &domain.Error{Kind: test.kind, Op: "submit to local", Err: errors.New("not now")})
@@ -169,7 +169,7 @@ func TestSubmitTurns_GivesUpAClusterThatTakesNothingWhenAnotherOneWould(t *testi
 
 func TestSubmitTurns_ALongTimeThatRayNamesDoesNotEndTheQueueEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.refusals = []error{full(time.Minute)}
 		begun := time.Now()
 
@@ -186,7 +186,7 @@ const refusedSpread = 6
 
 func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		other := newFakeRay()
 		other.stopErr = &domain.Error{Kind: domain.KindUnreachable, Op: "stop on other", Err: errors.New("refused")}
 		other.stopTakes = workflows.StopTries + time.Second
@@ -209,7 +209,7 @@ func TestStopTurns_AClusterThatIsAwayHidesNothingOfTheOthers(t *testing.T) {
 }
 
 func TestStopTurns_DoesNotAskAClusterThatIsAwayWhenItCanWait(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.withStates(away, 0, true)
 	runs(w.ray, "t1")
 

@@ -14,7 +14,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryPublish(w *world, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
+func tryPublish(w *testWorker, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	w.t.Helper()
 	return try[contract.PublishEventsResult](w, workflows.PublishEvents.Name(), in)
 }
@@ -34,7 +34,7 @@ func twoEvents() contract.PublishEventsInput {
 }
 
 func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher = events
 	in := twoEvents()
@@ -55,7 +55,7 @@ func TestPublishEvents_StoresThemInOrderAndPutsTheDescriptionWhereItIsShown(t *t
 }
 
 func TestPublishEvents_HasABriefFormForReceiversThatTakeNoMore(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher = events
 	in := twoEvents()
@@ -82,7 +82,7 @@ func manyEvents(stored, offered int) contract.PublishEventsInput {
 }
 
 func TestPublishEvents_GoesOnAfterWhatAnEarlierTryStored(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher, w.before = events, 8
 
@@ -95,7 +95,7 @@ func TestPublishEvents_GoesOnAfterWhatAnEarlierTryStored(t *testing.T) {
 }
 
 func TestPublishEvents_NotesWhatIsStoredAndOffersWhatCostsNothingTogether(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	events := &fakeEvents{}
 	w.with.Publisher = events
 
@@ -107,7 +107,7 @@ func TestPublishEvents_NotesWhatIsStoredAndOffersWhatCostsNothingTogether(t *tes
 }
 
 func TestPublishEvents_LeavesThemToAWorkerThatHasNATS(t *testing.T) {
-	_, err := tryPublish(newWorld(t), twoEvents())
+	_, err := tryPublish(newTestWorker(t), twoEvents())
 
 	failed := failure(t, err)
 	require.Equal(t, string(domain.KindPublish), failed.Type())
@@ -116,7 +116,7 @@ func TestPublishEvents_LeavesThemToAWorkerThatHasNATS(t *testing.T) {
 }
 
 func TestPublishEvents_IsTriedAgainWhenTheyAreNotStored(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.with.Publisher = &fakeEvents{err: &domain.Error{
 		Kind: domain.KindPublish, Op: "publish", RetryAfter: time.Second, Err: errors.New("no responders"),
 	}}

@@ -47,7 +47,7 @@ func TestRegister_TriesAFatalErrorExactlyOnce(t *testing.T) {
 		"unknown to all of us": {errors.New("surprise"), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestWorker(t)
 			in := submission(t, time.Minute)
 			for range 10 {
 				w.ray.refusals = append(w.ray.refusals, c.err)

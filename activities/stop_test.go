@@ -13,7 +13,7 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-func tryStop(w *world, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
+func tryStop(w *testWorker, in contract.StopTurnsInput) (contract.StopTurnsResult, error) {
 	w.t.Helper()
 	in.DeliberationID, in.Reason, in.AnswerBytes = "deliberation-T-42", "deadline", 1000
 	return try[contract.StopTurnsResult](w, workflows.StopTurns.Name(), in)
@@ -37,7 +37,7 @@ func runs(f *fakeRay, ids ...domain.TurnID) {
 }
 
 func TestStopTurns_ReturnsTheOutcomeOfEachTurn(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	runs(w.ray, "t1", "t4")
 	w.ray.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
 	w.ray.becomes(domain.Observation{
@@ -63,7 +63,7 @@ func TestStopTurns_ReturnsTheOutcomeOfEachTurn(t *testing.T) {
 }
 
 func TestStopTurns_AsksEachClusterOnceForItsOwn(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	other := newFakeRay()
 	w.with.Clusters["other"] = other
 	runs(w.ray, "t1", "t3")
@@ -98,7 +98,7 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestWorker(t)
 			runs(w.ray, "t1", "t2")
 			prepare(w.ray)
 
@@ -111,7 +111,7 @@ func TestStopTurns_IsTriedAgainUntilEachTurnIsSeenToHaveEnded(t *testing.T) {
 
 func TestStopTurns_ReturnsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		runs(w.ray, "t2")
 		w.ray.becomes(completed("t1", `{"proposal":"in time","score":0.5}`))
 		w.ray.deaf["t2"] = true
@@ -126,7 +126,7 @@ func TestStopTurns_ReturnsWhatItKnowsWhenThereIsNoTimeForAnotherTry(t *testing.T
 }
 
 func TestStopTurns_AClusterThatRefusesHidesNoAnswersOfOthers(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	other := newFakeRay()
 	w.with.Clusters["other"] = other
 	other.becomes(completed("t2", `{"proposal":"in time","score":0.5}`))
@@ -139,7 +139,7 @@ func TestStopTurns_AClusterThatRefusesHidesNoAnswersOfOthers(t *testing.T) {
 }
 
 func TestStopTurns_CanBeRepeated(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	runs(w.ray, "t1")
 	first, err := tryStop(w, contract.StopTurnsInput{Turns: at("local", "t1")})
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestStopTurns_CanBeRepeated(t *testing.T) {
 }
 
 func TestStopTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
-	_, err := tryStop(newWorld(t), contract.StopTurnsInput{Turns: at("elsewhere", "t1")})
+	_, err := tryStop(newTestWorker(t), contract.StopTurnsInput{Turns: at("elsewhere", "t1")})
 
 	require.Equal(t, string(domain.KindNoCluster), failure(t, err).Type())
 	require.False(t, failure(t, err).NonRetryable())

@@ -19,13 +19,13 @@ func full(after time.Duration) error {
 	return &domain.Error{Kind: domain.KindFull, Op: "submit to local", RetryAfter: after, Err: errors.New("the runner is full")}
 }
 
-func trySubmit(w *world, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
+func trySubmit(w *testWorker, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	w.t.Helper()
 	return try[contract.SubmitTurnsResult](w, workflows.SubmitTurns.Name(), in)
 }
 
 func TestSubmitTurns_SubmitsTheRecordedTurnsTogether(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	in := submission(t, time.Minute)
 
 	out, err := trySubmit(w, in)
@@ -48,7 +48,7 @@ func TestSubmitTurns_SubmitsTheRecordedTurnsTogether(t *testing.T) {
 }
 
 func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	in := submission(t, time.Minute)
 	first, err := trySubmit(w, in)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
 }
 
 func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	in := submission(t, time.Minute)
 	w.ray.buried[in.Turns[0].TurnID] = true
 
@@ -74,7 +74,7 @@ func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
 }
 
 func TestSubmitTurns_SubmitsALaterAttemptOfOneAgent(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	in := submission(t, time.Minute)
 	turn := in.TurnsOf(in.Brief.Request.Domain())[1].WithAttempt(3)
 	w.with.Temporal = &pastSubmits{inputs: []contract.SubmitTurnsInput{in}}
@@ -94,7 +94,7 @@ func TestSubmitTurns_IsTriedAgainWhenTheRequestCannotBeRead(t *testing.T) {
 		"no submit is there yet": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestWorker(t)
 			w.with.Temporal = past
 			in := submission(t, time.Minute)
 			in.Brief = nil
@@ -116,7 +116,7 @@ func TestSubmitTurns_RefusesTurnsWhoseIDsAreNotTheRecordedOnes(t *testing.T) {
 		"an agent that isn't there last": func(in *contract.SubmitTurnsInput) { in.Turns[0].AgentID = "nobody" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestWorker(t)
 			in := submission(t, time.Minute)
 			change(&in)
 
@@ -133,7 +133,7 @@ func TestSubmitTurns_RefusesTurnsWhoseIDsAreNotTheRecordedOnes(t *testing.T) {
 
 func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		in := submission(t, time.Hour)
 		w.ray.refusals = []error{full(3 * time.Second), fmt.Errorf("once more: %w", full(time.Minute))}
 		begun := time.Now()
@@ -152,7 +152,7 @@ func TestSubmitTurns_WaitsForRoomAsLongAsItIsTold(t *testing.T) {
 
 func TestSubmitTurns_AsksForRoomEveryFiveSecondsAtLeast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		for range 50 {
 			w.ray.refusals = append(w.ray.refusals, full(0))
 		}
@@ -168,7 +168,7 @@ func TestSubmitTurns_AsksForRoomEveryFiveSecondsAtLeast(t *testing.T) {
 
 func TestSubmitTurns_GivesTheRefusalAsItsResultWhenTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		for range 100 {
 			w.ray.refusals = append(w.ray.refusals, full(2*time.Second))
 		}
@@ -184,7 +184,7 @@ func TestSubmitTurns_GivesTheRefusalAsItsResultWhenTimeIsUp(t *testing.T) {
 }
 
 func TestSubmitTurns_TriesOnceEvenWhenTimeIsUpAlready(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 
 	out, err := trySubmit(w, submission(t, -time.Hour))
 
@@ -193,7 +193,7 @@ func TestSubmitTurns_TriesOnceEvenWhenTimeIsUpAlready(t *testing.T) {
 }
 
 func TestSubmitTurns_TakesARefusalWithoutAReason(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	w.ray.refusals = []error{&domain.Error{Kind: domain.KindFull, Op: "submit to local"}}
 
 	out, err := trySubmit(w, submission(t, 0))
@@ -205,7 +205,7 @@ func TestSubmitTurns_TakesARefusalWithoutAReason(t *testing.T) {
 func TestSubmitTurns_EndsImmediatelyWhenARetryCannotHelp(t *testing.T) {
 	for _, kind := range []domain.ErrorKind{domain.KindDenied, domain.KindRejected, domain.KindURL} {
 		t.Run(string(kind), func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestWorker(t)
 			w.ray.refusals = []error{fmt.Errorf("said: %w", &domain.Error{Kind: kind, Op: "submit", Err: errors.New("no")})}
 
 			_, err := trySubmit(w, submission(t, time.Hour))
@@ -221,7 +221,7 @@ func TestSubmitTurns_EndsImmediatelyWhenARetryCannotHelp(t *testing.T) {
 
 func TestSubmitTurns_AsksAgainWhenNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newTestWorker(t)
 		w.ray.hangs = true
 		begun := time.Now()
 
@@ -236,7 +236,7 @@ func TestSubmitTurns_AsksAgainWhenNobodyAnswers(t *testing.T) {
 }
 
 func TestSubmitTurns_LeavesAClusterThatItDoesNotKnowToAnotherWorker(t *testing.T) {
-	w := newWorld(t)
+	w := newTestWorker(t)
 	in := submission(t, time.Minute)
 	in.Cluster = "elsewhere"
 

@@ -21,8 +21,8 @@ import (
 // path is a way in which a deliberation may go.
 type path struct {
 	request any
-	given   func(*world)
-	during  func(*world, client.WorkflowRun)
+	given   func(*recording)
+	during  func(*recording, client.WorkflowRun)
 	ends    string // a part of its error; empty: it completes
 	beyond  bool   // some turns may be left, since Ray doesn't answer a stop
 }
@@ -34,17 +34,17 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 	for name, test := range paths {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, name)
+			r := newRecording(t, name)
 			if test.given != nil {
-				test.given(w)
+				test.given(r)
 			}
 			request := test.request
 			if request == nil {
 				request = fakes.Council(2)
 			}
-			run := w.start(contract.DeliberationName, request)
+			run := r.start(contract.DeliberationName, request)
 			if test.during != nil {
-				test.during(w, run)
+				test.during(r, run)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), recordWithin)
 			defer cancel()
@@ -57,8 +57,8 @@ func TestRecord_EachPathOfADeliberation(t *testing.T) {
 			default:
 				require.ErrorContains(t, err, test.ends)
 			}
-			require.True(t, test.beyond || len(w.Ray.Live()) == 0)
-			w.keep(name, run.GetID(), run.GetRunID())
+			require.True(t, test.beyond || len(r.Ray.Live()) == 0)
+			r.keep(name, run.GetID(), run.GetRunID())
 		})
 	}
 }
@@ -71,20 +71,20 @@ func longestNames() contract.Request {
 
 func TestRecord_EventsThatAreLeftToTheOutbox(t *testing.T) {
 	const name = "left_to_outbox"
-	w := newWorld(t, name)
-	w.NATS.ReplyTo = away(4)
-	run := w.start(contract.DeliberationName, fakes.Council(2))
+	r := newRecording(t, name)
+	r.NATS.ReplyTo = away(4)
+	run := r.start(contract.DeliberationName, fakes.Council(2))
 	require.NoError(t, run.Get(t.Context(), nil))
-	history := w.keep(name, run.GetID(), run.GetRunID())
+	history := r.keep(name, run.GetID(), run.GetRunID())
 	for _, event := range history.GetEvents() {
 		require.NotEqual(t, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event.GetEventType())
 	}
 	outbox := run.GetID() + "/outbox/" + run.GetRunID()
-	require.NoError(t, w.client.GetWorkflow(t.Context(), outbox, "").Get(t.Context(), nil))
+	require.NoError(t, r.client.GetWorkflow(t.Context(), outbox, "").Get(t.Context(), nil))
 	require.Equal(t, []domain.EventKind{
 		domain.EventStarted, domain.EventAgentCompleted, domain.EventAgentCompleted, domain.EventCompleted,
-	}, w.NATS.Kinds())
-	w.keep("outbox", outbox, "")
+	}, r.NATS.Kinds())
+	r.keep("outbox", outbox, "")
 }
 
 func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
@@ -93,11 +93,11 @@ func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
 	if server != nil {
 		t.Cleanup(func() { _ = server.Stop() })
 	}
-	w := newWorldOn(t, "stats_continued", server)
-	w.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, 1)}
-	run := w.start(contract.DeliberationStatsName, contract.StatsState{})
+	r := newRecordingOn(t, "stats_continued", server)
+	r.Visibility.Replies = []fakes.Reply[contract.CountResult]{counted(3, 1)}
+	run := r.start(contract.DeliberationStatsName, contract.StatsState{})
 	for range 12 {
-		handle, err := w.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+		handle, err := r.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
 			WorkflowID: run.GetID(), UpdateName: contract.UpdateRefresh, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
 		require.NoError(t, err)
@@ -105,10 +105,10 @@ func TestRecord_StatisticsContinuedAsNew(t *testing.T) {
 		require.NoError(t, handle.Get(t.Context(), &stats))
 		require.Equal(t, int64(3), stats.Total)
 	}
-	now := w.client.GetWorkflow(t.Context(), run.GetID(), "")
+	now := r.client.GetWorkflow(t.Context(), run.GetID(), "")
 	require.NotEqual(t, run.GetRunID(), now.GetRunID())
-	require.NoError(t, w.client.TerminateWorkflow(t.Context(), run.GetID(), "", "recorded"))
-	history := w.keep("stats_continued", run.GetID(), run.GetRunID())
+	require.NoError(t, r.client.TerminateWorkflow(t.Context(), run.GetID(), "", "recorded"))
+	history := r.keep("stats_continued", run.GetID(), run.GetRunID())
 	last := history.GetEvents()[len(history.GetEvents())-1]
 	require.True(t, strings.HasSuffix(last.GetEventType().String(), "ContinuedAsNew"))
 }

@@ -19,15 +19,15 @@ import (
 // gets one.
 func TestStopNow_EachOfManySendersGetsALargeResult(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "many_stop_now")
+	r := newRecording(t, "many_stop_now")
 	request := withReview(timeout(fakes.Council(8), 600), 3)
 	parsed, err := request.Parse()
 	require.NoError(t, err)
 	long := strings.Repeat("x", parsed.Domain.AnswerMaximum(domain.Propose)-8)
 	for _, agent := range request.Agents {
-		w.Ray.Agents[agent.AgentID] = fakes.Replies(fakes.Answer(long, 0.5))
+		r.Ray.Agents[agent.AgentID] = fakes.Replies(fakes.Answer(long, 0.5))
 	}
-	w.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
+	r.Ray.PhaseScript = func(ref contract.TurnRef) fakes.Script {
 		switch {
 		case ref.Phase == domain.PeerReview && ref.Round == 4 && ref.AgentID == "agent-1":
 			return fakes.Script{fakes.Never()}
@@ -40,13 +40,13 @@ func TestStopNow_EachOfManySendersGetsALargeResult(t *testing.T) {
 		}
 		return script
 	}
-	run := w.start(contract.DeliberationName, request)
-	w.eventually(w.awaiting(8 * 8))
+	run := r.start(contract.DeliberationName, request)
+	r.eventually(r.awaiting(8 * 8))
 
 	var senders sync.WaitGroup
 	for range 4 {
 		senders.Go(func() {
-			update, err := w.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			update, err := r.client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
 				WorkflowID: run.GetID(), UpdateName: contract.UpdateStopNow, WaitForStage: client.WorkflowUpdateStageCompleted,
 			})
 			var answer contract.Result

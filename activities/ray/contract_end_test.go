@@ -9,9 +9,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-func stops(t *testing.T, w world) {
+func stops(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
 	c.called(t)
@@ -25,9 +25,9 @@ func stops(t *testing.T, w world) {
 	require.Equal(t, domain.RayCancelled, c.stop(t, handles...)[0].State, "a repeated stop")
 }
 
-func stopBringsResult(t *testing.T, w world) {
+func stopBringsResult(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	c.see(t, handle)
@@ -37,9 +37,9 @@ func stopBringsResult(t *testing.T, w world) {
 	require.Equal(t, 1, seen.Usage.Calls)
 }
 
-func stopsWithoutRunner(t *testing.T, w world) {
+func stopsWithoutRunner(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	c.called(t)
@@ -47,9 +47,9 @@ func stopsWithoutRunner(t *testing.T, w world) {
 	require.Equal(t, domain.RayCancelled, c.see(t, handle).State)
 }
 
-func lateAfterStop(t *testing.T, w world) {
+func lateAfterStop(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	for _, seen := range c.stop(t, c.lost()...) {
 		require.Contains(t, []domain.RayState{domain.RayUnknown, domain.RayCancelled}, seen.State)
 	}
@@ -60,9 +60,9 @@ func lateAfterStop(t *testing.T, w world) {
 	require.Zero(t, c.calls(t, c.id()))
 }
 
-func lateAfterForget(t *testing.T, w world) {
+func lateAfterForget(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	c.see(t, handle)
@@ -76,9 +76,9 @@ func lateAfterForget(t *testing.T, w world) {
 }
 
 // stopsLongAnswers stops turns whose answers together are longer than one response may be.
-func stopsLongAnswers(t *testing.T, w world) {
+func stopsLongAnswers(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 24)
+	c := newCouncil(t, app, 24)
 	long := strings.Repeat("議", 300_000) // 900,000 bytes
 	c.script(t, c.model, says(long))
 	handles := c.submit(t)

@@ -10,9 +10,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-func unknownTurn(t *testing.T, w world) {
+func unknownTurn(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	handle.TurnID = c.attempt(2).Asks[0].TurnID
@@ -26,12 +26,12 @@ func unknownTurn(t *testing.T, w world) {
 	require.Contains(t, domain.Judge(handle, seen).Reason, "no longer exists")
 }
 
-func anotherOwner(t *testing.T, w world) {
+func anotherOwner(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
-	config := w.config()
+	config := app.config()
 	config.Owner = "somebody else"
 	others := newClient(t, config)
 	seen, err := look(t.Context(), others, handle, 10*time.Second)
@@ -51,9 +51,9 @@ func anotherOwner(t *testing.T, w world) {
 	require.Equal(t, domain.RayCancelled, c.stop(t, handle)[0].State)
 }
 
-func restarted(t *testing.T, w world) {
+func restarted(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	c.called(t)
@@ -69,9 +69,9 @@ func restarted(t *testing.T, w world) {
 }
 
 // ofAnotherCluster lets two Ray clusters have one address, as while one replaces the other.
-func ofAnotherCluster(t *testing.T, w world) {
+func ofAnotherCluster(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	here := handle.Incarnation

@@ -8,9 +8,9 @@ import (
 	"deliberation.io/deliberation/domain"
 )
 
-func full(t *testing.T, w world) {
+func full(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	c.fill(t, c)
 	_, err := c.Submit(t.Context(), c.submission)
 	var refused *domain.Error
@@ -22,9 +22,9 @@ func full(t *testing.T, w world) {
 }
 
 // fullForOthers: a deliberation that has begun attaches even to a full runner, since its time is running.
-func fullForOthers(t *testing.T, w world) {
+func fullForOthers(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
 	c.fill(t, c)
@@ -38,11 +38,11 @@ func fullForOthers(t *testing.T, w world) {
 	require.Equal(t, domain.RayCancelled, c.stop(t, acceptance.Handles...)[0].State, "also while it waits")
 }
 
-func denied(t *testing.T, w world) {
+func denied(t *testing.T, app rayApp) {
 	t.Helper()
-	config := w.config()
+	config := app.config()
 	config.Token = "wrong"
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.Client = newClient(t, config)
 	_, err := c.Submit(t.Context(), c.submission)
 	require.Equal(t, domain.KindUnavailable, kindOf(t, err), "the token may be about to change")
@@ -56,12 +56,12 @@ func denied(t *testing.T, w world) {
 }
 
 // deniedInFlight: a refused token is no news of a turn, which may be running and paid for.
-func deniedInFlight(t *testing.T, w world) {
+func deniedInFlight(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
-	config := w.config()
+	config := app.config()
 	config.Token = "wrong"
 	stranger := newClient(t, config)
 	stranger.TireOfRefusals()
@@ -75,9 +75,9 @@ func deniedInFlight(t *testing.T, w world) {
 	require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
 }
 
-func rejected(t *testing.T, w world) {
+func rejected(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	broken := c.submission
 	broken.Asks = nil
 	_, err := c.Submit(t.Context(), broken)
@@ -92,9 +92,9 @@ func rejected(t *testing.T, w world) {
 	require.ErrorContains(t, err, "run_seconds")
 }
 
-func urlNotAllowed(t *testing.T, w world) {
+func urlNotAllowed(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.submission = submissionOf(t, "http://169.254.169.254/latest", c.model, 1)
 	_, err := c.Submit(t.Context(), c.submission)
 	require.Equal(t, domain.KindURL, kindOf(t, err))

@@ -15,7 +15,7 @@ import (
 // behaviour is what package raytest and the real app share.
 var behaviour = []struct {
 	name string
-	test func(*testing.T, world)
+	test func(*testing.T, rayApp)
 }{
 	{"a submitted turn is accepted and brings its answer", acceptsAndAnswers},
 	{"the same id attaches and is paid once", attaches},
@@ -52,7 +52,7 @@ var behaviour = []struct {
 	{"a caller that gives up gets the context's error", givesUp},
 }
 
-func runContract(t *testing.T, open func(*testing.T) world) {
+func runContract(t *testing.T, open func(*testing.T) rayApp) {
 	t.Helper()
 	for _, each := range behaviour {
 		t.Run(each.name, func(t *testing.T) { each.test(t, open(t)) })
@@ -62,9 +62,9 @@ func runContract(t *testing.T, open func(*testing.T) world) {
 // answerText has every kind of character that encoders treat specially.
 const answerText = "I propose: limit <logins> & \"tell\" \u2028 議論 🎯 \\ {so}"
 
-func acceptsAndAnswers(t *testing.T, w world) {
+func acceptsAndAnswers(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 3)
+	c := newCouncil(t, app, 3)
 	c.script(t, c.model, says(answerText))
 	handles := c.submit(t)
 	for i, handle := range handles {
@@ -89,9 +89,9 @@ func acceptsAndAnswers(t *testing.T, w world) {
 	}
 }
 
-func attaches(t *testing.T, w world) {
+func attaches(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	release := c.hold(t, c.model, says(answerText))
 	first := c.submit(t)
 	require.Equal(t, first, c.submit(t), "while it runs")
@@ -102,9 +102,9 @@ func attaches(t *testing.T, w world) {
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-func endsWithTheTurn(t *testing.T, w world) {
+func endsWithTheTurn(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	release := c.hold(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	go func() {
@@ -117,9 +117,9 @@ func endsWithTheTurn(t *testing.T, w world) {
 	require.Less(t, time.Since(begun), 20*time.Second, "long before its time")
 }
 
-func endsWithItsTime(t *testing.T, w world) {
+func endsWithItsTime(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	c.called(t)
@@ -129,7 +129,7 @@ func endsWithItsTime(t *testing.T, w world) {
 	require.Equal(t, domain.OutcomeRunning, domain.Judge(handle, seen).Kind)
 }
 
-func saysHowItFailed(t *testing.T, w world) {
+func saysHowItFailed(t *testing.T, app rayApp) {
 	t.Helper()
 	for kind, want := range map[domain.FailureKind]struct {
 		retryable bool
@@ -139,7 +139,7 @@ func saysHowItFailed(t *testing.T, w world) {
 		domain.ModelRejected: {false, 0}, domain.ContextTooLong: {false, 0},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
-			c := newCouncil(t, w, 1)
+			c := newCouncil(t, app, 1)
 			c.script(t, c.model, fails(kind))
 			handle := c.submit(t)[0]
 			seen := c.see(t, handle)
@@ -153,9 +153,9 @@ func saysHowItFailed(t *testing.T, w world) {
 	}
 }
 
-func waitsForModel(t *testing.T, w world) {
+func waitsForModel(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, putsOff(), says(answerText))
 	handle := c.submit(t)[0]
 	c.called(t)
@@ -172,9 +172,9 @@ func waitsForModel(t *testing.T, w world) {
 	require.Equal(t, domain.Waiting{}, seen.Waiting)
 }
 
-func stopBringsWords(t *testing.T, w world) {
+func stopBringsWords(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, putsOff())
 	handle := c.submit(t)[0]
 	require.EventuallyWithT(t, func(collect *assert.CollectT) {
@@ -189,9 +189,9 @@ func stopBringsWords(t *testing.T, w world) {
 	require.Zero(t, seen.Usage.Calls)
 }
 
-func timesOut(t *testing.T, w world) {
+func timesOut(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	c.submission.Run = time.Second
 	seen := c.see(t, c.submit(t)[0])
@@ -199,9 +199,9 @@ func timesOut(t *testing.T, w world) {
 	require.True(t, seen.Failure.Retryable())
 }
 
-func keepsForItsTime(t *testing.T, w world) {
+func keepsForItsTime(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, says(answerText))
 	c.submission.Keep = 5 * time.Second
 	handle := c.submit(t)[0]
@@ -212,9 +212,9 @@ func keepsForItsTime(t *testing.T, w world) {
 	}, patience, 50*time.Millisecond)
 }
 
-func lists(t *testing.T, w world) {
+func lists(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
+	c := newCouncil(t, app, 2)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
 	inventory, err := c.Turns(t.Context(), c.submission.Owner)
@@ -244,9 +244,9 @@ func lists(t *testing.T, w world) {
 	require.Contains(t, names, handles[0].Runner)
 }
 
-func givesUp(t *testing.T, w world) {
+func givesUp(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -14,12 +14,12 @@ import (
 
 // bringsText: each turn's messages come once, in order, whether waits bring them or NATS does. The wait still ends with
 // the first turn that ends.
-func bringsText(t *testing.T, w world) {
+func bringsText(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 2)
-	config, heard := w.config(), &ear{}
+	c := newCouncil(t, app, 2)
+	config, heard := app.config(), &ear{}
 	config.Owner = c.submission.Owner
-	w.listen(t, &config, c.submission.Deliberation, heard)
+	app.listen(t, &config, c.submission.Deliberation, heard)
 	listener := newClient(t, config)
 	release := c.hold(t, c.model, says(answerText))
 	handles := c.submit(t)

@@ -12,9 +12,9 @@ import (
 )
 
 // waitsForMany: what has ended ends the wait, and nothing else is named.
-func waitsForMany(t *testing.T, w world) {
+func waitsForMany(t *testing.T, app rayApp) {
 	t.Helper()
-	quick, slow := newCouncil(t, w, 2), newCouncil(t, w, 2)
+	quick, slow := newCouncil(t, app, 2), newCouncil(t, app, 2)
 	slow.submission.Deliberation = quick.submission.Deliberation // so that both are on one runner
 	slow.submission.Owner = quick.submission.Owner
 	slow.script(t, slow.model, hangs())
@@ -47,9 +47,9 @@ func waitsForMany(t *testing.T, w world) {
 }
 
 // unknownBesideOthers: a turn that nobody knows is its own result, and the others are still waited for.
-func unknownBesideOthers(t *testing.T, w world) {
+func unknownBesideOthers(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handle := c.submit(t)[0]
 	unknown := handle
@@ -63,9 +63,9 @@ func unknownBesideOthers(t *testing.T, w world) {
 }
 
 // readsLongAnswersInParts: an answer that is long makes no other one unreachable.
-func readsLongAnswersInParts(t *testing.T, w world) {
+func readsLongAnswersInParts(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 24)
+	c := newCouncil(t, app, 24)
 	long := strings.Repeat("\u0001議", 170_000) // 680,000 bytes, 1.5 MB as JSON
 	c.script(t, c.model, says(long))
 	handles := c.submit(t)
@@ -93,9 +93,9 @@ func readsLongAnswersInParts(t *testing.T, w world) {
 }
 
 // takesAsManyAsItSays: the app's bound is the one that the port names.
-func takesAsManyAsItSays(t *testing.T, w world) {
+func takesAsManyAsItSays(t *testing.T, app rayApp) {
 	t.Helper()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.script(t, c.model, hangs())
 	handles := c.submit(t)
 	for n := len(handles); n < domain.MaxAwaited; n++ {
@@ -113,9 +113,9 @@ func takesAsManyAsItSays(t *testing.T, w world) {
 }
 
 // forgetsTogether: turns of several deliberations are forgotten in one request, each by its own deliberation.
-func forgetsTogether(t *testing.T, w world) {
+func forgetsTogether(t *testing.T, app rayApp) {
 	t.Helper()
-	first, second := newCouncil(t, w, 1), newCouncil(t, w, 1)
+	first, second := newCouncil(t, app, 1), newCouncil(t, app, 1)
 	second.submission.Owner = first.submission.Owner
 	for _, c := range []council{first, second} {
 		c.script(t, c.model, says(answerText))

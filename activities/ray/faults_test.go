@@ -34,7 +34,7 @@ var faults = []struct {
 // swallowed is the error of a fault that only the call's own timeout ends.
 const swallowed = "no answer within 1s"
 
-func runFaults(t *testing.T, open func(*testing.T) world) {
+func runFaults(t *testing.T, open func(*testing.T) rayApp) {
 	t.Helper()
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
@@ -47,9 +47,9 @@ func runFaults(t *testing.T, open func(*testing.T) world) {
 }
 
 // silenceIsNoOutcome checks that no fault makes a turn fail, and that a later submit attaches.
-func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
+func silenceIsNoOutcome(t *testing.T, app rayApp, toxic, says string) {
 	t.Helper()
-	c, connection := throughProxy(t, w)
+	c, connection := throughProxy(t, app)
 	c.script(t, c.model, hangs())
 	c.Hurry(patience)
 	poison := func() {
@@ -83,18 +83,18 @@ func silenceIsNoOutcome(t *testing.T, w world, toxic, says string) {
 	require.Equal(t, 1, c.calls(t, c.id()), "paid once")
 }
 
-func latencyIsNoFault(t *testing.T, w world) {
+func latencyIsNoFault(t *testing.T, app rayApp) {
 	t.Helper()
-	c, connection := throughProxy(t, w)
+	c, connection := throughProxy(t, app)
 	c.script(t, c.model, says(answerText))
 	connection.add(t, `{"type": "latency", "stream": "downstream", "attributes": {"latency": 300, "jitter": 100}}`)
 	require.Equal(t, domain.RayCompleted, c.see(t, c.submit(t)[0]).State)
 	require.Equal(t, 1, c.calls(t, c.id()))
 }
 
-func refusedConnection(t *testing.T, w world) {
+func refusedConnection(t *testing.T, app rayApp) {
 	t.Helper()
-	c, connection := throughProxy(t, w)
+	c, connection := throughProxy(t, app)
 	c.script(t, c.model, says(answerText))
 	handle := c.submit(t)[0]
 	connection.proxy.Stop()
@@ -114,9 +114,9 @@ type faultyConnection struct {
 	close func()
 }
 
-func throughProxy(t *testing.T, w world) (council, faultyConnection) {
+func throughProxy(t *testing.T, app rayApp) (council, faultyConnection) {
 	t.Helper()
-	config := w.config()
+	config := app.config()
 	address, err := url.Parse(config.URL)
 	require.NoError(t, err)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -125,7 +125,7 @@ func throughProxy(t *testing.T, w world) (council, faultyConnection) {
 	t.Cleanup(proxy.Stop)
 	address.Host = proxy.Listen
 	config.URL = address.String()
-	c := newCouncil(t, w, 1)
+	c := newCouncil(t, app, 1)
 	c.Client = newClient(t, config)
 	return c, faultyConnection{proxy: proxy, close: c.CloseIdleConnections}
 }

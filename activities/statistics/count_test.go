@@ -23,8 +23,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a worker that counts.
-type world struct {
+// testWorker is a worker that counts.
+type testWorker struct {
 	t        *testing.T
 	temporal statistics.Temporal
 	memos    converter.DataConverter // nil: the SDK's default
@@ -32,7 +32,7 @@ type world struct {
 }
 
 // try runs one attempt of the activity, as a worker registers it.
-func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
+func (w *testWorker) try(from contract.RollUp) (contract.CountResult, error) {
 	w.t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
@@ -47,20 +47,20 @@ func (w *world) try(from contract.RollUp) (contract.CountResult, error) {
 	return out, err
 }
 
-func tryCount(w *world) (contract.CountResult, error) { return w.try(contract.RollUp{}) }
+func tryCount(w *testWorker) (contract.CountResult, error) { return w.try(contract.RollUp{}) }
 
 // tryCountFrom counts as any worker would. Only the roll-up goes from one count to the next.
 func tryCountFrom(t *testing.T, visibility statistics.Temporal, from contract.RollUp) contract.CountResult {
 	t.Helper()
-	out, err := (&world{t: t, temporal: visibility}).try(from)
+	out, err := (&testWorker{t: t, temporal: visibility}).try(from)
 	require.NoError(t, err)
 	return out
 }
 
-func newCounted(t *testing.T) (*world, *fakeVisibility) {
+func newCounted(t *testing.T) (*testWorker, *fakeVisibility) {
 	t.Helper()
 	visibility := &fakeVisibility{page: 2}
-	return &world{t: t, temporal: visibility}, visibility
+	return &testWorker{t: t, temporal: visibility}, visibility
 }
 
 func TestCountDeliberations_CountsEveryStatusOverAllPages(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a worker for one activity, and its dependencies.
-type world struct {
+// testWorker is a worker for one activity, and its dependencies.
+type testWorker struct {
 	t    *testing.T
 	ray  *fakeRay
 	with activities.Dependencies
@@ -30,9 +30,9 @@ type world struct {
 	beats      *fakes.Heartbeats
 }
 
-func newWorld(t *testing.T) *world {
+func newTestWorker(t *testing.T) *testWorker {
 	t.Helper()
-	w := &world{t: t, ray: newFakeRay(), stopWorker: make(chan struct{}), beats: &fakes.Heartbeats{}}
+	w := &testWorker{t: t, ray: newFakeRay(), stopWorker: make(chan struct{}), beats: &fakes.Heartbeats{}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w.ctx, w.cancel = ctx, func() { cancel(temporal.NewCanceledError()) }
 	w.with = activities.Dependencies{Clusters: map[string]domain.RayCluster{"local": w.ray}, Owner: "namespace-1"}
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // try runs one attempt of an activity, as a worker registers it.
-func try[Out any](w *world, name string, in any) (Out, error) {
+func try[Out any](w *testWorker, name string, in any) (Out, error) {
 	w.t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
 	suite.SetLogger(fakes.SilentLogger())

@@ -26,12 +26,12 @@ func TestContractOfTheApp(t *testing.T) { runContract(t, openApp) }
 
 func TestFaultsBeforeTheApp(t *testing.T) { runFaults(t, openApp) }
 
-// app is a real Ray app on this machine that calls the stand-in model.
-type app struct{ url, token, model string }
+// realApp is a Ray app on this machine that calls the stand-in model.
+type realApp struct{ url, token, model string }
 
-func openApp(t *testing.T) world {
+func openApp(t *testing.T) rayApp {
 	t.Helper()
-	opened := app{
+	opened := realApp{
 		url: os.Getenv("DELIBERATION_TEST_RAY_URL"), token: os.Getenv("DELIBERATION_TEST_RAY_TOKEN"),
 		model: os.Getenv("DELIBERATION_TEST_MODEL_URL"),
 	}
@@ -41,11 +41,11 @@ func openApp(t *testing.T) world {
 	return opened
 }
 
-func (a app) config() ray.Config { return ray.Config{Name: "local", URL: a.url, Token: a.token} }
+func (a realApp) config() ray.Config { return ray.Config{Name: "local", URL: a.url, Token: a.token} }
 
-func (a app) modelURL() string { return a.model }
+func (a realApp) modelURL() string { return a.model }
 
-func (a app) script(t *testing.T, model string, replies ...reply) {
+func (a realApp) script(t *testing.T, model string, replies ...reply) {
 	t.Helper()
 	steps := make([]map[string]any, 0, len(replies))
 	for _, reply := range replies {
@@ -54,7 +54,7 @@ func (a app) script(t *testing.T, model string, replies ...reply) {
 	a.put(t, model, steps)
 }
 
-func (a app) put(t *testing.T, model string, steps []map[string]any) {
+func (a realApp) put(t *testing.T, model string, steps []map[string]any) {
 	t.Helper()
 	a.control(t, http.MethodPut, "/control/script?model="+url.QueryEscape(model), map[string]any{"steps": steps})
 }
@@ -78,7 +78,7 @@ func stepOf(reply reply) map[string]any {
 }
 
 // hold can't wait for a release: the stand-in model knows only times.
-func (a app) hold(t *testing.T, model string, then reply) func() {
+func (a realApp) hold(t *testing.T, model string, then reply) func() {
 	t.Helper()
 	step := stepOf(then)
 	step["delay_seconds"] = 1.5
@@ -86,7 +86,7 @@ func (a app) hold(t *testing.T, model string, then reply) func() {
 	return func() {}
 }
 
-func (a app) calls(t require.TestingT, id domain.TurnID) int {
+func (a realApp) calls(t require.TestingT, id domain.TurnID) int {
 	var log struct {
 		Calls []struct {
 			RequestID domain.TurnID `json:"request_id"`
@@ -102,7 +102,7 @@ func (a app) calls(t require.TestingT, id domain.TurnID) int {
 	return count
 }
 
-func (a app) control(t require.TestingT, method, path string, body any) []byte {
+func (a realApp) control(t require.TestingT, method, path string, body any) []byte {
 	encoded, err := json.Marshal(body)
 	require.NoError(t, err)
 	within, cancel := context.WithTimeout(context.Background(), patience/4)
@@ -119,7 +119,7 @@ func (a app) control(t require.TestingT, method, path string, body any) []byte {
 }
 
 // listen uses NATS where the app publishes the text, as on a local stack.
-func (a app) listen(t *testing.T, config *ray.Config, deliberation string, heard *ear) {
+func (a realApp) listen(t *testing.T, config *ray.Config, deliberation string, heard *ear) {
 	t.Helper()
 	config.Heard = heard.hear
 	if url := os.Getenv("NATS_URL"); url != "" {
@@ -131,7 +131,7 @@ func (a app) listen(t *testing.T, config *ray.Config, deliberation string, heard
 
 // fill lets other owners have deliberations of the same name, which go to the same runner, until too many turns
 // wait for the model and the runner takes no new deliberation.
-func (a app) fill(t *testing.T, c council) {
+func (a realApp) fill(t *testing.T, c council) {
 	t.Helper()
 	c.script(t, c.model, hangs())
 	crowd := requestOf(t, a.model, c.model, 64)
@@ -149,7 +149,7 @@ func (a app) fill(t *testing.T, c council) {
 	}
 }
 
-func (a app) restart(t *testing.T, handle domain.Handle) {
+func (a realApp) restart(t *testing.T, handle domain.Handle) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/v1/info", http.NoBody)
 	require.NoError(t, err)

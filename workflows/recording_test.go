@@ -24,8 +24,8 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// world is a real Temporal and real workers, with fake activities.
-type world struct {
+// recording runs workflows on a real Temporal with real workers and fake activities, and keeps their histories.
+type recording struct {
 	*testing.T
 	fakes.Services
 
@@ -38,29 +38,29 @@ type world struct {
 // recordWithin bounds a run that is recorded.
 const recordWithin = 2 * time.Minute
 
-// newWorld starts workers for one history, on a server that all histories share.
-func newWorld(t *testing.T, name string) *world {
+// newRecording starts workers for one history, on a server that all histories share.
+func newRecording(t *testing.T, name string) *recording {
 	t.Helper()
 	server, err := sharedServer()
 	require.NoError(t, err)
-	return newWorldOn(t, name, server)
+	return newRecordingOn(t, name, server)
 }
 
-func newWorldOn(t *testing.T, name string, server *testsuite.DevServer) *world {
+func newRecordingOn(t *testing.T, name string, server *testsuite.DevServer) *recording {
 	t.Helper()
 	if server == nil {
 		t.Skip("DELIBERATION_TEST_TEMPORAL is not set; it names a temporal binary: make histories")
 	}
 	worker.SetStickyWorkflowCacheSize(0) // so each task replays the run, and no queue is named after the machine
-	w := &world{
+	r := &recording{
 		T: t, Services: fakes.NewServices(nil), client: server.Client(), queue: name,
 		environment: &fakes.Environment{Current: domain.Settings{
 			Clusters: []domain.ClusterState{{Name: "local"}}, Events: true, Attributes: fakes.AttributeNames(),
 		}},
 	}
-	w.work()
-	t.Cleanup(w.stopWork)
-	return w
+	r.work()
+	t.Cleanup(r.stopWork)
+	return r
 }
 
 var (
@@ -94,55 +94,55 @@ func TestMain(m *testing.M) {
 }
 
 // work starts the workers of the three queues.
-func (w *world) work() {
-	w.Helper()
-	w.stops = map[string]func(){}
-	for _, queue := range []string{w.queue, contract.SubmitQueue(w.queue), contract.WaitQueue(w.queue)} {
-		w.workOn(queue)
+func (r *recording) work() {
+	r.Helper()
+	r.stops = map[string]func(){}
+	for _, queue := range []string{r.queue, contract.SubmitQueue(r.queue), contract.WaitQueue(r.queue)} {
+		r.workOn(queue)
 	}
 }
 
-func (w *world) workOn(queue string) {
-	w.Helper()
-	runs := worker.New(w.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
-	workflows.Register(runs, w.environment)
-	w.Register(runs)
-	require.NoError(w, runs.Start())
-	w.stops[queue] = runs.Stop
+func (r *recording) workOn(queue string) {
+	r.Helper()
+	runs := worker.New(r.client, queue, worker.Options{Identity: "worker", DisableRegistrationAliasing: true})
+	workflows.Register(runs, r.environment)
+	r.Register(runs)
+	require.NoError(r, runs.Start())
+	r.stops[queue] = runs.Stop
 }
 
-func (w *world) stopWork() {
-	for _, stop := range w.stops {
+func (r *recording) stopWork() {
+	for _, stop := range r.stops {
 		stop()
 	}
 }
 
-func (w *world) start(name string, input ...any) client.WorkflowRun {
-	w.Helper()
-	id := "recorded-" + w.queue + "-" + time.Now().UTC().Format("150405.000")
-	run, err := w.client.ExecuteWorkflow(w.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: w.queue}, name, input...)
-	require.NoError(w, err)
+func (r *recording) start(name string, input ...any) client.WorkflowRun {
+	r.Helper()
+	id := "recorded-" + r.queue + "-" + time.Now().UTC().Format("150405.000")
+	run, err := r.client.ExecuteWorkflow(r.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: r.queue}, name, input...)
+	require.NoError(r, err)
 	return run
 }
 
 // keep replaces a recorded history. That is right until CHANGELOG.md names a release. From then on, recorded
 // histories stand for runs of others and stay.
-func (w *world) keep(name, id, runID string) *historypb.History {
-	w.Helper()
-	history := w.history(id, runID)
+func (r *recording) keep(name, id, runID string) *historypb.History {
+	r.Helper()
+	history := r.history(id, runID)
 	if *update {
-		fakes.WriteHistory(w, historyFile(name), history)
+		fakes.WriteHistory(r, historyFile(name), history)
 	}
 	return history
 }
 
-func (w *world) history(id, runID string) *historypb.History {
-	w.Helper()
+func (r *recording) history(id, runID string) *historypb.History {
+	r.Helper()
 	history := &historypb.History{}
-	events := w.client.GetWorkflowHistory(w.Context(), id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := r.client.GetWorkflowHistory(r.Context(), id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
-		require.NoError(w, err)
+		require.NoError(r, err)
 		history.Events = append(history.Events, event)
 	}
 	return history
@@ -152,17 +152,17 @@ func historyFile(name string) string {
 	return filepath.Join("testdata", "histories", name+fakes.HistorySuffix)
 }
 
-func (w *world) eventually(what func() bool) {
-	w.Helper()
-	require.Eventually(w, what, 30*time.Second, 20*time.Millisecond)
+func (r *recording) eventually(what func() bool) {
+	r.Helper()
+	require.Eventually(r, what, 30*time.Second, 20*time.Millisecond)
 }
 
 // awaitTimeouts waits until so many activities of a run have timed out, which takes more than a minute.
-func (w *world) awaitTimeouts(run client.WorkflowRun, count int) {
-	w.Helper()
-	require.Eventually(w, func() bool {
+func (r *recording) awaitTimeouts(run client.WorkflowRun, count int) {
+	r.Helper()
+	require.Eventually(r, func() bool {
 		timedOut := 0
-		for _, event := range w.history(run.GetID(), run.GetRunID()).GetEvents() {
+		for _, event := range r.history(run.GetID(), run.GetRunID()).GetEvents() {
 			if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT {
 				timedOut++
 			}
@@ -171,20 +171,20 @@ func (w *world) awaitTimeouts(run client.WorkflowRun, count int) {
 	}, 2*time.Minute, time.Second)
 }
 
-func (w *world) awaiting(turns int) func() bool {
-	return w.onRay(func() bool { return len(w.Ray.Awaited) >= turns })
+func (r *recording) awaiting(turns int) func() bool {
+	return r.onRay(func() bool { return len(r.Ray.Awaited) >= turns })
 }
 
 // onRay evaluates a condition on the notes of the fake Ray.
-func (w *world) onRay(holds func() bool) func() bool {
+func (r *recording) onRay(holds func() bool) func() bool {
 	return func() (held bool) {
-		w.Ray.Look(func() { held = holds() })
+		r.Ray.Look(func() { held = holds() })
 		return held
 	}
 }
 
 // onTwoClusters gives the run two clusters, of which it takes a first.
-func (w *world) onTwoClusters() {
-	w.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
-	w.environment.Current.Grace = time.Minute
+func (r *recording) onTwoClusters() {
+	r.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
+	r.environment.Current.Grace = time.Minute
 }

@@ -17,7 +17,7 @@ func TestFaultsBeforeTheStandIn(t *testing.T) { runFaults(t, openStandIn) }
 
 type standIn struct{ app *raytest.App }
 
-func openStandIn(t *testing.T) world {
+func openStandIn(t *testing.T) rayApp {
 	t.Helper()
 	return standIn{raytest.NewApp(t)}
 }

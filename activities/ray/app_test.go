@@ -19,8 +19,8 @@ import (
 // patience is how long a test waits for an event.
 const patience = 2 * time.Minute
 
-// world is a Ray app with a scripted model: the stand-in of raytest, or a real one.
-type world interface {
+// rayApp is a Ray app with a scripted model: the stand-in of raytest, or a real one.
+type rayApp interface {
 	config() ray.Config
 	modelURL() string
 	// script sets how the model's calls end, in order; the last one repeats.
@@ -49,26 +49,26 @@ func fails(failure domain.FailureKind) reply { return reply{failure: failure} }
 func hangs() reply                           { return reply{hangs: true} }
 func putsOff() reply                         { return reply{putsOff: true} }
 
-// council is one deliberation's turns on a world, with a model of its own.
+// council is one deliberation's turns on an app, with a model of its own.
 type council struct {
-	world
+	rayApp
 	*ray.Client
 	model      string
 	request    domain.DeliberationRequest
 	submission domain.Submission
 }
 
-func newCouncil(t *testing.T, w world, agents int) council {
+func newCouncil(t *testing.T, app rayApp, agents int) council {
 	t.Helper()
 	model := "model-" + strings.ToLower(rand.Text())
-	c := council{world: w, model: model, request: requestOf(t, w.modelURL(), model, agents)}
+	c := council{rayApp: app, model: model, request: requestOf(t, app.modelURL(), model, agents)}
 	c.submission = submissionBy(c.request, "owner-"+model, "deliberation-"+model, 1)
-	config := w.config()
+	config := app.config()
 	config.Owner = c.submission.Owner
 	c.Client = newClient(t, config)
 	t.Cleanup(func() {
 		// Best effort: the app may be broken on purpose, and it drops the rest by itself.
-		_ = newClient(t, w.config()).Forget(context.WithoutCancel(t.Context()), c.order(c.lost()...))
+		_ = newClient(t, app.config()).Forget(context.WithoutCancel(t.Context()), c.order(c.lost()...))
 	})
 	return c
 }
