@@ -73,10 +73,11 @@ func TestConfigurationPage_ListsThePortsOfTheLocalStack(t *testing.T) {
 	source, err := os.ReadFile("../deploy/dev/stack/ports.py")
 	require.NoError(t, err)
 	table := documented(t, "Local stack")
-	ports := regexp.MustCompile(`Known\("\w+", "(\w+)", (\d+)\)`).FindAllStringSubmatch(string(source), -1)
+	ports := regexp.MustCompile(`"(\w+)": \("\w+", (\d+)\)`).FindAllStringSubmatch(string(source), -1)
 	require.NotEmpty(t, ports)
 	for _, port := range ports {
-		require.Equal(t, "`"+port[2]+"`", table[port[1]], port[1])
+		variable := strings.ToUpper(port[1]) + "_PORT"
+		require.Equal(t, "`"+port[2]+"`", table[variable], variable)
 	}
 }
 

@@ -8,36 +8,30 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.parse
-import urllib.request
-from dataclasses import dataclass, field
+
+import httpx2
 
 from stack.console import Failed, say
 from stack.layout import ROOT, Layout
 from stack.record import variables
+from stack.supervision import Supervisor
 
 STARTER = str(ROOT / "bin" / "starter")
 AGENTS = 3
 PATIENCE_SECONDS = 60
 
 
-@dataclass
 class Demo:
     """The two acts, on a running stack."""
 
-    reviewed: str = field(default="", init=False)  # the task of the first act
-    home: str = field(default_factory=lambda: os.environ.get("STACK_HOME", ".dev/stack"))
-
-    def __post_init__(self) -> None:
-        layout = Layout.at(self.home)
-        self.known = json.loads(layout.record.read_text())
-        self.environment = {**os.environ, **variables(layout)}
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.layout = Layout.at(home)
+        self.known = json.loads((self.layout.home / "stack.json").read_text())
+        self.environment = {**os.environ, **variables(self.layout)}
         self.canned = not self.known["vllm_url"]
-
-    def play(self) -> None:
-        self.first_act()
-        self.second_act()
-        self.farewell()
+        self.http = httpx2.Client(trust_env=False, timeout=10)
+        self.reviewed = f"demo-{time.strftime('%H%M%S')}"  # the task of the first act
 
     def first_act(self) -> None:
         say("\n── 1. A deliberation: three agents, on Ray, who review, revise and rank ──\n")
@@ -45,7 +39,7 @@ class Demo:
             say(
                 "(the model is a stand-in: every answer is CANNED; VLLM_URL=… VLLM_MODEL=… make demo uses a real one)\n"
             )
-        task, self.reviewed = f"Add rate limiting to the login API, {_stamp()}", f"demo-{time.strftime('%H%M%S')}"
+        task = f"Add rate limiting to the login API, {_stamp()}"
         command = [STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS), "--review", "peer"]
         self._run([*command, "--task-id", self.reviewed])  # the command says before how many calls that makes
 
@@ -55,7 +49,9 @@ class Demo:
         model = self.known["vllm_model"]
         if self.canned:
             model = f"canned/slow-{_stamp()}"
-            self._script(model, {"delay_seconds": 8, "chunk_delay_seconds": 0.05})
+            slow = {"steps": [{"delay_seconds": 8, "chunk_delay_seconds": 0.05}]}
+            script = f"{self.known['model_url']}/control/script"
+            self.http.put(script, params={"model": model}, json=slow).raise_for_status()
         task = f"Find why the nightly import loses rows, {_stamp()}"
         command = [STARTER, "run", task, "--role", "QA", "--agents", str(AGENTS), "--model", model, "--review", "none"]
         command.append("--no-view")  # the view would hide the line about the kills
@@ -105,19 +101,9 @@ class Demo:
         self._run([STARTER, "report", self.reviewed, "--output", str(report)])
 
     def _kill_worker(self) -> int:
-        pid = self._worker_pid()  # not the recorded one: the supervisor may have started another worker since
+        pid = Supervisor(self.layout).states()["worker"]["pid"]
         os.kill(pid, signal.SIGKILL)
         return pid
-
-    def _worker_pid(self) -> int:
-        status = subprocess.run(
-            [sys.executable, "deploy/dev/stack.py", "status", "--json", "--home", self.home],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return int(json.loads(status.stdout)["programs"]["worker"]["pid"])
 
     def _kill_runner(self) -> tuple[str, int]:
         """Kills the runner that has the turns: those of one deliberation are all on one runner."""
@@ -126,7 +112,9 @@ class Demo:
         return busy["name"], busy["pid"]
 
     def _runners(self) -> list[dict]:
-        return self._get(f"{self.known['ray_app_url']}/v1/info", token=self.known["ray_token"])["runners"]
+        headers = {"Authorization": f"Bearer {self.known['ray_token']}"}
+        answer = self.http.get(f"{self.known['ray_app_url']}/v1/info", headers=headers)
+        return answer.raise_for_status().json()["runners"]
 
     def _wait_for_turns(self, model: str, running: subprocess.Popen) -> None:
         """Waits until the turns are in flight: the stand-in knows that, and otherwise the runner."""
@@ -148,25 +136,8 @@ class Demo:
         return max(runner["in_flight"] for runner in self._runners())
 
     def _calls(self, model: str) -> list[dict[str, str]]:
-        query = urllib.parse.urlencode({"model": model})
-        return self._get(f"{self.known['model_url']}/control/calls?{query}")["calls"]
-
-    def _script(self, model: str, step: dict[str, object]) -> None:
-        query = urllib.parse.urlencode({"model": model})
-        body = json.dumps({"steps": [step]}).encode()
-        request = urllib.request.Request(
-            f"{self.known['model_url']}/control/script?{query}",
-            data=body,
-            method="PUT",
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=5):
-            pass
-
-    def _get(self, url: str, token: str = "") -> dict:
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        answer = self.http.get(f"{self.known['model_url']}/control/calls", params={"model": model})
+        return answer.raise_for_status().json()["calls"]
 
     def _run(self, command: list[str]) -> None:
         if subprocess.run(command, env=self.environment, cwd=ROOT, check=False).returncode != 0:
@@ -179,7 +150,10 @@ def _stamp() -> str:
 
 def main() -> int:
     try:
-        Demo().play()
+        demo = Demo(os.environ.get("STACK_HOME", ".dev/stack"))
+        demo.first_act()
+        demo.second_act()
+        demo.farewell()
     except Failed as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1

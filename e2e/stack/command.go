@@ -18,7 +18,7 @@ import (
 	"deliberation.io/deliberation/internal/freeport"
 )
 
-// Control starts, stops or kills one program of the stack.
+// Control starts or stops one program of the stack.
 func Control(t *testing.T, verb, program string) {
 	t.Helper()
 	out, err := exec.CommandContext(context.Background(), "python3", Path("deploy/dev/stack.py"), verb, program, "--home", At.Home).CombinedOutput()

@@ -1,7 +1,5 @@
 """The command line."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil
@@ -9,14 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from stack import model_server, ports, preflight, prepare, processes
-from stack.console import Failed, say, took
+from stack import ports, preflight, prepare, processes
+from stack.console import Failed, check_names, say, took
 from stack.layout import ROOT, Layout
-from stack.programs import NAMES
+from stack.programs import NAMES, all_programs
 from stack.record import Record, variables
-from stack.report import farewell, status
 from stack.running import Stack
+from stack.supervision import UP, Supervisor
+
+# Why the log of a program may be empty.
+EMPTY = {"model": "the stand-in logs problems only; /control/calls at its address, see `make status`, has its calls"}
+NOT_RUNNING = 3
 
 
 def main() -> int:
@@ -24,8 +28,10 @@ def main() -> int:
     # SIGTERM must do what Ctrl-C does: `run` still has to take its stack down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if program := getattr(arguments, "program", None):
+            check_names([program], NAMES)
         return arguments.run(arguments, Layout.at(arguments.home)) or 0
-    except (Failed, ValueError, PermissionError) as failure:
+    except (Failed, PermissionError) as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -34,49 +40,42 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stack.py", description="The local stack.")
-    home = argparse.ArgumentParser(add_help=False)
-    home.add_argument("--home", default=".dev/stack", help="its folder, relative to the repository (%(default)s)")
-    choice = argparse.ArgumentParser(add_help=False)
-    choice.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
-    optional = ", ".join(ports.OPTIONAL)
-    choice.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"optional programs: {optional}")
-    choice.add_argument("--without", default="", metavar="NAMES", help="programs not to start, separated by commas")
-    choice.add_argument("--model", choices=("tiny",), help="a real small model in place of the stand-in")
-    one = argparse.ArgumentParser(add_help=False)
-    one.add_argument("program", choices=NAMES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(run: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        name = run.__name__.strip("_")
-        made = commands.add_parser(name, help=text, description=text, parents=[home, *parents])
+    def command(run: Callable[..., object], text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(run.__name__.strip("_"), help=text, description=text)
+        made.add_argument("--home", default=".dev/stack", help="its folder, relative to the repository (%(default)s)")
         made.set_defaults(run=run)
         return made
 
-    command(_up, "start what is missing, and wait until all of it is ready", choice)
+    up = command(_up, "start what is missing, and wait until all of it is ready")
     command(_down, "stop everything, and check that nothing is left")
     command(_clean, "stop everything, and remove its data: history, events, logs")
-    command(_status, "show what runs").add_argument("--json", action="store_true")
-    command(_logs, "show the logs, and follow them on a terminal").add_argument("program", nargs="?", choices=NAMES)
-    command(_start, "start one program, and wait until it is ready", one)
-    command(_stop, "stop one program", one)
-    command(_kill, "SIGKILL one program; the supervisor starts it again", one)
-    command(_run, "up, then a command, then down, also after a failure", choice).add_argument(
-        "command", nargs="+", metavar="-- COMMAND", help="gets the stack's env, and its folder as STACK_HOME"
-    )
-    command(_prepare, f"make what is missing of {', '.join(prepare.STEPS)}").add_argument("items", nargs="+")
+    command(_status, "show what runs")
+    command(_logs, "show the logs, and follow them on a terminal").add_argument("program", nargs="?")
+    command(_start, "start one program, and wait until it is ready").add_argument("program")
+    command(_stop, "stop one program").add_argument("program")
+    run = command(_run, "up, then a command, then down, also after a failure")
+    for each in (up, run):
+        each.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
+        each.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"also {', '.join(ports.OPTIONAL)}")
+        each.add_argument("--without", default="", metavar="NAMES", help="programs not to start, separated by commas")
+        each.add_argument("--model", choices=("tiny",), help="a real small model in place of the stand-in")
+    text = "gets the stack's env, and its folder as STACK_HOME"
+    run.add_argument("command", nargs="+", metavar="-- COMMAND", help=text)
+    steps = ", ".join(prepare.STEPS)
+    command(_prepare, f"make what is missing of {steps}").add_argument("items", nargs="+", metavar="STEP")
     return parser
 
 
 def _up(arguments: argparse.Namespace, layout: Layout) -> None:
-    started, wanted = time.monotonic(), _wanted(arguments)
-    say(f"stack in {os.path.relpath(layout.home, ROOT)}: {', '.join(wanted)}")
-    _check([*preflight.tools(), *model_server.choose(), *_taken_ports(layout, wanted, arguments.free_ports)])
-    tiny = arguments.model == "tiny" and "model" in wanted
-    extra = [name for name, needed in {"tiny": tiny, "binaries": "worker" in wanted}.items() if needed]
-    prepare.prepare(["venv", "nats", "temporal", *extra])
-    Stack(layout).up(wanted, arguments.free_ports, tiny)
+    started, wanted, home = time.monotonic(), _wanted(arguments), os.path.relpath(layout.home, ROOT)
+    say(f"stack in {home}: {', '.join(wanted)}")
+    Stack(layout).up(wanted, arguments.free_ports, tiny=arguments.model == "tiny" and "model" in wanted)
+    record = Record.load(layout)
     say(f"up in {took(started)}")
-    say(farewell(layout))
+    say(f"  model             {record.urls()['model_url']}, {record.model()}")
+    say(f"  for your shell    set -a; . {home}/env; set +a")
 
 
 def _down(_: argparse.Namespace, layout: Layout) -> None:
@@ -92,8 +91,28 @@ def _clean(arguments: argparse.Namespace, layout: Layout) -> None:
     say(f"{os.path.relpath(layout.home, ROOT)} removed" if existed else "there was no data")
 
 
-def _status(arguments: argparse.Namespace, layout: Layout) -> int:
-    return status(layout, as_json=arguments.json)
+def _status(_: argparse.Namespace, layout: Layout) -> int:
+    """Prints what runs. Returns 0 if all that is wanted is ready, 1 if not, and 3 if no stack is running."""
+    record, states = Record.load(layout), Supervisor(layout).states()
+    if not states:
+        left = len(processes.belonging(layout))
+        dead = f"the supervisor is dead, {left} processes are left: make down (or make up)"
+        say(dead if left else "no stack is running")
+        return 1 if left else NOT_RUNNING
+    everything = all_programs(record)
+    up = [name for name in everything if states.get(name, {}).get("statename") in UP]
+    with ThreadPoolExecutor() as pool:
+        checks = {name: pool.submit(everything[name].is_ready) for name in up}
+    ready = {name for name, check in checks.items() if check.result()}
+    say(f"{'PROGRAM':<10}{'STATE':<11}{'READY':<9}{'PID':<9}{'UP':<10}WHERE")
+    for name, program in everything.items():
+        info, wanted = states.get(name, {}), name in record.wanted
+        pid = info.get("pid") or "-"
+        state = info.get("statename", "STOPPED").lower() if wanted or info.get("pid") else "-"
+        is_ready = "yes" if name in ready else "no" if wanted else "-"
+        uptime = f"{int(time.time() - info['start'])} s" if info.get("pid") else "-"
+        say(f"{name:<10}{state:<11}{is_ready:<9}{pid:<9}{uptime:<10}{program.where}")
+    return 0 if ready.issuperset(record.wanted) else 1
 
 
 def _start(arguments: argparse.Namespace, layout: Layout) -> None:
@@ -105,30 +124,18 @@ def _stop(arguments: argparse.Namespace, layout: Layout) -> None:
     say(f"  {arguments.program} stopped")
 
 
-def _kill(arguments: argparse.Namespace, layout: Layout) -> None:
-    pids = Stack(layout).kill(arguments.program)
-    say(f"  {arguments.program} killed: {len(pids)} processes")
-
-
 def _logs(arguments: argparse.Namespace, layout: Layout) -> None:
-    files = [layout.log(name) for name in ([arguments.program] if arguments.program else NAMES)]
-    present = [str(file) for file in files if file.exists()]
-    if not present:
+    names = [arguments.program] if arguments.program else NAMES
+    logs = [log for log in map(layout.log, names) if log.exists()]
+    if not logs:
         raise Failed(f"no logs in {layout.logs}")
     running = bool(processes.belonging(layout))
     if not running:
         print("no stack is running; these are the logs of the last one", file=sys.stderr, flush=True)
-    if arguments.program and not layout.log(arguments.program).stat().st_size:
-        print(f"the log is empty: {_reason(arguments.program, layout)}", file=sys.stderr, flush=True)
+    if arguments.program and not logs[0].stat().st_size:
+        print(f"the log is empty: {EMPTY.get(arguments.program, 'nothing has been written yet')}", file=sys.stderr)
     follow = ["-F"] if running and sys.stdout.isatty() else []
-    os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *present])
-
-
-def _reason(program: str, layout: Layout) -> str:
-    if program != "model":
-        return f"{program} has written nothing yet"
-    port = Record.load(layout).ports.get("model", "…")
-    return f"the stand-in model logs problems only; its calls are at http://{ports.HOST}:{port}/control/calls"
+    os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *map(str, logs)])
 
 
 def _run(arguments: argparse.Namespace, layout: Layout) -> int:
@@ -136,15 +143,13 @@ def _run(arguments: argparse.Namespace, layout: Layout) -> int:
         _up(arguments, layout)
         # With the mark, `down` also ends what the command leaves behind when it is killed.
         mine = {"STACK_HOME": str(layout.home), processes.MARK: str(layout.home)}
-        return subprocess.run(
-            arguments.command, env={**os.environ, **variables(layout), **mine}, check=False
-        ).returncode
+        return subprocess.run(arguments.command, env={**os.environ, **variables(layout), **mine}).returncode
     finally:
         _down(arguments, layout)
 
 
 def _prepare(arguments: argparse.Namespace, _: Layout) -> None:
-    _check(preflight.tools())
+    preflight.check(preflight.tools())
     prepare.prepare(arguments.items)
 
 
@@ -158,20 +163,5 @@ def _wanted(arguments: argparse.Namespace) -> list[str]:
 
 def _names(option: str, text: str) -> list[str]:
     names = [name for name in text.split(",") if name]
-    if unknown := [name for name in names if name not in NAMES]:
-        raise Failed(f"{option} {unknown[0]}: there is no such program; there are {', '.join(NAMES)}")
+    check_names(names, NAMES, option=f"{option} ")
     return names
-
-
-def _taken_ports(layout: Layout, wanted: list[str], free_ports: bool) -> list[str]:
-    """Checks the ports before minutes of set-up; when a part of this stack runs, `up` checks the rest later."""
-    if processes.belonging(layout):
-        return []
-    record = Record.load(layout)
-    chosen = ports.choose(record.ports, (), record.free_ports or free_ports, wanted)
-    return [*preflight.equal(chosen, wanted), *preflight.taken(chosen, wanted)]
-
-
-def _check(problems: list[str]) -> None:
-    if problems:
-        raise Failed("\n".join(["before anything can start:", *(f"  - {problem}" for problem in problems)]))

@@ -1,13 +1,13 @@
-"""What the terminal shows while something takes its time."""
+"""What the terminal shows, and how long commands run."""
 
-from __future__ import annotations
-
+import difflib
+import fcntl
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 15
@@ -26,6 +26,15 @@ def took(since: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
+def check_names(names: Iterable[str], known: Collection[str], what: str = "program", option: str = "") -> None:
+    """Fails at a name that isn't known, and suggests the nearest one."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise Failed(f"{option}{name}: there is no such {what}{hint}; there are {', '.join(known)}")
+
+
 def tail(path: Path, lines: int = 15, since: int = 0) -> str:
     """Returns the end of a log, indented: at most its last 64 KiB, and nothing written before `since`."""
     try:
@@ -39,30 +48,37 @@ def tail(path: Path, lines: int = 15, since: int = 0) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (the log is empty)"
 
 
-def run_step(title: str, expected: str, command: Sequence[str], log: Path, **options: object) -> None:
+@contextmanager
+def locked(file: Path, waiting: str) -> Iterator[None]:
+    """Lets one process at a time do something. The others say what they wait for."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(waiting)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_step(title: str, expected: str, command: list[str], log: Path, cwd: Path) -> None:
     """Runs one long command: its output goes to a log, a heartbeat to the terminal, and Ctrl-C ends it."""
     started = time.monotonic()
     say(f"  {title} ({expected})")
-    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=cwd
         )
-        finished = threading.Event()
-        threading.Thread(target=_heartbeat, args=(title, started, finished), daemon=True).start()
-        try:
-            code = child.wait()
-        except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)
-            child.wait()
-            raise
-        finally:
-            finished.set()
-    if code != 0:
-        raise Failed(f"{title}: failed with exit code {code}; the end of {log}:\n{tail(log, 25)}")
+    try:
+        while child.returncode is None:
+            try:
+                child.wait(HEARTBEAT_SECONDS)
+            except subprocess.TimeoutExpired:
+                say(f"    … {title}: {took(started)} so far")
+    except BaseException:
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+        raise
+    if child.returncode != 0:
+        raise Failed(f"{title}: failed with exit code {child.returncode}; the end of {log}:\n{tail(log, 25)}")
     say(f"  {title}: done in {took(started)}")
-
-
-def _heartbeat(title: str, started: float, finished: threading.Event) -> None:
-    while not finished.wait(HEARTBEAT_SECONDS):
-        say(f"    … {title}: {took(started)} so far")

@@ -1,20 +1,14 @@
-"""Where a stack keeps its files."""
-
-from __future__ import annotations
+"""Where the checkout and its stacks keep their files."""
 
 import hashlib
 import os
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = ROOT / "bin"
-TOOLS = BIN / "tools"
-VENV = ROOT / ".dev" / "venv"
-VENV_PYTHON = VENV / "bin" / "python"
+VENV = ROOT / ".dev" / "venv" / "bin"
 TINY_VENV = ROOT / ".dev" / "tiny"
-RAY_APP = ROOT / "deploy" / "ray"
-LOCK = RAY_APP / "requirements.lock"
-TINY_LOCK = ROOT / "deploy" / "dev" / "model" / "tiny.lock"
 
 
 class Layout:
@@ -22,23 +16,14 @@ class Layout:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.record = home / "stack.json"
-        self.env = home / "env"
-        self.token = home / "ray-token"
         self.logs = home / "logs"
-        self.supervisor_config = home / "supervisord.conf"
-        self.supervisor_log = self.logs / "supervisord.log"
         # A folder for Unix sockets: their paths may have 107 bytes, and Ray adds 70 of its own.
         self.short = Path("/tmp") / f"dlb-{hashlib.sha256(str(home).encode()).hexdigest()[:8]}"
-        self.socket = self.short / "supervisor.sock"
 
     @classmethod
-    def at(cls, home: str) -> Layout:
+    def at(cls, home: str) -> Self:
         # Relative to the repository, because a Go test runs in the folder of its package.
         return cls((ROOT / home).resolve())
-
-    def ray_dir(self, ray: str) -> Path:
-        return self.short / ray
 
     def log(self, program: str) -> Path:
         return self.logs / f"{program}.log"

@@ -1,13 +1,11 @@
 """Finding and ending the processes of one stack, and no others."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from stack.layout import Layout
 
@@ -16,22 +14,15 @@ from stack.layout import Layout
 MARK = "DEV_STACK_HOME"
 
 
-class Process(NamedTuple):
-    pid: int
-    parent: int
-    group: int
-    session: int
-
-
 def belonging(layout: Layout) -> dict[int, str]:
     """Returns the names of this stack's living processes, by pid: the marked ones, and the rest of their sessions.
 
     The session matters because a process that renames itself (Ray's dashboard) overwrites its environment.
     """
-    mark, alive = f"{MARK}={layout.home}".encode(), _processes()
-    marked = {process for process in alive if mark in _read(process.pid, "environ").split(b"\0")}
-    sessions = {process.session for process in marked} - {os.getsid(0)}
-    mine = [process.pid for process in alive if process in marked or process.session in sessions]
+    mark, sessions = f"{MARK}={layout.home}".encode(), _sessions()
+    marked = {pid for pid in sessions if mark in _read(pid, "environ").split(b"\0")}
+    ours = {sessions[pid] for pid in marked} - {os.getsid(0)}
+    mine = [pid for pid, session in sessions.items() if pid in marked or session in ours]
     return {pid: _read(pid, "comm").decode(errors="replace").strip() for pid in mine}
 
 
@@ -40,26 +31,13 @@ def sweep(layout: Layout, wait: float = 5.0) -> list[str]:
     # Ray's workers notice by themselves that their node is gone, a few seconds later.
     found = _wait(layout, wait)
     ended = sorted(f"{name} (pid {pid})" for pid, name in found.items())
-    for sign, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        if found:
-            _signal(found, sign)
-            found = _wait(layout, patience)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, sign)
+        found = found and _wait(layout, 5.0)
     shutil.rmtree(layout.short, ignore_errors=True)
     return ended
-
-
-def kill_tree(root: int) -> list[int]:
-    """Sends SIGKILL to a process, its group, and its descendants in other groups, as a power cut would."""
-    alive = _processes()
-    tree = {root}
-    while more := {process.pid for process in alive if process.parent in tree} - tree:
-        tree |= more
-    for group in {process.group for process in alive if process.pid in tree and process.group in tree}:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return sorted(tree)
 
 
 def _wait(layout: Layout, seconds: float) -> dict[int, str]:
@@ -70,21 +48,14 @@ def _wait(layout: Layout, seconds: float) -> dict[int, str]:
     return found
 
 
-def _signal(pids: dict[int, str], sign: signal.Signals) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, sign)
-        except (ProcessLookupError, PermissionError):
-            continue
-
-
-def _processes() -> list[Process]:
-    """Returns all processes but this one, and but those that are dead and only wait to be reaped."""
-    found = []
+def _sessions() -> dict[int, int]:
+    """Returns the session of each living process other than this one. A dead one that waits to be reaped has none."""
+    found = {}
     for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
-        state, *numbers = _read(pid, "stat").rpartition(b")")[2].split()[:4] or [b"X"]
-        if state not in (b"Z", b"X") and pid != os.getpid():
-            found.append(Process(pid, *(int(number) for number in numbers)))
+        # The fields after the name are the state, the parent, the group and the session.
+        fields = _read(pid, "stat").rpartition(b")")[2].split()
+        if fields and fields[0] not in (b"Z", b"X") and pid != os.getpid():
+            found[pid] = int(fields[3])
     return found
 
 

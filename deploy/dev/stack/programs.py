@@ -1,22 +1,26 @@
-"""What runs in a stack, and how."""
+"""What runs in a stack, how, and when it is ready."""
 
-from __future__ import annotations
-
-import os
+import http.client
+import json
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from stack import readiness
-from stack.layout import BIN, ROOT, TINY_VENV, VENV, VENV_PYTHON
-from stack.ports import HOST, RAY_WORKER_PORTS
+from stack.layout import BIN, ROOT, TINY_VENV, VENV
+from stack.ports import HOST
 from stack.record import STAND_IN_MODEL, TINY_MODEL, Record
 
-STANDIN = ROOT / "deploy" / "dev" / "model" / "standin.py"
-TINY = STANDIN.with_name("tiny.py")
-# Turns wait for a model and compute nothing, so this may be more than the machine has.
-RAY_CPUS = 4
-RAY_OBJECT_STORE_BYTES = 100_000_000
+NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
+MODELS = ROOT / "deploy" / "dev" / "model"
+# The dev server's database has one connection. With the default of 512 workers per queue, many starts at once
+# make them time out on it and repeat their work, and little else gets done.
+TEMPORAL_SETTINGS = {
+    "history.transferProcessorSchedulerWorkerCount": 16,
+    "history.timerProcessorSchedulerWorkerCount": 8,
+    "history.visibilityProcessorSchedulerWorkerCount": 8,
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
 RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,112 +38,100 @@ RAY_ENVIRONMENT = {
 class Program:
     """One supervised program."""
 
-    name: str
-    command: list[str]
+    command: list[object]
     where: str
-    ready: Callable[[], bool]
+    # It is ready when all these answer 200, and what they answer is accepted.
+    ready: list[str]
     hint: str
+    accepts: Callable[[bytes], bool] = lambda body: True
     environment: dict[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
     # Whether SIGTERM goes to the whole process group. SIGKILL always does.
     stop_group: bool = True
     start_retries: int = 5
 
+    def is_ready(self) -> bool:
+        return all((body := _get(url)) is not None and self.accepts(body) for url in self.ready)
+
 
 def all_programs(record: Record) -> dict[str, Program]:
     """Returns every program of the stack, in the order in which they are shown."""
-    made = [_temporal(record), _nats(record), _ray(record), _ray_app(record)]
+    rays = {"ray": _ray(record, "ray"), "rayapp": _ray_app(record, "ray")}
     if "ray2_gcs" in record.ports and "ray2_app" in record.ports:
-        made += [_ray(record, "ray2"), _ray_app(record, "ray2", "rayapp2")]
-    made += [_model(record), _worker(record)]
-    return {program.name: program for program in made}
-
-
-NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
-
-
-# The dev server's database has one connection. With the default of 512 workers per queue, many starts at once
-# make them time out on it and repeat their work, and little else gets done.
-_TEMPORAL_SETTINGS = {
-    "history.transferProcessorSchedulerWorkerCount": 16,
-    "history.timerProcessorSchedulerWorkerCount": 8,
-    "history.visibilityProcessorSchedulerWorkerCount": 8,
-    "matching.numTaskqueueReadPartitions": 1,
-    "matching.numTaskqueueWritePartitions": 1,
-}
+        rays |= {"ray2": _ray(record, "ray2"), "rayapp2": _ray_app(record, "ray2")}
+    return {
+        "temporal": _temporal(record),
+        "nats": _nats(record),
+        **rays,
+        "model": _model(record),
+        "worker": _worker(record),
+    }
 
 
 def _temporal(record: Record) -> Program:
     urls, ports = record.urls(), record.ports
-    command = [str(BIN / "temporal"), "server", "start-dev", "--ip", HOST, "--log-level", "warn"]
+    settings = [("--dynamic-config-value", f"{name}={value}") for name, value in TEMPORAL_SETTINGS.items()]
     # A write-ahead log allows several times the writes of a journal. It survives a killed server, not a power cut.
-    command += ["--db-filename", str(record.layout.home / "temporal.db")]
-    command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    command += [f for key, value in _TEMPORAL_SETTINGS.items() for f in ("--dynamic-config-value", f"{key}={value}")]
-    command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["temporal_ui"])]
+    settings += [("--sqlite-pragma", "journal_mode=WAL"), ("--sqlite-pragma", "synchronous=NORMAL")]
     return Program(
-        name="temporal",
-        command=command,
+        command=[
+            *(BIN / "temporal", "server", "start-dev", "--log-level", "warn", "--ip", HOST),
+            *("--port", ports["temporal"], "--ui-port", ports["temporal_ui"]),
+            *("--db-filename", record.layout.home / "temporal.db"),
+            *(word for setting in settings for word in setting),
+        ],
         where=f"{urls['temporal_address']}, Web UI {urls['temporal_ui']}",
-        ready=lambda: readiness.temporal_answers(urls["temporal_address"]),
+        # The Web UI asks the server.
+        ready=[f"{urls['temporal_ui']}/api/v1/namespaces/default"],
         hint="if it can't open its database: remove temporal.db in the stack's home (all history is lost)",
     )
 
 
 def _nats(record: Record) -> Program:
-    port = record.ports["nats"]
-    command = [str(BIN / "nats-server"), "-js", "-sd", str(record.layout.home / "nats"), "-a", HOST, "-p", str(port)]
+    port, monitor = record.ports["nats"], record.ports["nats_monitor"]
     return Program(
-        name="nats",
-        command=command,
+        command=[
+            *(BIN / "nats-server", "-a", HOST, "-p", port, "-m", monitor),
+            *("-js", "-sd", record.layout.home / "nats"),
+        ],
         where=record.urls()["nats_url"],
-        ready=lambda: readiness.nats_answers(HOST, port),
+        ready=[f"http://{HOST}:{monitor}/healthz?js-enabled-only=true"],
         hint="if it can't open its store: remove nats/ in the stack's home (all events are lost)",
     )
 
 
-def _ray_options(record: Record, ray: str) -> list[str]:
-    """Names every port, so that two Rays on one machine don't collide."""
-    ports = record.ports
+def _ray(record: Record, ray: str) -> Program:
+    ports, dashboard = record.ports, record.urls()[f"{ray}_dashboard"]
+    folder = record.layout.short / ray
     options = {
         "node-ip-address": HOST,
-        "port": ports[f"{ray}_gcs"],
         "dashboard-host": HOST,
+        "port": ports[f"{ray}_gcs"],
         "dashboard-port": ports[f"{ray}_dashboard"],
         "dashboard-agent-listen-port": ports[f"{ray}_agent"],
-        "dashboard-agent-grpc-port": ports[f"{ray}_agent_grpc"],
         "metrics-export-port": ports[f"{ray}_metrics"],
         "ray-client-server-port": ports[f"{ray}_client"],
-        "node-manager-port": ports[f"{ray}_node_manager"],
-        "object-manager-port": ports[f"{ray}_object_manager"],
-        "runtime-env-agent-port": ports[f"{ray}_runtime_env"],
-        "min-worker-port": ports[f"{ray}_workers"],
-        "max-worker-port": ports[f"{ray}_workers"] + RAY_WORKER_PORTS - 1,
-        "temp-dir": record.layout.ray_dir(ray),
-        "num-cpus": RAY_CPUS,
-        "object-store-memory": RAY_OBJECT_STORE_BYTES,
-        # The monitor copies logs to drivers; ours reads none.
+        # Any free ports: the workers of two Rays on one machine must not collide.
+        "min-worker-port": 0,
+        "max-worker-port": 0,
+        "temp-dir": folder,
+        # Turns wait for a model and compute nothing, so this may be more than the machine has.
+        "num-cpus": 4,
+        "object-store-memory": 100_000_000,
+        # This monitor copies logs to drivers; ours reads none.
         "include-log-monitor": "false",
     }
-    return [f"--{option}={value}" for option, value in options.items()]
-
-
-def _ray(record: Record, ray: str = "ray") -> Program:
-    ports = record.ports
-    dashboard = record.urls()[f"{ray}_dashboard"]
-    node_health = f"http://{HOST}:{ports[f'{ray}_agent']}/api/local_raylet_healthz"
+    node = f"http://{HOST}:{ports[f'{ray}_agent']}/api/local_raylet_healthz"
     return Program(
-        name=ray,
         command=[
-            str(VENV / "bin" / "ray"),
-            # The monitor is part of the autoscaler, which a single node doesn't need.
-            *("start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
-            *_ray_options(record, ray),
+            # `--no-monitor` is about the autoscaler, which a single node doesn't need.
+            *(VENV / "ray", "start", "--head", "--block", "--disable-usage-stats", "--no-monitor"),
+            *(f"--{option}={value}" for option, value in options.items()),
         ],
         where=f"dashboard {dashboard}",
         # The dashboard alone proves little: it answers half a minute before a node fails to start.
-        ready=lambda: readiness.answers(node_health) and readiness.answers(f"{dashboard}/api/version"),
-        hint=f"read {record.layout.ray_dir(ray)}/session_latest/logs; Ray needs about 1 GB of memory",
+        ready=[node, f"{dashboard}/api/version"],
+        hint=f"read {folder}/session_latest/logs; Ray needs about 1 GB of memory",
         environment={
             **_ray_environment(record),
             # A minute is too short for a dashboard that starts while a compiler runs.
@@ -153,62 +145,54 @@ def _ray(record: Record, ray: str = "ray") -> Program:
 
 def _ray_environment(record: Record) -> dict[str, str]:
     """Ray needs the token as well: gateway and runners inherit their variables from its node."""
-    return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token(), "PYTHONUNBUFFERED": "1"}
+    return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token()}
 
 
-def _ray_app(record: Record, ray: str = "ray", name: str = "rayapp") -> Program:
+def _ray_app(record: Record, ray: str) -> Program:
     urls = record.urls()
     url = urls[f"{ray}_app_url"]
-    command = [str(VENV_PYTHON), "-m", "deliberation_ray.deploy", "--address", urls[f"{ray}_address"]]
-    command += ["--http-host", HOST, "--http-port", str(record.ports[f"{ray}_app"]), "--watch"]
     return Program(
-        name=name,
-        command=command,
+        command=[
+            *(VENV / "python", "-m", "deliberation_ray.deploy", "--watch", "--address", urls[f"{ray}_address"]),
+            *("--http-host", HOST, "--http-port", record.ports[f"{ray}_app"]),
+        ],
         where=url,
-        ready=lambda: readiness.answers(f"{url}/healthz"),
+        ready=[f"{url}/healthz"],
         hint="look at the Ray dashboard and the log of ray",
-        environment={**_ray_environment(record), "DELIBERATION_STREAM_NATS_URL": record.urls()["nats_url"]},
+        environment={**_ray_environment(record), "DELIBERATION_STREAM_NATS_URL": urls["nats_url"]},
         # It starts at the same time as Ray, and fails until Ray is there.
         start_retries=30,
     )
 
 
-def _tiny_model(record: Record) -> Program:
-    port, python = record.ports["model"], str(TINY_VENV / "bin" / "python")
-    return Program(
-        name="model",
-        command=[python, str(TINY), "--host", HOST, "--port", str(port), "--file", str(TINY_VENV / "model.gguf")],
-        where=f"http://{HOST}:{port} ({TINY_MODEL}: real, slow and simple-minded)",
-        ready=lambda: readiness.answers(f"http://{HOST}:{port}/v1/models"),
-        hint="it needs 1 GB of memory",
-        environment={"PYTHONUNBUFFERED": "1"},
-    )
-
-
 def _model(record: Record) -> Program:
+    listens = ["--host", HOST, "--port", record.ports["model"]]
+    ours = f"http://{HOST}:{record.ports['model']}"
     if record.tiny and not record.vllm_url:
-        return _tiny_model(record)
-    port, stand_in = record.ports["model"], f"http://{HOST}:{record.ports['model']}"
-    where = f"{stand_in} (a stand-in: its answers are CANNED)"
+        return Program(
+            command=[TINY_VENV / "bin" / "python", MODELS / "tiny.py", *listens, "--file", TINY_VENV / "model.gguf"],
+            where=f"{ours} ({TINY_MODEL}: real, slow and simple-minded)",
+            ready=[f"{ours}/v1/models"],
+            hint="it needs 1 GB of memory",
+        )
+    where = f"{ours} (a stand-in: its answers are CANNED)"
     if record.vllm_url:
         where = f"{record.vllm_url}, {record.vllm_model} (not of this stack)"
     return Program(
-        name="model",
-        command=[str(VENV_PYTHON), str(STANDIN), "--host", HOST, "--port", str(port), "--model", STAND_IN_MODEL],
+        command=[VENV / "python", MODELS / "standin.py", *listens, "--model", STAND_IN_MODEL],
         where=where,
-        ready=lambda: readiness.answers(f"{stand_in}/healthz"),
+        ready=[f"{ours}/healthz"],
         hint="VLLM_URL=… VLLM_MODEL=… use a model of yours instead",
-        environment={"PYTHONUNBUFFERED": "1"},
     )
 
 
 def _worker(record: Record) -> Program:
     url = record.urls()["worker_url"]
     return Program(
-        name="worker",
-        command=[str(BIN / "worker")],
+        command=[BIN / "worker"],
         where=f"health and metrics {url}",
-        ready=lambda: readiness.worker_ready(url, with_ray="rayapp" in record.wanted),
+        ready=[f"{url}/readyz"],
+        accepts=_heard_from_ray if "rayapp" in record.wanted else lambda body: True,
         hint="`bin/worker --check-config` explains a configuration that it refuses",
         environment=record.environment(),
         # A worker first hands over what it waits for.
@@ -217,11 +201,16 @@ def _worker(record: Record) -> Program:
     )
 
 
-def supervisor_environment() -> dict[str, str]:
-    """Returns the caller's environment, without what would lead to another cluster or through a proxy."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "VIRTUAL_ENV")}
-    local = f"{HOST},localhost"
-    for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = f"{kept[name]},{local}" if kept.get(name) else local
-    kept["PATH"] = os.pathsep.join([str(Path(VENV / "bin")), kept.get("PATH", os.defpath)])
-    return kept
+def _heard_from_ray(body: bytes) -> bool:
+    """Reports whether a deliberation would start at once: a worker is ready before it has asked Ray."""
+    clusters = json.loads(body).get("clusters", [])
+    return all(cluster["breaker"] == "closed" and not cluster.get("fault") for cluster in clusters)
+
+
+def _get(url: str) -> bytes | None:
+    """Returns what a GET is answered, without any proxy that the shell may name; None for an error."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
+            return answer.read()
+    except (OSError, http.client.HTTPException):
+        return None

@@ -1,18 +1,16 @@
 """stack.json and env: what others read about a stack."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
 from stack.layout import Layout
 from stack.ports import HOST, RAYS
 
-NAMESPACE = "default"
 STAND_IN_MODEL = "canned/stand-in"
 TINY_MODEL = "gemma-3-270m"
 
@@ -22,25 +20,25 @@ class Record:
     """What is kept from one start to the next."""
 
     layout: Layout
-    ports: dict[str, int]
+    ports: dict[str, int] = field(default_factory=dict)
     free_ports: bool = False
     wanted: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
-    # Empty: the stand-in.
+    # The user's model server and its model; both are empty for a model of ours.
     vllm_url: str = ""
     vllm_model: str = ""
     # A real small model in place of the stand-in.
     tiny: bool = False
 
     @classmethod
-    def load(cls, layout: Layout) -> Record:
+    def load(cls, layout: Layout) -> Self:
         try:
-            kept = json.loads(layout.record.read_text())
+            kept = json.loads((layout.home / "stack.json").read_text())
         except (OSError, ValueError):
-            return cls(layout, {})
-        server, model = kept.get("vllm_url", ""), kept.get("vllm_model", "") if kept.get("vllm_url") else ""
-        record = cls(layout, kept["ports"], kept["free_ports"], kept["wanted"], kept["pids"], server, model)
-        record.tiny = kept.get("tiny", False)
+            return cls(layout)
+        record = cls(layout, **{name: kept[name] for name in _kept() if name in kept})
+        if not record.vllm_url:
+            record.vllm_model = ""
         return record
 
     def urls(self) -> dict[str, str]:
@@ -58,61 +56,55 @@ class Record:
             known[f"{ray}_address"] = f"{HOST}:{ports[f'{ray}_gcs']}"
         return known
 
+    def model(self) -> str:
+        return self.vllm_model or (TINY_MODEL if self.tiny else STAND_IN_MODEL)
+
     def token(self) -> str:
         """Returns the bearer token of the Ray app: the user's, else one that is made once per stack."""
         if given := os.environ.get("DELIBERATION_RAY_TOKEN"):
             return given
-        if not self.layout.token.exists():
-            _write_private(self.layout.token, secrets.token_urlsafe(24))
-        return self.layout.token.read_text().strip()
+        file = self.layout.home / "ray-token"
+        if not file.exists():
+            write_private(file, secrets.token_urlsafe(24))
+        return file.read_text().strip()
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that a worker needs."""
         urls = self.urls()
         return {
             "TEMPORAL_ADDRESS": urls["temporal_address"],
-            "TEMPORAL_NAMESPACE": NAMESPACE,
+            "TEMPORAL_NAMESPACE": "default",
             "DELIBERATION_RAY_CLUSTERS": f"local={urls['ray_app_url']}",
             "DELIBERATION_RAY_TOKEN": self.token(),
             "NATS_URL": urls["nats_url"],
             "DELIBERATION_HTTP_ADDR": f"{HOST}:{self.ports['worker']}",
         }
 
-    def model(self) -> dict[str, str]:
-        """Returns the variables that a request needs as well: the model, ours unless the user names one."""
-        return {
-            "DELIBERATION_VLLM_URL": self.urls()["model_url"],
-            "DELIBERATION_VLLM_MODEL": self.vllm_model or (TINY_MODEL if self.tiny else STAND_IN_MODEL),
-        }
-
     def save(self) -> None:
-        known = {
-            "home": str(self.layout.home),
-            "free_ports": self.free_ports,
-            "wanted": self.wanted,
-            "ports": self.ports,
-            **self.urls(),
-            "namespace": NAMESPACE,
-            "vllm_url": self.vllm_url,
-            "tiny": self.tiny,
-            "vllm_model": self.model()["DELIBERATION_VLLM_MODEL"],
-            "ray_token": self.token(),
-            "pids": self.pids,
-        }
-        _write_private(self.layout.record, json.dumps(known, indent=2) + "\n")
-        lines = (f"{name}={shlex.quote(value)}\n" for name, value in {**self.environment(), **self.model()}.items())
-        _write_private(self.layout.env, "".join(lines))
+        home = self.layout.home
+        known = {"home": str(home), **{name: getattr(self, name) for name in _kept()}, **self.urls()}
+        known |= {"vllm_model": self.model(), "ray_token": self.token()}
+        write_private(home / "stack.json", json.dumps(known, indent=2) + "\n")
+        # A request needs the model as well.
+        model = {"DELIBERATION_VLLM_URL": self.urls()["model_url"], "DELIBERATION_VLLM_MODEL": self.model()}
+        lines = (f"{name}={shlex.quote(value)}\n" for name, value in {**self.environment(), **model}.items())
+        write_private(home / "env", "".join(lines))
+
+
+def _kept() -> list[str]:
+    """Returns the fields of a record that are in its file: all but the layout."""
+    return [each.name for each in fields(Record)[1:]]
 
 
 def variables(layout: Layout) -> dict[str, str]:
     """Reads the stack's env file."""
-    return dict(line.split("=", 1) for line in shlex.split(layout.env.read_text()))
+    return dict(line.split("=", 1) for line in shlex.split((layout.home / "env").read_text()))
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Replaces a file in one step. Only its owner can read it, since it holds the token."""
     fresh = path.with_name(f".{path.name}.fresh")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    fresh.touch(0o600)
+    fresh.write_text(text)
     fresh.replace(path)

@@ -1,19 +1,16 @@
 """Starting and stopping: the whole stack, and single programs."""
 
-from __future__ import annotations
-
-import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 
-from stack import ports, preflight, processes, programs
-from stack.console import HEARTBEAT_SECONDS, Failed, say, tail, took
+from stack import ports, preflight, prepare, processes, programs
+from stack.console import HEARTBEAT_SECONDS, Failed, locked, say, tail, took
 from stack.layout import Layout
 from stack.programs import Program
 from stack.record import Record
-from stack.supervision import UP, Supervisor, write_configuration
+from stack.supervision import UP, Supervisor
 
 # Ten times what an idle machine needs: a slow start isn't a failure, and a failed one is seen at once.
 READY_SECONDS = 300
@@ -28,23 +25,31 @@ class Stack:
         self.supervisor = Supervisor(layout)
         self._log_starts: dict[str, int] = {}  # the size of each log when its program was started
 
-    def up(self, wanted: list[str], free_ports: bool, tiny: bool = False) -> None:
-        """Starts what is missing, and returns when every wanted program is ready."""
+    def up(self, wanted: list[str], free_ports: bool, tiny: bool) -> None:
+        """Prepares and starts what is missing, and returns when every wanted program is ready."""
         with self._locked():
             fresh = not self.supervisor.alive()
-            if fresh:
-                self._end_leftovers()
+            if fresh and (left := processes.belonging(self.layout)):
+                # Nothing restarts programs whose supervisor was killed, and they hold the ports.
+                say(f"  ending {len(left)} processes that an earlier stack left behind")
+                processes.sweep(self.layout)
             running = self.supervisor.running()
             missing = [name for name in wanted if name not in running]
+            problems = [*preflight.tools(), *preflight.model()]
             record = self._record(wanted, free_ports, running)
             if "model" in running and record.tiny != tiny:
                 raise Failed("the stack runs with another model; stop it first: make down")
             record.tiny = tiny
-            if problems := [*preflight.equal(record.ports, record.wanted), *preflight.taken(record.ports, missing)]:
-                raise Failed("\n".join(problems))
+            preflight.check([*problems, *ports.problems(record.ports, record.wanted, missing)])
+            extra = {"tiny": tiny, "binaries": "worker" in wanted}
+            prepare.prepare(["venv", "nats", "temporal", *(name for name, needed in extra.items() if needed)])
             record.save()
             try:
-                self._start(programs.all_programs(record), wanted, missing, fresh)
+                self.supervisor.load(programs.all_programs(record))
+                # The worker comes last: when its first look finds no Ray, its circuit breaker opens, and the first
+                # deliberation would wait until that closes again.
+                self._start(record, [name for name in wanted if name != "worker"], missing)
+                self._start(record, [name for name in wanted if name == "worker"], missing)
             except KeyboardInterrupt:
                 say("\ninterrupted: stopping what this call has started")
                 self._end() if fresh else self.supervisor.stop(missing)
@@ -56,16 +61,11 @@ class Stack:
         if not self.layout.home.exists():
             return False
         with self._locked():
-            found = self._end()
-            record = Record.load(self.layout)
-            if record.ports:
-                record.pids = {}
-                record.save()
-        return found
+            return self._end()
 
     def start(self, name: str) -> None:
         record = self._running_record(name)
-        self._start_and_wait(programs.all_programs(record), [name], [name])
+        self._start(record, [name], [name])
         self._save_pids(record)
 
     def stop(self, name: str) -> None:
@@ -73,56 +73,36 @@ class Stack:
         self.supervisor.stop([name])
         self._save_pids(record)
 
-    def kill(self, name: str) -> list[int]:
-        """Sends SIGKILL; the supervisor starts the program again, as after any crash."""
-        self._running_record(name)
-        pid = self.supervisor.states()[name]["pid"]
-        if not pid:
-            raise Failed(f"{name} isn't running")
-        return processes.kill_tree(pid)
-
-    def _start(self, everything: dict[str, Program], wanted: list[str], missing: list[str], fresh: bool) -> None:
-        write_configuration(self.layout, everything)
-        self.supervisor.launch() if fresh else self.supervisor.adopt()
-        # The worker comes last: when its first look finds no Ray, its circuit breaker opens, and the first
-        # deliberation would wait until that closes again.
-        first = [name for name in wanted if name != "worker"]
-        self._start_and_wait(everything, first, missing)
-        self._start_and_wait(everything, [name for name in wanted if name == "worker"], missing)
-
-    def _start_and_wait(self, everything: dict[str, Program], names: list[str], missing: list[str]) -> None:
-        for name in (starting := [name for name in names if name in missing]):
-            log = self.layout.log(name)
-            self._log_starts[name] = log.stat().st_size if log.exists() else 0
+    def _start(self, record: Record, names: list[str], missing: Collection[str]) -> None:
+        """Starts those of the programs that are missing, and returns when all of them are ready."""
+        everything, starting = programs.all_programs(record), [name for name in names if name in missing]
+        for log in map(self.layout.log, starting):
+            self._log_starts[log.stem] = log.stat().st_size if log.exists() else 0
         self.supervisor.start(starting)
-        self._await({name: everything[name] for name in names}, starting)
-
-    def _await(self, wanted: dict[str, Program], started: Iterable[str]) -> None:
         begun = said = time.monotonic()
-        waiting = dict(wanted)
+        waiting = {name: everything[name] for name in names}
         while waiting:
             states = self.supervisor.states()
-            for name, program in list(waiting.items()):
-                if states.get(name, {}).get("statename") in UP and program.ready():
-                    what = f"ready in {took(begun)}" if name in started else "is running"
-                    say(f"  {name:<9} {what:<17} {program.where}")
-                    del waiting[name]
-            self._fail_on(waiting, states, late=time.monotonic() - begun > READY_SECONDS)
+            up = [name for name in waiting if states.get(name, {}).get("statename") in UP]
+            for name in [name for name in up if waiting[name].is_ready()]:
+                what = f"ready in {took(begun)}" if name in starting else "is running"
+                say(f"  {name:<9} {what:<17} {waiting.pop(name).where}")
+            self._fail_on({name: waiting[name] for name in waiting if name not in up}, "doesn't stay up")
+            if time.monotonic() - begun > READY_SECONDS:
+                self._fail_on(waiting, f"isn't ready after {READY_SECONDS} s")
             if waiting and time.monotonic() - said >= HEARTBEAT_SECONDS:
                 said = time.monotonic()
                 say(f"    … waiting for {', '.join(waiting)}: {took(begun)} so far")
             time.sleep(POLL_SECONDS if waiting else 0)
 
-    def _fail_on(self, waiting: dict[str, Program], states: dict, late: bool) -> None:
-        gone = [name for name in waiting if states.get(name, {}).get("statename") not in UP]
-        if not gone and not late:
+    def _fail_on(self, failed: dict[str, Program], what: str) -> None:
+        if not failed:
             return
         parts = []
-        for name in gone or waiting:
-            what = "doesn't stay up" if name in gone else f"isn't ready after {READY_SECONDS} s"
+        for name, program in failed.items():
             log = self.layout.log(name)
             end = tail(log, since=self._log_starts.get(name, 0))
-            parts.append(f"{name} {what}; the end of {log}:\n{end}\n  what to do: {waiting[name].hint}")
+            parts.append(f"{name} {what}; the end of {log}:\n{end}\n  what to do: {program.hint}")
         raise Failed("\n".join([*parts, "the rest keeps running; the same command tries again, `down` ends it all"]))
 
     def _record(self, wanted: list[str], free_ports: bool, running: set[str]) -> Record:
@@ -146,12 +126,6 @@ class Stack:
         record.pids = {name: info["pid"] for name, info in self.supervisor.states().items() if info["pid"]}
         record.save()
 
-    def _end_leftovers(self) -> None:
-        """Ends programs whose supervisor was killed: nothing restarts them, and they hold the ports."""
-        if left := processes.belonging(self.layout):
-            say(f"  ending {len(left)} processes that an earlier stack left behind")
-            processes.sweep(self.layout)
-
     def _end(self) -> bool:
         supervised = self.supervisor.alive()
         if supervised:
@@ -164,10 +138,5 @@ class Stack:
             say(f"  ended {left}, which was left over")
         return found
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Allows one `up` or `down` at a time per stack."""
-        self.layout.home.mkdir(parents=True, exist_ok=True)
-        with (self.layout.home / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self.layout.home / "lock", "  waiting until another command of this stack is done")
