@@ -51,8 +51,11 @@ func (r DeliberationRequest) texts() int {
 
 // resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
-	authors := len(r.authors())
-	size := resultOverhead + (authors+2)*agentOverhead + authors*r.versions()*versionOverhead + r.givenSize()
+	authors := len(r.given)
+	if authors == 0 {
+		authors = len(r.agents)
+	}
+	size := resultOverhead + (authors+2)*agentOverhead + authors*r.versions()*versionOverhead + r.givenSize
 	if r.protocol.votes() {
 		size += authors * voteOverhead
 	}
@@ -71,10 +74,11 @@ func (r DeliberationRequest) resultWithoutTexts() int {
 	return size
 }
 
-// givenSize returns the bytes of the given proposals in a result: each once, and the best one twice.
-func (r DeliberationRequest) givenSize() int {
+// sizeOfGiven returns the bytes of given proposals in a result: each once, and the best one twice. A request keeps it:
+// every turn asks for its maximum, and the texts may have 500 KB.
+func sizeOfGiven(proposals []GivenSpec) int {
 	size, longest := 0, 0
-	for _, given := range r.given {
+	for _, given := range proposals {
 		text := EncodedSize(given.Text)
 		size, longest = size+text, max(longest, text)
 	}

@@ -24,6 +24,7 @@ type DeliberationRequest struct {
 	vllmURL     string // the model server, as the Ray cluster sees it
 	protocol    Protocol
 	given       []GivenSpec
+	givenSize   int // bytes of the given proposals in a result
 }
 
 func (r DeliberationRequest) TaskID() string               { return r.taskID }
@@ -76,7 +77,8 @@ func RestoreRequest(spec RequestSpec) DeliberationRequest {
 	return DeliberationRequest{
 		taskID: spec.TaskID, description: spec.TaskDescription, role: spec.Role,
 		constraints: spec.Constraints.constraints(), agents: Each(spec.Agents, AgentSpec.agent),
-		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(), given: slices.Clone(spec.Given),
+		vllmURL: spec.VLLMURL, protocol: spec.Protocol.protocol(),
+		given: slices.Clone(spec.Given), givenSize: sizeOfGiven(spec.Given),
 	}
 }
 
