@@ -130,13 +130,16 @@ func (f fullest) play() domain.Council {
 	return council
 }
 
+// long is longer than any text that may be in an answer.
+var long = strings.Repeat("z", domain.AnswerMaximum(1)+1)
+
 func (f fullest) outcome(i int, turn domain.Turn) domain.Outcome {
-	long, phase := strings.Repeat("z", 200_000), turn.Phase()
+	phase := turn.Phase()
 	switch {
 	case f.failing && i%2 == 1 && phase.Kind != domain.Propose:
 		return domain.GivenUp(domain.NewTurnFailure(domain.ModelUnavailable, long[:domain.MaxMessage], false))
 	case phase.Kind == domain.PeerReview:
-		return domain.Outcome{Kind: domain.OutcomeCompleted, Review: f.review(i, turn, long)}
+		return domain.Outcome{Kind: domain.OutcomeCompleted, Review: f.review(i, turn)}
 	}
 	short := ""
 	if f.request.Protocol().Mode() == domain.ModeVote {
@@ -150,7 +153,7 @@ func (f fullest) outcome(i int, turn domain.Turn) domain.Outcome {
 }
 
 // review blocks everything, and ranks in an order of its own, so that nobody agrees.
-func (f fullest) review(i int, turn domain.Turn, long string) domain.Review {
+func (f fullest) review(i int, turn domain.Turn) domain.Review {
 	reading := f.request.Reading(turn)
 	var review domain.Review
 	for at, id := range reading.Reads {

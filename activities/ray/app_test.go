@@ -183,6 +183,19 @@ func (c council) see(t *testing.T, handle domain.Handle) domain.Observation {
 	return domain.Observation{}
 }
 
+// completed waits until all turns have completed, without reading their answers.
+func (c council) completed(t *testing.T) {
+	t.Helper()
+	require.EventuallyWithT(t, func(collect *assert.CollectT) {
+		inventory, err := c.Turns(t.Context(), c.submission.Owner)
+		require.NoError(collect, err)
+		require.Len(collect, inventory.Turns, len(c.submission.Asks))
+		for _, held := range inventory.Turns {
+			require.Equal(collect, domain.RayCompleted, held.State)
+		}
+	}, patience, 20*time.Millisecond)
+}
+
 func (c council) stop(t *testing.T, handles ...domain.Handle) []domain.Observation {
 	t.Helper()
 	seen, err := c.Stop(t.Context(), c.order(handles...))

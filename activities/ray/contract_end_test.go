@@ -82,9 +82,7 @@ func stopsLongAnswers(t *testing.T, app rayApp) {
 	long := strings.Repeat("議", 300_000) // 900,000 bytes
 	c.script(t, c.model, says(long))
 	handles := c.submit(t)
-	for _, handle := range handles {
-		require.Equal(t, domain.RayCompleted, c.see(t, handle).State)
-	}
+	c.completed(t)
 	for _, seen := range c.stop(t, handles...) {
 		require.Equal(t, domain.RayCompleted, seen.State, seen.Unreachable)
 		require.Equal(t, long, seen.Completion.Text)

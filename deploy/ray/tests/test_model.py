@@ -139,7 +139,7 @@ async def test_a_model_that_drips_costs_its_own_turn_only(stand_in: StandIn, nam
     stand_in.script(name, {"drip_seconds": 0.05})
     stand_in.script(other := new_id(), {"text": "done"})
     turns = Turns(open_model().answer, 2, Endpoints(2, 2))
-    dripped, done = turn(url=stand_in.url, model=name, run_seconds=3), turn(url=stand_in.url, model=other)
+    dripped, done = turn(url=stand_in.url, model=name, run_seconds=1), turn(url=stand_in.url, model=other)
     turns.submit(Submit.model_validate(submit(dripped, done)))
     (view,) = await turns.wait([done["submission_id"]], 30)
     assert view["result"]["text"] == "done"

@@ -104,7 +104,8 @@ async def test_the_last_usage_of_a_call_counts_once() -> None:
     assert progress.usage() == {"prompt_tokens": 20, "completion_tokens": 8}
 
 
-async def test_a_server_that_falls_silent_after_the_finish_reason_is_left() -> None:
+async def test_a_server_that_falls_silent_after_the_finish_reason_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliberation_ray.reading.USAGE_SECONDS", 0.2)
     async with RawModel(piece("whole"), finish(), end="silence") as server:
         answer = await asyncio.wait_for(answered(server.url, Progress()), 30)
         assert answer.text == "whole"
@@ -149,7 +150,7 @@ async def test_a_stop_after_the_finish_reason_takes_the_answer_with_it() -> None
 @pytest.mark.usefixtures("patient")
 async def test_run_seconds_after_the_finish_reason_leave_the_answer() -> None:
     async with Finished() as server:
-        await server.seen(run_seconds=5)
+        await server.seen(run_seconds=2)
         (state,) = await asyncio.wait_for(server.turns.wait(["t1"], 30), 30)
     assert (state["state"], state["result"]["text"]) == ("completed", "whole")
 

@@ -28,7 +28,8 @@ async def test_a_model_that_is_there_and_works(stand_in: StandIn) -> None:
 async def test_a_model_that_is_not_listed_may_work_all_the_same(
     stand_in: StandIn, name: str, monkeypatch: pytest.MonkeyPatch, step: dict[str, object], ok: bool, kind: str | None
 ) -> None:
-    monkeypatch.setattr(looking, "PROBE_SECONDS", 2.0)
+    if kind == "ModelTimeout":
+        monkeypatch.setattr(looking, "PROBE_SECONDS", 1.0)
     stand_in.script(name, step)
     seen = await probe(Model((), {}), Endpoints(1, 1), stand_in.url, name)
     assert (seen["models"], seen["listed"]) == (False, ["canned"])

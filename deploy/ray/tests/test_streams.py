@@ -74,7 +74,8 @@ class Streamed:
 
 
 @pytest.fixture
-async def streamed() -> AsyncIterator[Streamed]:
+async def streamed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Streamed]:
+    monkeypatch.setattr("deliberation_ray.nats_connection._AGAIN_SECONDS", 0.1)
     server = NatsServer()
     await server.start()
     made = Streamed(server)
