@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")           // nobody listens there
 			env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none") // nor is a profile read
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
