@@ -61,7 +61,7 @@ func (c Council) committed() Usage {
 	committed, _ := c.Paid()
 	committed.PromptTokens += c.unnamed
 	for i := range c.ledger {
-		e := &c.ledger[i]
+		e := c.ledger[i]
 		calls := e.uncounted
 		if !e.settled() {
 			calls += max(1, 1+c.request.constraints.maxRetries-e.failures-e.uncounted)

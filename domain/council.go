@@ -21,7 +21,7 @@ const (
 type Council struct {
 	request DeliberationRequest
 	run     RunKey
-	ledger  []entry // in the order of assignment
+	ledger  []*entry // in the order of assignment; an entry never changes, another one replaces it
 	paid    map[PhaseKind]Usage
 	paidTo  map[string]Usage // by model
 	wasted  int
@@ -61,7 +61,7 @@ func (c Council) Assign(assignments []Assignment) Council {
 	c.ledger = slices.Clone(c.ledger)
 	for _, assignment := range assignments {
 		if c.at(assignment) == nil {
-			c.ledger = append(c.ledger, entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting, cost: c.callCost(assignment)})
+			c.ledger = append(c.ledger, &entry{assignment: assignment, turn: c.Turn(assignment), state: AgentWaiting, cost: c.callCost(assignment)})
 		}
 	}
 	return c
@@ -83,7 +83,7 @@ func (c Council) Submitted(turn Turn, handle Handle) Council {
 
 // Settled reports whether no assignment of the phase is open.
 func (c Council) Settled(phase Phase) bool {
-	return !slices.ContainsFunc(c.ledger, func(e entry) bool { return e.assignment.Phase == phase && !e.settled() })
+	return !slices.ContainsFunc(c.ledger, func(e *entry) bool { return e.assignment.Phase == phase && !e.settled() })
 }
 
 // Has reports whether the turn's assignment is completed.
@@ -153,8 +153,8 @@ func (c Council) PaidFor(kind PhaseKind) Usage { return c.paid[kind] }
 
 // at returns an assignment's entry in the ledger, nil if there is none.
 func (c Council) at(assignment Assignment) *entry {
-	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase == assignment.Phase && e.assignment.Agent.id == assignment.Agent.id {
+	for _, e := range c.ledger {
+		if e.assignment.Phase == assignment.Phase && e.assignment.Agent.id == assignment.Agent.id {
 			return e
 		}
 	}
@@ -162,9 +162,13 @@ func (c Council) at(assignment Assignment) *entry {
 }
 
 func (c Council) change(assignment Assignment, do func(*entry)) Council {
-	c.ledger = slices.Clone(c.ledger)
-	if e := c.at(assignment); e != nil {
-		do(e)
+	e := c.at(assignment)
+	if e == nil {
+		return c
 	}
+	changed := *e
+	do(&changed)
+	c.ledger = slices.Clone(c.ledger)
+	c.ledger[slices.Index(c.ledger, e)] = &changed
 	return c
 }

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,6 +66,20 @@ func TestSubmittedLeavesAnAgentThatIsDone(t *testing.T) {
 	}
 	require.Equal(t, domain.AgentCompleted, council.Seats()[0].State())
 	require.Equal(t, domain.AgentFailed, council.Seats()[1].State())
+}
+
+// A turn changes its council about five times. If each time copied what is known of all agents, the largest council
+// would copy 64 × 64 times as much as one agent, and most of what a worker allocates would be such copies.
+func TestAChangeCopiesOneEntry(t *testing.T) {
+	council, turns := councilOf(t, domain.MaxAgents)
+	handle := domain.Handle{TurnID: turns[0].ID(), Cluster: "local"}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		council = council.Submitted(turns[0], handle)
+	}
+	runtime.ReadMemStats(&after)
+	require.Less(t, (after.TotalAlloc-before.TotalAlloc)/100, uint64(4<<10))
 }
 
 func TestChangesLeaveTheOldCouncilAsItIs(t *testing.T) {

@@ -108,7 +108,7 @@ func (c Council) withGiven() Council {
 		author := c.request.authorOf(given)
 		turn := c.Turn(Assignment{Phase: Phase{Kind: Propose}, Agent: author})
 		turn.id = turnIDOf(c.run.WorkflowID, c.run.OriginalRunID, "given", given.ID, given.Author, given.Text)
-		c.ledger = append(c.ledger, entry{
+		c.ledger = append(c.ledger, &entry{
 			assignment: turn.assignment, turn: turn, state: AgentCompleted,
 			result: DeliberationResult{agent: author, answer: Answer{proposal: given.Text}, metadata: map[string]string{}, given: given.ID, author: given.Author},
 		})

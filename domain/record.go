@@ -97,7 +97,7 @@ func (c Council) Revisions() []RevisionRecord { return recordsOf(c, Revise, c.re
 func recordsOf[Record any](c Council, kind PhaseKind, record func(*entry) Record) []Record {
 	var records []Record
 	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase.Kind == kind && e.settled() {
+		if e := c.ledger[i]; e.assignment.Phase.Kind == kind && e.settled() {
 			records = append(records, record(e))
 		}
 	}
@@ -140,7 +140,7 @@ func (c Council) textOf(id TurnID) ProposalText {
 func (c Council) byTurn(id TurnID) *entry {
 	for i := range c.ledger {
 		if c.ledger[i].turn.id == id {
-			return &c.ledger[i]
+			return c.ledger[i]
 		}
 	}
 	return nil

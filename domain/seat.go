@@ -13,7 +13,7 @@ func (c Council) Seats() []Seat {
 	seats := Each(c.request.agents, c.seat)
 	for _, e := range c.ledger {
 		if !e.settled() && !slices.Contains(c.request.agents, e.assignment.Agent) {
-			seats = append(seats, Seat{agent: e.assignment.Agent, entry: e})
+			seats = append(seats, Seat{agent: e.assignment.Agent, entry: *e})
 		}
 	}
 	return seats
@@ -33,7 +33,7 @@ func (c Council) Seat(agentID string) (Seat, bool) {
 func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
 	for i := range c.ledger {
-		e := &c.ledger[i]
+		e := c.ledger[i]
 		none := len(c.request.given) > 0 && seat.entry.assignment.Phase.Kind != Propose // of its own: its latest review counts
 		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled() || none) {
 			seat.entry = *e

@@ -47,7 +47,7 @@ func (c Council) compared(round int, revised, old TurnID) (better, worse int) {
 func (c Council) reviews(round int) []*entry {
 	var reviews []*entry
 	for i := range c.ledger {
-		if e := &c.ledger[i]; e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
+		if e := c.ledger[i]; e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
 			reviews = append(reviews, e)
 		}
 	}

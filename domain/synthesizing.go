@@ -65,7 +65,7 @@ func (c Council) synthesis() []Assignment {
 func (c Council) chaired() *entry {
 	for i := range c.ledger {
 		if c.ledger[i].assignment.Phase.Kind == Synthesize {
-			return &c.ledger[i]
+			return c.ledger[i]
 		}
 	}
 	return nil
