@@ -3,6 +3,8 @@
 package workflows_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
@@ -131,7 +134,7 @@ func (r *recording) keep(name, id, runID string) *historypb.History {
 	r.Helper()
 	history := r.history(id, runID)
 	if *update {
-		fakes.WriteHistory(r, historyFile(name), history)
+		writeHistory(r, historyFile(name), history)
 	}
 	return history
 }
@@ -187,4 +190,19 @@ func (r *recording) onRay(holds func() bool) func() bool {
 func (r *recording) onTwoClusters() {
 	r.environment.Current.Clusters = []domain.ClusterState{{Name: "a", Up: true, Room: true}, {Name: "b", Up: true, Room: true}}
 	r.environment.Current.Grace = time.Minute
+}
+
+// writeHistory replaces a recorded history.
+func writeHistory(t testing.TB, file string, history *historypb.History) {
+	t.Helper()
+	text, err := protojson.Marshal(history)
+	require.NoError(t, err)
+	var compressed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	require.NoError(t, err)
+	_, err = writer.Write(text)
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
+	require.NoError(t, os.WriteFile(file, compressed.Bytes(), 0o600))
 }

@@ -2,14 +2,17 @@ package workflows_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
 	"deliberation.io/deliberation/internal/fakes"
@@ -67,7 +70,7 @@ func TestLastStats_ReadsTheLastCountFromHistory(t *testing.T) {
 		"not yet counted": {events[:8], 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state, err := runs.LastStats(t.Context(), fakes.PastRun{Events: test.events}, workflow.Execution{ID: contract.StatsID})
+			state, err := runs.LastStats(t.Context(), pastRun{Events: test.events}, workflow.Execution{ID: contract.StatsID})
 			require.NoError(t, err)
 			require.Equal(t, events[0].GetEventTime().AsTime(), state.Since)
 			require.Equal(t, test.total, state.Last.Stats.Total)
@@ -77,6 +80,19 @@ func TestLastStats_ReadsTheLastCountFromHistory(t *testing.T) {
 }
 
 func TestLastStats_ReportsThatAHistoryIsGone(t *testing.T) {
-	_, err := runs.LastStats(t.Context(), fakes.PastRun{Err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
+	_, err := runs.LastStats(t.Context(), pastRun{Err: errors.New("gone")}, workflow.Execution{ID: contract.StatsID})
 	require.ErrorContains(t, err, "gone")
+}
+
+// pastRun is the history of one run, or the error of reading it. A reader gets it for every run id.
+type pastRun struct {
+	Events []*historypb.HistoryEvent
+	Err    error
+}
+
+// GetWorkflowHistory reads the history from its beginning.
+func (p pastRun) GetWorkflowHistory(
+	context.Context, string, string, bool, enumspb.HistoryEventFilterType,
+) client.HistoryEventIterator {
+	return &fakes.Events{Events: p.Events, Err: p.Err}
 }
