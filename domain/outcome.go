@@ -107,21 +107,31 @@ func (o Outcome) completed(done Completion, reading Reading, decode DecodeObject
 	if done.Model != "" {
 		o.Metadata["model"], _ = CutEncoded(done.Model, MaxName) // the model that answered: a server may choose another one
 	}
+	cut := false
 	if reading.Kind == PeerReview {
-		return o.reviewed(done, reading, decode, maxAnswer)
+		o.Review, o.Failure = ReadReview(done, decode, reading)
+		o.Review, cut = o.Review.Fit(maxAnswer)
+	} else {
+		o.Answer, o.Failure = o.answer(done, reading.Votes, decode)
+		o.Answer, cut = o.Answer.Fit(maxAnswer)
 	}
-	return o.proposed(done, reading.Votes, decode, maxAnswer)
+	switch {
+	case o.Failure != (TurnFailure{}):
+		o.Kind = OutcomeFailed
+	case cut:
+		o.Metadata["truncated"] = "true"
+	}
+	return o
 }
 
-func (o Outcome) proposed(done Completion, votes bool, decode DecodeObject, maxAnswer int) Outcome {
+// answer reads a proposal, and notes in the metadata how it was read.
+func (o Outcome) answer(done Completion, votes bool, decode DecodeObject) (Answer, TurnFailure) {
 	answer, failure, usable := ReadAnswer(done, decode)
-	if !usable {
-		o.Kind, o.Failure = OutcomeFailed, failure
-		return o
+	if usable {
+		answer, failure = answer.withVote(votes)
 	}
-	if answer, failure = answer.withVote(votes); failure != (TurnFailure{}) {
-		o.Kind, o.Failure = OutcomeFailed, failure
-		return o
+	if failure != (TurnFailure{}) {
+		return Answer{}, failure
 	}
 	if answer.parse != "" {
 		o.Metadata["parse"] = answer.parse
@@ -129,26 +139,7 @@ func (o Outcome) proposed(done Completion, votes bool, decode DecodeObject, maxA
 	if answer.given != "" {
 		o.Metadata["score_given"] = label(answer.given)
 	}
-	fitted, cut := answer.Fit(maxAnswer)
-	if cut {
-		o.Metadata["truncated"] = "true"
-	}
-	o.Kind, o.Answer = OutcomeCompleted, fitted
-	return o
-}
-
-func (o Outcome) reviewed(done Completion, reading Reading, decode DecodeObject, maxAnswer int) Outcome {
-	review, failure := ReadReview(done, decode, reading)
-	if failure != (TurnFailure{}) {
-		o.Kind, o.Failure = OutcomeFailed, failure
-		return o
-	}
-	fitted, cut := review.Fit(maxAnswer)
-	if cut {
-		o.Metadata["truncated"] = "true"
-	}
-	o.Kind, o.Review = OutcomeCompleted, fitted
-	return o
+	return answer, TurnFailure{}
 }
 
 // label cuts a word that the model server wrote: only the answer may be long.
