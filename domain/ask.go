@@ -81,7 +81,7 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 	return Ask{
 		TurnID: turn.id, AgentID: turn.Agent().id, Phase: turn.Phase(), Attempt: turn.attempt,
 		URL: r.urlOf(turn), Model: turn.Agent().model, Prompt: prompt,
-		Temperature: r.protocol.temperature, MaxTokens: r.protocol.maxTokens, ExtraBody: r.protocol.ExtraBody(), Form: purpose.form(r, turn),
+		Temperature: r.protocol.Temperature(), MaxTokens: r.protocol.MaxTokens(), ExtraBody: r.protocol.ExtraBody(), Form: purpose.form(r, turn),
 	}
 }
 
@@ -89,9 +89,9 @@ func (r DeliberationRequest) Ask(turn Turn, texts Texts) Ask {
 func (r DeliberationRequest) urlOf(turn Turn) string {
 	switch kind := turn.Phase().Kind; {
 	case kind == Synthesize:
-		return cmp.Or(r.protocol.chairURL, r.vllmURL)
-	case kind == PeerReview && r.protocol.review == ReviewJudge:
-		return cmp.Or(r.protocol.judgeURL, r.vllmURL)
+		return cmp.Or(r.protocol.spec.ChairURL, r.vllmURL)
+	case kind == PeerReview && r.protocol.Review() == ReviewJudge:
+		return cmp.Or(r.protocol.spec.JudgeURL, r.vllmURL)
 	}
 	return r.vllmURL
 }

@@ -31,7 +31,7 @@ func (b Budget) check(faults *Faults) {
 
 // affords reports whether the budget covers a whole phase in addition to what is committed already.
 func (c Council) affords(next []Assignment) bool {
-	budget := c.request.protocol.budget
+	budget := c.request.protocol.Budget()
 	return budget.none() || budget.covers(c.committed().Plus(c.phaseCost(next)))
 }
 
@@ -39,7 +39,7 @@ func (c Council) affords(next []Assignment) bool {
 func (c Council) phaseCost(phase []Assignment) Usage {
 	var cost Usage
 	for _, assignment := range phase {
-		cost = cost.Plus(c.callCost(assignment).times(1 + c.request.constraints.maxRetries))
+		cost = cost.Plus(c.callCost(assignment).times(1 + c.request.constraints.MaxRetries()))
 	}
 	return cost
 }
@@ -48,9 +48,9 @@ func (c Council) phaseCost(phase []Assignment) Usage {
 // prompt, and the longest answer.
 func (c Council) callCost(assignment Assignment) Usage {
 	cost := Usage{Calls: 1}
-	if c.request.protocol.budget.Tokens > 0 { // rendering a prompt takes time, so Assign keeps the cost
+	if c.request.protocol.Budget().Tokens > 0 { // rendering a prompt takes time, so Assign keeps the cost
 		cost.PromptTokens = c.request.promptTokens(c.Turn(assignment), c.Texts([]Assignment{assignment}))
-		cost.CompletionTokens = c.request.protocol.maxTokens
+		cost.CompletionTokens = c.request.protocol.MaxTokens()
 	}
 	return cost
 }
@@ -64,7 +64,7 @@ func (c Council) committed() Usage {
 		e := c.ledger[i]
 		calls := e.uncounted
 		if !e.settled() {
-			calls += max(1, 1+c.request.constraints.maxRetries-e.failures-e.uncounted)
+			calls += max(1, 1+c.request.constraints.MaxRetries()-e.failures-e.uncounted)
 		}
 		if calls > 0 {
 			committed = committed.Plus(e.cost.times(calls))
@@ -81,7 +81,7 @@ func (r DeliberationRequest) promptTokens(turn Turn, texts Texts) int {
 	for _, part := range r.Ask(turn, texts).Prompt {
 		size += len(part.Text) + len(common[part.Ref])
 	}
-	if r.constraints.maxRetries > 0 {
+	if r.constraints.MaxRetries() > 0 {
 		size += hint
 	}
 	return tokensIn(size)
@@ -89,13 +89,13 @@ func (r DeliberationRequest) promptTokens(turn Turn, texts Texts) int {
 
 // checkBudget refuses a budget that doesn't cover the first phase. It needs a request that breaks no other rule.
 func (r DeliberationRequest) checkBudget(faults *Faults) {
-	budget := r.protocol.budget
+	budget := r.protocol.Budget()
 	if budget.none() {
 		return
 	}
 	council := NewCouncil(r, RunKey{})
 	first := council.planned().Next
-	tries := Count(1+r.constraints.maxRetries, "attempt")
+	tries := Count(1+r.constraints.MaxRetries(), "attempt")
 	turns := Count(len(first), "turn")
 	cost := council.phaseCost(first)
 	if budget.Calls > 0 && cost.Calls > budget.Calls {

@@ -19,31 +19,29 @@ const (
 )
 
 // TaskConstraints bound a deliberation, and name the story and the plan that its task is part of.
-type TaskConstraints struct {
-	storyID      string
-	planID       string
-	timeout      time.Duration     // from the first accepted submission to the deadline
-	maxRetries   int               // how often a failed attempt is tried again
-	queueTimeout time.Duration     // how long a deliberation may wait for room on Ray
-	metadata     map[string]string // the caller's labels of the task, which the service doesn't interpret
-}
+type TaskConstraints struct{ spec ConstraintsSpec }
 
-func (c TaskConstraints) StoryID() string             { return c.storyID }
-func (c TaskConstraints) PlanID() string              { return c.planID }
-func (c TaskConstraints) Timeout() time.Duration      { return c.timeout }
-func (c TaskConstraints) MaxRetries() int             { return c.maxRetries }
-func (c TaskConstraints) QueueTimeout() time.Duration { return c.queueTimeout }
-func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.metadata) }
+func (c TaskConstraints) StoryID() string             { return c.spec.StoryID }
+func (c TaskConstraints) PlanID() string              { return c.spec.PlanID }
+func (c TaskConstraints) Timeout() time.Duration      { return inSeconds(c.spec.TimeoutSeconds) }
+func (c TaskConstraints) MaxRetries() int             { return c.spec.MaxRetries }
+func (c TaskConstraints) QueueTimeout() time.Duration { return inSeconds(c.spec.QueueTimeoutSeconds) }
+func (c TaskConstraints) Metadata() map[string]string { return maps.Clone(c.spec.Metadata) }
+
+func inSeconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// MayRetry reports whether an assignment is tried again after this many failed attempts.
+func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.spec.MaxRetries }
 
 // ConstraintsSpec holds the parts of [TaskConstraints]. It has no defaults: the reader of a request fills in
 // absent fields.
 type ConstraintsSpec struct {
 	StoryID             string
 	PlanID              string
-	TimeoutSeconds      int
-	MaxRetries          int
-	QueueTimeoutSeconds int
-	Metadata            map[string]string
+	TimeoutSeconds      int               // from the first accepted submission to the deadline
+	MaxRetries          int               // how often a failed attempt is tried again
+	QueueTimeoutSeconds int               // how long a deliberation may wait for room on Ray
+	Metadata            map[string]string // the caller's labels of the task, which the service doesn't interpret
 }
 
 func (s ConstraintsSpec) check(faults *Faults) {
@@ -63,15 +61,6 @@ func (s ConstraintsSpec) check(faults *Faults) {
 }
 
 func (s ConstraintsSpec) constraints() TaskConstraints {
-	return TaskConstraints{
-		storyID:      s.StoryID,
-		planID:       s.PlanID,
-		timeout:      time.Duration(s.TimeoutSeconds) * time.Second,
-		maxRetries:   s.MaxRetries,
-		queueTimeout: time.Duration(s.QueueTimeoutSeconds) * time.Second,
-		metadata:     maps.Clone(s.Metadata),
-	}
+	s.Metadata = maps.Clone(s.Metadata)
+	return TaskConstraints{s}
 }
-
-// MayRetry reports whether an assignment is tried again after this many failed attempts.
-func (c TaskConstraints) MayRetry(failures int) bool { return failures <= c.maxRetries }

@@ -29,7 +29,7 @@ func (r DeliberationRequest) Forecast() Forecast {
 			f.PromptTokens += tokensOf(r.taskPrompt()) + r.personaTokens(agent)
 		}
 	}
-	if r.protocol.review != ReviewNone && len(r.authors()) > 1 {
+	if r.protocol.Review() != ReviewNone && len(r.authors()) > 1 {
 		for round := 1; round <= r.revisions()+1; round++ {
 			f = f.withReview(r, round)
 		}
@@ -37,11 +37,11 @@ func (r DeliberationRequest) Forecast() Forecast {
 			f = f.withRevision(r)
 		}
 	}
-	if r.protocol.mode == ModeSynthesize {
+	if r.protocol.Mode() == ModeSynthesize {
 		f.Syntheses = 1
 		f.PromptTokens += tokensOf(r.synthesisTask()) + len(r.authors())*r.textTokens()
 	}
-	f.CompletionTokens = f.Calls() * r.protocol.maxTokens
+	f.CompletionTokens = f.Calls() * r.protocol.MaxTokens()
 	return f
 }
 
@@ -59,7 +59,7 @@ func (f Forecast) withReview(r DeliberationRequest, round int) Forecast {
 // withRevision adds a revision by each author, who reads its own proposal and all reviews of it.
 func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 	_, readers := r.reviewLoad() // a proposal has as many reviewers as a peer has proposals to read
-	if r.protocol.review == ReviewJudge {
+	if r.protocol.Review() == ReviewJudge {
 		readers = 1
 	}
 	for _, agent := range r.authors() {
@@ -67,7 +67,7 @@ func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 			continue
 		}
 		f.Revisions++
-		f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + (1+readers)*r.protocol.maxTokens
+		f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + (1+readers)*r.protocol.MaxTokens()
 	}
 	return f
 }
@@ -75,7 +75,7 @@ func (f Forecast) withRevision(r DeliberationRequest) Forecast {
 // reviewLoad returns the number of reviewers in a round, and the number of authors that each of them reads.
 func (r DeliberationRequest) reviewLoad() (reviewers, reads int) {
 	switch agents := len(r.agents); {
-	case r.protocol.review == ReviewJudge:
+	case r.protocol.Review() == ReviewJudge:
 		return 1, len(r.authors())
 	case len(r.given) > 0:
 		return agents, r.sharedReads()
@@ -91,20 +91,20 @@ func (r DeliberationRequest) revisions() int {
 	if r.revisers() == 0 {
 		return 0
 	}
-	return r.protocol.rounds
+	return r.protocol.Rounds()
 }
 
 // textTokens estimates the tokens of a proposal: the most that an answer may have, or the mean of the given
 // proposals.
 func (r DeliberationRequest) textTokens() int {
 	if len(r.given) == 0 {
-		return r.protocol.maxTokens
+		return r.protocol.MaxTokens()
 	}
 	sum := 0
 	for _, given := range r.given {
 		sum += tokensOf(given.Text)
 	}
-	return max(r.protocol.maxTokens*min(1, r.revisions()), sum/len(r.given))
+	return max(r.protocol.MaxTokens()*min(1, r.revisions()), sum/len(r.given))
 }
 
 func (r DeliberationRequest) personaTokens(agent AgentConfig) int {
@@ -140,7 +140,7 @@ func (r DeliberationRequest) CallsInWords() string {
 func (r DeliberationRequest) roundsInWords() string {
 	rounds := r.revisions()
 	parts := []string{Count(rounds+1, "review")}
-	if r.protocol.review == ReviewJudge {
+	if r.protocol.Review() == ReviewJudge {
 		parts[0] += " by the judge"
 	}
 	if rounds > 0 {

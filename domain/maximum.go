@@ -35,7 +35,7 @@ func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
 	}
 	reviewers, reads := r.reviewLoad()
 	most := mostCritiques
-	if r.protocol.review == ReviewJudge || reads > mostReadAll {
+	if r.protocol.Review() == ReviewJudge || reads > mostReadAll {
 		most = mostJudged
 	}
 	return min(most, room/4/(r.versions()*reviewers))
@@ -59,7 +59,7 @@ func (r DeliberationRequest) resultWithoutTexts() int {
 	if r.protocol.votes() {
 		size += authors * voteOverhead
 	}
-	if r.protocol.review == ReviewNone {
+	if r.protocol.Review() == ReviewNone {
 		return size
 	}
 	reviewers, reads := r.reviewLoad()
@@ -67,7 +67,7 @@ func (r DeliberationRequest) resultWithoutTexts() int {
 	for _, criterion := range r.protocol.rubric {
 		note += markOverhead + len(criterion.Name)
 	}
-	for round := range r.protocol.rounds + 1 {
+	for round := range r.protocol.Rounds() + 1 {
 		notes := reads * min(2, round+1) // later rounds compare the old and the new text
 		size += reviewers * (reviewOverhead + max(MaxMessage, notes*note))
 	}
@@ -87,8 +87,8 @@ func sizeOfGiven(proposals []GivenSpec) int {
 
 // versions returns how many versions of a proposal there may be.
 func (r DeliberationRequest) versions() int {
-	if r.protocol.review == ReviewNone {
+	if r.protocol.Review() == ReviewNone {
 		return 1
 	}
-	return r.protocol.rounds + 1
+	return r.protocol.Rounds() + 1
 }

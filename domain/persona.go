@@ -9,7 +9,7 @@ import (
 // taskText returns the part that all prompts share: the task, and the story and plan that it belongs to.
 func (r DeliberationRequest) taskText() string {
 	return fmt.Sprintf("%s\n\n## Context\nTask: %s\nStory: %s\nPlan: %s\nCouncil: %s\n",
-		r.description, r.taskID, r.constraints.storyID, r.constraints.planID, r.role)
+		r.description, r.taskID, r.constraints.StoryID(), r.constraints.PlanID(), r.role)
 }
 
 // persona describes the agent in the prompt: by its template, or else by its role.
@@ -23,7 +23,7 @@ func (r DeliberationRequest) persona(agent AgentConfig) []PromptPart {
 	}
 	values := map[string]string{
 		"role": agent.role, "agent_id": agent.id,
-		"story_id": r.constraints.storyID, "plan_id": r.constraints.planID,
+		"story_id": r.constraints.StoryID(), "plan_id": r.constraints.PlanID(),
 	}
 	var parts []PromptPart
 	for _, part := range parsed {

@@ -51,7 +51,7 @@ func (c Council) planned() Plan {
 	if len(c.ledger) == 0 {
 		return Plan{Next: c.proposals()}
 	}
-	if !c.QuorumMet() || c.request.protocol.review == ReviewNone {
+	if !c.QuorumMet() || c.request.protocol.Review() == ReviewNone {
 		return Plan{Stop: StopComplete}
 	}
 	switch last := c.lastPhase(); last.Kind {
@@ -103,7 +103,7 @@ func (c Council) planRevision(round int) Plan {
 	switch {
 	case len(c.reviews(round)) == 0:
 		return Plan{Stop: StopReviewsFailed}
-	case round > c.request.protocol.rounds:
+	case round > c.request.protocol.Rounds():
 		return Plan{Stop: StopRounds}
 	case c.agreed():
 		return Plan{Stop: StopAgreement}
@@ -134,7 +134,7 @@ func (c Council) planRevision(round int) Plan {
 // reviewers returns who reviews: the judge, or the agents that have a proposal. Given proposals are reviewed by
 // all agents.
 func (c Council) reviewers() []AgentConfig {
-	if c.request.protocol.review == ReviewJudge {
+	if c.request.protocol.Review() == ReviewJudge {
 		return []AgentConfig{c.request.judge()}
 	}
 	if len(c.request.given) > 0 {
@@ -179,12 +179,12 @@ var peerSteps = [mostRead]int{1, 2, 4}
 func (c Council) readingList(round, place int, reviewer AgentConfig, candidates [][]TurnID) []TurnID {
 	order := c.shuffled(round, len(candidates))
 	mine := -1
-	if c.request.protocol.review == ReviewPeer {
+	if c.request.protocol.Review() == ReviewPeer {
 		mine = slices.IndexFunc(c.standing(), func(e *entry) bool { return e.assignment.Agent.id == reviewer.id })
 	}
 	start := (place % 3) * len(order) / 3
 	order = append(slices.Clone(order[start:]), order[:start]...)
-	switch many := len(candidates) > mostReadAll && c.request.protocol.review == ReviewPeer; {
+	switch many := len(candidates) > mostReadAll && c.request.protocol.Review() == ReviewPeer; {
 	case many && len(c.request.given) > 0:
 		order = c.share(c.shuffled(round, len(candidates)), place, mine)
 	case many && mine >= 0:

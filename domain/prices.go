@@ -77,10 +77,10 @@ func (r DeliberationRequest) Models() []string {
 	for _, agent := range r.agents {
 		models = append(models, agent.model)
 	}
-	if r.protocol.review == ReviewJudge {
-		models = append(models, r.protocol.judgeModel)
+	if r.protocol.Review() == ReviewJudge {
+		models = append(models, r.protocol.spec.JudgeModel)
 	}
-	if r.protocol.mode == ModeSynthesize {
+	if r.protocol.Mode() == ModeSynthesize {
 		models = append(models, r.chair().model)
 	}
 	slices.Sort(models)

@@ -31,30 +31,18 @@ const (
 
 // Protocol says how the council works.
 type Protocol struct {
-	mode        string
-	chairModel  string
-	chairURL    string
-	review      string
-	judgeModel  string
-	judgeURL    string
-	rubric      []Criterion
-	patience    time.Duration // 0: the default
-	rounds      int           // how often proposals may be revised
-	quorum      int           // how many proposals make a result; 0 means one
-	temperature float64
-	maxTokens   int // of an answer
-	budget      Budget
-	extraBody   map[string]string // additional fields of every model call: the JSON of each value by its name
+	spec   ProtocolSpec
+	rubric []Criterion
 }
 
-func (p Protocol) Mode() string                 { return p.mode }
-func (p Protocol) Review() string               { return p.review }
-func (p Protocol) Rounds() int                  { return p.rounds }
-func (p Protocol) Needs() int                   { return max(1, p.quorum) }
-func (p Protocol) Temperature() float64         { return p.temperature }
-func (p Protocol) MaxTokens() int               { return p.maxTokens }
-func (p Protocol) Budget() Budget               { return p.budget }
-func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.extraBody) }
+func (p Protocol) Mode() string                 { return p.spec.Mode }
+func (p Protocol) Review() string               { return p.spec.Review }
+func (p Protocol) Rounds() int                  { return p.spec.Rounds }
+func (p Protocol) Needs() int                   { return max(1, p.spec.Quorum) }
+func (p Protocol) Temperature() float64         { return p.spec.Temperature }
+func (p Protocol) MaxTokens() int               { return p.spec.MaxTokens }
+func (p Protocol) Budget() Budget               { return p.spec.Budget }
+func (p Protocol) ExtraBody() map[string]string { return maps.Clone(p.spec.ExtraBody) }
 
 // ProtocolSpec holds the parts of a [Protocol]. ExtraBody has the JSON of each value by its name.
 type ProtocolSpec struct {
@@ -66,10 +54,10 @@ type ProtocolSpec struct {
 	JudgeURL    string             // the request's vllm_url when empty
 	Rubric      map[string]float64 // weights by criterion; the default rubric when empty
 	Patience    int                // in seconds; 0: the default
-	Rounds      int
-	Quorum      int
+	Rounds      int                // how often proposals may be revised
+	Quorum      int                // how many proposals make a result; 0 means one
 	Temperature float64
-	MaxTokens   int
+	MaxTokens   int // of an answer
 	Budget      Budget
 	ExtraBody   map[string]string
 }
@@ -133,22 +121,19 @@ var reservedName = regexp.MustCompile(`(?i)^(model|messages|temperature|response
 	`|max_?\w*(tokens?|length|len)|n(um)?_predict)$`)
 
 func (s ProtocolSpec) protocol() Protocol {
-	return Protocol{
-		mode: cmp.Or(s.Mode, ModeRank), chairModel: s.ChairModel, chairURL: s.ChairURL,
-		review: s.Review, judgeModel: s.JudgeModel, judgeURL: s.JudgeURL, rubric: rubricOf(s.Rubric),
-		patience: time.Duration(s.Patience) * time.Second,
-		rounds:   s.Rounds, quorum: s.Quorum, temperature: s.Temperature, maxTokens: s.MaxTokens, budget: s.Budget,
-		extraBody: maps.Clone(s.ExtraBody),
-	}
+	s.Mode, s.ExtraBody = cmp.Or(s.Mode, ModeRank), maps.Clone(s.ExtraBody)
+	protocol := Protocol{spec: s, rubric: rubricOf(s.Rubric)}
+	protocol.spec.Rubric = nil // read only as criteria
+	return protocol
 }
 
 // Patience returns how long the council waits for the slow turns of a phase once it could go on without them,
 // and whether it goes on before the deadline at all. By default it waits for half of the remaining time if
 // there are reviews or a chair, since these need time too.
 func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
-	switch {
-	case p.patience > 0:
-		return p.patience, p.patience < remaining
+	switch patience := inSeconds(p.spec.Patience); {
+	case patience > 0:
+		return patience, patience < remaining
 	case p.shares():
 		return remaining / 2, true
 	}
@@ -176,10 +161,10 @@ func (s ProtocolSpec) checkMode(faults *Faults) {
 }
 
 // votes reports whether the council votes.
-func (p Protocol) votes() bool { return p.mode == ModeVote }
+func (p Protocol) votes() bool { return p.spec.Mode == ModeVote }
 
 // shares reports whether a phase follows in which models read what other models wrote.
-func (p Protocol) shares() bool { return p.review != ReviewNone || p.mode == ModeSynthesize }
+func (p Protocol) shares() bool { return p.spec.Review != ReviewNone || p.spec.Mode == ModeSynthesize }
 
 // SharesTexts reports whether a phase follows in which models read what other models wrote.
 func (r DeliberationRequest) SharesTexts() bool { return r.protocol.shares() }

@@ -47,7 +47,7 @@ func (c Council) ranked() CouncilResult {
 	}
 	if c.lastReviewed() > 0 {
 		ranked.basis = RankedByPeers
-		if c.request.protocol.review == ReviewJudge {
+		if c.request.protocol.Review() == ReviewJudge {
 			ranked.basis = RankedByJudge
 		}
 		ranked.results = c.judgedAfter(c.lastReviewed())

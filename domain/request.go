@@ -119,7 +119,7 @@ func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	if phase.Kind == Synthesize {
 		return r.chair(), id == r.chair().id
 	}
-	if phase.Kind == PeerReview && r.protocol.review == ReviewJudge {
+	if phase.Kind == PeerReview && r.protocol.Review() == ReviewJudge {
 		return r.judge(), id == r.judge().id
 	}
 	for _, agent := range r.agents {
@@ -132,7 +132,7 @@ func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 
 // judge returns the agent that reviews all proposals.
 func (r DeliberationRequest) judge() AgentConfig {
-	return AgentConfig{id: "judge", role: "JUDGE", model: r.protocol.judgeModel}
+	return AgentConfig{id: "judge", role: "JUDGE", model: r.protocol.spec.JudgeModel}
 }
 
 // Title describes the deliberation for people: its task, role and council.

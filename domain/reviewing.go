@@ -41,7 +41,7 @@ func (r DeliberationRequest) reviewForm(turn Turn) AnswerForm {
 // reviewTexts returns the instructions, and each proposal between its fences.
 func (r DeliberationRequest) reviewTexts(texts Texts) map[string]string {
 	common := map[string]string{CommonTask: r.reviewTask()}
-	if r.protocol.review == ReviewJudge {
+	if r.protocol.Review() == ReviewJudge {
 		return common // there is one reviewer: its prompt contains the proposals
 	}
 	for id, text := range texts.Proposals {
@@ -81,13 +81,13 @@ func (r DeliberationRequest) reviewPrompt(turn Turn, texts Texts) []PromptPart {
 	parts := []PromptPart{{Ref: CommonTask}}
 	for i, id := range turn.assignment.Reads {
 		parts = append(parts, PromptPart{Text: "\n\n## Proposal " + letter(i) + "\n"})
-		if r.protocol.review == ReviewJudge {
+		if r.protocol.Review() == ReviewJudge {
 			parts = append(parts, PromptPart{Text: texts.Proposals[id].fenced(texts.fence(string(id)))})
 			continue
 		}
 		parts = append(parts, PromptPart{Ref: string(id)})
 	}
-	if r.protocol.review == ReviewJudge {
+	if r.protocol.Review() == ReviewJudge {
 		return parts
 	}
 	return append(parts, PromptPart{Text: "\n\n## Who you are\n" + rolePersona(turn.Agent().role)})

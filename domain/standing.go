@@ -4,7 +4,7 @@ import "slices"
 
 // standing returns the proposals that count at the moment, by author in request order. A revision replaces its
 // author's earlier text if more reviewers of both texts prefer it than don't.
-func (c Council) standing() []*entry { return c.standingAfter(c.request.protocol.rounds + 1) }
+func (c Council) standing() []*entry { return c.standingAfter(c.request.protocol.Rounds() + 1) }
 
 // standingAfter returns the proposals that counted after the reviews of a round.
 func (c Council) standingAfter(reviewed int) []*entry {

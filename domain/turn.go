@@ -136,10 +136,10 @@ func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 	case Propose, Revise:
 		return inputs
 	case Synthesize:
-		return digestOf(string(inputs[:]), r.protocol.chairURL)
+		return digestOf(string(inputs[:]), r.protocol.spec.ChairURL)
 	case PeerReview:
 	}
-	parts := []string{string(inputs[:]), r.protocol.review, r.protocol.judgeURL}
+	parts := []string{string(inputs[:]), r.protocol.Review(), r.protocol.spec.JudgeURL}
 	for _, criterion := range r.protocol.rubric {
 		parts = append(parts, criterion.Name)
 	}
@@ -150,16 +150,16 @@ func (r DeliberationRequest) inputsOf(assignment Assignment) [sha256.Size]byte {
 // new wording of ours must not make another turn.
 func (r DeliberationRequest) inputs(agent AgentConfig) [sha256.Size]byte {
 	parts := []string{
-		r.taskID, r.description, r.role, r.constraints.storyID, r.constraints.planID,
+		r.taskID, r.description, r.role, r.constraints.StoryID(), r.constraints.PlanID(),
 		agent.id, agent.role, agent.model, agent.template, r.vllmURL,
-		strconv.FormatFloat(r.protocol.temperature, 'g', -1, 64), strconv.Itoa(r.protocol.maxTokens),
+		strconv.FormatFloat(r.protocol.Temperature(), 'g', -1, 64), strconv.Itoa(r.protocol.MaxTokens()),
 	}
 	if r.protocol.votes() { // the answer has another form
-		parts = append(parts, r.protocol.mode)
+		parts = append(parts, r.protocol.Mode())
 	}
 	//workflowcheck:ignore // sorted
-	for _, name := range slices.Sorted(maps.Keys(r.protocol.extraBody)) {
-		parts = append(parts, name, r.protocol.extraBody[name])
+	for _, name := range slices.Sorted(maps.Keys(r.protocol.spec.ExtraBody)) {
+		parts = append(parts, name, r.protocol.spec.ExtraBody[name])
 	}
 	return digestOf(parts...)
 }
