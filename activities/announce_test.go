@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -12,13 +13,22 @@ import (
 	"deliberation.io/deliberation/workflows/contract"
 )
 
-// announcing is a submit that carries the events of its phase.
+// announcing is a submit of the test environment's run that carries the events of its phase.
 func announcing(t *testing.T, patience time.Duration) contract.SubmitTurnsInput {
 	t.Helper()
 	in := submission(t, patience)
 	in.Events = twoEvents().Events
+	phase := in.Events[0]
+	phase.Kind = domain.EventPhaseStarted
+	in.Events = append(in.Events, phase)
+	for i := range in.Events {
+		in.Events[i].ID = domain.EventID(in.DeliberationID, environmentRun, i+1, in.Events[i].Kind)
+	}
 	return in
 }
+
+// environmentRun is the run of the SDK's test environment for activities.
+const environmentRun = "default-test-run-id"
 
 func TestSubmitTurns_PublishesItsEventsOnceTheTurnsAreAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -32,9 +42,10 @@ func TestSubmitTurns_PublishesItsEventsOnceTheTurnsAreAccepted(t *testing.T) {
 
 		require.NoError(t, err)
 		require.True(t, out.Announced)
-		require.Len(t, events.stored, 2)
+		require.Len(t, events.stored, 3)
 		require.Equal(t, in.Events[0].At, events.stored[0].At, "the run started before")
 		require.Equal(t, time.Now().UTC(), events.stored[1].At, "a stream starts with the acceptance")
+		require.Equal(t, time.Now().UTC(), events.stored[2].At, "and so does the phase")
 		require.Contains(t, string(events.stored[1].Data), `"task_description":"`+in.Brief.Request.TaskDescription)
 	})
 }
@@ -53,10 +64,58 @@ func TestSubmitTurns_PublishesNothingWithoutAcceptance(t *testing.T) {
 	require.Empty(t, events.stored)
 }
 
+func TestSubmitTurns_PublishesNothingForTurnsThatWereStoppedBefore(t *testing.T) {
+	w := newTestWorker(t)
+	events := &fakeEvents{}
+	w.with.Publisher = events
+	in := announcing(t, time.Hour)
+	for _, turn := range in.Turns {
+		w.ray.buried[turn.TurnID] = true
+	}
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Len(t, out.Cancelled, 2)
+	require.False(t, out.Announced)
+	require.Empty(t, events.stored, "the run may have ended and said so")
+}
+
+func TestSubmitTurns_LeavesTheEventsOfAnotherRunToTheWorkflow(t *testing.T) {
+	w := newTestWorker(t)
+	events := &fakeEvents{}
+	w.with.Publisher = events
+	in := announcing(t, time.Hour)
+	in.Events[0].ID = domain.EventID(in.DeliberationID, "the-run-before-the-reset", 1, domain.EventStarted)
+
+	out, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.Len(t, out.Handles, 2)
+	require.False(t, out.Announced)
+	require.Empty(t, events.stored)
+}
+
+func TestSubmitTurns_DoesNotWaitForNATSWhenItsWorkerStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorker(t)
+		w.with.Publisher = hungEvents{}
+		begun := time.Now()
+		time.AfterFunc(50*time.Millisecond, func() { close(w.stopWorker) })
+
+		out, err := trySubmit(w, announcing(t, time.Hour))
+
+		require.NoError(t, err)
+		require.Len(t, out.Handles, 2, "no other worker needs to submit them again")
+		require.Equal(t, 50*time.Millisecond, time.Since(begun))
+	})
+}
+
 func TestSubmitTurns_LeavesEventsThatAreNotStoredToTheWorkflow(t *testing.T) {
 	for name, publisher := range map[string]domain.EventPublisher{
 		"NATS is away":          &fakeEvents{err: errors.New("no servers available")},
 		"NATS never answers":    hungEvents{},
+		"NATS drops the last":   slowEvents{},
 		"the worker has no URL": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,4 +133,12 @@ func TestSubmitTurns_LeavesEventsThatAreNotStoredToTheWorkflow(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowEvents is a JetStream that answers too late for the last event, which may be dropped.
+type slowEvents struct{}
+
+func (slowEvents) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
+	<-ctx.Done()
+	return domain.Publication{Stored: len(events) - 1, Dropped: 1}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,14 +19,13 @@ const (
 	submitTry = 15 * time.Second
 	// refusedMost is the longest pause between two requests while there is no room, unless Ray asks for a longer one.
 	refusedMost = 5 * time.Second
-	// announceWithin bounds the time that the events of a submit may take: until then nobody waits for the turns.
-	announceWithin = 250 * time.Millisecond
 )
 
 // submitTurns submits the turns to Ray and waits for room until GiveUpAt. It repeats the same request: if turns were
 // accepted and the answer was lost, the next request attaches to them.
 func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	var none contract.SubmitTurnsResult
+	now := clockOf(ctx)
 	progress := contract.SubmitProgress{State: "queued", Cluster: in.Cluster, Since: time.Now().UTC()}
 	resume(ctx, &progress)
 	cluster, err := s.cluster(ctx, in.Cluster)
@@ -51,7 +49,8 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 			activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
 				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
 			return contract.SubmitTurnsResult{
-				Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled, Announced: s.announce(working, in, brief),
+				Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled,
+				Announced: len(accepted.Handles) > 0 && s.announce(working, in, brief.Request.TaskDescription, now),
 			}, nil
 		}
 		refusal, ours := errors.AsType[*domain.Error](err)
@@ -95,26 +94,6 @@ func reasonOf(refusal *domain.Error) string {
 		return bounded(refusal.Error())
 	}
 	return bounded(refusal.Err.Error())
-}
-
-// announce tries once to store the events that the submit carries. Otherwise the workflow publishes them.
-func (s set) announce(ctx context.Context, in contract.SubmitTurnsInput, brief contract.Brief) bool {
-	if len(in.Events) == 0 {
-		return false
-	}
-	events, now := slices.Clone(in.Events), time.Now().UTC()
-	for i := range events {
-		if events[i].Kind.Begins() {
-			events[i].At = now
-		}
-	}
-	trying, cancel := context.WithTimeout(ctx, announceWithin)
-	defer cancel()
-	err := s.storeAll(trying, events, brief.Request.TaskDescription)
-	if err != nil {
-		activity.GetLogger(ctx).Debug("events left to the workflow", keyDeliberation, in.DeliberationID, "error", err)
-	}
-	return err == nil
 }
 
 func (s set) submission(brief contract.Brief, in contract.SubmitTurnsInput) (domain.Submission, error) {

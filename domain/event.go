@@ -25,7 +25,7 @@ const (
 // BestEffort reports whether an event is dropped if it can't be stored now.
 func (k EventKind) BestEffort() bool { return k == EventStreamStart }
 
-// Begins reports whether an event says that Ray has accepted a phase. Its time is that of the acceptance.
+// Begins reports whether an event belongs to the beginning of a phase. Its time is when Ray has accepted or refused the phase.
 func (k EventKind) Begins() bool { return k == EventStreamStart || k == EventPhaseStarted }
 
 // Event is news about a deliberation. The truth is in Temporal.
@@ -41,8 +41,11 @@ type Event struct {
 
 // EventID returns `<deliberation id>/<run id>/<number>-<event>`, by which consumers recognize a repeated event.
 func EventID(deliberationID, runID string, number int, kind EventKind) string {
-	return fmt.Sprintf("%s/%s/%d-%s", deliberationID, runID, number, kind)
+	return fmt.Sprintf("%s%d-%s", EventPrefix(deliberationID, runID), number, kind)
 }
+
+// EventPrefix is what the ids of a run's events begin with.
+func EventPrefix(deliberationID, runID string) string { return deliberationID + "/" + runID + "/" }
 
 // OutsideEventID returns the id of the event by which a worker announces that a run was ended from outside.
 // Every worker gives it the same id. No run uses this id, since a run numbers its events.

@@ -107,19 +107,24 @@ func (q *eventQueue) begun(ctx workflow.Context, published bool) {
 	if published {
 		q.unsent, q.beginning = q.unsent[q.carried:], nil
 	}
-	for _, event := range q.beginning {
-		event.At = workflow.Now(ctx).UTC()
-		q.unsent = append(q.unsent, event)
-	}
-	q.beginning, q.gate = nil, gateOpen
+	q.take(ctx, q.beginning)
+	q.gate = gateOpen
 }
 
 // refused is called when Ray hasn't accepted the phase: its streams never start.
-func (q *eventQueue) refused() {
+func (q *eventQueue) refused(ctx workflow.Context) {
 	if q != nil {
-		q.unsent = append(q.unsent, slices.DeleteFunc(q.beginning, func(e contract.EventRecord) bool { return e.Kind.BestEffort() })...)
-		q.beginning = nil
+		q.take(ctx, slices.DeleteFunc(q.beginning, func(e contract.EventRecord) bool { return e.Kind.BestEffort() }))
 	}
+}
+
+// take queues the events of a phase's beginning, which happens now.
+func (q *eventQueue) take(ctx workflow.Context, beginning []contract.EventRecord) {
+	for _, event := range beginning {
+		event.At = workflow.Now(ctx).UTC()
+		q.unsent = append(q.unsent, event)
+	}
+	q.beginning = nil
 }
 
 // hold makes the last events of a phase wait, so that they go out together with the first ones of the next phase.

@@ -21,7 +21,7 @@ func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assig
 	d.announcePhase(ctx, phase, len(pursuits))
 	end, err := d.submitTogether(ctx, pursuits)
 	if err != nil || end.early() {
-		d.events.refused()
+		d.events.refused(ctx)
 	}
 	switch {
 	case err != nil:

@@ -75,8 +75,8 @@ const (
 	CloseTries = 2 * time.Second
 	// closeWithin bounds the closing step. The additional second is for Temporal.
 	closeWithin = CloseTries + time.Second
-	// holdFor is how long the last events of a phase wait for the acceptance of the next phase, so that one activity
-	// publishes the events of both. It may take some seconds more, since the submit waits for its last response.
+	// holdFor is how long the last events of a phase wait for the acceptance of the next phase, so that the submit
+	// publishes them with those of the next phase. It may take some seconds more, since the submit waits for its last response.
 	holdFor = 2 * time.Second
 	// outboxFor is how long the outbox keeps trying.
 	outboxFor = 7 * 24 * time.Hour
