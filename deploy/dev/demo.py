@@ -41,7 +41,7 @@ class Demo:
             )
         task = f"Add rate limiting to the login API, {_stamp()}"
         command = [STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS), "--review", "peer"]
-        self._run([*command, "--task-id", self.reviewed])  # the command says before how many calls that makes
+        self._run([*command, "--task-id", self.reviewed])  # the command itself says how many calls that takes
 
     def second_act(self) -> None:
         say("\n── 2. The same, while the worker and a runner are killed with SIGKILL in mid-turn ──\n")
@@ -117,7 +117,7 @@ class Demo:
         return answer.raise_for_status().json()["runners"]
 
     def _wait_for_turns(self, model: str, running: subprocess.Popen) -> None:
-        """Waits until the turns are in flight: the stand-in knows that, and otherwise the runner."""
+        """Waits until the turns are in flight. The stand-in knows that; for another model, the runner does."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self._in_mid_turn(model) < AGENTS:
             if running.poll() is not None:

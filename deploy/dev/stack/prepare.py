@@ -4,13 +4,15 @@ import hashlib
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from stack.console import check_names, locked, run_step
 from stack.layout import ROOT
 
 LOGS = ROOT / ".dev" / "prepare"
 # The Python that made this environment: one that is made from another environment would depend on that.
-PYTHON, VERSION = getattr(sys, "_base_executable", None) or sys.executable, sys.version.split()[0]
+PYTHON = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
+VERSION = sys.version.split()[0]
 LOCK = "deploy/ray/requirements.lock"
 TINY_LOCK = "deploy/dev/model/tiny.lock"
 
@@ -67,7 +69,7 @@ STEPS = {
             sed -n "/^uv==/,/#/p" {LOCK} > .dev/prepare/uv.txt
             .dev/venv/bin/python -m pip install --no-deps -r .dev/prepare/uv.txt
             .dev/venv/bin/uv pip install --python .dev/venv/bin/python --require-hashes -r {LOCK}
-            echo "$PWD/deploy/ray" > $(echo .dev/venv/lib/python3*/site-packages)/deliberation_ray.pth""",
+            echo "{ROOT}/deploy/ray" > $(echo .dev/venv/lib/python3*/site-packages)/deliberation_ray.pth""",
         inputs=(LOCK,),
         results=(".dev/venv/bin/python",),
     ),
