@@ -52,13 +52,7 @@ func historyOf(result contract.Result) history {
 
 // in returns the reviews of a round.
 func (h history) in(round int) []contract.ReviewRecord {
-	var reviews []contract.ReviewRecord
-	for _, review := range h.result.Reviews {
-		if review.Round == round {
-			reviews = append(reviews, review)
-		}
-	}
-	return reviews
+	return slices.DeleteFunc(slices.Clone(h.result.Reviews), func(r contract.ReviewRecord) bool { return r.Round != round })
 }
 
 // version returns the version of an agent's proposal that counted after the reviews of a round.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -226,15 +227,7 @@ func chairStory(result contract.Result) []string {
 
 // Phases returns the kinds of the turns that the timeline shows, in the order in which they first come.
 func (r Report) Phases() []domain.PhaseKind {
-	shown := map[domain.PhaseKind]bool{}
-	for _, turn := range r.Turns {
-		shown[turn.Phase] = true
-	}
-	var phases []domain.PhaseKind
-	for _, kind := range domain.PhaseKinds() {
-		if shown[kind] {
-			phases = append(phases, kind)
-		}
-	}
-	return phases
+	return slices.DeleteFunc(domain.PhaseKinds(), func(kind domain.PhaseKind) bool {
+		return !slices.ContainsFunc(r.Turns, func(turn runs.PastTurn) bool { return turn.Phase == kind })
+	})
 }
