@@ -39,7 +39,8 @@ type request struct {
 	wait  time.Duration
 }
 
-type world struct {
+// fakeCluster is a Ray cluster, and the room in which a worker waits for its turns.
+type fakeCluster struct {
 	*runners
 
 	t        *testing.T
@@ -48,37 +49,37 @@ type world struct {
 	stopping chan struct{} // closed when the worker shuts down
 }
 
-func newWorld(t *testing.T) *world {
+func newFakeCluster(t *testing.T) *fakeCluster {
 	t.Helper()
-	return &world{
+	return &fakeCluster{
 		runners: &runners{changed: make(chan struct{}), ended: map[domain.TurnID]domain.Observation{}, muted: map[domain.TurnID]bool{}},
 		t:       t, begun: time.Now(), room: waiting.NewRoom(), stopping: make(chan struct{}),
 	}
 }
 
-func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
-	require.LessOrEqual(w.t, len(handles), domain.MaxAwaited)
-	w.mu.Lock()
-	asked := request{at: time.Since(w.begun), wait: wait}
+func (c *fakeCluster) Await(ctx context.Context, handles []domain.Handle, wait time.Duration) ([]domain.Observation, error) {
+	require.LessOrEqual(c.t, len(handles), domain.MaxAwaited)
+	c.mu.Lock()
+	asked := request{at: time.Since(c.begun), wait: wait}
 	for _, handle := range handles {
-		require.Equal(w.t, handles[0].Runner, handle.Runner)
+		require.Equal(c.t, handles[0].Runner, handle.Runner)
 		asked.turns = append(asked.turns, handle.TurnID)
 	}
 	slices.Sort(asked.turns)
-	w.requests = append(w.requests, asked)
-	w.open++
-	w.mu.Unlock()
+	c.requests = append(c.requests, asked)
+	c.open++
+	c.mu.Unlock()
 	defer func() {
-		w.mu.Lock()
-		w.open--
-		w.mu.Unlock()
+		c.mu.Lock()
+		c.open--
+		c.mu.Unlock()
 	}()
 	over := time.After(wait)
 	for late := wait == 0; ; {
-		w.mu.Lock()
-		all, ended := w.look(handles)
-		err, changed, hung := w.err, w.changed, w.hung == handles[0].Runner
-		w.mu.Unlock()
+		c.mu.Lock()
+		all, ended := c.look(handles)
+		err, changed, hung := c.err, c.changed, c.hung == handles[0].Runner
+		c.mu.Unlock()
 		switch {
 		case err != nil:
 			return nil, err
@@ -90,9 +91,9 @@ func (w *world) Await(ctx context.Context, handles []domain.Handle, wait time.Du
 				return nil, &domain.Error{Kind: domain.KindUnreachable, Op: "await", Err: errors.New("no answer")}
 			}
 		case late:
-			return all, w.travel(ctx)
+			return all, c.travel(ctx)
 		case len(ended) > 0:
-			return ended, w.travel(ctx)
+			return ended, c.travel(ctx)
 		}
 		select {
 		case <-changed:
@@ -175,20 +176,20 @@ type word struct {
 }
 
 // await begins to wait for a turn of the named runner, until it hears that the turn doesn't run.
-func (w *world) await(runner string, id domain.TurnID) *waiter {
-	ctx, cancel := context.WithCancel(w.t.Context())
+func (c *fakeCluster) await(runner string, id domain.TurnID) *waiter {
+	ctx, cancel := context.WithCancel(c.t.Context())
 	waits := &waiter{cancel: cancel, done: make(chan struct{})}
-	turn := w.room.Turn(w, domain.Handle{TurnID: id, Cluster: "local", Runner: runner, Incarnation: "1"})
+	turn := c.room.Turn(c, domain.Handle{TurnID: id, Cluster: "local", Runner: runner, Incarnation: "1"})
 	go func() {
 		defer close(waits.done)
 		defer turn.Leave()
 		for {
-			seen, err := turn.Next(ctx, w.stopping)
+			seen, err := turn.Next(ctx, c.stopping)
 			if err != nil {
-				waits.heard = append(waits.heard, word{at: time.Since(w.begun), err: err})
+				waits.heard = append(waits.heard, word{at: time.Since(c.begun), err: err})
 				return
 			}
-			waits.heard = append(waits.heard, word{at: time.Since(w.begun), seen: *seen})
+			waits.heard = append(waits.heard, word{at: time.Since(c.begun), seen: *seen})
 			if !seen.Runs() {
 				return
 			}
