@@ -56,8 +56,9 @@ func (c Config) Check() domain.Faults {
 			break
 		}
 	}
-	if err := checkPrefix(c.Prefix); err != nil {
-		found.Add("DELIBERATION_NATS_PREFIX", "%s, got %s", err, domain.Quote(c.Prefix))
+	if len(c.Prefix) > maxPrefix || !prefixPattern.MatchString(c.Prefix) {
+		found.Add("DELIBERATION_NATS_PREFIX", "must be up to %d letters, digits, '-' and '_', in parts joined by dots, got %s",
+			maxPrefix, domain.Quote(c.Prefix))
 	}
 	if c.InboxPrefix != "" && !prefixPattern.MatchString(c.InboxPrefix) {
 		found.Add("NATS_INBOX_PREFIX", "must be letters, digits, '-' and '_', in parts joined by dots, got %s", domain.Quote(c.InboxPrefix))
@@ -162,13 +163,6 @@ const maxPrefix = 200
 const maxSubject = 4096 - (maxPrefix + 32) - 30 // the subject of the answer; sizes and marks
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
-
-func checkPrefix(prefix string) error {
-	if len(prefix) > maxPrefix || !prefixPattern.MatchString(prefix) {
-		return fmt.Errorf("must be up to %d letters, digits, '-' and '_', in parts joined by dots", maxPrefix)
-	}
-	return nil
-}
 
 // schemes are the URL schemes that the client understands. It ignores any other.
 var schemes = []string{"nats", "tls", "ws", "wss"}

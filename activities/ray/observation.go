@@ -165,7 +165,7 @@ func (s stateAnswer) observation() (domain.Observation, error) {
 		if s.Error == nil || s.Error.Type == "" {
 			return domain.Observation{}, fmt.Errorf("answered 200 with a %s turn without a reason", s.State)
 		}
-		seen.Failure = s.Error.failure()
+		seen.Failure = domain.NewTurnFailure(domain.FailureKind(cut(s.Error.Type)), s.Error.Message, s.Error.Retryable)
 		seen.Usage = s.Error.Usage.usage(s.Error.Calls)
 		return seen, nil
 	}
@@ -177,10 +177,6 @@ func (r resultAnswer) completion() domain.Completion {
 		Text: *r.Text, ReasoningText: r.ReasoningText, FinishReason: r.FinishReason, Model: r.Model, ResponseFormat: r.ResponseFormat,
 		Usage: r.Usage.usage(r.Calls), Duration: milliseconds(r.DurationMS), FirstToken: milliseconds(r.FirstTokenMS),
 	}
-}
-
-func (f failureAnswer) failure() domain.TurnFailure {
-	return domain.NewTurnFailure(domain.FailureKind(cut(f.Type)), f.Message, f.Retryable)
 }
 
 // milliseconds returns a duration. It bounds numbers that would overflow.

@@ -77,7 +77,8 @@ func (c Counter) page(ctx context.Context, what string, request *workflowservice
 		try, cancel := context.WithTimeout(ctx, pageTry)
 		defer cancel()
 		page, err := c.temporal.ListWorkflow(try, request)
-		if err != nil && !busy(err) && try.Err() == nil {
+		_, busy := errors.AsType[*serviceerror.ResourceExhausted](err)
+		if err != nil && !busy && try.Err() == nil {
 			err = backoff.Permanent(err)
 		}
 		return page, err
@@ -85,9 +86,4 @@ func (c Counter) page(ctx context.Context, what string, request *workflowservice
 	pace := backoff.NewExponentialBackOff()
 	pace.MaxInterval = 10 * time.Second
 	return backoff.Retry(ctx, ask, backoff.WithBackOff(pace), backoff.WithMaxElapsedTime(pageWithin))
-}
-
-func busy(err error) bool {
-	_, exhausted := errors.AsType[*serviceerror.ResourceExhausted](err)
-	return exhausted
 }

@@ -20,7 +20,7 @@ func changes(before, after string) []Change {
 	}
 	lines, compared := compare(slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after)))
 	if !compared {
-		return replaced(before, after)
+		return []Change{{"removed", before}, {"added", after}} // nothing is known to have stayed
 	}
 	var all []Change
 	for i := 0; i < len(lines); i++ {
@@ -36,11 +36,6 @@ func changes(before, after string) []Change {
 		i++
 	}
 	return merged(all)
-}
-
-// replaced is a change from one text to another of which nothing is known to have stayed.
-func replaced(before, after string) []Change {
-	return []Change{{"removed", before}, {"added", after}}
 }
 
 var kinds = map[diffmatchpatch.Operation]string{

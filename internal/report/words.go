@@ -18,7 +18,8 @@ func headline(source Source) string {
 	case !source.Status.Closed():
 		return fmt.Sprintf("Still running, in phase %s: nothing is decided yet", source.Phase)
 	case source.Status == domain.StatusCompleted && len(result.Votes) > 0:
-		return voteHeadline(result)
+		first := result.Votes[0]
+		return fmt.Sprintf("%s won with %d of %s", domain.Quote(first.Answer), first.Votes, domain.Count(votesIn(result), "vote"))
 	case source.Status == domain.StatusCompleted && result.Synthesis.Text != nil:
 		return "The chair wrote the final answer; the proposal of " + result.BestResult.AgentID + " was first"
 	case source.Status == domain.StatusCompleted && result.BestResult != nil:
@@ -183,11 +184,6 @@ func placesWords(places []int) string {
 		words = append(words, fmt.Sprint(place))
 	}
 	return strings.Join(words, " → ")
-}
-
-func voteHeadline(result contract.Result) string {
-	first := result.Votes[0]
-	return fmt.Sprintf("%s won with %d of %s", domain.Quote(first.Answer), first.Votes, domain.Count(votesIn(result), "vote"))
 }
 
 // voteStory says how the answers were counted. If the council doesn't vote, it says nothing.
