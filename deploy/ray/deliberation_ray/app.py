@@ -27,7 +27,7 @@ _log = logging.getLogger("deliberation_ray.app")
 @serve.deployment(
     name="gateway",
     max_ongoing_requests=ONGOING_REQUESTS,
-    # After this time a redeploy breaks off open requests with a plain 500. The longest wait must end before.
+    # After this time a redeploy breaks off open requests with a plain 500. The longest wait must have ended by then.
     graceful_shutdown_timeout_s=LONGEST_WAIT_SECONDS + 5,
     # More tries don't help if a secret can't be read.
     max_constructor_retry_count=3,
@@ -75,7 +75,7 @@ def application(settings: Settings) -> Application:
 
 
 def app(arguments: dict[str, Any]) -> Application:
-    """A builder, so that importing this module reads no environment.
+    """Builds the application. It is a function, so that importing this module reads no environment.
 
     The arguments are settings, by the names of their fields. Serve deploys the application again when an argument
     changes, but not when a variable in a node's environment changes.

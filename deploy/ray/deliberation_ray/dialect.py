@@ -70,7 +70,7 @@ class Dialect:
         return FORMATS[max(FORMATS.index(asked), self.richest_format)]
 
     def body(self, model: str, messages: list[dict[str, str]], parameters: dict[str, Any]) -> dict[str, Any]:
-        """The request's body."""
+        """Returns the body of the request."""
         body = {**(parameters.get("extra_body") or {}), **parameters, "model": model, "messages": messages}
         body.pop("extra_body", None)
         body["stream"] = self.stream

@@ -1,4 +1,4 @@
-"""Why a turn failed. Callers decide by the type of a failure; there are no others than these."""
+"""Why a turn failed. Callers decide by the type of a failure, which is one of a closed set."""
 
 import os
 import ssl

@@ -106,7 +106,7 @@ class Model:
                 return answer
 
     async def listed(self, vllm_url: str) -> list[str]:
-        """The names of the server's models."""
+        """Returns the names of the server's models."""
         self._check(vllm_url)
         for base in base_urls(vllm_url):
             try:

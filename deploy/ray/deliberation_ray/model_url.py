@@ -60,7 +60,7 @@ def chat_url(base: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port."""
+    """Returns scheme, host and port."""
     parts = urlsplit(url)
     scheme = parts.scheme
     host = (parts.hostname or "").rstrip(".")

@@ -6,8 +6,8 @@ import asyncio
 class Pacing:
     """Lets one turn begin at a time, with a round of the event loop in between.
 
-    Preparing a call costs CPU. Hundreds accepted together would otherwise run back to back, and a stop would wait
-    for all of them.
+    Preparing a call costs CPU. Otherwise, hundreds of turns that were accepted together would run back to back, and a
+    stop would wait for all of them.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from deliberation_ray.runner import Runner
 from deliberation_ray.settings import Settings
 
 NAMESPACE = "deliberation"
-# Callers wait 9 s for a stop. An answer must reach them before, even if it is incomplete.
+# Callers wait 9 s for a stop. An answer must reach them in that time, even if it is incomplete.
 CONTROL_SECONDS = 7.0
 _CONCURRENCY = 20_000
 # A runner's last info doesn't count the guests that it has taken since.
@@ -55,7 +55,7 @@ class Pool:
         self._handles: dict[str, ActorHandle[Any]] = {}
 
     def home(self, deliberation: str) -> str:
-        """The runner that takes the deliberation, unless it is passed over."""
+        """Returns the runner that takes the deliberation, unless it is passed over."""
         return placement.in_order(self.current, deliberation)[0]
 
     def place(self, deliberation: str) -> str:

@@ -41,7 +41,7 @@ async def _call(model: Model, vllm_url: str, name: str) -> dict[str, Any]:
     except TimeoutError:
         return _failed("ModelTimeout", f"no answer within {PROBE_SECONDS:g} s")
     except Failure as failure:
-        if failure.kind != "Truncated":  # an answer of one token always is
+        if failure.kind != "Truncated":  # this call allows one token, so its answer always is
             return _failed(failure.kind, failure.message)
     return {"ok": True, "ms": round((time.monotonic() - began) * 1000)}
 

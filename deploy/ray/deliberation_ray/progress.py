@@ -25,7 +25,7 @@ class Progress:
         return round((time.monotonic() - self.started) * 1000)
 
     def began(self) -> None:
-        """The first token has come."""
+        """Called when the first token has come."""
         self.first_token_ms = max(1, self.elapsed_ms())
 
     def usage(self) -> dict[str, int]:

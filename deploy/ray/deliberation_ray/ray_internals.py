@@ -28,23 +28,23 @@ def _gcs() -> Any:
 
 
 def nodes() -> list[dict[str, Any]]:
-    """The nodes that are alive, with their labels and resources."""
+    """Returns the nodes that are alive, with their labels and resources."""
     every: Any = ray.nodes
     return [node for node in every() if node["Alive"]]
 
 
 def cluster_id() -> str:
-    """The id that a Ray cluster gets when its control service starts without stored state."""
+    """Returns the id that a Ray cluster gets when its control service starts without stored state."""
     return str(_gcs().cluster_id.hex())
 
 
 def draining_nodes() -> set[str]:
-    """The ids of the nodes that are to leave the cluster."""
+    """Returns the ids of the nodes that are to leave the cluster."""
     return set(_gcs().get_draining_nodes(timeout=_SECONDS))
 
 
 def serve_address() -> tuple[str, int] | None:
-    """Serve's HTTP host and port; None where Serve doesn't run."""
+    """Returns Serve's HTTP host and port; None if Serve doesn't run."""
     client = _get_global_client(raise_if_no_controller_running=False)
     return None if client is None else (client.http_config.host, client.http_config.port)
 

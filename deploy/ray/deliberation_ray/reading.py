@@ -107,7 +107,7 @@ class Reading:
         finished = reply.finished_once and reply.begun
         if finished and not self._finished:
             self._patience.end_within(USAGE_SECONDS)
-        elif self._finished and not finished:  # it was not the end after all
+        elif self._finished and not finished:  # text came after the finish reason
             self._patience.allow(self._later)
         self._finished = finished
 
@@ -145,7 +145,7 @@ class Reading:
 
 
 def _events_in(body: bytes) -> list[dict[str, Any]]:
-    """The completion, or the pieces of one that stand on lines of their own; empty if the body has none."""
+    """Returns the completion, or its pieces if each is on a line of its own; empty if the body has none."""
     lines = body.splitlines() if body.count(b"\n") <= _LINES else []
     for texts in ([body], lines):
         try:

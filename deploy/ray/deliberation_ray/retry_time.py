@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-# `6m0s`, `1.5s`, `250ms`, as Go prints a duration.
+# A duration as Go prints it: `6m0s`, `1.5s`, `250ms`.
 _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _WORDS = re.compile(
     r"(?:(?:again|retry|available)(?: your request)? (?:in|after)|wait(?: for| at least)*) (?:about )?"
@@ -136,7 +136,7 @@ def _values(data: Any, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(data, dict) and depth:
         for key, value in list(data.items())[:50]:
             name = key.lower().replace("_", "").replace("-", "")
-            if name in _DELAY_KEYS and isinstance(value, dict):  # a duration of protobuf
+            if name in _DELAY_KEYS and isinstance(value, dict):  # a protobuf Duration
                 value = value.get("seconds")
             if (name in _DELAY_KEYS or _RESET_HEADER.fullmatch(key.lower())) and isinstance(value, int | float | str):
                 yield name, str(value)

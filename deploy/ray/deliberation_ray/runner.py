@@ -35,7 +35,7 @@ _log = logging.getLogger("deliberation_ray.runner")
 
 
 def _allow_many_connections() -> None:
-    """Each turn in flight is an open socket; the usual soft limit is 1,024."""
+    """Raises the soft limit of open files, usually 1,024, since each turn in flight is an open socket."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

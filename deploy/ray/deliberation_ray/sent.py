@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
-# If a submit is repeated, then soon: its answer was lost, or its sender was replaced.
+# A submit is repeated when its answer was lost or its sender was replaced. Both happen soon after it.
 _KEPT_SECONDS = 600.0
 _MOST = 200_000
 

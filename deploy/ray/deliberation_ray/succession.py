@@ -11,7 +11,7 @@ from deliberation_ray.refusal import Refusal, RunnerMissing
 
 _PERIOD_SECONDS = 2.0
 _ASK_SECONDS = 5.0
-# The step to the next generation if another machine's clock is ahead.
+# A new generation is later than a known one by this, if another machine's clock is ahead.
 _STEP_SECONDS = 0.001
 
 _log = logging.getLogger("deliberation_ray.succession")
@@ -137,7 +137,7 @@ class Succession:
         await self._pool.create(name, self._generation)
 
     async def _end_if_hung(self, name: str, refusal: Refusal, restart: bool) -> None:
-        """Ends a runner that hangs. A slow one answers some time, and one that Ray is starting can't answer yet."""
+        """Ends a runner that hangs. A slow one answers late, and one that Ray is starting can't answer yet."""
         if self._presence.may_hang(name) and await self._pool.is_alive(name):
             _log.warning("%s hangs, it has answered nothing for %d s: ending it", name, self._presence.silence(name))
             await self._pool.kill(name, restart)

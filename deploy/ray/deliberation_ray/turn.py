@@ -74,7 +74,7 @@ class Turn:
         return self.owner, self.deliberation
 
     def start(self, call: Call, place: Place, hold: Callable[[int], bool], ended: Callable[["Turn"], None]) -> None:
-        """Starts the turn. It then runs by itself: whoever asked for it may disconnect.
+        """Starts the turn. It then runs by itself: the caller may disconnect.
 
         `hold` takes more bytes of the answer, and reports whether there is memory for them.
         """
@@ -172,7 +172,7 @@ class Turn:
             self._fail("failed", error.kind, error.message, error.retryable)
         else:
             self._fail("failed", "ModelUnavailable", f"internal: {type(error).__name__}", retryable=True)
-        # The prompt is no longer needed, and an error in the task holds the frames that know it.
+        # The prompt is no longer needed. An error in the task would keep it, through the frames of its traceback.
         self._prepare = self._task = self._place = None
         self._progress.on_first_token = lambda: None
         self._progress.on_token = lambda: None

@@ -48,7 +48,7 @@ class Turns:
         return sum(not turn.ended for turn in self._turns.values())
 
     def census(self) -> dict[str, int]:
-        """How many turns are queued, running and kept."""
+        """Counts the turns that are queued, running and kept."""
         states = Counter("kept" if turn.ended else turn.state for turn in self._turns.values())
         return {state: states[state] for state in ("queued", "running", "kept")}
 
@@ -66,7 +66,7 @@ class Turns:
         if fresh and self.held + len(fresh) > self.capacity:
             raise full(f"the runner holds {self.held} of {self.capacity} turns", "capacity")
         self._admit_bytes(sum(spec.prompt_bytes for spec in fresh))
-        # A deliberation that has begun isn't refused: its time runs, and the refusal would only waste it.
+        # A deliberation that has begun isn't refused, since a refusal would only waste its time.
         if not self._parties[submit.owner, submit.deliberation]:
             self.endpoints.admit({key_of(spec.vllm_url, spec.model) for spec in fresh})
         for spec in fresh:

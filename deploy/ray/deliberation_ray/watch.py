@@ -23,7 +23,7 @@ _DEPLOY_SECONDS = 900.0
 
 
 class Limit:
-    """When the current call must have returned."""
+    """The time by which the current call must have returned."""
 
     def __init__(self) -> None:
         self._until = math.inf

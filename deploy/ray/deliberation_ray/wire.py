@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from deliberation_ray.extra_body import check_extra_body
 from deliberation_ray.model_url import check_model_url
 
-# Longer than a day, the longest deliberation, with callers' margins. Without a bound, a turn could be kept for ever.
+# The longest deliberation takes a day, and callers add margins. Without a bound, a turn could be kept for ever.
 LONGEST_SECONDS = 7 * 86_400.0
 LONGEST_WAIT_SECONDS = 30.0
 # The shortest time between two answers that have only text.
@@ -62,7 +62,7 @@ class ResponseFormat(Body):
 
 
 class Parameters(Body):
-    """Passed to the model as given. Whatever could change the protocol of the call (`n`, `stream`) is refused."""
+    """Passed to the model as given. What could change the protocol of the call (`n`, `stream`) is refused."""
 
     model_config = ConfigDict(extra="forbid")
 

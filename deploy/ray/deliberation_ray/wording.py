@@ -1,4 +1,4 @@
-"""The words in which model servers say what is wrong, whatever status they say it with."""
+"""The words in which model servers say what is wrong. The same words come with different statuses."""
 
 import re
 
@@ -48,7 +48,7 @@ QUOTA = re.compile(
     r"|monthly (usage |request |token |included |api )*(limit|quota|credits?)|add \S+ credits",
     re.IGNORECASE,
 )
-# Google names the limit that was exceeded, and a delay of seconds even if it is that of a day.
+# Google names the limit that was exceeded. Even for a limit per day it names a delay of seconds.
 DAILY_QUOTA = re.compile(r"per_?day", re.IGNORECASE)
 # Google says this of limits per minute too, and then names a time.
 PERHAPS_QUOTA = re.compile(
