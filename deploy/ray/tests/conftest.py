@@ -1,3 +1,5 @@
+import functools
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,14 @@ from deliberation_ray.dispatch import Dispatch
 from deliberation_ray.endpoints import Endpoints
 from deliberation_ray.model import Model
 from deliberation_ray.turns import Turns
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _read_authorities_once() -> Iterator[None]:
+    """A runner reads them once, which takes 30 ms. The tests make a thousand models."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")
