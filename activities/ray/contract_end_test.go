@@ -83,6 +83,7 @@ func stopsLongAnswers(t *testing.T, app rayApp) {
 	c.script(t, c.model, says(long))
 	handles := c.submit(t)
 	c.completed(t)
+	c.Hurry(patience) // reading them takes long where the race detector slows it down
 	for _, seen := range c.stop(t, handles...) {
 		require.Equal(t, domain.RayCompleted, seen.State, seen.Unreachable)
 		require.Equal(t, long, seen.Completion.Text)
