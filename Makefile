@@ -4,9 +4,15 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 VENV    := $(CURDIR)/.dev/venv/bin
 # The race detector needs a C compiler; without one the tests run without it.
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
+# By default a program that looks for races sleeps for a second at its end. A test reports its races when it ends.
+export GORACE := atexit_sleep_ms=0
+# Looking for races takes the tests of these packages three to ten times as long, so only `make test` does it, beside tests
+# that mostly wait. domain, contract and statistics are functions, Temporal runs the coroutines of a workflow one at a
+# time, the tests of activities read long answers, and those of starter are 180 starts of the program.
+CALM    := ./activities ./activities/statistics ./domain ./starter ./workflows/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo up down clean status logs test unit integration system live pytest chaos soak rush bench scaling evidence statistics check fmt histories
+.PHONY: help build demo up down clean status logs test unit calm shared python integration system live pytest races chaos soak rush bench scaling evidence statistics check fmt histories
 
 help: ## the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,15 +38,27 @@ status: ## show what runs
 logs: ## follow the logs; P=worker for one program
 	@$(STACK) logs $(P)
 
-unit: ## run all tests that need nothing running, in two minutes
+unit: ## run all tests that need nothing running, in a minute
 	@$(STACK) prepare venv
-	go test $(RACE) -shuffle=on ./...
+	@$(MAKE) -j3 -Otarget calm shared python
+
+# `make check` vets everything. Many of these tests wait, so more packages than cores run at a time.
+calm:
+	go test -vet=off -shuffle=on $(CALM)
+
+shared:
+	go test $(RACE) -vet=off -shuffle=on -p 4 -parallel 8 $$(go list ./... | grep -vxF "$$(go list $(CALM))")
+
+python:
 	cd deploy/ray && $(VENV)/pytest -q -m "not ray"
 	cd deploy/dev && $(VENV)/python -m pytest -q -p no:asyncio tests
 
 test: unit ## run every test; those of a whole system start Ray, Temporal and NATS of their own, on free ports
-	@echo "pytest, system and live run side by side, for five minutes; the output of each comes when it ends"
-	@$(MAKE) -j3 -Otarget pytest system live
+	@echo "pytest, system, live and races run side by side, for seven minutes; the output of each comes when it ends"
+	@$(MAKE) -j4 -Otarget pytest system live races
+
+races:
+	nice go test $(RACE) -vet=off -shuffle=on $(CALM)
 
 pytest: ## run the Python tests that need a Ray; they start one of their own
 	@$(STACK) prepare venv
@@ -51,7 +69,11 @@ integration: ## run the Go tests that need a whole stack, on two stacks side by 
 
 # Most of these tests wait, so two stacks side by side take half the time of one. This decides which test of e2e
 # runs where.
-ASIDE := ^TestStatistics
+ASIDE := ^Test(Statistics|ModelCases|Dashboards|TheDeadline)
+
+# The tests of these packages that need a stack; `make unit` has run the others.
+STACKED := activities/ray e2e/chaos starter worker
+NEEDY    = $(or $(shell grep -lx '//go:build integration' $(STACKED:%=%/*_test.go) | xargs grep -hoE '^func Test\w+' | cut -c6- | paste -sd'|' -),$(error no tests))
 
 system:
 	$(STACK) run --home .dev/test --free-ports --without worker -- \
@@ -60,11 +82,11 @@ system:
 live: export DELIBERATION_TEST_TEMPORAL := $(CURDIR)/bin/temporal
 live:
 	$(STACK) run --home .dev/live --free-ports --without worker -- sh -c '\
-	  go test -tags=integration -count=1 -timeout 35m -run "$(ASIDE)" ./e2e; statistics=$$?; \
+	  go test -tags=integration -count=1 -timeout 35m -run "$(ASIDE)" ./e2e; aside=$$?; \
 	  DELIBERATION_TEST_RAY_URL=$${DELIBERATION_RAY_CLUSTERS#local=} DELIBERATION_TEST_RAY_TOKEN=$$DELIBERATION_RAY_TOKEN \
 	  DELIBERATION_TEST_MODEL_URL=$$DELIBERATION_VLLM_URL \
-	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 ./e2e/chaos ./starter ./activities/ray ./worker && \
-	  exit $$statistics'
+	  go test -tags=integration -count=1 -timeout 35m -p 1 -parallel 8 -run "^($(NEEDY))$$" $(STACKED:%=./%) && \
+	  exit $$aside'
 
 chaos: ## try every fault, on a stack with two Rays, in 20 minutes; SEED=… repeats a run, SLOWER=3 allows more time
 	@rm -f .dev/chaos.md
