@@ -39,7 +39,7 @@ var (
 	}
 	// CloseDeliberation stores the last events. It doesn't wait until Ray has forgotten the outcomes.
 	CloseDeliberation = Step[contract.CloseDeliberationInput, contract.CloseDeliberationResult]{
-		name: contract.ActivityCloseDeliberation, queue: mainQueue, attempt: closeWithin, retry: every(250*time.Millisecond, time.Second),
+		name: contract.ActivityCloseDeliberation, queue: mainQueue, attempt: closeTry, retry: every(250*time.Millisecond, time.Second),
 	}
 	// CountDeliberations counts deliberations from visibility, for the statistics.
 	CountDeliberations = Step[contract.CountInput, contract.CountResult]{
@@ -73,8 +73,11 @@ const (
 	// CloseTries is how long the closing step waits for NATS, and a worker for Ray to forget outcomes. After that, the outbox takes the
 	// events, and keep_seconds ends the outcomes.
 	CloseTries = 2 * time.Second
-	// closeWithin bounds the closing step. The additional second is for Temporal.
-	closeWithin = CloseTries + time.Second
+	// closeTry bounds one try of the closing step. The additional second is for Temporal.
+	closeTry = CloseTries + time.Second
+	// closeWithin bounds the closing step. It is long because the step may wait in the queue of a busy Temporal: the
+	// outbox, which takes the events otherwise, is one more workflow for it.
+	closeWithin = time.Minute
 	// holdFor is how long the last events of a phase wait for the acceptance of the next phase, so that the submit
 	// publishes them with those of the next phase. It may take some seconds more, since the submit waits for its last response.
 	holdFor = 2 * time.Second
