@@ -21,6 +21,10 @@ const (
 	stopWithin = 10 * time.Second
 	// heartbeatEvery bounds the age of the progress that people see, since the SDK throttles heartbeats.
 	heartbeatEvery = 10 * time.Second
+	// stickyFor is how long a workflow task waits for the worker that has the run in its cache, before any worker may take
+	// it. With the SDK's five seconds, a quarter of the tasks time out while 2,000 runs start at once, and each is
+	// written again. If a worker dies, its runs wait for as long.
+	stickyFor = 10 * time.Second
 	// deadlockAfter is longer than the SDK's one second: on a busy machine a workflow task may take that long.
 	deadlockAfter = 10 * time.Second
 )
@@ -51,6 +55,7 @@ func newWorkers(temporal client.Client, c config, in domain.Environment, with ac
 			DisableWorkflowWorker:              queue != c.TaskQueue,
 			ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 			DeadlockDetectionTimeout:           deadlockAfter,
+			StickyScheduleToStartTimeout:       stickyFor,
 			OnFatalError:                       fatal,
 			DeploymentOptions:                  c.Build.options(), // all three need it: otherwise the activities of a pinned run go to any build
 		}
