@@ -60,8 +60,7 @@ func (c Council) callCost(assignment Assignment) Usage {
 func (c Council) committed() Usage {
 	committed, _ := c.Paid()
 	committed.PromptTokens += c.unnamed
-	for i := range c.ledger {
-		e := c.ledger[i]
+	for _, e := range c.ledger {
 		calls := e.uncounted
 		if !e.settled() {
 			calls += max(1, 1+c.request.constraints.MaxRetries()-e.failures-e.uncounted)

@@ -69,8 +69,8 @@ func (c Council) planned() Plan {
 // lastPhase returns the latest phase before the final answer.
 func (c Council) lastPhase() Phase {
 	last := Phase{Kind: Propose}
-	for i := range c.ledger {
-		if phase := c.ledger[i].assignment.Phase; phase.Kind != Synthesize {
+	for _, e := range c.ledger {
+		if phase := e.assignment.Phase; phase.Kind != Synthesize {
 			last = phase
 		}
 	}

@@ -96,8 +96,8 @@ func (c Council) Revisions() []RevisionRecord { return recordsOf(c, Revise, c.re
 // recordsOf returns the records of all settled assignments of one kind.
 func recordsOf[Record any](c Council, kind PhaseKind, record func(*entry) Record) []Record {
 	var records []Record
-	for i := range c.ledger {
-		if e := c.ledger[i]; e.assignment.Phase.Kind == kind && e.settled() {
+	for _, e := range c.ledger {
+		if e.assignment.Phase.Kind == kind && e.settled() {
 			records = append(records, record(e))
 		}
 	}
@@ -138,9 +138,9 @@ func (c Council) textOf(id TurnID) ProposalText {
 
 // byTurn returns the entry whose latest attempt is this turn, nil if there is none.
 func (c Council) byTurn(id TurnID) *entry {
-	for i := range c.ledger {
-		if c.ledger[i].turn.id == id {
-			return c.ledger[i]
+	for _, e := range c.ledger {
+		if e.turn.id == id {
+			return e
 		}
 	}
 	return nil

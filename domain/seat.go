@@ -32,8 +32,7 @@ func (c Council) Seat(agentID string) (Seat, bool) {
 // seat returns the assignment that the agent works on, or else its proposal.
 func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
-	for i := range c.ledger {
-		e := c.ledger[i]
+	for _, e := range c.ledger {
 		none := len(c.request.given) > 0 && seat.entry.assignment.Phase.Kind != Propose // of its own: its latest review counts
 		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled() || none) {
 			seat.entry = *e

@@ -46,8 +46,8 @@ func (c Council) compared(round int, revised, old TurnID) (better, worse int) {
 // reviews returns the usable reviews of a round.
 func (c Council) reviews(round int) []*entry {
 	var reviews []*entry
-	for i := range c.ledger {
-		if e := c.ledger[i]; e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
+	for _, e := range c.ledger {
+		if e.assignment.Phase == (Phase{Kind: PeerReview, Round: round}) && e.state == AgentCompleted {
 			reviews = append(reviews, e)
 		}
 	}
@@ -66,8 +66,8 @@ func (c Council) lastReviewed() int {
 // lastAsked returns the latest round whose reviews were asked for, 0 if there is none.
 func (c Council) lastAsked() int {
 	last := 0
-	for i := range c.ledger {
-		if phase := c.ledger[i].assignment.Phase; phase.Kind == PeerReview {
+	for _, e := range c.ledger {
+		if phase := e.assignment.Phase; phase.Kind == PeerReview {
 			last = max(last, phase.Round)
 		}
 	}

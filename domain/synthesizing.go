@@ -63,9 +63,9 @@ func (c Council) synthesis() []Assignment {
 
 // chaired returns the chair's entry, or nil if the chair wasn't asked.
 func (c Council) chaired() *entry {
-	for i := range c.ledger {
-		if c.ledger[i].assignment.Phase.Kind == Synthesize {
-			return c.ledger[i]
+	for _, e := range c.ledger {
+		if e.assignment.Phase.Kind == Synthesize {
+			return e
 		}
 	}
 	return nil

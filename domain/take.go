@@ -58,8 +58,8 @@ func (c Council) Take(turn Turn, outcome Outcome) (Council, Decision) {
 // repeated counts the attempts of all assignments that gave no answer.
 func (c Council) repeated() int {
 	sum := 0
-	for i := range c.ledger {
-		sum += c.ledger[i].failures + c.ledger[i].losses + c.ledger[i].unstarted
+	for _, e := range c.ledger {
+		sum += e.failures + e.losses + e.unstarted
 	}
 	return sum
 }
