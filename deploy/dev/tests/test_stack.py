@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,8 +11,9 @@ import sys
 import threading
 
 import pytest
+from supervisor.options import ServerOptions
 
-from stack import cli, ports, preflight, prepare, processes, programs
+from stack import cli, ports, preflight, prepare, processes, programs, supervision
 from stack.console import Failed, tail
 from stack.layout import Layout
 from stack.record import STAND_IN_MODEL, TINY_MODEL, Record, variables
@@ -186,6 +188,25 @@ def test_a_second_ray_is_there_only_when_it_was_asked_for(tmp_path, monkeypatch)
     assert ports.problems(both.ports, programs.NAMES, starting=()) == []
     ray, ray2 = (set(map(str, programs.all_programs(both)[name].command)) for name in ("ray", "ray2"))
     assert {option.split("=")[0] for option in ray ^ ray2} == {option.split("=")[0] for option in ray if own(option)}
+
+
+def test_supervisord_reads_what_is_written_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "100%(x)s")
+    layout = Layout(tmp_path)
+    layout.short = tmp_path
+    layout.create()
+    everything = programs.all_programs(Record(layout, ports.choose({}, (), free_ports=True)))
+    with (tmp_path / "conf").open("w") as file:
+        supervision._configuration(layout, tmp_path / "sock", everything).write(file)
+
+    options = ServerOptions()
+    options.realize(["-c", str(tmp_path / "conf")])
+    read = {config.name: config for group in options.process_group_configs for config in group.process_configs}
+    assert read.keys() == everything.keys()
+    assert read["worker"].environment == everything["worker"].environment
+    assert read["worker"].environment["DELIBERATION_RAY_TOKEN"] == "100%(x)s"
+    assert (read["worker"].stopwaitsecs, read["ray"].stopasgroup, read["nats"].stopasgroup) == (30, False, True)
+    assert shlex.split(read["ray"].command) == list(map(str, everything["ray"].command))
 
 
 def test_a_new_port_is_picked_beside_those_that_stay(monkeypatch):
