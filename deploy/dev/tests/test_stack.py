@@ -121,7 +121,13 @@ def test_a_worker_is_ready_once_it_has_heard_from_ray(server, tmp_path, code, cl
 
 
 def test_what_a_killed_command_leaves_behind_is_ended(tmp_path):
-    script = "import os, signal, subprocess; subprocess.Popen(['sleep', '600']); os.kill(os.getpid(), signal.SIGKILL)"
+    # For a moment after its start, a process shows no environment.
+    script = """if True:
+        import os, signal, subprocess
+        left = subprocess.Popen(["sleep", "600"])
+        while not open(f"/proc/{left.pid}/environ").read():
+            pass
+        os.kill(os.getpid(), signal.SIGKILL)"""
     environment = {**os.environ, processes.MARK: str(tmp_path)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=False)
     assert list(processes.belonging(Layout(tmp_path)).values()) == ["sleep"]
