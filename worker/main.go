@@ -105,6 +105,7 @@ func work(ctx context.Context, environ []string, stderr io.Writer) int {
 	for _, warning := range warnings {
 		log.Warn("configuration", "warning", warning)
 	}
+	collectOften(environ)
 	err = serve(ctx, configuration, options, log)
 	switch {
 	case err == nil:

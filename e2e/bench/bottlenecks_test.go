@@ -14,7 +14,7 @@ const (
 	shortWaits      = "waits on Ray: the answers that say that a turn still runs (ADR 10)"
 	shortStream     = "the runners' reading of streams, one core each at most (believed, not profiled)"
 	shortStop       = "a cancel takes a workflow task and an activity (ADR 10)"
-	shortMemory     = "some 110 KB for each turn that waits, most of it goroutines' stacks and outcomes, little of it garbage (ADR 10)"
+	shortMemory     = "objects of the turns that wait and of gRPC calls under way, stacks of their goroutines, and garbage (ADR 10)"
 	shortStart      = "the connections that a worker makes before it polls (believed, not profiled)"
 	shortStatistics = "visibility's own time to count (ADR 10)"
 )
