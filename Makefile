@@ -58,7 +58,7 @@ test: unit ## run every test; those of a whole system start Ray, Temporal and NA
 	@$(MAKE) -j4 -Otarget pytest system live races
 
 races:
-	nice go test $(RACE) -vet=off -shuffle=on $(CALM)
+	go test $(RACE) -vet=off -shuffle=on -p 1 $(CALM)
 
 pytest: ## run the Python tests that need a Ray; they start one of their own
 	@$(STACK) prepare venv
