@@ -156,7 +156,16 @@ func (m member) request() contract.Request {
 	return request
 }
 
+// cancel cancels a run whose turn runs, so that it has paid for a call.
 func (c *crowd) cancel(ctx context.Context, run client.WorkflowRun) error {
+	events := c.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for waits := false; !waits; {
+		event, err := events.Next()
+		if err != nil {
+			return err
+		}
+		waits = event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == "AwaitTurn"
+	}
 	return c.CancelWorkflow(ctx, run.GetID(), run.GetRunID())
 }
 
