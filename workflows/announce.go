@@ -14,7 +14,7 @@ func (d *deliberation) announceStarted(ctx workflow.Context) {
 	agents := domain.Each(d.request().Agents(), func(agent domain.AgentConfig) contract.EventAgent {
 		return contract.EventAgent{AgentID: agent.ID(), Role: agent.Role(), Model: agent.Model()}
 	})
-	d.events.publish(ctx, domain.EventStarted, "", contract.StartedEvent{
+	d.events.publish(ctx, domain.EventStarted, contract.StartedEvent{
 		DeliberationID: d.run.key.WorkflowID, RunID: d.run.id, TaskID: d.request().TaskID(), Role: d.request().Role(),
 		StoryID: d.request().Constraints().StoryID(), PlanID: d.request().Constraints().PlanID(),
 		Status: domain.StatusRunning, Agents: agents, StartedAt: d.run.started,
@@ -47,13 +47,13 @@ func (d *deliberation) announceAgent(ctx workflow.Context, turn domain.Turn) {
 		d.announceProposal(ctx, turn)
 	case domain.PeerReview:
 		if review, ended := d.council.ReviewOf(turn); ended {
-			d.events.publish(ctx, domain.EventReviewed, "", contract.ReviewedEvent{
+			d.events.publish(ctx, domain.EventReviewed, contract.ReviewedEvent{
 				DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), ReviewRecord: contract.ReviewRecordOf(review), Candidates: contract.CandidatesOf(review.Order),
 			})
 		}
 	case domain.Revise:
 		if revision, ended := d.council.RevisionOf(turn); ended {
-			d.events.publish(ctx, domain.EventRevised, "", contract.RevisedEvent{
+			d.events.publish(ctx, domain.EventRevised, contract.RevisedEvent{
 				DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), AgentID: revision.AgentID, Round: revision.Round,
 				Proposal: revision.After.Proposal, Reasoning: revision.After.Reasoning,
 				ErrorType: revision.Failure.Kind(), Message: revision.Failure.Message(),
@@ -68,10 +68,10 @@ func (d *deliberation) announceProposal(ctx workflow.Context, turn domain.Turn) 
 	switch {
 	case !known:
 	case seat.State() == domain.AgentCompleted:
-		d.events.publish(ctx, domain.EventAgentCompleted, "", contract.AgentCompletedEventOf(d.run.key.WorkflowID, d.request().TaskID(), seat.Result()))
+		d.events.publish(ctx, domain.EventAgentCompleted, contract.AgentCompletedEventOf(d.run.key.WorkflowID, d.request().TaskID(), seat.Result()))
 	default:
 		failure := seat.Failure()
-		d.events.publish(ctx, domain.EventAgentFailed, "", contract.AgentFailedEvent{
+		d.events.publish(ctx, domain.EventAgentFailed, contract.AgentFailedEvent{
 			DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), AgentID: failure.AgentID(),
 			Role: seat.Agent().Role(), ErrorType: failure.Kind(), Message: failure.Message(), Attempts: failure.Attempts(),
 		})
@@ -81,7 +81,7 @@ func (d *deliberation) announceProposal(ctx workflow.Context, turn domain.Turn) 
 // announceEnd publishes the last event of a run.
 func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result, err error) {
 	if err == nil {
-		d.events.publish(ctx, domain.EventCompleted, "", result)
+		d.events.publish(ctx, domain.EventCompleted, result)
 		return
 	}
 	kind, errorType := domain.EventFailed, domain.DeliberationFailed
@@ -91,7 +91,7 @@ func (d *deliberation) announceEnd(ctx workflow.Context, result contract.Result,
 	case failed:
 		errorType = domain.FailureKind(application.Type())
 	}
-	d.events.publish(ctx, kind, "", contract.EndedEvent{
+	d.events.publish(ctx, kind, contract.EndedEvent{
 		DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Status: d.shown.status, ErrorType: errorType,
 		Message: d.shown.failure, Failures: contract.AgentFailuresOf(d.council.Rank().Failures()),
 		ExecutionTimeMS: d.executionTime().Milliseconds(),

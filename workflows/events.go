@@ -58,13 +58,13 @@ func startEvents(ctx workflow.Context, d *deliberation) *eventQueue {
 }
 
 // publish queues an event.
-func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
+func (q *eventQueue) publish(ctx workflow.Context, kind domain.EventKind, data any) {
 	if q != nil {
-		q.unsent = append(q.unsent, q.record(ctx, kind, agentID, data)...)
+		q.unsent = append(q.unsent, q.record(ctx, kind, "", data)...)
 	}
 }
 
-// begin queues an event for when Ray accepts the phase.
+// begin queues an event for when Ray accepts the phase. Only a stream has an agent in its subject.
 func (q *eventQueue) begin(ctx workflow.Context, kind domain.EventKind, agentID string, data any) {
 	if q != nil {
 		q.beginning = append(q.beginning, q.record(ctx, kind, agentID, data)...)

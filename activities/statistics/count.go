@@ -30,17 +30,9 @@ func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.Co
 	if err != nil {
 		return none, err
 	}
-	open := running{runs: map[uint64]struct{}{}}
-	// The query isn't by status: a paused run is open too, and older servers don't know that status.
-	for page, err := range c.pages(ctx, "running", deliberations+"CloseTime IS NULL") {
-		if err != nil {
-			return none, err
-		}
-		for _, run := range page {
-			if !roll.has(run) {
-				open.add(run, c.activeJob)
-			}
-		}
+	open, err := c.open(ctx, roll)
+	if err != nil {
+		return none, err
 	}
 	for page, err := range c.pages(ctx, "ended", roll.query()) {
 		if err == nil {
@@ -56,6 +48,23 @@ func (c Counter) Count(ctx context.Context, in contract.CountInput) (contract.Co
 		}
 	}
 	return roll.result(open, asOf)
+}
+
+// open lists the open runs. The query isn't by status: a paused run is open too, and older servers don't know that
+// status.
+func (c Counter) open(ctx context.Context, roll *rolling) (running, error) {
+	open := running{runs: map[uint64]struct{}{}}
+	for page, err := range c.pages(ctx, "running", deliberations+"CloseTime IS NULL") {
+		if err != nil {
+			return open, err
+		}
+		for _, run := range page {
+			if !roll.has(run) {
+				open.add(run, c.activeJob)
+			}
+		}
+	}
+	return open, nil
 }
 
 // running holds the open runs: all by hash, and the newest as jobs.
