@@ -5,7 +5,7 @@ VENV    := $(CURDIR)/.dev/venv/bin
 # The race detector needs a C compiler; without one the tests run without it.
 RACE    := $(shell command -v $$(go env CC 2>/dev/null || echo gcc) >/dev/null 2>&1 && echo -race)
 # By default a program that looks for races sleeps for a second at its end. A test reports its races when it ends.
-export GORACE := atexit_sleep_ms=0
+export GORACE ?= atexit_sleep_ms=0
 # Looking for races takes the tests of these packages three to ten times as long, so only `make test` does it, beside tests
 # that mostly wait. domain, contract and statistics are functions, Temporal runs the coroutines of a workflow one at a
 # time, the tests of activities read long answers, and those of starter are 180 starts of the program.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +22,12 @@ func (s set) announce(ctx context.Context, in contract.SubmitTurnsInput, descrip
 	if len(in.Events) == 0 || !strings.HasPrefix(in.Events[0].ID, run) {
 		return false
 	}
-	for i := range in.Events {
-		if in.Events[i].Kind.Begins() {
-			in.Events[i].At = now()
+	at := now()
+	for i, event := range slices.Backward(in.Events) {
+		if !event.Kind.Begins() {
+			break // what comes before belongs to earlier phases
 		}
+		in.Events[i].At = at
 	}
 	trying, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()

@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func announcing(t *testing.T, patience time.Duration) contract.SubmitTurnsInput 
 	in.Events = twoEvents().Events
 	phase := in.Events[0]
 	phase.Kind = domain.EventPhaseStarted
-	in.Events = append(in.Events, phase)
+	in.Events = slices.Concat([]contract.EventRecord{phase}, in.Events, []contract.EventRecord{phase})
 	for i := range in.Events {
 		in.Events[i].ID = domain.EventID(in.DeliberationID, environmentRun, i+1, in.Events[i].Kind)
 	}
@@ -37,16 +38,18 @@ func TestSubmitTurns_PublishesItsEventsOnceTheTurnsAreAccepted(t *testing.T) {
 		w.with.Publisher = events
 		w.ray.refusals = []error{full(3 * time.Second)}
 		in := announcing(t, time.Hour)
+		before := in.Events[0].At
 
 		out, err := trySubmit(w, in)
 
 		require.NoError(t, err)
 		require.True(t, out.Announced)
-		require.Len(t, events.stored, 3)
-		require.Equal(t, in.Events[0].At, events.stored[0].At, "the run started before")
-		require.Equal(t, time.Now().UTC(), events.stored[1].At, "a stream starts with the acceptance")
-		require.Equal(t, time.Now().UTC(), events.stored[2].At, "and so does the phase")
-		require.Contains(t, string(events.stored[1].Data), `"task_description":"`+in.Brief.Request.TaskDescription)
+		require.Len(t, events.stored, 4)
+		require.Equal(t, before, events.stored[0].At, "an earlier phase, which Ray refused")
+		require.Equal(t, before, events.stored[1].At, "the run started before")
+		require.Equal(t, time.Now().UTC(), events.stored[2].At, "a stream starts with the acceptance")
+		require.Equal(t, time.Now().UTC(), events.stored[3].At, "and so does the phase")
+		require.Contains(t, string(events.stored[2].Data), `"task_description":"`+in.Brief.Request.TaskDescription)
 	})
 }
 

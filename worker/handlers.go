@@ -10,7 +10,7 @@ import (
 )
 
 // handlersKept bounds the handlers that are remembered. Their tags are names of workflows, activities, queues and
-// operations, of which there are some hundred.
+// operations, of which there are a few hundred.
 const handlersKept = 10_000
 
 // handlers gives the same handler of metrics for the same tags. The Temporal SDK asks for one with every activity and

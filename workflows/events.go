@@ -111,7 +111,7 @@ func (q *eventQueue) begun(ctx workflow.Context, published bool) {
 	q.gate = gateOpen
 }
 
-// refused is called when Ray hasn't accepted the phase: its streams never start.
+// refused is called when the phase ends without Ray's acceptance: its streams aren't announced.
 func (q *eventQueue) refused(ctx workflow.Context) {
 	if q != nil {
 		q.take(ctx, slices.DeleteFunc(q.beginning, func(e contract.EventRecord) bool { return e.Kind.BestEffort() }))

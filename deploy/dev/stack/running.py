@@ -61,7 +61,12 @@ class Stack:
         if not self.layout.home.exists():
             return False
         with self._locked():
-            return self._end()
+            ended = self._end()
+            record = Record.load(self.layout)
+            if record.pids:
+                record.pids = {}  # the system may give them to other processes
+                record.save()
+            return ended
 
     def start(self, name: str) -> None:
         record = self._running_record(name)

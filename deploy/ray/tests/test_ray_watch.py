@@ -54,6 +54,6 @@ def test_it_fails_when_ray_is_gone(app: App, said: Callable[[str], bool], logs: 
         process.until(lambda: said("is up") or said("already runs"), "it has looked")
         app.head.end()
         assert watch.wait(30) != 0
-        assert said("is gone") or said("does not serve any more")
+        assert said("is gone") or said("no longer answers")
     finally:
         process.end(watch)
