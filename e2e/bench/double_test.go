@@ -39,7 +39,7 @@ func measureDouble(t *testing.T, r *report) {
 	const against = "one worker, one Ray app"
 	r.add(line{second: true, what: "two workers, two Ray apps: deliberations/s, 50 at a time", against: against, base: base, ours: ours, ratio: share, target: "≥ 0.9 ×", met: share.median() >= 0.9, short: shortThroughput})
 	r.add(line{second: true, what: "the same: CPU of the workers a deliberation, ms", against: against, base: baseWorker, ours: oursWorker, ratio: workerCost, target: "≤ 1.25 ×", met: workerCost.median() <= 1.25, short: shortWorker})
-	r.add(line{second: true, what: "the same: CPU of Temporal a deliberation, ms", against: against, base: baseTemporal, ours: oursTemporal, ratio: temporalCost, target: "≤ 1.25 ×", met: temporalCost.median() <= 1.25, short: shortStages})
+	r.add(line{second: true, what: "the same: CPU of Temporal a deliberation, ms", against: against, base: baseTemporal, ours: oursTemporal, ratio: temporalCost, target: "≤ 1.25 ×", met: temporalCost.median() <= 1.25, short: shortWork})
 }
 
 // during runs workflows and returns the processor time that the processes spent meanwhile.

@@ -26,6 +26,8 @@ type model struct {
 	mu     sync.Mutex
 	first  time.Time            // the first token since the last reset
 	last   time.Time            // the last token
+	latest time.Time            // the last stream's start since the last reset
+	length time.Duration        // of the longest stream
 	ended  map[string]time.Time // the last answer of each model
 	opened map[string]time.Time // the first call of each model
 }
@@ -93,6 +95,7 @@ func (m *model) answer(w http.ResponseWriter, r *http.Request, name string) bool
 // stream sends tokens at a rate. It doesn't pause while it is late.
 func (m *model) stream(w http.ResponseWriter, r *http.Request, rate, count int) bool {
 	began := time.Now()
+	defer m.streamed(began)
 	for n := range count {
 		if !pause(r, time.Until(began.Add(time.Duration(n+1)*time.Second/time.Duration(rate)))) {
 			return false
@@ -120,7 +123,24 @@ func (m *model) count() {
 func (m *model) resetTokenTimes() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.first = time.Time{}
+	m.first, m.latest, m.length = time.Time{}, time.Time{}, 0
+}
+
+// streamed notes a stream that ends now.
+func (m *model) streamed(began time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.length = max(m.length, time.Since(began))
+	if began.After(m.latest) {
+		m.latest = began
+	}
+}
+
+// spread returns how long after the first token the last stream began, and the time of the longest stream, in seconds.
+func (m *model) spread() (starts, longest float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.latest.Sub(m.first).Seconds(), m.length.Seconds()
 }
 
 // tokenTimes returns the time from the first token to the last one.
