@@ -53,7 +53,7 @@ python:
 	cd deploy/ray && $(VENV)/pytest -q -m "not ray"
 	cd deploy/dev && $(VENV)/python -m pytest -q -p no:asyncio tests
 
-test: unit ## run every test; those of a whole system start Ray, Temporal and NATS of their own, on free ports
+test: unit ## run every test, in eight minutes; those of a whole system start Ray, Temporal and NATS of their own, on free ports
 	@echo "pytest, system, live and races run side by side, for seven minutes; the output of each comes when it ends"
 	@$(MAKE) -j4 -Otarget pytest system live races
 
@@ -111,7 +111,7 @@ evidence: ## compare one agent, a vote and a council on tasks: ENDPOINT=… [MOD
 	  go test -tags=integration -count=1 -timeout 24h -v -run '^Test(Evidence|Orders)' ./e2e/evidence \
 	    -tasks $(or $(TASKS),25) -agents $(or $(AGENTS),5) -orders $(or $(ORDERS),0) -table $(CURDIR)/.dev/evidence.md
 
-bench: ## measure what deliberations cost, in half an hour, and write docs/performance.md; ROWS=… measures some rows and only logs them
+bench: ## measure what deliberations cost, in 20 minutes, and write docs/performance.md; ROWS=… measures some rows and only logs them
 	$(STACK) run --home .dev/bench --free-ports --without worker -- \
 	  go test -tags=integration -count=1 -timeout 60m -run '^TestBench' ./e2e/bench -v -repeat $(or $(REPEAT),5) \
 	    $(if $(ROWS),-rows '$(ROWS)',-docs $(CURDIR)/docs)

@@ -97,7 +97,7 @@ def _status(_: argparse.Namespace, layout: Layout) -> int:
     if not states:
         left = len(processes.belonging(layout))
         dead = f"the supervisor is dead, {left} processes are left: make down (or make up)"
-        say(dead if left else "no stack is running")
+        say(dead if left else "no stack is running; `make up` starts one")
         return 1 if left else NOT_RUNNING
     everything = all_programs(record)
     up = [name for name in everything if states.get(name, {}).get("statename") in UP]
