@@ -178,7 +178,7 @@ def test_a_dead_supervisor_is_not_a_stack_that_is_down(tmp_path, monkeypatch, ca
     monkeypatch.setattr("stack.processes.belonging", lambda _: {7: "ray", 8: "nats"})
     assert cli._status(None, Layout(tmp_path)) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "no stack is running",
+        "no stack is running; `make up` starts one",
         "the supervisor is dead, 2 processes are left: make down (or make up)",
     ]
 
