@@ -32,11 +32,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	if err != nil {
 		return none, err
 	}
-	brief, err := s.brief(ctx, in)
-	if err != nil {
-		return none, err
-	}
-	submission, err := s.submission(brief, in)
+	submission, description, err := s.submission(ctx, in)
 	if err != nil {
 		return none, err
 	}
@@ -46,12 +42,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 	for {
 		accepted, err := submitOnce(working, cluster, submission)
 		if err == nil {
-			activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
-				"turns", len(accepted.Handles), "cluster", in.Cluster, "cancelled", len(accepted.Cancelled))
-			return contract.SubmitTurnsResult{
-				Handles: contract.HandlesOf(accepted.Handles), Cancelled: accepted.Cancelled,
-				Announced: len(accepted.Handles) > 0 && s.announce(working, in, brief.Request.TaskDescription, now),
-			}, nil
+			return s.accepted(working, in, accepted, description, now), nil
 		}
 		refusal, ours := errors.AsType[*domain.Error](err)
 		if !ours || refusal.Fatal() {
@@ -67,6 +58,16 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 		if err := waitBeating(ctx, working, pause, progress); err != nil {
 			return none, stoppedBy(ctx, working, err)
 		}
+	}
+}
+
+// accepted returns what Ray has accepted, and announces it. Turns that had all been stopped begin nothing.
+func (s set) accepted(ctx context.Context, in contract.SubmitTurnsInput, by domain.Acceptance, description string, now func() time.Time) contract.SubmitTurnsResult {
+	activity.GetLogger(ctx).Info("turns submitted", keyDeliberation, in.DeliberationID,
+		"turns", len(by.Handles), "cluster", in.Cluster, "cancelled", len(by.Cancelled))
+	return contract.SubmitTurnsResult{
+		Handles: contract.HandlesOf(by.Handles), Cancelled: by.Cancelled,
+		Announced: len(by.Handles) > 0 && s.announce(ctx, in, description, now),
 	}
 }
 
@@ -96,16 +97,21 @@ func reasonOf(refusal *domain.Error) string {
 	return bounded(refusal.Err.Error())
 }
 
-func (s set) submission(brief contract.Brief, in contract.SubmitTurnsInput) (domain.Submission, error) {
+// submission returns what is submitted, and the task's description for the events.
+func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (submission domain.Submission, description string, err error) {
+	brief, err := s.brief(ctx, in)
+	if err != nil {
+		return submission, "", err
+	}
 	request := brief.Request.Domain()
 	turns := in.TurnsOf(request)
 	if err := sameTurns(in.Turns, turns); err != nil {
-		return domain.Submission{}, err
+		return submission, "", err
 	}
-	submission := request.Submission(turns, brief.Texts())
+	submission = request.Submission(turns, brief.Texts())
 	submission.Owner, submission.Deliberation, submission.OriginalRun = s.Owner, in.DeliberationID, in.OriginalRunID
 	submission.Run, submission.Keep = time.Duration(in.RunSeconds)*time.Second, time.Duration(in.KeepSeconds)*time.Second
-	return submission, nil
+	return submission, brief.Request.TaskDescription, nil
 }
 
 // brief returns the brief that the input carries, or else the one that the phase's first submit carried.

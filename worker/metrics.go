@@ -20,6 +20,14 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
+// measure registers the metrics of what the worker is connected to.
+func (a *adapters) measure(metrics *prometheus.Registry) {
+	metrics.MustRegister(a.fleet)
+	if a.publisher != nil {
+		metrics.MustRegister(sayings(a.publisher)...)
+	}
+}
+
 // sayings returns counters of the messages with the text of turns.
 func sayings(by *nats.Publisher) []prometheus.Collector {
 	counter := func(outcome string, count func() float64) prometheus.Collector {

@@ -38,10 +38,7 @@ func serve(ctx context.Context, c config, options client.Options, log *slog.Logg
 	}
 	defer with.close()
 	with.addTo(probes)
-	metrics.MustRegister(with.fleet)
-	if with.publisher != nil {
-		metrics.MustRegister(sayings(with.publisher)...)
-	}
+	with.measure(metrics)
 	defer background(ctx, with.fleet.Watch)()
 	workers := newWorkers(temporal, c, with.environment(ctx, c, options.Namespace, log), with.dependencies(), probes)
 	if err := workers.start(); err != nil {

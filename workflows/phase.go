@@ -17,17 +17,15 @@ import (
 func (d *deliberation) runPhase(ctx workflow.Context, assignments []domain.Assignment) endReason {
 	phase := assignments[0].Phase
 	pursuits := d.assign(assignments)
-	d.events.hold()
 	d.announcePhase(ctx, phase, len(pursuits))
 	end, err := d.submitTogether(ctx, pursuits)
-	if err != nil || end.early() {
-		d.events.refused(ctx)
-	}
 	switch {
 	case err != nil:
+		d.events.refused(ctx)
 		d.giveUp(ctx, contract.FailureOf(err))
 		return endDecided
 	case end.early():
+		d.events.refused(ctx)
 		return end
 	}
 	d.clock.start(ctx)
