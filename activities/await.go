@@ -117,7 +117,7 @@ func (a *awaiting) waitForCluster(ctx context.Context) (back bool, err error) {
 		return false, nil
 	}
 	for until := time.Now().Add(stayMost); !a.gone() && time.Now().Before(until); activity.RecordHeartbeat(ctx, a.progress) {
-		if err := a.pause(ctx, lookEvery+rand.N(lookEvery)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
+		if err := wait(ctx, a.stopping, lookEvery+rand.N(lookEvery)); err != nil { //nolint:gosec // the spread only keeps all waits from asking at the same moment
 			return false, err
 		}
 		if !a.down(a.handle.Cluster) {
@@ -127,20 +127,6 @@ func (a *awaiting) waitForCluster(ctx context.Context) (back bool, err error) {
 	a.progress.Unanswered = 0
 	activity.RecordHeartbeat(ctx, a.progress)
 	return false, nil
-}
-
-// pause returns nil when the time is over.
-func (a *awaiting) pause(ctx context.Context, long time.Duration) error {
-	timer := time.NewTimer(long)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-a.stopping:
-		return waiting.ErrStopping
-	}
 }
 
 // pollFailed ends a poll without an answer: with an error, after which the same turn is polled again, or with the

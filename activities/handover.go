@@ -54,15 +54,18 @@ func handOver() error {
 	})
 }
 
-// wait pauses until the time is over, the activity is cancelled, or the worker shuts down.
-func wait(working context.Context, pause time.Duration) error {
+// wait pauses until the time is over, the context ends, or the worker shuts down. If the context ends with the worker,
+// stopping may be nil.
+func wait(ctx context.Context, stopping <-chan struct{}, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-working.Done():
-		return working.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-stopping:
+		return waiting.ErrStopping
 	}
 }
 
@@ -70,12 +73,12 @@ func wait(working context.Context, pause time.Duration) error {
 func waitBeating(ctx, working context.Context, pause time.Duration, progress any) error {
 	until := time.Now().Add(pause)
 	for time.Until(until) > beatEvery {
-		if err := wait(working, beatEvery); err != nil {
+		if err := wait(working, nil, beatEvery); err != nil {
 			return err
 		}
 		activity.RecordHeartbeat(ctx, progress)
 	}
-	return wait(working, time.Until(until))
+	return wait(working, nil, time.Until(until))
 }
 
 // resume takes over the progress of the previous try, on this worker or another one. Progress that can't be read

@@ -22,7 +22,7 @@ func (d *deliberation) announceStarted(ctx workflow.Context) {
 }
 
 // announcePhase announces that a phase has begun, if the council has more than one, and that the agents' answers
-// stream. Both wait until Ray has accepted the phase.
+// stream. These events, and those that still wait from the phase before, are published when Ray accepts the phase.
 func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, turns int) {
 	d.events.hold()
 	if phase.Kind == domain.Propose {
