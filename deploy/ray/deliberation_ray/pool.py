@@ -100,9 +100,13 @@ class Pool:
     async def call(self, name: str, method: str, *args: Any, seconds: float | None = CONTROL_SECONDS) -> Any:
         """Raises RunnerMissing, or a refusal if the runner doesn't answer: it may have taken the call."""
         try:
-            return await asyncio.wait_for(self._call(name, method, args), seconds)
+            answer = await asyncio.wait_for(self._call(name, method, args), seconds)
         except (TimeoutError, RayActorError, RaySystemError, GetTimeoutError) as error:
             raise runner_unavailable(f"{name} does not answer: {type(error).__name__}") from error
+        if name in self.silent:  # else it would be refused until the next look, though /v1/info shows it as ready
+            self.silent.discard(name)
+            _log.warning("%s takes new deliberations again", name)
+        return answer
 
     async def _call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:
         dead: ActorHandle[Any] | None = None

@@ -67,11 +67,11 @@ class Asked(Pool):
         if restart:
             await self.create(name, old.generation)
 
-    async def call(self, name: str, method: str, *args: Any, seconds: float | None = 0) -> Any:
+    async def _call(self, name: str, method: str, args: tuple[Any, ...]) -> Any:
         if name in self._cluster.silent:
             raise runner_unavailable(f"{name} is silent")
         if name in self._cluster.hanging:
-            await asyncio.wait_for(self._cluster.answers.wait(), seconds)
+            await self._cluster.answers.wait()
         if name not in self._cluster.runners:
             raise RunnerMissing(name)
         turns = self._cluster.runners[name]

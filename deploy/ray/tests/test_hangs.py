@@ -41,6 +41,18 @@ async def test_a_current_runner_that_hangs_is_passed_over_and_then_replaced(
     assert cluster.draining() == {A: False}
 
 
+async def test_a_runner_that_answers_is_silent_no_longer(cluster: Cluster, clock: SimpleNamespace) -> None:
+    gateway = await begun(cluster, "aa")
+    cluster.hanging.add(A)
+    await gateway.look_after()
+    clock.now += presence.PASSED_OVER_SECONDS
+    await gateway.look_after()
+    assert gateway._pool.silent == {A}
+    cluster.answers.set()
+    await gateway._pool.info(A)
+    assert gateway._pool.silent == set(), "before the next look"
+
+
 async def test_an_older_runner_that_hangs_is_ended_and_not_started_again(
     cluster: Cluster, clock: SimpleNamespace
 ) -> None:
