@@ -215,3 +215,22 @@ func TestTheQuorumIsCountedInProposals(t *testing.T) {
 		require.True(t, council.QuorumMet())
 	}
 }
+
+func TestAJudgeHasASeatWhileItIsAtWorkAndIsRetiredAfterIt(t *testing.T) {
+	council := domain.NewCouncil(requestOf(t, reviewedSpec(2, domain.ReviewJudge, 1)), domain.RunKey{WorkflowID: "w"})
+	reviews := 0
+	for plan := council.Plan(); len(plan.Next) > 0; plan = council.Plan() {
+		council = council.Assign(plan.Next)
+		if plan.Next[0].Phase.Kind == domain.PeerReview {
+			reviews++
+			require.Len(t, council.Seats(), 3)
+			require.Empty(t, council.Retired(), "it is at work, also in the second round")
+		}
+		council = settledAll(council, plan.Next, 1)
+		require.Len(t, council.Seats(), 2)
+		require.Len(t, council.Retired(), min(reviews, 1))
+	}
+	require.Equal(t, 2, reviews)
+	require.Equal(t, "judge", council.Retired()[0].Agent().ID())
+	require.Equal(t, domain.AgentCompleted, council.Retired()[0].State())
+}

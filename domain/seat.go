@@ -19,6 +19,22 @@ func (c Council) Seats() []Seat {
 	return seats
 }
 
+// Retired returns the seats of a judge and a chair that are no longer at work.
+func (c Council) Retired() []Seat {
+	var done []Seat
+	for _, e := range c.ledger {
+		agent := e.assignment.Agent
+		if slices.Contains(c.request.agents, agent) {
+			continue
+		}
+		done = slices.DeleteFunc(done, func(seat Seat) bool { return seat.agent == agent }) // a judge works in each round
+		if e.settled() {
+			done = append(done, Seat{agent: agent, entry: *e})
+		}
+	}
+	return done
+}
+
 // Seat returns the seat of one agent, and whether the council has such an agent.
 func (c Council) Seat(agentID string) (Seat, bool) {
 	for _, agent := range c.request.agents {

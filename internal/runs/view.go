@@ -27,6 +27,7 @@ type View struct {
 	Warning string      `json:"warning,omitempty"`
 
 	Asked domain.Phase `json:"-"` // what the latest submit is for, which may wait for room
+	Done  []AgentView  `json:"-"` // the judge and the chair of an open run, once they are no longer at work
 
 	TaskID    string `json:"-"`
 	Role      string `json:"-"`
@@ -87,10 +88,14 @@ func viewOf(run Run, status contract.Status) View {
 	}
 }
 
+func agentView(seat domain.Seat) AgentView {
+	return AgentView{AgentStatus: contract.AgentStatusOf(seat)}
+}
+
 // OpenView returns the view of an open run without asking a worker.
 func OpenView(run Run, t *Timeline) View {
 	v := viewOf(run, t.status(run.ID))
-	v.Asked = t.asked
+	v.Asked, v.Done = t.asked, domain.Each(t.council.Retired(), agentView)
 	if !t.taken {
 		v.Status.Status, v.WaitingFor = domain.StatusSubmitted, fmt.Sprintf("a worker on task queue %q", v.TaskQueue)
 	}

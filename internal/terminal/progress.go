@@ -48,9 +48,16 @@ func (p *Progress) Agents(v runs.View) {
 		if agent.Trouble != "" && strings.HasSuffix(v.WaitingFor, agent.Trouble) {
 			agent.Trouble = "" // the line about the whole council names it
 		}
-		if agent.Attempt > 0 { // before the first attempt there is nothing to show
-			p.once("agent "+agent.AgentID, agentLine(agent))
-		}
+		p.agent(agent)
+	}
+	for _, agent := range v.Done {
+		p.agent(agent)
+	}
+}
+
+func (p *Progress) agent(agent runs.AgentView) {
+	if agent.Attempt > 0 { // before the first attempt there is nothing to show
+		p.once("agent "+agent.AgentID, agentLine(agent))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/workflows/contract"
 )
@@ -45,6 +46,23 @@ func TestProgressNamesEachLaterPhaseOnce(t *testing.T) {
 		p.Show(runs.View{Asked: phase})
 	}
 	require.Equal(t, "review, round 1\nrevise, round 1\nreview, round 2\nsynthesize\n", out.String())
+}
+
+func TestProgressSaysHowTheChairEnded(t *testing.T) {
+	for history, want := range map[string]string{
+		"synthesized":  "synthesize\nchair · CHAIR · waiting · attempt 1\nchair · CHAIR · submitted · attempt 1\nchair · CHAIR · completed · attempt 1\n",
+		"chair_failed": "synthesize\nchair · CHAIR · waiting · attempt 1\nchair · CHAIR · submitted · attempt 1\nchair · CHAIR · failed · attempt 1\n",
+	} {
+		t.Run(history, func(t *testing.T) {
+			var out bytes.Buffer
+			p, timeline := NewProgress(&out), runs.NewTimeline()
+			for _, event := range fakes.ReadHistory(t, "../../workflows/testdata/histories/"+history+fakes.HistorySuffix).GetEvents() {
+				timeline.Take(event)
+				p.Agents(runs.OpenView(runs.Run{}, timeline))
+			}
+			require.True(t, strings.HasSuffix(out.String(), want), out.String())
+		})
+	}
 }
 
 func TestProgressNamesACauseOnce(t *testing.T) {

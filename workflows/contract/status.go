@@ -34,12 +34,15 @@ type AgentStatus struct {
 
 // AgentStatusesOf maps the council's seats, in request order.
 func AgentStatusesOf(council domain.Council) []AgentStatus {
-	return domain.Each(council.Seats(), func(seat domain.Seat) AgentStatus {
-		return AgentStatus{
-			AgentID: seat.Agent().ID(), Role: seat.Agent().Role(), Model: seat.Agent().Model(), State: seat.State(),
-			Attempt: seat.Attempt(), SubmissionID: string(seat.TurnID()), Cluster: seat.Cluster(),
-		}
-	})
+	return domain.Each(council.Seats(), AgentStatusOf)
+}
+
+// AgentStatusOf maps one seat.
+func AgentStatusOf(seat domain.Seat) AgentStatus {
+	return AgentStatus{
+		AgentID: seat.Agent().ID(), Role: seat.Agent().Role(), Model: seat.Agent().Model(), State: seat.State(),
+		Attempt: seat.Attempt(), SubmissionID: string(seat.TurnID()), Cluster: seat.Cluster(),
+	}
 }
 
 // Job is the answer to the query `job`.
