@@ -39,8 +39,9 @@ func (c *cli) listCommand() *cobra.Command {
 		Long: `List deliberations: those that run first, then those that ended last. All filters must match.
 
 Role, task, story and plan are search attributes. starter setup registers them in a namespace that lacks
-them. A deliberation that was started before that has none, so no filter finds it. Temporal lists a
-deliberation that has ended after some seconds.`,
+them. A deliberation that was started before that has none, so no filter finds it. Workers write them, so
+none finds a deliberation that no worker has taken up yet. Temporal lists a deliberation that has ended
+after some seconds.`,
 		Example: `  starter list
   starter list --status failed --since 24h
   starter list --role QA --status running

@@ -49,8 +49,7 @@ func (s *shown) close(status domain.DeliberationStatus, at time.Time) {
 // each adds events to the history.
 func (d *deliberation) showOpening(ctx workflow.Context) error {
 	d.showPhase(ctx, phaseQueued)
-	memo := map[string]any{contract.MemoTaskID: d.request().TaskID(), contract.MemoRole: d.request().Role(), contract.MemoAgents: len(d.request().Agents())}
-	if err := workflow.UpsertMemo(ctx, memo); err != nil {
+	if err := workflow.UpsertMemo(ctx, contract.OpeningMemo(d.request())); err != nil {
 		return err
 	}
 	c := d.request().Constraints()

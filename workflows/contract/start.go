@@ -52,6 +52,12 @@ func Start(ctx context.Context, c client.Client, request Request, options StartO
 	return parsed.Start(ctx, c, options)
 }
 
+// OpeningMemo returns what lists show of a deliberation before its end. The starter writes it too, so that lists have
+// it while no worker has taken the run up.
+func OpeningMemo(request domain.DeliberationRequest) map[string]any {
+	return map[string]any{MemoTaskID: request.TaskID(), MemoRole: request.Role(), MemoAgents: len(request.Agents())}
+}
+
 // Start does the same as [Start] for a request that was parsed before.
 func (p Parsed) Start(ctx context.Context, c client.Client, options StartOptions) (Started, error) {
 	id := WorkflowID(p.Domain.TaskID())
@@ -61,6 +67,7 @@ func (p Parsed) Start(ctx context.Context, c client.Client, options StartOptions
 	}
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: id, TaskQueue: cmp.Or(options.TaskQueue, DefaultTaskQueue), StaticSummary: OneLine(p.Domain.Title()),
+		Memo:                  OpeningMemo(p.Domain),
 		WorkflowIDReusePolicy: reuse,
 		// Otherwise the client would return an existing run as if it were a new one.
 		WorkflowExecutionErrorWhenAlreadyStarted: true,

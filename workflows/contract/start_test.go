@@ -92,6 +92,7 @@ func TestStart_StartsATaskThatIsNew(t *testing.T) {
 	require.Equal(t, []string{"deliberation-T-42", "new-run"}, []string{started.Run.GetID(), started.Run.GetRunID()})
 	require.Equal(t, client.StartWorkflowOptions{
 		ID: "deliberation-T-42", TaskQueue: "deliberations", StaticSummary: "T-42 · DEV · 2 agents",
+		Memo:                                     map[string]any{"task_id": "T-42", "role": "DEV", "agents": 2},
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, temporal.started[0])
