@@ -17,9 +17,10 @@ import (
 // batchLine is a request of the file.
 type batchLine struct {
 	number  int
-	taskID  string
 	request contract.Parsed
 }
+
+func (l batchLine) taskID() string { return l.request.Normalised.TaskID }
 
 // readBatch reads and checks all requests. The error names every fault of every bad line.
 func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
@@ -39,12 +40,12 @@ func readBatch(file string, stdin io.Reader) ([]batchLine, error) {
 			continue
 		}
 		parsed, err := check(contract.RequestText(bytes.Clone(text)))
-		line := batchLine{number: number, taskID: strings.TrimSpace(parsed.Normalised.TaskID), request: parsed}
-		if found := line.faults(err, lineOf[line.taskID]); len(found) > 0 {
+		line := batchLine{number: number, request: parsed}
+		if found := line.faults(err, lineOf[line.taskID()]); len(found) > 0 {
 			broken, bad = append(broken, found...), bad+1
 		}
-		if line.taskID != "" {
-			lineOf[line.taskID] = cmp.Or(lineOf[line.taskID], number)
+		if strings.TrimSpace(line.taskID()) != "" {
+			lineOf[line.taskID()] = cmp.Or(lineOf[line.taskID()], number)
 		}
 		lines = append(lines, line)
 	}

@@ -55,7 +55,7 @@ type batchResult struct {
 // one starts a deliberation, or attaches to it, and waits for its end. An error ends the whole batch.
 func (b *batch) one(ctx context.Context, line batchLine) (batchResult, error) {
 	result := batchResult{
-		Line: line.number, TaskID: line.taskID, DeliberationID: contract.WorkflowID(line.taskID), Status: domain.StatusFailed,
+		Line: line.number, TaskID: line.taskID(), DeliberationID: contract.WorkflowID(line.taskID()), Status: domain.StatusFailed,
 	}
 	started, err := retried(ctx, func() (contract.Started, error) {
 		return line.request.Start(ctx, b.server.Client, contract.StartOptions{TaskQueue: b.taskQueue})
