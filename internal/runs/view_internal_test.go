@@ -4,11 +4,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"deliberation.io/deliberation/domain"
+	"deliberation.io/deliberation/internal/fakes"
 	"deliberation.io/deliberation/workflows/contract"
 )
 
@@ -78,6 +81,28 @@ func TestNoAgentOfAClosedRunIsAtWork(t *testing.T) {
 		{domain.AgentSubmitted, false, domain.StatusFailed, agentUnknown},
 	} {
 		require.Equal(t, c.want, stateAtEnd(c.state, c.failed, c.run))
+	}
+}
+
+func TestACompletedRunHasNoOpenReview(t *testing.T) {
+	history := fakes.ReadHistory(t, "../../workflows/testdata/histories/cancelled_in_review"+fakes.HistorySuffix)
+	timeline := NewTimeline()
+	for _, event := range history.GetEvents()[:len(history.GetEvents())-1] {
+		timeline.Take(event)
+	}
+	timeline.Take(&historypb.HistoryEvent{
+		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+			WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{
+				Result: &commonpb.Payloads{Payloads: []*commonpb.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte("{}")}}},
+			},
+		},
+	})
+	v, err := closedView(Run{}, timeline)
+	require.NoError(t, err)
+	require.Len(t, v.Agents, 2)
+	for _, agent := range v.Agents {
+		require.Equal(t, domain.AgentCompleted, agent.State, "its proposal counts; only its review was stopped")
 	}
 }
 
