@@ -13,7 +13,7 @@ const (
 	shortRequests   = "one submit, one forget and the waits of a council (ADR 10)"
 	shortBeats      = "Temporal writes a heartbeat of each turn every 12 s, 85 a second (ADR 10)"
 	shortWaits      = "waits on Ray: the answers that say that a turn still runs (ADR 10)"
-	shortStream     = "the councils begin to stream one after the other, within a part of the ten seconds (ADR 10)"
+	shortStream     = "the councils begin to stream one after the other, within a part of the thirty seconds (ADR 10)"
 	shortStop       = "a cancel takes a workflow task and an activity (ADR 10)"
 	shortMemory     = "objects of the turns that wait and of gRPC calls under way, stacks of their goroutines, and garbage (ADR 10)"
 	shortStart      = "the connections that a worker makes before it polls (believed, not profiled)"
