@@ -58,18 +58,26 @@ func (f Forecast) withReview(r DeliberationRequest, round int) Forecast {
 
 // withRevision adds a revision by each author, who reads its own proposal and all reviews of it.
 func (f Forecast) withRevision(r DeliberationRequest) Forecast {
-	_, readers := r.reviewLoad() // a proposal has as many reviewers as a peer has proposals to read
-	if r.protocol.Review() == ReviewJudge {
-		readers = 1
-	}
+	reads := r.textTokens() + r.readersOfEach()*r.protocol.MaxTokens()
 	for _, agent := range r.authors() {
-		if !r.isAgent(agent) {
-			continue
+		if r.isAgent(agent) {
+			f.Revisions++
+			f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + reads
 		}
-		f.Revisions++
-		f.PromptTokens += tokensOf(r.revisionTask()) + r.personaTokens(agent) + (1+readers)*r.protocol.MaxTokens()
 	}
 	return f
+}
+
+// readersOfEach returns the most reviewers that an agent's proposal may have in a round.
+func (r DeliberationRequest) readersOfEach() int {
+	if r.protocol.Review() == ReviewJudge {
+		return 1
+	}
+	reviewers, reads := r.reviewLoad()
+	if given := len(r.given); given > 0 {
+		reads = reviewers*reads/given + 2 // rounded up, and one because another reviewer left out its own
+	}
+	return min(reads, reviewers-1)
 }
 
 // reviewLoad returns the number of reviewers in a round, and the number of authors that each of them reads.

@@ -148,3 +148,12 @@ func TestTheForecastOfGivenProposalsHasNoProposals(t *testing.T) {
 	spec.Given[0].Author = "agent-1"
 	require.Equal(t, 5, requestOf(t, spec).MostCalls(), "two reviews, one revision, two reviews")
 }
+
+func TestTheForecastIncludesTheCritiquesOfAllWhoJudgeAGivenProposal(t *testing.T) {
+	tokens := func(agents int) int {
+		spec := judging(agents, 2)
+		spec.Given[0].Author = "agent-1"
+		return requestOf(t, spec).Forecast().PromptTokens
+	}
+	require.Greater(t, tokens(10)-tokens(3), 7*(2+4+1)*2048, "each further agent reads two texts, then both versions of both, and writes a critique")
+}
