@@ -224,12 +224,7 @@ func groupOf(request contract.Request, by string) string {
 	case "team":
 		return asked.Constraints().Metadata()["team"]
 	}
-	var models []string
-	for _, agent := range asked.Agents() {
-		models = append(models, agent.Model())
-	}
-	slices.Sort(models)
-	return strings.Join(slices.Compact(models), ", ")
+	return strings.Join(asked.Models(), ", ")
 }
 
 func (c *cli) printAccounts(answer accounts) {

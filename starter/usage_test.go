@@ -14,6 +14,10 @@ func TestACouncilOfSeveralModelsIsAGroupOfItsOwn(t *testing.T) {
 		"constraints":{"story_id":"s","plan_id":"p","metadata":{"team":"identity"}},"vllm_url":"http://m","vllm_model":"small",
 		"agents":[{"agent_id":"a"},{"agent_id":"b","model":"large"},{"agent_id":"c"}]}`))
 	require.Equal(t, "large, small", groupOf(request, "model"))
+	judged := contract.RequestText([]byte(`{"task_id":"T","task_description":"d","role":"DEV",
+		"constraints":{"story_id":"s","plan_id":"p"},"vllm_url":"http://m","vllm_model":"small",
+		"agents":[{"agent_id":"a"},{"agent_id":"b"}],"protocol":{"review":"judge","judge_model":"large"}}`))
+	require.Equal(t, "large, small", groupOf(judged, "model"), "the judge's calls were paid for too")
 	require.Equal(t, "identity", groupOf(request, "team"))
 	require.Equal(t, "DEV", groupOf(request, "role"))
 	require.Empty(t, groupOf(contract.RequestText([]byte(`{}`)), "team"))
