@@ -170,14 +170,14 @@ func (q *eventQueue) close(ctx workflow.Context) []contract.EventRecord {
 	}
 	q.gate = gateClosed
 	defer q.stop()
-	if !q.busy { // a timer would add events to the history
-		return q.remaining(true)
+	if q.busy { // else a timer would add events to the history
+		wait := workflow.AwaitOptions{Timeout: CloseTries, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
+		if idle, err := workflow.AwaitWithOptions(ctx, wait, func() bool { return !q.busy }); err != nil || !idle {
+			return nil
+		}
 	}
-	wait := workflow.AwaitOptions{Timeout: CloseTries, TimerOptions: workflow.TimerOptions{Summary: "last events"}}
-	if idle, err := workflow.AwaitWithOptions(ctx, wait, func() bool { return !q.busy }); err != nil || !idle {
-		return nil
-	}
-	return q.remaining(true)
+	q.unsent = q.remaining(ctx, true)
+	return q.unsent
 }
 
 func (q *eventQueue) stored(n int) {
@@ -191,7 +191,7 @@ func (q *eventQueue) leave(ctx workflow.Context) {
 	if q == nil {
 		return
 	}
-	left := contract.OutboxInput{Events: q.remaining(false)}
+	left := contract.OutboxInput{Events: q.remaining(ctx, false)}
 	if len(left.Events) == 0 {
 		return
 	}
@@ -219,8 +219,10 @@ func (q *eventQueue) recordedRun(ctx workflow.Context) string {
 }
 
 // remaining returns the events that aren't stored, in order. If they are too large together, it removes their long
-// texts, from the last event on. The result has those texts.
-func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
+// texts, from the last event on. The result has those texts. A very long workflow id is in every event several times, so
+// even short events may be too large. Then it keeps the first ones and the last one, since a lost event costs less than
+// the run's result.
+func (q *eventQueue) remaining(ctx workflow.Context, bestEffort bool) []contract.EventRecord {
 	events := slices.DeleteFunc(slices.Clone(q.unsent), func(e contract.EventRecord) bool { return !bestEffort && e.Kind.BestEffort() })
 	size := sizeOf(events)
 	for i, event := range slices.Backward(events) {
@@ -229,6 +231,14 @@ func (q *eventQueue) remaining(bestEffort bool) []contract.EventRecord {
 		}
 		events[i] = event.ShortForm()
 		size += events[i].Size() - event.Size()
+	}
+	kept := len(events)
+	for ; size > lastBytes && kept > 1; kept-- {
+		size -= events[kept-2].Size()
+	}
+	if kept < len(events) {
+		workflow.GetLogger(ctx).Error("events lost: too large together", "events", len(events)-kept)
+		events = append(events[:kept-1], events[len(events)-1])
 	}
 	return events
 }

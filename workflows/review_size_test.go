@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
@@ -64,12 +65,14 @@ func TestReview_TheLargestCouncilFitsItsPayloads(t *testing.T) {
 		{largest: largest{agents: 16}, rounds: 1},
 		{largest: largest{agents: 64}, rounds: 1},
 		{largest: largest{agents: 64}, rounds: 3},
+		{largest: largest{agents: 64, away: 1}, rounds: 3},
+		{largest: largest{agents: 64, away: 9}, rounds: 3},
 		{largest: largest{agents: 2}, rounds: 3, given: 7},
 		{largest: largest{agents: 7}, rounds: 3, given: 8},
 		{largest: largest{agents: 16}, rounds: 1, given: 64, stops: true},
 	} {
 		l.template, l.unit, l.idUnit = 1, "<", "<"
-		t.Run(fmt.Sprintf("%d agents, %d rounds, %d given, stops %t", l.agents, l.rounds, l.given, l.stops), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d agents, %d rounds, %d given, stops %t, away %d", l.agents, l.rounds, l.given, l.stops, l.away), func(t *testing.T) {
 			t.Parallel()
 			l.fits(t)
 		})
@@ -79,6 +82,7 @@ func TestReview_TheLargestCouncilFitsItsPayloads(t *testing.T) {
 func (l largestReview) fits(t *testing.T) {
 	t.Helper()
 	s := newStage(t)
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: l.id(), TaskQueue: contract.DefaultTaskQueue})
 	request := l.request(t)
 	parsed, err := request.Parse()
 	require.NoError(t, err)
@@ -86,7 +90,10 @@ func (l largestReview) fits(t *testing.T) {
 		s.Ray.Agents[agent.AgentID] = fakes.Replies(fakes.Answer(l.text(parsed.Domain.AnswerMaximum(domain.Propose)-8), 0.5))
 	}
 	s.Ray.PhaseScript = l.script(parsed.Domain)
+	s.NATS.ReplyTo = away(l.away)
 	weigh := func(what string, value any) { require.Less(t, len(encode(t, value)), payload, what) }
+	var left contract.OutboxInput
+	s.onOutbox(func(in contract.OutboxInput) { left = in })
 	s.at(100*time.Second, func() {
 		weigh("status", s.status())
 		weigh("current details", s.details())
@@ -100,6 +107,7 @@ func (l largestReview) fits(t *testing.T) {
 
 	require.NoError(t, err)
 	weigh("result", result)
+	weigh("outbox", left)
 	weigh("status", s.status())
 	weigh("current details", s.details())
 	for _, answer := range answers {
@@ -113,4 +121,6 @@ func (l largestReview) fits(t *testing.T) {
 	for _, in := range s.NATS.Inputs {
 		weigh("PublishEvents", in)
 	}
+	require.Equal(t, domain.EventStarted, s.NATS.Stored[0].Kind)
+	require.Equal(t, domain.EventCompleted, s.NATS.Stored[len(s.NATS.Stored)-1].Kind)
 }
