@@ -119,6 +119,7 @@ func TestSubmitTurns_LeavesEventsThatAreNotStoredToTheWorkflow(t *testing.T) {
 		"NATS is away":          &fakeEvents{err: errors.New("no servers available")},
 		"NATS never answers":    hungEvents{},
 		"NATS drops the last":   slowEvents{},
+		"the publisher panics":  brokenEvents{},
 		"the worker has no URL": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,4 +145,37 @@ type slowEvents struct{}
 func (slowEvents) Publish(ctx context.Context, events []domain.Event) (domain.Publication, error) {
 	<-ctx.Done()
 	return domain.Publication{Stored: len(events) - 1, Dropped: 1}, nil
+}
+
+// brokenEvents is a publisher with a fault of its own.
+type brokenEvents struct{}
+
+func (brokenEvents) Publish(context.Context, []domain.Event) (domain.Publication, error) {
+	panic("no such stream")
+}
+
+// stuckEvents is a client whose connection is stalled until the channel is closed. It doesn't notice the end of its
+// context.
+type stuckEvents chan struct{}
+
+func (s stuckEvents) Publish(ctx context.Context, _ []domain.Event) (domain.Publication, error) {
+	<-s
+	return domain.Publication{}, ctx.Err()
+}
+
+func TestSubmitTurns_DoesNotWaitForAStuckPublisher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorker(t)
+		stuck := make(stuckEvents)
+		defer close(stuck)
+		w.with.Publisher = stuck
+		begun := time.Now()
+
+		out, err := trySubmit(w, announcing(t, time.Hour))
+
+		require.NoError(t, err)
+		require.Len(t, out.Handles, 2)
+		require.False(t, out.Announced)
+		require.Less(t, time.Since(begun), 300*time.Millisecond)
+	})
 }

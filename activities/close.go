@@ -32,14 +32,7 @@ func (s set) storeAll(ctx context.Context, records []contract.EventRecord, descr
 	if err != nil || len(events) == 0 {
 		return err
 	}
-	leave, err := s.enterPublisher()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	published, err := s.Publisher.Publish(ctx, events)
-	measureEvents(ctx, published)
-	return err
+	return s.publish(ctx, events)
 }
 
 // forgetAll doesn't wait until Ray has forgotten the outcomes: the caller's result doesn't depend on it.

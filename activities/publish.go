@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -19,17 +20,14 @@ const (
 	publishGroup = 4
 	// publishSpare is the time that an attempt leaves unused, so that its result and its heartbeat arrive.
 	publishSpare = 2 * time.Second
+	// publisherLate is how long after the end of its time a publisher may answer.
+	publisherLate = 10 * time.Millisecond
 )
 
 // publishEvents stores events in order. A retry continues after the events that are known to be stored, and publishes
 // the others again under the same ids.
 func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) (contract.PublishEventsResult, error) {
 	var none contract.PublishEventsResult
-	leave, err := s.enterPublisher()
-	if err != nil {
-		return none, err
-	}
-	defer leave()
 	events, err := eventsOf(in.Events, in.TaskDescription)
 	if err != nil {
 		return none, err
@@ -40,9 +38,7 @@ func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) 
 	resume(ctx, &stored)
 	for stored = min(stored, len(events)); stored < len(events); {
 		group := nextGroup(events[stored:])
-		published, err := s.Publisher.Publish(limited, group)
-		measureEvents(ctx, published)
-		if err != nil {
+		if err := s.publish(limited, group); err != nil {
 			if limited.Err() != nil && ctx.Err() == nil {
 				err = notPublished("JetStream takes long: "+domain.Count(stored, "event")+" stored so far", 0)
 			}
@@ -54,6 +50,44 @@ func (s set) publishEvents(ctx context.Context, in contract.PublishEventsInput) 
 		}
 	}
 	return contract.PublishEventsResult{Stored: stored}, nil
+}
+
+// publish lets the publisher store events. It doesn't wait for the publisher beyond the end of its context: a client
+// whose connection is stalled holds its callers up for longer. It turns a panic into an error. Neither may cost a result.
+// A publisher that is held up keeps its slot, so that there are never many of them.
+func (s set) publish(ctx context.Context, events []domain.Event) error {
+	leave, err := s.enterPublisher()
+	if err != nil {
+		return err
+	}
+	published := make(chan error, 1)
+	go func() {
+		defer leave()
+		published <- s.publishSafely(ctx, events)
+	}()
+	select {
+	case err := <-published:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-published: // it may have ended at the same time
+		return err
+	case <-time.After(publisherLate):
+		return ctx.Err()
+	}
+}
+
+func (s set) publishSafely(ctx context.Context, events []domain.Event) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			activity.GetLogger(ctx).Error("the publisher panicked", "cause", cause, "stack", string(debug.Stack()))
+			err = notPublished("the publisher panicked", 0)
+		}
+	}()
+	published, err := s.Publisher.Publish(ctx, events)
+	measureEvents(ctx, published)
+	return err
 }
 
 // enterPublisher takes one of the publishing slots. Call leave to give it back.

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"deliberation.io/deliberation/domain"
-	"deliberation.io/deliberation/workflows/contract"
 )
 
 // Publishing to a JetStream that doesn't answer must leave slots for the stops.
@@ -18,7 +17,7 @@ func TestPublishEvents_ComeBackLaterWhileManyWaitForJetStream(t *testing.T) {
 		s.publishing <- struct{}{}
 	}
 
-	_, err := s.publishEvents(t.Context(), contract.PublishEventsInput{})
+	err := s.publish(t.Context(), []domain.Event{{Kind: domain.EventStarted}})
 
 	var refusal *domain.Error
 	require.ErrorAs(t, err, &refusal)

@@ -15,6 +15,15 @@ import (
 // reconnectWait is the pause between attempts to connect.
 const reconnectWait = time.Second
 
+const (
+	// writeWithin bounds a write to the connection. All callers wait for it: also those that ask for the connection's
+	// state. The client's own bound is a minute.
+	writeWithin = 5 * time.Second
+	// pingEvery makes the client notice a silent server after half a minute, since two pings may stay unanswered. The
+	// client's own pace makes it six minutes, and each submit and each end of a run would try the server meanwhile.
+	pingEvery = 10 * time.Second
+)
+
 // options make the client try to connect for ever. If the server is away, or refuses credentials that are about to be
 // replaced, the worker needn't be restarted.
 func (c Config) options() ([]natsgo.Option, error) {
@@ -24,6 +33,8 @@ func (c Config) options() ([]natsgo.Option, error) {
 		natsgo.MaxReconnects(-1),
 		natsgo.ReconnectWait(reconnectWait),
 		natsgo.IgnoreAuthErrorAbort(),
+		natsgo.FlusherTimeout(writeWithin),
+		natsgo.PingInterval(pingEvery),
 		natsgo.CustomInboxPrefix(c.InboxPrefix),
 		// No buffer while disconnected: an event that Publish failed to store must not be sent later.
 		natsgo.ReconnectBufSize(-1),

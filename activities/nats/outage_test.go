@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,6 +94,35 @@ func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing
 		require.NoError(c, publish(t.Context(), publisher, events))
 	}, patience, often)
 	require.Equal(t, want, numbers(t, operator(t, srv.ClientURL()), "DELIBERATION_EVENTS"))
+}
+
+// The connection takes no more bytes, and nothing closes it.
+func TestPublish_LeavesAStalledConnection(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, options(t, nil))
+	connection := faultyConnectionTo(t, srv)
+	publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
+	events, _ := batch(1)
+	require.NoError(t, publish(t.Context(), publisher, events))
+	large := news(2, domain.EventAgentCompleted)
+	large.Data = fmt.Appendf(nil, `{"number":2,"text":%q}`, strings.Repeat("x", 500<<10))
+
+	connection.poison(t, `{"name":"stalled","type":"bandwidth","stream":"upstream","attributes":{"rate":1}}`)
+	var longest time.Duration
+	for trouble := error(nil); trouble == nil; _, trouble = publisher.Status() {
+		trying, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		begun := time.Now()
+		require.Error(t, publish(trying, publisher, []domain.Event{large}))
+		cancel()
+		longest = max(longest, time.Since(begun))
+	}
+	require.Less(t, longest, 30*time.Second, "the client's own bound of a write is a minute")
+
+	require.NoError(t, connection.Toxics.RemoveToxic(t.Context(), "stalled"))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, publish(t.Context(), publisher, []domain.Event{large}))
+	}, patience, often)
+	require.Equal(t, []int{1, 2}, numbers(t, js, "DELIBERATION_EVENTS"))
 }
 
 // batch makes a long batch of events, and their numbers.
