@@ -130,9 +130,12 @@ func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	return AgentConfig{}, false
 }
 
+// JudgeID is the reviewer's id in all reviews of a judge.
+const JudgeID = "judge"
+
 // judge returns the agent that reviews all proposals.
 func (r DeliberationRequest) judge() AgentConfig {
-	return AgentConfig{id: "judge", role: "JUDGE", model: r.protocol.spec.JudgeModel}
+	return AgentConfig{id: JudgeID, role: "JUDGE", model: r.protocol.spec.JudgeModel}
 }
 
 // Title describes the deliberation for people: its task, role and council.

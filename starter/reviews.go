@@ -55,8 +55,8 @@ func (c *cli) printReviews(result contract.Result) {
 	}
 	summary := result.Review
 	c.printf("\n%s\n", c.paint(text.Bold, "Reviews"))
-	c.printf("  %s in %s, %d failed; %s\n", domain.Count(summary.Reviews, "usable review"),
-		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(summary.KendallW))
+	c.printf("  %s in %s, %d failed%s\n", domain.Count(summary.Reviews, "usable review"),
+		domain.Count(summary.Rounds, "round"), summary.Failed, agreementWords(result))
 	c.printf("  stopped: %s\n", untrusted.Inline(report.WhyStopped(result)))
 	if summary.Note != "" {
 		c.printf("  note: %s\n", untrusted.Inline(summary.Note))
@@ -70,11 +70,15 @@ func (c *cli) printReviews(result contract.Result) {
 	c.printRevisions(result.Revisions)
 }
 
-func agreementWords(w *float64) string {
-	if w == nil {
-		return "Kendall's W isn't defined for so few or such uneven rankings"
+// agreementWords say how far the reviewers agree. A judge has nobody to agree with.
+func agreementWords(result contract.Result) string {
+	switch w := result.Review.KendallW; {
+	case w != nil:
+		return fmt.Sprintf("; Kendall's W %.2f", *w)
+	case report.ByJudge(result):
+		return ""
 	}
-	return fmt.Sprintf("Kendall's W %.2f", *w)
+	return "; Kendall's W isn't defined for so few or such uneven rankings"
 }
 
 func (c *cli) printRevisions(revisions []contract.RevisionRecord) {

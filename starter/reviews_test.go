@@ -40,6 +40,15 @@ func TestFailedReviewsAreSaidBesideTheAgentsOwnRanking(t *testing.T) {
 	require.Contains(t, out.String(), "\n  stopped: no review of the last round could be used, so earlier ones rank\n")
 }
 
+func TestAJudgeHasNobodyToAgreeWith(t *testing.T) {
+	result := reviewedResult()
+	result.StopReason, result.Review = domain.StopAgreement, &contract.ReviewSummary{Rounds: 1, Reviews: 1}
+	result.Reviews = []contract.ReviewRecord{{Round: 1, ReviewerID: domain.JudgeID}}
+	var out bytes.Buffer
+	(&cli{stdout: &out}).printResult(result)
+	require.Contains(t, out.String(), "\n  1 usable review in 1 round, 0 failed\n  stopped: nothing blocks the proposal that the judge put first\n")
+}
+
 // reviewedResult is a council of three whose winner has a lower score than the second.
 func reviewedResult() contract.Result {
 	own, w := 0.9, 0.78

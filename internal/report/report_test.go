@@ -71,6 +71,37 @@ func TestDissentIsWhatTheMinorityHeldInTheLastRound(t *testing.T) {
 	require.NotEmpty(t, told.Dissent[0].OnWinner)
 }
 
+func TestAJudgeIsOneReviewerWhoAgreesWithNobody(t *testing.T) {
+	of := source(t)
+	result := &of.Result
+	result.Reviews = result.Reviews[1:2] // of an agent that put the winner first
+	result.Reviews[0].ReviewerID = domain.JudgeID
+	result.Revisions, result.StopReason = nil, domain.StopAgreement
+	result.Review = &contract.ReviewSummary{Rounds: 1, Reviews: 1}
+	require.Equal(t, []string{
+		"4 of 4 agents gave a proposal.", "The judge wrote 1 usable review in 1 round.",
+		"agent-dev-001 came first in the only ranking of the last round that could name it.", "One reviewer disagreed or had a blocking issue.",
+		"It stopped because nothing blocks the proposal that the judge put first.",
+	}, report.Of(of).Story)
+}
+
+func TestTheLastRoundsCritiquesAreShownOnce(t *testing.T) {
+	of := source(t)
+	proposals := report.Of(of).Proposals
+	for _, proposal := range proposals {
+		require.Len(t, proposal.Said, 3, proposal.AgentID)
+	}
+	require.Equal(t, "Nobody has tested the fallback under load", proposals[0].Said[1].Blocking[0])
+
+	of.Result.Reviews = of.Result.Reviews[:4] // the council stopped before the second round
+	for _, proposal := range report.Of(of).Proposals {
+		require.Empty(t, proposal.Said, "the revision has them")
+		require.NotEmpty(t, proposal.Revisions[0].Critiques)
+	}
+	of.Result.Revisions = nil
+	require.Len(t, report.Of(of).Proposals[0].Said, 3)
+}
+
 func TestTheChangesOfARevisionGiveBothTexts(t *testing.T) {
 	of := source(t)
 	for _, proposal := range report.Of(of).Proposals {

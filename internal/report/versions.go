@@ -14,6 +14,7 @@ type Proposal struct {
 	Text      string     `json:"text"`
 	Reasoning string     `json:"reasoning,omitempty"`
 	Revisions []Revision `json:"revisions"`
+	Said      []Critique `json:"said"` // in the last round, about the text that counts; empty if a revision answers it
 }
 
 // Revision is an author's new text: its changes, the critiques before it, and its fate.
@@ -41,9 +42,13 @@ type Change struct {
 func (h history) proposals() []Proposal {
 	proposals := []Proposal{}
 	for _, one := range h.result.Results {
-		proposals = append(proposals, Proposal{
-			Rank: one.Rank, AgentID: one.AgentID, Text: one.Proposal, Reasoning: one.Reasoning, Revisions: h.revisions(one),
-		})
+		proposal := Proposal{
+			Rank: one.Rank, AgentID: one.AgentID, Text: one.Proposal, Reasoning: one.Reasoning, Revisions: h.revisions(one), Said: []Critique{},
+		}
+		if n := len(proposal.Revisions); n == 0 || proposal.Revisions[n-1].Round < h.last {
+			proposal.Said = h.critiques(one.AgentID, h.last)
+		}
+		proposals = append(proposals, proposal)
 	}
 	return proposals
 }
@@ -56,7 +61,7 @@ func (h history) revisions(one contract.AgentResult) []Revision {
 		if record.AgentID != one.AgentID {
 			continue
 		}
-		revision := Revision{Round: record.Round, Fate: record.Fate, Critiques: h.critiques(record), Changes: []Change{}}
+		revision := Revision{Round: record.Round, Fate: record.Fate, Critiques: h.critiques(record.AgentID, record.Round), Changes: []Change{}}
 		if record.ErrorType != "" {
 			revision.Error = string(record.ErrorType) + ": " + record.Message
 		}
@@ -74,13 +79,13 @@ func (h history) revisions(one contract.AgentResult) []Revision {
 	return revisions
 }
 
-// critiques returns the critiques that an author read before a revision.
-func (h history) critiques(of contract.RevisionRecord) []Critique {
+// critiques returns what the reviewers of a round said about the text of an agent that counted then.
+func (h history) critiques(agent string, round int) []Critique {
 	critiques := []Critique{}
-	for _, review := range h.in(of.Round) {
+	for _, review := range h.in(round) {
 		for _, note := range review.Notes {
 			candidate := h.candidates[note.Of]
-			if candidate.AgentID == of.AgentID && candidate.Version == h.version(of.AgentID, of.Round) {
+			if candidate.AgentID == agent && candidate.Version == h.version(agent, round) {
 				critiques = append(critiques, Critique{review.ReviewerID, note.Critique, note.Blocking})
 			}
 		}

@@ -70,8 +70,11 @@ func reviewStory(result contract.Result) []string {
 		}
 		return []string{"Nobody reviewed the proposals: the agents' own scores rank them."}
 	}
-	review := result.Review
-	line := fmt.Sprintf("The reviewers wrote %s in %s", domain.Count(review.Reviews, "usable review"), domain.Count(review.Rounds, "round"))
+	review, who := result.Review, "reviewers"
+	if ByJudge(result) {
+		who = "judge"
+	}
+	line := fmt.Sprintf("The %s wrote %s in %s", who, domain.Count(review.Reviews, "usable review"), domain.Count(review.Rounds, "round"))
 	if review.Failed > 0 {
 		line += fmt.Sprintf("; %d failed", review.Failed)
 	}
@@ -91,6 +94,11 @@ func reviewStory(result contract.Result) []string {
 	return lines
 }
 
+// ByJudge reports whether a judge reviewed the proposals.
+func ByJudge(result contract.Result) bool {
+	return len(result.Reviews) > 0 && !slices.ContainsFunc(result.Reviews, func(r contract.ReviewRecord) bool { return r.ReviewerID != domain.JudgeID })
+}
+
 // firstStory says in how many rankings of the last round the winner was first.
 func firstStory(result contract.Result) string {
 	h, winner := historyOf(result), result.BestResult.AgentID
@@ -105,8 +113,11 @@ func firstStory(result contract.Result) string {
 			could++
 		}
 	}
-	if could == 0 {
+	switch {
+	case could == 0:
 		return fmt.Sprintf("Nobody ranked %s in the last round.", winner)
+	case could == 1 && firsts == 1:
+		return fmt.Sprintf("%s came first in the only ranking of the last round that could name it.", winner)
 	}
 	return fmt.Sprintf("%s came first in %d of the %s of the last round that could name it.", winner, firsts, domain.Count(could, "ranking"))
 }
@@ -136,8 +147,11 @@ var stopWords = map[domain.StopReason]string{
 
 // WhyStopped says why no further phase was planned.
 func WhyStopped(result contract.Result) string {
-	if result.StopReason == domain.StopReviewsFailed && result.RankingBasis != domain.RankedBySelf {
+	switch {
+	case result.StopReason == domain.StopReviewsFailed && result.RankingBasis != domain.RankedBySelf:
 		return "no review of the last round could be used, so earlier ones rank"
+	case result.StopReason == domain.StopAgreement && ByJudge(result):
+		return "nothing blocks the proposal that the judge put first"
 	}
 	return cmp.Or(stopWords[result.StopReason], string(result.StopReason))
 }
