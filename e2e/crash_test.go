@@ -148,18 +148,18 @@ func TestAStoppedNATSDelaysOnlyTheEvents(t *testing.T) {
 	stack.StartWorker(t, queue)
 	model := stack.Model(t, "good")
 	stack.Script(t, model, stack.Answers("0.5"))
-	stack.Control(t, "stop", "nats")
+	stack.Stop(t, "nats")
 	restarted := false
 	t.Cleanup(func() {
 		if !restarted {
-			stack.Control(t, "start", "nats")
+			stack.Start(t, "nats")
 		}
 	})
 
 	run := stack.Begin(t, queue, stack.Request(t, stack.Agents(model, model)))
 	require.Equal(t, 2, stack.Result(t, run).CompletedAgents, "the result waits for no event")
 
-	stack.Control(t, "start", "nats")
+	stack.Start(t, "nats")
 	restarted = true
 	require.Equal(t, []string{"started", "agent_completed", "agent_completed", "completed"}, stack.Kinds(stack.Events(t, run, 4)))
 }

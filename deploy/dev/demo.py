@@ -11,9 +11,9 @@ import time
 
 import httpx2
 
-from stack.console import Failed, say
+from stack.console import say
 from stack.layout import ROOT, Layout
-from stack.record import variables
+from stack.record import STAND_IN_MODEL, Record
 from stack.supervision import Supervisor
 
 STARTER = str(ROOT / "bin" / "starter")
@@ -26,10 +26,10 @@ class Demo:
 
     def __init__(self, home: str) -> None:
         self.home = home
-        self.layout = Layout.at(home)
+        self.layout = Layout(home)
         self.known = json.loads((self.layout.home / "stack.json").read_text())
-        self.environment = {**os.environ, **variables(self.layout)}
-        self.canned = not self.known["vllm_url"]
+        self.environment = {**os.environ, **Record.load(self.layout).variables()}
+        self.canned = self.known["vllm_model"] == STAND_IN_MODEL
         self.http = httpx2.Client(trust_env=False, timeout=10)
         self.reviewed = f"demo-{time.strftime('%H%M%S')}"  # the task of the first act
 
@@ -63,7 +63,7 @@ class Demo:
             killed = time.monotonic()
             say(f"  ✗ SIGKILL: worker (pid {worker}) and {runner[0]} (pid {runner[1]})\n")
             if running.wait() != 0:
-                raise Failed("the deliberation of the second act failed; `make logs` shows why")
+                raise SystemExit("the deliberation of the second act failed; `make logs` shows why")
         self._receipt(model, worker, runner, killed, started)
 
     def _receipt(self, model: str, worker: int, runner: tuple[str, int], killed: float, started: float) -> None:
@@ -85,7 +85,7 @@ class Demo:
         say(f"  model calls     {AGENTS} needed, {len(calls)} made: {len(lost)} died with their runner unanswered")
         say(f"  paid twice      {len(answered) - AGENTS} answers; {again} turns called twice (by X-Request-Id)")
         if len(answered) != AGENTS or again:
-            raise Failed("an answer was paid for twice")
+            raise SystemExit("an answer was paid for twice")
 
     def farewell(self) -> None:
         say("\n── look further ──")
@@ -121,11 +121,11 @@ class Demo:
         until = time.monotonic() + PATIENCE_SECONDS
         while self._in_mid_turn(model) < AGENTS:
             if running.poll() is not None:
-                raise Failed(
+                raise SystemExit(
                     "the deliberation ended before anything could be killed: the model is too fast for this act"
                 )
             if time.monotonic() > until:
-                raise Failed(
+                raise SystemExit(
                     f"there were no {AGENTS} turns in flight within {PATIENCE_SECONDS} s; `make status` shows what runs"
                 )
             time.sleep(0.1)
@@ -141,7 +141,7 @@ class Demo:
 
     def _run(self, command: list[str]) -> None:
         if subprocess.run(command, env=self.environment, cwd=ROOT, check=False).returncode != 0:
-            raise Failed("the deliberation failed; `make logs` shows why")
+            raise SystemExit("the deliberation failed; `make logs` shows why")
 
 
 def _stamp() -> str:
@@ -154,9 +154,6 @@ def main() -> int:
         demo.first_act()
         demo.second_act()
         demo.farewell()
-    except Failed as failure:
-        print(f"demo: {failure}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     return 0

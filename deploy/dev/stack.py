@@ -3,10 +3,10 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - the python3 on PATH may be older
-    sys.exit(f"python3 3.11 or newer is needed; this one is {sys.version.split()[0]}")
+# What Ray supports, and what the Ray app depends on.
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(f"python3 3.11 to 3.13 is needed; this one is {sys.version.split()[0]}")
 
 from stack.cli import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -13,7 +13,7 @@ import (
 // it can't show more throughput: it shows whether a deliberation costs more when there are more parts.
 func measureDouble(t *testing.T, r *report) {
 	t.Helper()
-	if stack.At.Ray2AppURL == "" {
+	if !stack.HasSecondRay() {
 		t.Log("left out: the stack has one Ray; make scaling starts two")
 		return
 	}

@@ -45,15 +45,15 @@ func firstClusterDies(l *lab) {
 	l.begin(endsCompleted)
 	l.awaitAnswering()
 	l.doom(stack.At.Ray2AppURL, everyRunner)
-	l.t.Cleanup(func() { stack.Control(l.t, "start", "ray2") })
-	stack.Control(l.t, "stop", "ray2")
+	l.t.Cleanup(func() { stack.Start(l.t, "ray2") })
+	stack.Stop(l.t, "ray2")
 	l.endFault()
 }
 
 // workerPreferring starts a worker that prefers a first cluster to the stack's own.
 func (l *lab) workerPreferring(first string) {
 	l.t.Helper()
-	require.NotEmpty(l.t, stack.At.Ray2AppURL, "no second Ray: start the stack --with ray2,rayapp2")
+	require.True(l.t, stack.HasSecondRay(), "no second Ray: start the stack --with ray2,rayapp2")
 	stack.Eventually(l.t, "the second Ray has its app", func(c *assert.CollectT) { stack.TurnsOn(c, stack.At.Ray2AppURL) })
 	l.worker("DELIBERATION_RAY_CLUSTERS=one="+first+",two="+stack.At.RayAppURL, "DELIBERATION_RAY_GRACE="+grace.String())
 }

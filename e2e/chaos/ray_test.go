@@ -54,8 +54,8 @@ func rayRestarted(l *lab) {
 	l.awaitAnswering()
 	thaw := l.freezeIfReviewed(worker)
 	l.doom(stack.At.RayAppURL, everyRunner)
-	stack.Control(l.t, "stop", "ray")
+	stack.Stop(l.t, "ray")
 	thaw()
-	stack.Control(l.t, "start", "ray")
+	stack.Start(l.t, "ray")
 	l.endFault()
 }

@@ -37,9 +37,9 @@ func temporalRestarted(l *lab) {
 	l.worker()
 	l.begin(endsCompleted)
 	l.awaitAnswering()
-	stack.Control(l.t, "stop", "temporal")
+	stack.Stop(l.t, "temporal")
 	time.Sleep(time.Duration(2+l.chance.IntN(8)) * time.Second)
-	stack.Control(l.t, "start", "temporal")
+	stack.Start(l.t, "temporal")
 	l.endFault()
 }
 
@@ -47,12 +47,12 @@ func natsRestarted(l *lab) {
 	l.worker()
 	l.begin(endsCompleted)
 	l.awaitAllInFlight()
-	stack.Control(l.t, "stop", "nats")
-	l.t.Cleanup(func() { stack.Control(l.t, "start", "nats") })
+	stack.Stop(l.t, "nats")
+	l.t.Cleanup(func() { stack.Start(l.t, "nats") })
 	l.releaseModels()
 	l.endFault()
 	l.awaitEnds()
-	stack.Control(l.t, "start", "nats")
+	stack.Start(l.t, "nats")
 }
 
 func natsNeverThere(l *lab) {

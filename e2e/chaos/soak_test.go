@@ -139,9 +139,9 @@ func (s *soak) fault(atProxy string) {
 			require.NoError(s.t, s.proxy.Start())
 		}},
 		{"NATS stopped", func() {
-			stack.Control(s.t, "stop", "nats")
+			stack.Stop(s.t, "nats")
 			time.Sleep(away)
-			stack.Control(s.t, "start", "nats")
+			stack.Start(s.t, "nats")
 		}},
 	}
 	chosen := kinds[s.faults.IntN(len(kinds))]

@@ -18,11 +18,25 @@ import (
 	"deliberation.io/deliberation/internal/freeport"
 )
 
-// Control starts or stops one program of the stack.
-func Control(t *testing.T, verb, program string) {
+// Start starts one program of the stack, and waits until it is ready.
+func Start(t *testing.T, program string) {
 	t.Helper()
-	out, err := exec.CommandContext(context.Background(), "python3", Path("deploy/dev/stack.py"), verb, program, "--home", At.Home).CombinedOutput()
-	require.NoError(t, err, "%s %s: %s", verb, program, out)
+	out, err := exec.CommandContext(context.Background(), "python3", Path("deploy/dev/stack.py"), "start", program, "--home", At.Home).CombinedOutput()
+	require.NoError(t, err, "start %s: %s", program, out)
+}
+
+// Stop stops one program of the stack.
+func Stop(t *testing.T, program string) {
+	t.Helper()
+	supervisorctl(t, "stop", program)
+}
+
+func supervisorctl(t *testing.T, args ...string) string {
+	t.Helper()
+	args = append([]string{"-c", filepath.Join(At.Home, "supervisord.conf")}, args...)
+	out, err := exec.CommandContext(context.Background(), Path(".dev/venv/bin/supervisorctl"), args...).CombinedOutput()
+	require.NoError(t, err, "%v: %s", args, out)
+	return string(out)
 }
 
 // Output is what a command printed, and its exit code.

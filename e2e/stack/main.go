@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,12 +27,14 @@ var At struct {
 	TemporalAddress string `json:"temporal_address"`
 	NATSURL         string `json:"nats_url"`
 	RayAppURL       string `json:"ray_app_url"`
-	Ray2AppURL      string `json:"ray2_app_url"` // empty without a second Ray
+	Ray2AppURL      string `json:"ray2_app_url"`
 	ModelURL        string `json:"model_url"`
 	RayToken        string `json:"ray_token"`
 	RayAddress      string `json:"ray_address"`
 	RayDashboard    string `json:"ray_dashboard"`
 	TemporalUI      string `json:"temporal_ui"`
+	// Wanted names the programs that run.
+	Wanted []string `json:"wanted"`
 	Ports           struct {
 		RayMetrics int `json:"ray_metrics"`
 	} `json:"ports"`
@@ -79,6 +82,9 @@ func setUp() error {
 	Temporal, err = Dial("")
 	return err
 }
+
+// HasSecondRay reports whether the stack has a second Ray with our app.
+func HasSecondRay() bool { return slices.Contains(At.Wanted, "rayapp2") }
 
 // findRoot goes up from the tests' package to the module's folder.
 func findRoot() (string, error) {

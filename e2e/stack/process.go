@@ -4,7 +4,6 @@ package stack
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,8 +17,7 @@ import (
 // RayProcess finds the process of the stack's first Ray whose title has the prefix.
 func RayProcess(t *testing.T, title string) int {
 	t.Helper()
-	ray := pidsOfTheStack(t)["ray"]
-	require.NotZero(t, ray, "the stack's Ray has no pid")
+	ray := ProgramProcess(t, "ray")
 	titles, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, file := range titles {
@@ -36,8 +34,9 @@ func RayProcess(t *testing.T, title string) int {
 // ProgramProcess returns the process id of one of the stack's programs.
 func ProgramProcess(t *testing.T, program string) int {
 	t.Helper()
-	pid := pidsOfTheStack(t)[program]
-	require.NotZero(t, pid, "the stack's %s has no pid", program)
+	pid, err := strconv.Atoi(strings.TrimSpace(supervisorctl(t, "pid", program)))
+	require.NoError(t, err)
+	require.NotZero(t, pid, "the stack's %s doesn't run", program)
 	return pid
 }
 
@@ -68,16 +67,4 @@ func ResidentMiB(pid int) float64 {
 	}
 	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
 	return float64(pages*os.Getpagesize()) / (1 << 20)
-}
-
-// pidsOfTheStack returns the process ids of the stack's programs, as the stack last noted them.
-func pidsOfTheStack(t *testing.T) map[string]int {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(At.Home, "stack.json"))
-	require.NoError(t, err)
-	var known struct {
-		PIDs map[string]int `json:"pids"`
-	}
-	require.NoError(t, json.Unmarshal(text, &known))
-	return known.PIDs
 }

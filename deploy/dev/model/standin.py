@@ -107,6 +107,8 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     app = StandIn(arguments.delay, arguments.model).app()
+    calls = f"http://{arguments.host}:{arguments.port}/control/calls"
+    print(f"the stand-in logs problems only; its calls are at {calls}", flush=True)
     uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
 
 

@@ -8,32 +8,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from stack import ports, preflight, prepare, processes
-from stack.console import Failed, check_names, say, took
+from stack.console import check_names, say, took
 from stack.layout import ROOT, Layout
-from stack.programs import NAMES, all_programs
-from stack.record import Record, variables
+from stack.programs import PROGRAMS, all_programs
+from stack.record import Record
 from stack.running import Stack
-from stack.supervision import UP, Supervisor
-
-# Why the log of a program may be empty.
-EMPTY = {"model": "the stand-in logs problems only; /control/calls at its address, see `make status`, has its calls"}
-NOT_RUNNING = 3
+from stack.supervision import Supervisor
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     # SIGTERM must do what Ctrl-C does: `run` still has to take its stack down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What the shell names must lead neither to another cluster nor through a proxy.
+    for name in ("RAY_ADDRESS", "VIRTUAL_ENV"):
+        os.environ.pop(name, None)
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), ports.HOST, "localhost")))
     try:
-        if program := getattr(arguments, "program", None):
-            check_names([program], NAMES)
-        return arguments.run(arguments, Layout.at(arguments.home)) or 0
-    except (Failed, PermissionError) as failure:
-        print(failure, file=sys.stderr)
-        return 1
+        return arguments.run(arguments, Layout(arguments.home)) or 0
     except KeyboardInterrupt:
         return 130
 
@@ -52,29 +47,41 @@ def _parser() -> argparse.ArgumentParser:
     command(_down, "stop everything, and check that nothing is left")
     command(_clean, "stop everything, and remove its data: history, events, logs")
     command(_status, "show what runs")
-    command(_logs, "show the logs, and follow them on a terminal").add_argument("program", nargs="?")
-    command(_start, "start one program, and wait until it is ready").add_argument("program")
-    command(_stop, "stop one program").add_argument("program")
+    logs = command(_logs, "show the logs, and follow them on a terminal")
+    logs.add_argument("programs", nargs="?", type=_names, default=[], metavar="PROGRAM")
+    start = command(_start, "start a program, and wait until it is ready")
+    start.add_argument("programs", type=_names, metavar="PROGRAM")
     run = command(_run, "up, then a command, then down, also after a failure")
     for each in (up, run):
         each.add_argument("--free-ports", action="store_true", help="pick free ports at the first start, keep them")
-        each.add_argument("--with", dest="also", default="", metavar="NAMES", help=f"also {', '.join(ports.OPTIONAL)}")
-        each.add_argument("--without", default="", metavar="NAMES", help="programs not to start, separated by commas")
+        each.add_argument("--with", dest="also", type=_names, default=[], help="ray2,rayapp2: a second Ray")
+        each.add_argument("--without", type=_names, default=[], help="programs not to start, separated by commas")
         each.add_argument("--model", choices=("tiny",), help="a real small model in place of the stand-in")
-    text = "gets the stack's env, and its folder as STACK_HOME"
-    run.add_argument("command", nargs="+", metavar="-- COMMAND", help=text)
-    steps = ", ".join(prepare.STEPS)
-    command(_prepare, f"make what is missing of {steps}").add_argument("items", nargs="+", metavar="STEP")
+    run.add_argument("command", nargs="+", metavar="-- COMMAND", help="gets the stack's env, and its STACK_HOME")
+    making = command(_prepare, f"make what is missing of {', '.join(prepare.STEPS)}")
+    making.add_argument("steps", nargs="+", metavar="STEP")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    check_names(names, PROGRAMS, "program")
+    return names
+
+
+def _wanted(arguments: argparse.Namespace) -> list[str]:
+    without = {*arguments.without, *ports.OPTIONAL} - {*arguments.also}
+    if os.environ.get("VLLM_URL"):
+        without.add("model")
+    return [name for name in PROGRAMS if name not in without]
 
 
 def _up(arguments: argparse.Namespace, layout: Layout) -> None:
     started, wanted, home = time.monotonic(), _wanted(arguments), os.path.relpath(layout.home, ROOT)
     say(f"stack in {home}: {', '.join(wanted)}")
-    Stack(layout).up(wanted, arguments.free_ports, tiny=arguments.model == "tiny" and "model" in wanted)
-    record = Record.load(layout)
+    record = Stack(layout).up(wanted, arguments.free_ports, tiny=arguments.model == "tiny" and "model" in wanted)
     say(f"up in {took(started)}")
-    say(f"  model             {record.urls()['model_url']}, {record.model()}")
+    say(f"  model             {record.urls()['model_url']}, {record.vllm_model}")
     say(f"  for your shell    set -a; . {home}/env; set +a")
 
 
@@ -93,75 +100,49 @@ def _clean(arguments: argparse.Namespace, layout: Layout) -> None:
 
 def _status(_: argparse.Namespace, layout: Layout) -> int:
     """Prints what runs. Returns 0 if all that is wanted is ready, 1 if not, and 3 if no stack is running."""
-    record, states = Record.load(layout), Supervisor(layout).states()
+    record, supervisor = Record.load(layout), Supervisor(layout)
+    states, running = supervisor.states(), supervisor.running()
     if not states:
         left = len(processes.belonging(layout))
         dead = f"the supervisor is dead, {left} processes are left: make down (or make up)"
         say(dead if left else "no stack is running; `make up` starts one")
-        return 1 if left else NOT_RUNNING
+        return 1 if left else 3
+    say(f"{'PROGRAM':<10}{'STATE':<10}{'READY':<7}{'PROCESS':<28}WHERE")
     everything = all_programs(record)
-    up = [name for name in everything if states.get(name, {}).get("statename") in UP]
-    with ThreadPoolExecutor() as pool:
-        checks = {name: pool.submit(everything[name].is_ready) for name in up}
-    ready = {name for name, check in checks.items() if check.result()}
-    say(f"{'PROGRAM':<10}{'STATE':<11}{'READY':<9}{'PID':<9}{'UP':<10}WHERE")
-    for name, program in everything.items():
-        info, wanted = states.get(name, {}), name in record.wanted
-        pid = info.get("pid") or "-"
-        state = info.get("statename", "STOPPED").lower() if wanted or info.get("pid") else "-"
-        is_ready = "yes" if name in ready else "no" if wanted else "-"
-        uptime = f"{int(time.time() - info['start'])} s" if info.get("pid") else "-"
-        say(f"{name:<10}{state:<11}{is_ready:<9}{pid:<9}{uptime:<10}{program.where}")
+    ready = {name for name, program in everything.items() if name in running and program.is_ready()}
+    for name in (name for name in everything if name not in ports.OPTIONAL or name in record.wanted):
+        state, process = states[name]["statename"].lower(), states[name]["description"]
+        is_ready = "yes" if name in ready else "no" if name in record.wanted else "-"
+        say(f"{name:<10}{state:<10}{is_ready:<7}{process:<28}{everything[name].where}")
     return 0 if ready.issuperset(record.wanted) else 1
 
 
 def _start(arguments: argparse.Namespace, layout: Layout) -> None:
-    Stack(layout).start(arguments.program)
-
-
-def _stop(arguments: argparse.Namespace, layout: Layout) -> None:
-    Stack(layout).stop(arguments.program)
-    say(f"  {arguments.program} stopped")
+    Stack(layout).start(arguments.programs)
 
 
 def _logs(arguments: argparse.Namespace, layout: Layout) -> None:
-    names = [arguments.program] if arguments.program else NAMES
-    logs = [log for log in map(layout.log, names) if log.exists()]
+    logs = [log for log in map(layout.log, arguments.programs or PROGRAMS) if log.exists()]
     if not logs:
-        raise Failed(f"no logs in {layout.logs}")
-    running = bool(processes.belonging(layout))
+        raise SystemExit(f"no logs in {layout.logs}")
+    running = Supervisor(layout).alive()
     if not running:
         print("no stack is running; these are the logs of the last one", file=sys.stderr, flush=True)
-    if arguments.program and not logs[0].stat().st_size:
-        print(f"the log is empty: {EMPTY.get(arguments.program, 'nothing has been written yet')}", file=sys.stderr)
     follow = ["-F"] if running and sys.stdout.isatty() else []
-    os.execvp("tail", ["tail", "-n", "100" if arguments.program else "20", *follow, *map(str, logs)])
+    os.execvp("tail", ["tail", "-n", "100" if arguments.programs else "20", *follow, *logs])
 
 
 def _run(arguments: argparse.Namespace, layout: Layout) -> int:
     try:
         _up(arguments, layout)
+        record = Record.load(layout)
         # With the mark, `down` also ends what the command leaves behind when it is killed.
-        mine = {"STACK_HOME": str(layout.home), processes.MARK: str(layout.home)}
-        return subprocess.run(arguments.command, env={**os.environ, **variables(layout), **mine}).returncode
+        mine = {"STACK_HOME": record.home, processes.MARK: record.home}
+        return subprocess.run(arguments.command, env={**os.environ, **record.variables(), **mine}).returncode
     finally:
         _down(arguments, layout)
 
 
 def _prepare(arguments: argparse.Namespace, _: Layout) -> None:
     preflight.check(preflight.tools())
-    prepare.prepare(arguments.items)
-
-
-def _wanted(arguments: argparse.Namespace) -> list[str]:
-    also, without = _names("--with", arguments.also), _names("--without", arguments.without)
-    without += [name for name in ports.OPTIONAL if name not in also]
-    if os.environ.get("VLLM_URL"):
-        without.append("model")
-    return [name for name in NAMES if name not in without]
-
-
-def _names(option: str, text: str) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    check_names(names, NAMES, option=f"{option} ")
-    return names
+    prepare.prepare(arguments.steps)

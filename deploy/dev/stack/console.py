@@ -13,10 +13,6 @@ from pathlib import Path
 HEARTBEAT_SECONDS = 15
 
 
-class Failed(Exception):
-    """A failure that is printed as it is, without a traceback."""
-
-
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -26,37 +22,32 @@ def took(since: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def check_names(names: Iterable[str], known: Collection[str], what: str = "program", option: str = "") -> None:
+def check_names(names: Iterable[str], known: Collection[str], what: str) -> None:
     """Fails at a name that isn't known, and suggests the nearest one."""
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise Failed(f"{option}{name}: there is no such {what}{hint}; there are {', '.join(known)}")
+            raise SystemExit(f"{name}: there is no such {what}{hint}; there are {', '.join(known)}")
 
 
 def tail(path: Path, lines: int = 15, since: int = 0) -> str:
-    """Returns the end of a log, indented: at most its last 64 KiB, and nothing written before `since`."""
-    try:
-        with path.open("rb") as log:
-            size = path.stat().st_size
-            # A log that has become shorter was rotated.
-            log.seek(max(since if since <= size else 0, size - 65536))
-            text = log.read().decode(errors="replace")
-    except OSError:
-        return "    (no log yet)"
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (the log is empty)"
+    """Returns the end of a log, indented, without what was written before `since`."""
+    text = path.read_bytes() if path.exists() else b""
+    # A log that has become shorter was rotated.
+    written = text[since if since <= len(text) else 0 :].decode(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in written[-lines:]) or "    (the log is empty)"
 
 
 @contextmanager
-def locked(file: Path, waiting: str) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Lets one process at a time do something. The others say what they wait for."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as lock:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(waiting)
+            say(f"  waiting until another command is done with {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -80,5 +71,5 @@ def run_step(title: str, expected: str, command: list[str], log: Path, cwd: Path
         child.wait()
         raise
     if child.returncode != 0:
-        raise Failed(f"{title}: failed with exit code {child.returncode}; the end of {log}:\n{tail(log, 25)}")
+        raise SystemExit(f"{title}: failed with exit code {child.returncode}; the end of {log}:\n{tail(log, 25)}")
     say(f"  {title}: done in {took(started)}")

@@ -8,8 +8,6 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from stack.console import Failed
-
 HOST = "127.0.0.1"
 # Below the ephemeral range, so that no outgoing connection takes one between two starts.
 PICKED = range(20000, 32000)
@@ -29,48 +27,36 @@ KNOWN = {
 # The second Ray needs as much memory as everything else together, so it starts only on request.
 OPTIONAL = ("ray2", "rayapp2")
 RAYS = ("ray", "ray2")
-# Ports that only programs use. Those of Ray are the ones with a fixed default, or that others must know; it takes any
-# free port for the rest.
-OTHERS = {"nats_monitor": "nats"} | {
-    f"{ray}_{port}": ray for ray in RAYS for port in ("gcs", "agent", "client", "metrics", "dashboard_metrics")
-}
-# The program that listens on each port.
-OWNERS = {name: program for name, (program, _) in KNOWN.items()} | OTHERS
+# The program that listens on each port. Ray's other ports are those with a fixed default, or that others must know; it
+# takes any free port for the rest.
+OWNERS = {name: program for name, (program, _) in KNOWN.items()} | {"nats_monitor": "nats"}
+for ray in RAYS:
+    OWNERS |= {f"{ray}_{port}": ray for port in ("gcs", "agent", "client", "metrics", "dashboard_metrics")}
 
 
 def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
     return True
 
 
-def choose(
-    remembered: Mapping[str, int], running: Collection[str], free_ports: bool, wanted: Collection[str] = ()
-) -> dict[str, int]:
-    """Returns the ports of every program; of an optional one, once it was wanted.
+def choose(remembered: Mapping[str, int], running: Collection[str], free_ports: bool) -> dict[str, int]:
+    """Returns the ports of every program.
 
-    A running program keeps its ports. A picked port stays the same while it is free. New ports are picked last.
+    A running program keeps its ports. A picked port stays the same while it is free.
     """
+    given = {name: _given(name) for name in KNOWN if _variable(name) in os.environ or not free_ports}
     chosen: dict[str, int] = {}
-    missing: list[str] = []
     for name, program in OWNERS.items():
         old = remembered.get(name)
-        if old is None and program in OPTIONAL and program not in wanted:
-            continue
-        if old is not None and program in running:
+        if old is not None and (program in running or (name not in given and is_free(old))):
             chosen[name] = old
-        elif name in KNOWN and (_variable(name) in os.environ or not free_ports):
-            chosen[name] = _given(name)
-        elif old is not None and is_free(old):
-            chosen[name] = old
+        elif name in given:
+            chosen[name] = given[name]
         else:
-            missing.append(name)
-    for name in missing:
-        chosen[name] = _pick(chosen.values())
+            chosen[name] = _pick({*remembered.values(), *given.values(), *chosen.values()})
     return chosen
 
 
@@ -81,15 +67,12 @@ def _variable(name: str) -> str:
 def _given(name: str) -> int:
     text = os.environ.get(_variable(name), "") or str(KNOWN[name][1])
     if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise Failed(f"{_variable(name)} must be a port, 1..65535, got {text!r}")
+        raise SystemExit(f"{_variable(name)} must be a port, 1..65535, got {text!r}")
     return int(text)
 
 
 def _pick(taken: Collection[int]) -> int:
-    for port in random.sample(PICKED, len(PICKED)):
-        if port not in taken and is_free(port):
-            return port
-    raise Failed(f"no free port between {PICKED.start} and {PICKED.stop}")
+    return next(port for port in random.sample(PICKED, len(PICKED)) if port not in taken and is_free(port))
 
 
 def problems(chosen: Mapping[str, int], programs: Collection[str], starting: Collection[str]) -> list[str]:

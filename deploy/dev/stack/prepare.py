@@ -109,8 +109,8 @@ STEPS = {
 
 def prepare(items: Collection[str]) -> None:
     """Makes what is missing or no longer current. If nothing is, this takes no time."""
-    check_names(items, STEPS, what="step")
+    check_names(items, STEPS, "step")
     # Two stacks of one checkout share bin/ and .dev/venv: the second one waits, then finds everything made.
-    with locked(LOGS / "lock", "  waiting until another set-up in this checkout is done"):
+    with locked(LOGS):
         for name in (name for name in STEPS if name in items):
             STEPS[name].run(name)

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from stack.console import say
 from stack.layout import Layout
 
 # Every program inherits this variable from the supervisor. Ray's workers leave the process group of their
@@ -26,11 +27,12 @@ def belonging(layout: Layout) -> dict[int, str]:
     return {pid: _read(pid, "comm").decode(errors="replace").strip() for pid in mine}
 
 
-def sweep(layout: Layout, wait: float = 5.0) -> list[str]:
+def sweep(layout: Layout, wait: float = 5.0) -> dict[int, str]:
     """Waits for what is left of the stack, then ends it. Returns the processes that had to be ended."""
     # Ray's workers notice by themselves that their node is gone, a few seconds later.
-    found = _wait(layout, wait)
-    ended = sorted(f"{name} (pid {pid})" for pid, name in found.items())
+    ended = found = _wait(layout, wait)
+    for pid, name in ended.items():
+        say(f"  ending {name} (pid {pid}), which was left over")
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):

@@ -5,12 +5,12 @@ import json
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from stack.layout import BIN, ROOT, TINY_VENV, VENV
+from stack.layout import BIN, ROOT, TINY_VENV, VENV, Layout
 from stack.ports import HOST
 from stack.record import STAND_IN_MODEL, TINY_MODEL, Record
 
-NAMES = ("temporal", "nats", "ray", "rayapp", "ray2", "rayapp2", "model", "worker")
 MODELS = ROOT / "deploy" / "dev" / "model"
 # The dev server's database has one connection. With the default of 512 workers per queue, many starts at once
 # make them time out on it and repeat their work, and little else gets done.
@@ -51,34 +51,22 @@ class Program:
     start_retries: int = 5
 
     def is_ready(self) -> bool:
-        return all((body := _get(url)) is not None and self.accepts(body) for url in self.ready)
-
-
-def all_programs(record: Record) -> dict[str, Program]:
-    """Returns every program of the stack, in the order in which they are shown."""
-    rays = {"ray": _ray(record, "ray"), "rayapp": _ray_app(record, "ray")}
-    if "ray2_gcs" in record.ports and "ray2_app" in record.ports:
-        rays |= {"ray2": _ray(record, "ray2"), "rayapp2": _ray_app(record, "ray2")}
-    return {
-        "temporal": _temporal(record),
-        "nats": _nats(record),
-        **rays,
-        "model": _model(record),
-        "worker": _worker(record),
-    }
+        try:
+            return all(self.accepts(urllib.request.urlopen(url, timeout=2).read()) for url in self.ready)
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 def _temporal(record: Record) -> Program:
     urls, ports = record.urls(), record.ports
-    settings = [("--dynamic-config-value", f"{name}={value}") for name, value in TEMPORAL_SETTINGS.items()]
-    # A write-ahead log allows several times the writes of a journal. It survives a killed server, not a power cut.
-    settings += [("--sqlite-pragma", "journal_mode=WAL"), ("--sqlite-pragma", "synchronous=NORMAL")]
     return Program(
         command=[
             *(BIN / "temporal", "server", "start-dev", "--log-level", "warn", "--ip", HOST),
             *("--port", ports["temporal"], "--ui-port", ports["temporal_ui"]),
-            *("--db-filename", record.layout.home / "temporal.db"),
-            *(word for setting in settings for word in setting),
+            *("--db-filename", f"{record.home}/temporal.db"),
+            # A write-ahead log allows several times the writes of a journal. A killed server loses none of it.
+            *("--sqlite-pragma=journal_mode=WAL", "--sqlite-pragma=synchronous=NORMAL"),
+            *(f"--dynamic-config-value={name}={value}" for name, value in TEMPORAL_SETTINGS.items()),
         ],
         where=f"{urls['temporal_address']}, Web UI {urls['temporal_ui']}",
         # The Web UI asks the server.
@@ -92,7 +80,7 @@ def _nats(record: Record) -> Program:
     return Program(
         command=[
             *(BIN / "nats-server", "-a", HOST, "-p", port, "-m", monitor),
-            *("-js", "-sd", record.layout.home / "nats"),
+            *("-js", "-sd", f"{record.home}/nats"),
         ],
         where=record.urls()["nats_url"],
         ready=[f"http://{HOST}:{monitor}/healthz?js-enabled-only=true"],
@@ -102,7 +90,7 @@ def _nats(record: Record) -> Program:
 
 def _ray(record: Record, ray: str) -> Program:
     ports, dashboard = record.ports, record.urls()[f"{ray}_dashboard"]
-    folder = record.layout.short / ray
+    folder = Layout(record.home).short / ray
     options = {
         "node-ip-address": HOST,
         "dashboard-host": HOST,
@@ -133,7 +121,9 @@ def _ray(record: Record, ray: str) -> Program:
         ready=[node, f"{dashboard}/api/version"],
         hint=f"read {folder}/session_latest/logs; Ray needs about 1 GB of memory",
         environment={
-            **_ray_environment(record),
+            **RAY_ENVIRONMENT,
+            # Gateway and runners inherit it from their node.
+            "DELIBERATION_RAY_TOKEN": record.ray_token,
             # A minute is too short for a dashboard that starts while a compiler runs.
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
             "DASHBOARD_METRIC_PORT": str(ports[f"{ray}_dashboard_metrics"]),
@@ -141,11 +131,6 @@ def _ray(record: Record, ray: str) -> Program:
         # `ray start` ends its processes in order and asks the GCS meanwhile: for a minute, if the GCS is gone.
         stop_group=False,
     )
-
-
-def _ray_environment(record: Record) -> dict[str, str]:
-    """Ray needs the token as well: gateway and runners inherit their variables from its node."""
-    return {**RAY_ENVIRONMENT, "DELIBERATION_RAY_TOKEN": record.token()}
 
 
 def _ray_app(record: Record, ray: str) -> Program:
@@ -159,29 +144,29 @@ def _ray_app(record: Record, ray: str) -> Program:
         where=url,
         ready=[f"{url}/healthz"],
         hint="look at the Ray dashboard and the log of ray",
-        environment={**_ray_environment(record), "DELIBERATION_STREAM_NATS_URL": urls["nats_url"]},
+        environment={
+            **RAY_ENVIRONMENT,
+            "DELIBERATION_RAY_TOKEN": record.ray_token,
+            "DELIBERATION_STREAM_NATS_URL": urls["nats_url"],
+        },
         # It starts at the same time as Ray, and fails until Ray is there.
         start_retries=30,
     )
 
 
 def _model(record: Record) -> Program:
-    listens = ["--host", HOST, "--port", record.ports["model"]]
-    ours = f"http://{HOST}:{record.ports['model']}"
-    if record.tiny and not record.vllm_url:
-        return Program(
-            command=[TINY_VENV / "bin" / "python", MODELS / "tiny.py", *listens, "--file", TINY_VENV / "model.gguf"],
-            where=f"{ours} ({TINY_MODEL}: real, slow and simple-minded)",
-            ready=[f"{ours}/v1/models"],
-            hint="it needs 1 GB of memory",
-        )
-    where = f"{ours} (a stand-in: its answers are CANNED)"
+    url = f"http://{HOST}:{record.ports['model']}"
+    where = f"{url} (a stand-in: its answers are CANNED)"
+    command: list[object] = [VENV / "python", MODELS / "standin.py", "--model", STAND_IN_MODEL]
     if record.vllm_url:
         where = f"{record.vllm_url}, {record.vllm_model} (not of this stack)"
+    elif record.vllm_model == TINY_MODEL:
+        where = f"{url} ({TINY_MODEL}: real, slow and simple-minded; it needs 1 GB of memory)"
+        command = [TINY_VENV / "bin" / "python", MODELS / "tiny.py", "--file", TINY_VENV / "model.gguf"]
     return Program(
-        command=[VENV / "python", MODELS / "standin.py", *listens, "--model", STAND_IN_MODEL],
+        command=[*command, "--host", HOST, "--port", record.ports["model"]],
         where=where,
-        ready=[f"{ours}/healthz"],
+        ready=[f"{url}/v1/models"],
         hint="VLLM_URL=… VLLM_MODEL=… use a model of yours instead",
     )
 
@@ -194,7 +179,7 @@ def _worker(record: Record) -> Program:
         ready=[f"{url}/readyz"],
         accepts=_heard_from_ray if "rayapp" in record.wanted else lambda body: True,
         hint="`bin/worker --check-config` explains a configuration that it refuses",
-        environment=record.environment(),
+        environment=record.variables(),
         # A worker first hands over what it waits for.
         stop_seconds=30,
         start_retries=30,
@@ -207,10 +192,18 @@ def _heard_from_ray(body: bytes) -> bool:
     return all(cluster["breaker"] == "closed" and not cluster.get("fault") for cluster in clusters)
 
 
-def _get(url: str) -> bytes | None:
-    """Returns what a GET is answered, without any proxy that the shell may name; None for an error."""
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
-            return answer.read()
-    except (OSError, http.client.HTTPException):
-        return None
+# In the order in which they are shown.
+PROGRAMS = {
+    "temporal": _temporal,
+    "nats": _nats,
+    "ray": partial(_ray, ray="ray"),
+    "rayapp": partial(_ray_app, ray="ray"),
+    "ray2": partial(_ray, ray="ray2"),
+    "rayapp2": partial(_ray_app, ray="ray2"),
+    "model": _model,
+    "worker": _worker,
+}
+
+
+def all_programs(record: Record) -> dict[str, Program]:
+    return {name: program(record) for name, program in PROGRAMS.items()}

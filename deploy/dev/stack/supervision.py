@@ -2,7 +2,6 @@
 
 import configparser
 import http.client
-import io
 import os
 import shlex
 import socket
@@ -10,19 +9,16 @@ import subprocess
 import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stack.console import Failed, tail
+from stack.console import tail
 from stack.layout import ROOT, VENV, Layout
-from stack.ports import HOST
 from stack.processes import MARK
 from stack.programs import Program
-from stack.record import write_private
 
 UP = ("STARTING", "RUNNING", "BACKOFF")
-# Fault codes of supervisord.
-ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
 class Supervisor:
@@ -49,55 +45,42 @@ class Supervisor:
     def load(self, programs: Mapping[str, Program]) -> None:
         """Starts supervisord if it doesn't run. Programs that run keep running as they are, and no other starts."""
         config = self._layout.home / "supervisord.conf"
-        text = io.StringIO()
-        _configuration(self._layout, self._socket, programs).write(text)
-        write_private(config, text.getvalue())
+        with config.open("w") as file:
+            _configuration(self._layout, self._socket, programs).write(file)
         if self.alive():
-            added, changed, removed = self._calls.reloadConfig()[0]
-            running = self.running()
-            for name in {*changed, *removed} - running:
+            _, changed, _ = self._calls.reloadConfig()[0]
+            for name in set(changed) - self.running():
                 self._calls.removeProcessGroup(name)
-            for name in {*added, *changed} - running:
                 self._calls.addProcessGroup(name)
-        else:
-            self._launch(config)
-
-    def _launch(self, config: Path) -> None:
+            return
         # The daemon must not hold our standard output open: a caller that reads it to its end would hang.
         command = [VENV / "supervisord", "-c", config]
-        environment = {**_environment(), MARK: str(self._layout.home)}
+        path = os.pathsep.join([str(VENV), os.environ.get("PATH", os.defpath)])
+        environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", MARK: str(self._layout.home)}
         done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self.alive():
             if done.returncode or time.monotonic() > deadline:
-                raise Failed(f"supervisord didn't start:\n{tail(self._layout.log('supervisord'))}")
+                raise SystemExit(f"supervisord didn't start:\n{tail(self._layout.log('supervisord'))}")
             time.sleep(0.1)
 
     def start(self, names: Iterable[str]) -> None:
+        """Starts programs without waiting for them. One that can't start, or runs already, shows that in its state."""
         for name in names:
-            self._call(self._calls.startProcess, name)
+            with suppress(xmlrpc.client.Fault):
+                self._calls.startProcess(name, False)
 
     def stop(self, names: Iterable[str]) -> None:
-        """Stops programs at the same time, and waits for all of them."""
-        names = self.states().keys() & set(names)
+        """Stops what runs of these programs, one after the other."""
         for name in names:
-            self._call(self._calls.stopProcess, name)
-        while any(self.states().get(name, {}).get("pid") for name in names):
-            time.sleep(0.1)
+            with suppress(xmlrpc.client.Fault):
+                self._calls.stopProcess(name)
 
     def shutdown(self) -> None:
+        # The programs that use the others stop first, while those still answer.
+        self.stop(("worker", "rayapp", "rayapp2"))
+        self._calls.stopAllProcesses()
         self._calls.shutdown()
-        while self.alive():
-            time.sleep(0.1)
-
-    @staticmethod
-    def _call(method: Any, name: str) -> None:
-        """Starts or stops a program without waiting for it. It may run already, or not any more."""
-        try:
-            method(name, False)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode not in (ALREADY_STARTED, NOT_RUNNING):
-                raise
 
 
 class _Transport(xmlrpc.client.Transport):
@@ -115,29 +98,21 @@ class _Transport(xmlrpc.client.Transport):
         return connection
 
 
-def _environment() -> dict[str, str]:
-    """Returns the caller's environment, without what would lead to another cluster or through a proxy."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "VIRTUAL_ENV")}
-    for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = ",".join(filter(None, (kept.get(name), HOST, "localhost")))
-    return {**kept, "PATH": os.pathsep.join([str(VENV), kept.get("PATH", os.defpath)]), "PYTHONUNBUFFERED": "1"}
-
-
 def _configuration(layout: Layout, listens: Path, programs: Mapping[str, Program]) -> configparser.RawConfigParser:
     config = configparser.RawConfigParser()
     config["supervisord"] = {
         **_log("logfile", layout.log("supervisord")),
         "pidfile": str(layout.short / "supervisord.pid"),
     }
-    config["unix_http_server"] = {"file": str(listens), "chmod": "0700"}
+    config["unix_http_server"] = {"file": str(listens)}
+    # For people and tests: `supervisorctl -c supervisord.conf`.
+    config["supervisorctl"] = {"serverurl": f"unix://{listens}"}
     interface = "supervisor.rpcinterface:make_main_rpcinterface"
     config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": interface}
     for name, program in programs.items():
-        environment = (f'{variable}="{value}"' for variable, value in program.environment.items())
         settings = {
             "command": shlex.join(map(str, program.command)),
-            "directory": ROOT,
-            "environment": ",".join(environment),
+            "environment": ",".join(f'{variable}="{value}"' for variable, value in program.environment.items()),
             "autostart": "false",
             "autorestart": "true",
             "startretries": program.start_retries,

@@ -1,105 +1,20 @@
-"""What the local stack checks before it starts anything, and what it says."""
+"""What the local stack runs, what it remembers, and what it says."""
 
-import http.server
 import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 from supervisor.options import ServerOptions
 
-from stack import cli, ports, preflight, prepare, processes, programs, supervision
-from stack.console import Failed, tail
+from stack import cli, ports, preflight, processes, programs, supervision
+from stack.console import tail
 from stack.layout import Layout
-from stack.record import STAND_IN_MODEL, TINY_MODEL, Record, variables
-
-PROGRAMS = ("temporal", "nats", "ray")
-
-
-@pytest.mark.parametrize(
-    ("chosen", "want"),
-    [
-        ({"temporal": 7233, "nats": 4222}, []),
-        (
-            {"temporal": 7233, "nats": 7233},
-            ["port 7233 can't be for nats and for temporal too: change one with TEMPORAL_PORT=… or NATS_PORT=…"],
-        ),
-        (
-            {"nats": 25000, "ray_agent": 25000},
-            ["port 25000 can't be for ray agent and for nats too: change one with NATS_PORT=…"],
-        ),
-        ({"nats": 8001, "model": 8001}, []),  # no model is started
-    ],
-)
-def test_two_programs_never_share_a_port(chosen, want):
-    assert ports.problems(chosen, PROGRAMS, starting=()) == want
-
-
-@pytest.fixture
-def server():
-    """A server whose answer to one path is set by the test."""
-    answer = {"path": "/v1/models", "code": 200, "body": b""}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(answer["code"] if self.path == answer["path"] else 404)
-            self.end_headers()
-            self.wfile.write(answer["body"])
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
-        answer["url"] = f"http://127.0.0.1:{listening.server_port}"
-        yield answer
-        listening.shutdown()
-
-
-def lists(*models):
-    return json.dumps({"data": [{"id": name} for name in models]}).encode()
-
-
-@pytest.mark.parametrize(
-    ("given", "code", "body", "problem", "used"),
-    [
-        ("", 200, lists("qwen"), "", "qwen"),
-        ("", 200, lists("qwen", "llama"), "serves qwen, llama: name one", ""),
-        ("", 401, b"", "serves no model that it lists: name one", ""),
-        ("llama", 401, b"", "", "llama"),
-        ("llama", 200, lists("qwen"), "", "llama"),
-        ("", 500, b"", "Internal Server Error", ""),
-        ("", 200, b"<html>", "can't be read", ""),
-        ("", 200, b"[]", "the answer isn't a list of models", ""),
-    ],
-)
-@pytest.mark.parametrize("path", ["", "/v1", "/v1/"])
-def test_a_model_server_is_asked_for_its_models(server, monkeypatch, path, given, code, body, problem, used):
-    server.update(code=code, body=body)
-    monkeypatch.setenv("VLLM_URL", server["url"] + path)
-    monkeypatch.setenv("VLLM_MODEL", given)
-
-    problems = preflight.model()
-
-    assert bool(problems) == bool(problem)
-    assert problem in "".join(problems)
-    assert preflight.os.environ["VLLM_MODEL"] == used
-
-
-def test_a_model_server_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setenv("VLLM_URL", "http://127.0.0.1:1")
-    assert "VLLM_URL: http://127.0.0.1:1/v1/models can't be read: " in preflight.model()[0]
-
-
-def test_a_model_needs_its_server(monkeypatch):
-    monkeypatch.delenv("VLLM_URL", raising=False)
-    monkeypatch.setenv("VLLM_MODEL", "qwen")
-    assert preflight.model() == ["VLLM_MODEL=qwen needs VLLM_URL, the server that has it"]
+from stack.record import STAND_IN_MODEL, TINY_MODEL, Record
+from stack.running import Stack
 
 
 @pytest.mark.parametrize(
@@ -116,7 +31,7 @@ def test_a_worker_is_ready_once_it_has_heard_from_ray(server, tmp_path, code, cl
     server.update(path="/readyz", code=code, body=json.dumps({"clusters": [cluster]}).encode())
     known = {"worker": int(server["url"].rpartition(":")[2])}
     wanted = ["worker", "rayapp"] if with_ray else ["worker"]
-    record = Record(Layout(tmp_path), ports.choose(known, ["worker"], free_ports=True), wanted=wanted)
+    record = Record(str(tmp_path), ports.choose(known, ["worker"], free_ports=True), wanted=wanted)
     assert programs.all_programs(record)["worker"].is_ready() == ready
 
 
@@ -132,35 +47,62 @@ def test_what_a_killed_command_leaves_behind_is_ended(tmp_path):
     subprocess.run([sys.executable, "-c", script], env=environment, check=False)
     assert list(processes.belonging(Layout(tmp_path)).values()) == ["sleep"]
 
-    assert [name.split()[0] for name in processes.sweep(Layout(tmp_path), wait=0.1)] == ["sleep"]
+    assert list(processes.sweep(Layout(tmp_path), wait=0.1).values()) == ["sleep"]
 
     assert processes.belonging(Layout(tmp_path)) == {}
 
 
-def test_the_model_in_use_is_remembered(tmp_path, monkeypatch):
-    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
-    chosen = dict.fromkeys(
-        ("temporal", "temporal_ui", "nats", "ray_dashboard", "ray_app", "model", "worker", "ray_gcs"), 1
-    )
-    record = Record(Layout(tmp_path), chosen, vllm_url="http://vllm:8000", vllm_model="qwen")
+def test_what_a_stack_uses_is_remembered_and_can_be_sourced(tmp_path):
+    chosen = ports.choose({}, (), free_ports=True)
+    record = Record(str(tmp_path), chosen, vllm_url="http://vllm:8000", vllm_model="it's mine", ray_token="t")
     record.save()
-    assert Record.load(record.layout) == record
-    assert variables(record.layout)["DELIBERATION_VLLM_URL"] == "http://vllm:8000"
-    assert variables(record.layout)["DELIBERATION_VLLM_MODEL"] == "qwen"
+    assert Record.load(Layout(tmp_path)) == record
 
-    record.vllm_url = record.vllm_model = ""
-    record.save()
-    assert Record.load(record.layout) == record
-    assert variables(record.layout)["DELIBERATION_VLLM_MODEL"] == STAND_IN_MODEL
+    script = f'. {tmp_path}/env; echo "$DELIBERATION_VLLM_URL, $DELIBERATION_VLLM_MODEL, $DELIBERATION_RAY_TOKEN"'
+    sourced = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert sourced.stdout == "http://vllm:8000, it's mine, t\n"
 
 
-def test_a_real_small_model_may_replace_the_stand_in(tmp_path, monkeypatch):
-    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
-    record = Record(Layout(tmp_path), ports.choose({}, (), True, programs.NAMES), tiny=True)
-    record.save()
-    kept = Record.load(record.layout)
-    assert kept.model() == TINY_MODEL
-    assert programs.MODELS / "tiny.py" in programs.all_programs(kept)["model"].command
+@pytest.mark.parametrize(
+    ("shell", "tiny", "before", "model"),
+    [
+        ({}, False, {}, STAND_IN_MODEL),
+        ({}, True, {}, TINY_MODEL),
+        ({}, False, {"vllm_url": "http://vllm", "vllm_model": "qwen"}, STAND_IN_MODEL),
+        ({"VLLM_URL": "http://vllm", "VLLM_MODEL": "qwen"}, False, {}, "qwen"),
+    ],
+)
+def test_each_start_says_which_model_is_used(tmp_path, monkeypatch, shell, tiny, before, model):
+    for name in ("VLLM_URL", "VLLM_MODEL"):
+        monkeypatch.setenv(name, shell.get(name, ""))
+    Record(str(tmp_path), ports.choose({}, (), free_ports=True), **before).save()
+
+    record = Stack(short_of(tmp_path))._record(["model"], set(), True, tiny)
+
+    assert (record.vllm_url, record.vllm_model) == (shell.get("VLLM_URL", ""), model)
+    runs = "tiny.py" if tiny else "standin.py"
+    assert programs.MODELS / runs in programs.all_programs(record)["model"].command
+
+
+def test_a_model_that_runs_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("VLLM_MODEL", "")
+    with pytest.raises(SystemExit, match="the stack runs with another model"):
+        Stack(short_of(tmp_path))._record(["model"], {"model"}, True, tiny=True)
+
+
+def test_a_token_is_made_once_or_given(tmp_path, monkeypatch):
+    def token():
+        record = Stack(short_of(tmp_path))._record([], set(), True, tiny=False)
+        record.save()
+        return record.ray_token
+
+    monkeypatch.delenv("DELIBERATION_RAY_TOKEN", raising=False)
+    made = token()
+    assert len(made) > 20
+    assert token() == made
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "mine")
+    assert token() == "mine"
 
 
 def test_a_logs_end_is_of_this_run(tmp_path):
@@ -183,25 +125,18 @@ def test_a_dead_supervisor_is_not_a_stack_that_is_down(tmp_path, monkeypatch, ca
     ]
 
 
-def test_a_second_ray_is_there_only_when_it_was_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "t")
-    alone = Record(Layout(tmp_path), ports.choose({}, (), free_ports=True))
-    assert "ray2" not in programs.all_programs(alone)
-    assert "ray2_app_url" not in alone.urls()
-
-    both = Record(Layout(tmp_path), ports.choose(alone.ports, (), free_ports=True, wanted=programs.NAMES))
-    assert both.ports.items() >= alone.ports.items()
-    assert ports.problems(both.ports, programs.NAMES, starting=()) == []
+def test_a_second_ray_stands_next_to_the_first(tmp_path):
+    both = Record(str(tmp_path), ports.choose({}, (), free_ports=True))
+    assert ports.problems(both.ports, programs.PROGRAMS, starting=()) == []
     ray, ray2 = (set(map(str, programs.all_programs(both)[name].command)) for name in ("ray", "ray2"))
     assert {option.split("=")[0] for option in ray ^ ray2} == {option.split("=")[0] for option in ray if own(option)}
 
 
-def test_supervisord_reads_what_is_written_for_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("DELIBERATION_RAY_TOKEN", "100%(x)s")
-    layout = Layout(tmp_path)
-    layout.short = tmp_path
+def test_supervisord_reads_what_is_written_for_it(tmp_path):
+    layout = short_of(tmp_path)
     layout.create()
-    everything = programs.all_programs(Record(layout, ports.choose({}, (), free_ports=True)))
+    record = Record(str(tmp_path), ports.choose({}, (), free_ports=True), ray_token="100%(x)s")
+    everything = programs.all_programs(record)
     with (tmp_path / "conf").open("w") as file:
         supervision._configuration(layout, tmp_path / "sock", everything).write(file)
 
@@ -215,23 +150,11 @@ def test_supervisord_reads_what_is_written_for_it(tmp_path, monkeypatch):
     assert shlex.split(read["ray"].command) == list(map(str, everything["ray"].command))
 
 
-def test_a_new_port_is_picked_beside_those_that_stay(monkeypatch):
-    first = ports.choose({}, (), free_ports=True)
-    elsewhere = next(port for port in ports.PICKED if port not in first.values())
-    monkeypatch.setattr("stack.ports.random.sample", lambda *_: [first["ray_gcs"], elsewhere])
-    monkeypatch.setattr("stack.ports.is_free", lambda _: True)
-    known = {name: port for name, port in first.items() if name != "nats"}
-
-    assert ports.choose(known, (), free_ports=True) == {**first, "nats": elsewhere}
-
-
-def test_a_port_that_is_taken_is_named_with_its_listener():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        (problem,) = ports.problems({"nats": port}, ["nats"], starting=["nats"])
-        assert ports.problems({"nats": port}, ["nats"], starting=[]) == []
-    assert problem.startswith(f"port {port} for nats is taken by ")
-    assert problem.endswith(f"(pid {os.getpid()}): end that, or choose another port with NATS_PORT=…")
+def short_of(home):
+    """A layout whose folder for sockets is the home, so that a test makes none in /tmp."""
+    layout = Layout(home)
+    layout.short = home
+    return layout
 
 
 def own(option):
@@ -246,10 +169,8 @@ def test_programs_are_wanted_by_name(monkeypatch):
     assert wanted("--with", "ray2,rayapp2", "--without", "worker,nats") == [
         "temporal", "ray", "rayapp", "ray2", "rayapp2", "model",
     ]  # fmt: skip
-    with pytest.raises(
-        Failed, match=r"--with rai2: there is no such program \(did you mean ray2\?\); there are temporal"
-    ):
-        wanted("--with", "rai2")
+    monkeypatch.setenv("VLLM_URL", "http://vllm")
+    assert wanted() == ["temporal", "nats", "ray", "rayapp", "worker"]
 
 
 @pytest.mark.parametrize(
@@ -259,43 +180,15 @@ def test_programs_are_wanted_by_name(monkeypatch):
             ["logs", "wurker"],
             "wurker: there is no such program (did you mean worker?); there are temporal, nats, ",
         ),
-        (["stop", "zzz"], "zzz: there is no such program; there are temporal, nats, "),
+        (["up", "--with", "rai2"], "rai2: there is no such program (did you mean ray2?); there are temporal, nats, "),
+        (["start", "zzz"], "zzz: there is no such program; there are temporal, nats, "),
         (["prepare", "tempral"], "tempral: there is no such step (did you mean temporal?); there are venv, tiny, "),
     ],
 )
-def test_a_name_that_is_not_known_is_answered_with_the_nearest(monkeypatch, capsys, arguments, said):
+def test_a_name_that_is_not_known_is_answered_with_the_nearest(monkeypatch, arguments, said):
     monkeypatch.setattr(sys, "argv", ["stack.py", *arguments])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(preflight, "tools", list)
-    assert cli.main() == 1
-    assert capsys.readouterr().err.startswith(said)
-
-
-@pytest.fixture
-def step(tmp_path, monkeypatch):
-    """A step that counts how often it ran."""
-    monkeypatch.setattr(prepare, "ROOT", tmp_path)
-    monkeypatch.setattr(prepare, "LOGS", tmp_path)
-    (tmp_path / "lock.txt").write_text("1")
-    return prepare.Step("making", "at once", "echo >> made; test ! -e broken", ("lock.txt",), ("made",))
-
-
-def test_a_step_runs_again_when_its_inputs_or_its_results_change(step, tmp_path):
-    def runs():
-        step.run("step")
-        return len((tmp_path / "made").read_text())
-
-    assert (runs(), runs()) == (1, 1)
-    (tmp_path / "lock.txt").write_text("2")
-    assert (runs(), runs()) == (2, 2)
-    (tmp_path / "made").unlink()
-    assert (runs(), runs()) == (1, 1)
-
-
-def test_a_step_that_failed_runs_again(step, tmp_path):
-    (tmp_path / "broken").touch()
-    with pytest.raises(Failed, match="making: failed with exit code 1"):
-        step.run("step")
-    (tmp_path / "broken").unlink()
-    step.run("step")
-    assert len((tmp_path / "made").read_text()) == 2
+    with pytest.raises(SystemExit) as exit:
+        cli.main()
+    assert exit.value.code.startswith(said)
