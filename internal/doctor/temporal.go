@@ -14,7 +14,12 @@ import (
 	"deliberation.io/deliberation/internal/runs"
 	"deliberation.io/deliberation/internal/searchattributes"
 	"deliberation.io/deliberation/internal/terminal"
+	"deliberation.io/deliberation/workflows/contract"
 )
+
+// answersWithin is how long a worker has for an answer. Temporal asks the worker that knows the workflow for five
+// seconds, and then any.
+const answersWithin = 12 * time.Second
 
 // checkTemporal looks at the server, the namespace, the workers and the search attributes.
 func (s Settings) checkTemporal(ctx context.Context) []Finding {
@@ -38,7 +43,7 @@ func (s Settings) checkTemporal(ctx context.Context) []Finding {
 	for _, queue := range runs.Queues(s.TaskQueue) {
 		findings = append(findings, t.checkQueue(looking, queue))
 	}
-	return append(findings, t.checkAttributes(looking))
+	return append(findings, t.checkAnswer(ctx, s.TaskQueue), t.checkAttributes(ctx))
 }
 
 // temporal is a server that answers.
@@ -87,8 +92,35 @@ func (t temporal) checkQueue(ctx context.Context, queue runs.Queue) Finding {
 	return ok("workers", "%s on task queue %s", domain.Count(pollers, "poller"), queue.Name)
 }
 
+// checkAnswer asks a worker a question: one that hangs or has just died is still listed as a poller.
+func (t temporal) checkAnswer(ctx context.Context, taskQueue string) Finding {
+	ctx, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	stats, err := t.Describe(ctx, contract.StatsID, "")
+	switch _, missing := errors.AsType[*serviceerror.NotFound](err); {
+	case missing || (err == nil && !stats.Open()):
+		return skipped("workers", "none can be asked: workflow %s isn't running; a worker starts it within minutes", contract.StatsID)
+	case err == nil && stats.Info.GetTaskQueue() != taskQueue:
+		return skipped("workers", "none can be asked: workflow %s is on task queue %s", contract.StatsID, stats.Info.GetTaskQueue())
+	}
+	began := time.Now()
+	if err == nil {
+		_, err = t.QueryWorkflow(ctx, stats.ID, stats.RunID, contract.QueryStats)
+	}
+	const repair = "look at their logs, and restart them (locally: make logs P=worker)"
+	switch {
+	case err != nil && runs.MayAnswerLater(err):
+		return failed("workers", repair, "none answered within %s", answersWithin)
+	case err != nil:
+		return failed("workers", repair, "none answered: %s", err)
+	}
+	return ok("workers", "one answered in %d ms", time.Since(began).Milliseconds())
+}
+
 func (t temporal) checkAttributes(ctx context.Context) Finding {
 	const name = "search attributes"
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	survey, err := searchattributes.SurveyNamespace(ctx, t.Client, t.Namespace)
 	switch {
 	case err != nil:
