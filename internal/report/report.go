@@ -104,7 +104,7 @@ func (r Report) Reviewed() bool { return len(r.Rounds) > 0 }
 
 // Rankable reports whether the reviews rank the proposals.
 func (r Report) Rankable() bool {
-	return slices.ContainsFunc(r.Leaderboard, func(s Standing) bool { return s.Own != nil })
+	return slices.ContainsFunc(r.Leaderboard, func(s Standing) bool { return s.Reviews > 0 })
 }
 
 // Source is what a report shows of a run.

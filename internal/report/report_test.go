@@ -257,6 +257,21 @@ func TestEveryHistoryHasAReport(t *testing.T) {
 	}
 }
 
+func TestGivenProposalsAreRankedByTheirReviews(t *testing.T) {
+	timeline := runs.NewTimeline()
+	for _, event := range fakes.ReadHistory(t, "../../workflows/testdata/histories/given_proposals"+fakes.HistorySuffix).GetEvents() {
+		timeline.Take(event)
+	}
+	of, err := report.SourceOf("id", timeline, time.Now())
+	require.NoError(t, err)
+	for format, points := range map[string]string{"html": `<th class="n">Points</th>`, "md": "| points |"} {
+		page := written(t, of, format)
+		require.Contains(t, page, points, "nobody scored the proposals before the reviews, which rank them all the same")
+		require.Contains(t, page, "3 proposals came with the request.")
+		require.NotContains(t, page, "()", "no model made a given proposal")
+	}
+}
+
 func TestARunThatGoesOnSaysSo(t *testing.T) {
 	timeline := runs.NewTimeline()
 	events := fakes.ReadHistory(t, "../../workflows/testdata/histories/reviewed"+fakes.HistorySuffix).GetEvents()

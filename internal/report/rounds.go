@@ -66,7 +66,8 @@ func (h history) version(agent string, round int) int {
 	return version
 }
 
-// ranking returns a review's ranking of the versions that counted after its round.
+// ranking returns the authors in the order of a review's ranking. It leaves out versions that didn't count after the
+// round.
 func (h history) ranking(review contract.ReviewRecord) []string {
 	var agents []string
 	for _, id := range review.Ranking {

@@ -34,8 +34,11 @@ func headline(source Source) string {
 func story(source Source, r Report) []string {
 	result := source.Result
 	lines := []string{fmt.Sprintf("%d of %s gave a proposal.", result.CompletedAgents, domain.Count(result.TotalAgents, "agent"))}
-	if result.TotalAgents == 0 {
+	switch {
+	case result.TotalAgents == 0:
 		lines = []string{"No agent was asked."}
+	case len(result.Results) > 0 && result.Results[0].ProposalID != "":
+		lines = []string{fmt.Sprintf("%s came with the request.", domain.Count(result.TotalAgents, "proposal"))}
 	}
 	if source.Ending != "" {
 		lines = append(lines, "How it ended: "+sentence(source.Ending))

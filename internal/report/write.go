@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	texttemplate "text/template"
@@ -109,6 +108,6 @@ func cost(c float64) string { return strconv.FormatFloat(c, 'f', -1, 64) }
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // heat returns the step of a score in the heat map, from 0 to 4.
-func heat(score float64) int { return slices.Min([]int{4, max(0, int(score*5))}) }
+func heat(score float64) int { return min(4, max(0, int(score*5))) }
 
 func took(begin, end time.Time) string { return terminal.Duration(end.Sub(begin)) }
