@@ -26,6 +26,7 @@ func TestGivenProposalsAreReviewedAtOnce(t *testing.T) {
 	spec.Given[1].Author = "agent-1"
 	council := domain.NewCouncil(requestOf(t, spec), domain.RunKey{WorkflowID: "w"})
 	require.True(t, council.QuorumMet())
+	require.Empty(t, council.Retired(), "nobody was at work for a given proposal")
 
 	next := council.Plan().Next
 

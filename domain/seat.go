@@ -24,7 +24,7 @@ func (c Council) Retired() []Seat {
 	var done []Seat
 	for _, e := range c.ledger {
 		agent := e.assignment.Agent
-		if slices.Contains(c.request.agents, agent) {
+		if e.assignment.Phase.Kind == Propose || slices.Contains(c.request.agents, agent) { // nobody works on a given proposal
 			continue
 		}
 		done = slices.DeleteFunc(done, func(seat Seat) bool { return seat.agent == agent }) // a judge works in each round
@@ -45,12 +45,13 @@ func (c Council) Seat(agentID string) (Seat, bool) {
 	return Seat{}, false
 }
 
-// seat returns the assignment that the agent works on, or else its proposal.
+// seat returns the assignment that the agent works on, or else its proposal. An agent without a proposal of its own,
+// which only judges given ones, has its latest review.
 func (c Council) seat(agent AgentConfig) Seat {
 	seat := Seat{agent: agent, entry: entry{state: AgentWaiting}}
 	for _, e := range c.ledger {
-		none := len(c.request.given) > 0 && seat.entry.assignment.Phase.Kind != Propose // of its own: its latest review counts
-		if e.assignment.Agent == agent && (e.assignment.Phase.Kind == Propose || !e.settled() || none) {
+		proposed := seat.entry.assignment.Phase.Kind == Propose
+		if e.assignment.Agent == agent && (!proposed || !e.settled()) {
 			seat.entry = *e
 		}
 	}
