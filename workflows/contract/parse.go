@@ -32,9 +32,7 @@ func (r Request) ParseFor(allow domain.AllowList) (Parsed, error) {
 	if size, over := tooLarge(received.text, normalised); over {
 		read.Add("request", "must be at most %d bytes in JSON, got %d", domain.MaxRequest, size)
 	}
-	if fault := allow.Check(normalised.VLLMURL); fault != "" && !read.faultAt("vllm_url") {
-		read.Add("vllm_url", "%s", fault)
-	}
+	read.checkAllowed("vllm_url", normalised.VLLMURL, allow)
 	read.checkAllowed("protocol.judge_url", normalised.Protocol.JudgeURL, allow)
 	read.checkAllowed("protocol.chair_url", normalised.Protocol.ChairURL, allow)
 	if err := read.OrNil(); err != nil {

@@ -103,18 +103,14 @@ func OneLine(title string) string {
 // differences returns the paths at which two requests differ. In both, the defaults are filled in.
 func differences(a, b NormalisedRequest) []string {
 	left, right := flattened(a), flattened(b)
-	paths := map[string]bool{}
 	for path, value := range left {
-		if other, there := right[path]; !there || other != value {
-			paths[path] = true
+		if other, there := right[path]; there && other == value {
+			delete(left, path)
+			delete(right, path)
 		}
 	}
-	for path := range right {
-		if _, there := left[path]; !there {
-			paths[path] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(paths))
+	maps.Copy(left, right)
+	return slices.Sorted(maps.Keys(left))
 }
 
 func flattened(request NormalisedRequest) map[string]string {
