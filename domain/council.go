@@ -16,6 +16,9 @@ const (
 	AgentFailed    AgentState = "failed"
 )
 
+// Settled reports whether nothing more is expected of the agent.
+func (s AgentState) Settled() bool { return s == AgentCompleted || s == AgentFailed }
+
 // Council is the agents of one deliberation, with a ledger: what was asked of each, and with which result.
 // It decides what follows from an outcome; nothing else counts attempts.
 type Council struct {
@@ -47,7 +50,7 @@ type entry struct {
 	failure AgentFailure
 }
 
-func (e *entry) settled() bool { return e.state == AgentCompleted || e.state == AgentFailed }
+func (e *entry) settled() bool { return e.state.Settled() }
 
 // NewCouncil returns the council of a request, with the proposals that exist already. Nothing is assigned yet.
 func NewCouncil(request DeliberationRequest, run RunKey) Council {

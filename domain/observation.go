@@ -19,6 +19,9 @@ const (
 	RayUnknown   RayState = "unknown"
 )
 
+// Runs reports whether a turn in this state hasn't ended.
+func (s RayState) Runs() bool { return s == RayQueued || s == RayRunning }
+
 // Observation is what one look at a turn on Ray showed.
 type Observation struct {
 	TurnID      TurnID
@@ -34,9 +37,7 @@ type Observation struct {
 }
 
 // Runs reports whether the turn is seen not to have ended.
-func (o Observation) Runs() bool {
-	return o.Unreachable == "" && (o.State == RayQueued || o.State == RayRunning)
-}
+func (o Observation) Runs() bool { return o.Unreachable == "" && o.State.Runs() }
 
 // Waiting says what a turn waits for while its model server puts calls off. The zero value means that it
 // doesn't wait.

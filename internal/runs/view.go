@@ -43,6 +43,17 @@ type AgentView struct {
 	After   string `json:"after,omitempty"`   // why the previous attempt gave no answer
 }
 
+// Settled returns the number of agents of which nothing more is expected.
+func (v View) Settled() int {
+	done := 0
+	for _, agent := range v.Agents {
+		if agent.State.Settled() {
+			done++
+		}
+	}
+	return done
+}
+
 // States of agents that were at work when their run ended.
 const (
 	agentCancelled domain.AgentState = "cancelled"
@@ -141,7 +152,7 @@ func closedView(run Run, t *Timeline) (View, error) {
 // stateAtEnd returns the state of an agent whose run has ended. No agent is at work any more.
 func stateAtEnd(state domain.AgentState, failed bool, run domain.DeliberationStatus) domain.AgentState {
 	switch {
-	case state == domain.AgentCompleted || state == domain.AgentFailed:
+	case state.Settled():
 		return state
 	case failed:
 		return domain.AgentFailed

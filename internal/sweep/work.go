@@ -38,7 +38,7 @@ func worksOf(held []ray.HeldTurn, cluster string, minAge time.Duration) []work {
 		key := turn.Deliberation + "\x00" + run
 		of := found[key]
 		of.deliberation, of.originalRun, of.taskID = turn.Deliberation, run, turn.Labels["task_id"]
-		if turn.State == domain.RayQueued || turn.State == domain.RayRunning {
+		if turn.State.Runs() {
 			of.working = append(of.working, turn.Handle(cluster))
 		} else {
 			of.ended = append(of.ended, turn.Handle(cluster))
@@ -70,7 +70,7 @@ func (w work) remove(ctx context.Context, from Cluster, owner string) (stopped i
 func stillRunning(seen []domain.Observation) int {
 	running := 0
 	for _, turn := range seen {
-		if turn.State == domain.RayQueued || turn.State == domain.RayRunning || turn.Unreachable != "" {
+		if turn.State.Runs() || turn.Unreachable != "" {
 			running++
 		}
 	}

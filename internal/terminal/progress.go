@@ -103,15 +103,12 @@ func (p *Progress) line(line string) {
 }
 
 func (p *Progress) summary(v runs.View) string {
-	done, tokens := 0, 0
+	tokens := 0
 	for _, agent := range v.Agents {
 		tokens += agent.Tokens
-		if agent.State == domain.AgentCompleted || agent.State == domain.AgentFailed {
-			done++
-		}
 	}
 	elapsed := time.Since(p.begun).Round(time.Second)
-	line := fmt.Sprintf("%s · %s · %d of %s done", elapsed, untrusted.Inline(v.Phase), done, domain.Count(len(v.Agents), "agent"))
+	line := fmt.Sprintf("%s · %s · %d of %s done", elapsed, untrusted.Inline(v.Phase), v.Settled(), domain.Count(len(v.Agents), "agent"))
 	if tokens > 0 {
 		line += fmt.Sprintf(" · %d tokens so far", tokens)
 	}
@@ -119,10 +116,8 @@ func (p *Progress) summary(v runs.View) string {
 }
 
 func agentLine(agent runs.AgentView) string {
-	line := fmt.Sprintf("%s · %s · %s", untrusted.Inline(agent.AgentID), untrusted.Inline(agent.Role), untrusted.Inline(string(agent.State)))
-	if agent.Attempt > 0 {
-		line += fmt.Sprintf(" · attempt %d", agent.Attempt)
-	}
+	line := fmt.Sprintf("%s · %s · %s · attempt %d",
+		untrusted.Inline(agent.AgentID), untrusted.Inline(agent.Role), untrusted.Inline(string(agent.State)), agent.Attempt)
 	if agent.After != "" {
 		line += " · after " + text.Snip(untrusted.Inline(agent.After), reasonMost, "…")
 	}

@@ -75,19 +75,13 @@ func (m Model) head() []string {
 		return []string{"waiting for the history"}
 	}
 	v, result := m.seen.View, m.seen.Result
-	done := 0
-	for _, agent := range v.Agents {
-		if agent.State == domain.AgentCompleted || agent.State == domain.AgentFailed {
-			done++
-		}
-	}
 	title := bold + untrusted.Inline(v.DeliberationID) + plain
-	parts := []string{title, phaseWords(v.Phase, v.Round), fmt.Sprintf("%d of %s done", done, domain.Count(len(v.Agents), "agent"))}
+	parts := []string{title, phaseWords(v.Phase, v.Round), fmt.Sprintf("%d of %s done", v.Settled(), domain.Count(len(v.Agents), "agent"))}
 	if v.StartedAt != nil {
 		parts = append(parts, m.seen.At.Sub(*v.StartedAt).Truncate(1e9).String())
 	}
-	tokens := result.Usage.PromptTokens + result.Usage.CompletionTokens
-	budget := fmt.Sprintf("%s of at most %d · %s", domain.Count(result.Usage.LLMCalls, "call"), m.seen.Most, domain.Count(tokens, "token"))
+	budget := fmt.Sprintf("%s of at most %d · %s",
+		domain.Count(result.Usage.LLMCalls, "call"), m.seen.Most, domain.Count(result.Usage.PromptTokens+result.Usage.CompletionTokens, "token"))
 	if v.WaitingFor != "" {
 		budget += " · waiting for " + untrusted.Inline(v.WaitingFor)
 	}
