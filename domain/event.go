@@ -50,5 +50,5 @@ func EventPrefix(deliberationID, runID string) string { return deliberationID + 
 // OutsideEventID returns the id of the event by which a worker announces that a run was ended from outside.
 // Every worker gives it the same id. No run uses this id, since a run numbers its events.
 func OutsideEventID(deliberationID, runID string, kind EventKind) string {
-	return fmt.Sprintf("%s/%s/outside-%s", deliberationID, runID, kind)
+	return EventPrefix(deliberationID, runID) + "outside-" + string(kind)
 }

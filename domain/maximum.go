@@ -51,10 +51,7 @@ func (r DeliberationRequest) texts() int {
 
 // resultWithoutTexts returns the most bytes that a result takes in addition to proposals and critiques.
 func (r DeliberationRequest) resultWithoutTexts() int {
-	authors := len(r.given)
-	if authors == 0 {
-		authors = len(r.agents)
-	}
+	authors := len(r.authors())
 	size := resultOverhead + (authors+2)*agentOverhead + authors*r.versions()*versionOverhead + r.givenSize
 	if r.protocol.votes() {
 		size += authors * voteOverhead

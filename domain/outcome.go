@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -147,5 +146,3 @@ func label(word string) string {
 	cut, _ := CutEncoded(word, 64)
 	return cut
 }
-
-func (o Outcome) MetadataCopy() map[string]string { return maps.Clone(o.Metadata) }

@@ -19,7 +19,7 @@ func (r DeliberationRequest) persona(agent AgentConfig) []PromptPart {
 	}
 	parsed, err := parseTemplate(agent.template)
 	if err != nil {
-		return []PromptPart{{Text: agent.template}} // can't happen: the request's check refuses such a template
+		return []PromptPart{{Text: agent.template}} // only while the request is checked, which refuses such a template
 	}
 	values := map[string]string{
 		"role": agent.role, "agent_id": agent.id,

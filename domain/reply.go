@@ -3,7 +3,6 @@ package domain
 import (
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // reply is a completion without its thoughts.
@@ -52,9 +51,8 @@ func lastObject(text, name string, decode DecodeObject, wanted func(Object) bool
 
 // begins reports whether an object with a field of the name begins in the text.
 func begins(text, name string) bool {
-	start := objectStart.FindString(text)
-	_, rest, begun := strings.Cut(text, start)
-	return start != "" && begun && lastMention(start+rest, name) > 0
+	start := objectStart.FindStringIndex(text)
+	return len(start) > 0 && lastMention(text[start[0]:], name) > 0
 }
 
 // breaksOff reports whether an object that begins with the field has no end in the text.

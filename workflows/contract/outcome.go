@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -74,7 +75,7 @@ func TurnOutcomeOf(outcome domain.Outcome) TurnOutcome {
 		Review:    reviewOf(outcome.Review),
 		ErrorType: outcome.Failure.Kind(), Message: message, Retryable: outcome.Failure.Retryable(),
 		Usage: usageOf(outcome.Usage), Calls: outcome.Usage.Calls,
-		DurationMS: outcome.Duration.Milliseconds(), Metadata: outcome.MetadataCopy(),
+		DurationMS: outcome.Duration.Milliseconds(), Metadata: maps.Clone(outcome.Metadata),
 	}
 }
 
