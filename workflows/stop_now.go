@@ -26,6 +26,7 @@ type finish struct {
 func (d *deliberation) answerStopNow(ctx workflow.Context) error {
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.UpdateStopNow, func(ctx workflow.Context) (contract.Result, error) {
 		d.finish.asked = true
+		ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancel that comes later may not change the result
 		if err := workflow.Await(ctx, func() bool { return d.finish.answered < d.finish.released }); err != nil {
 			return contract.Result{}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
 	"deliberation.io/deliberation/domain"
@@ -145,4 +146,34 @@ func TestStopNow_IsSeenAfterSlowTurnsWereStopped(t *testing.T) {
 	require.True(t, answer.done)
 	require.Equal(t, domain.StopStopped, result.StopReason)
 	require.Len(t, s.Ray.Submitted, 1, "no review begins")
+}
+
+func TestStopNow_AnswersWithTheResultThoughACancelComesAfterIt(t *testing.T) {
+	s := newStage(t)
+	s.Ray.Agents["agent-3"] = fakes.Script{fakes.Never()}
+	s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 4 * time.Second}}
+	answer := s.stopNowAt(20*time.Second, "one")
+	s.cancelAt(22 * time.Second)
+
+	result, err := s.run(fakes.Council(3))
+
+	require.NoError(t, err)
+	require.Equal(t, domain.StopStopped, result.StopReason)
+	require.True(t, answer.done)
+	require.NoError(t, answer.err)
+	require.Equal(t, result, answer.result)
+}
+
+func TestStopNow_IsAnsweredWhileARunIsBeingCancelled(t *testing.T) {
+	s := newStage(t)
+	s.Ray.Agents["agent-3"] = fakes.Script{fakes.Never()}
+	s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{{Delay: 4 * time.Second}}
+	s.cancelAt(20 * time.Second)
+	answer := s.stopNowAt(22*time.Second, "one")
+
+	_, err := s.run(fakes.Council(3))
+
+	require.True(t, temporal.IsCanceledError(err))
+	require.True(t, answer.done)
+	require.True(t, temporal.IsCanceledError(answer.err))
 }
