@@ -39,11 +39,12 @@ type entry struct {
 	state      AgentState
 	cost       Usage // the most that one call may cost
 
-	failures   int // attempts that ran and failed
-	unreadable int // failures whose answer couldn't be read
-	losses     int // attempts whose runner died
-	uncounted  int // losses whose cost nobody knows
-	unstarted  int // attempts that were stopped before they started
+	failures   int  // attempts that ran and failed
+	unreadable int  // failures whose answer couldn't be read
+	losses     int  // attempts whose runner died
+	uncounted  int  // attempts whose cost nobody knows
+	unstarted  int  // attempts that were stopped before they started
+	running    bool // the latest attempt was submitted, and nobody has seen its end
 
 	result  DeliberationResult // of a completed proposal or revision
 	review  Review             // of a completed review
@@ -77,7 +78,7 @@ func (c Council) Submitted(turn Turn, handle Handle) Council {
 		if e.settled() {
 			return
 		}
-		e.turn, e.state, e.cluster = turn, AgentWaiting, ""
+		e.turn, e.state, e.cluster, e.running = turn, AgentWaiting, "", true
 		if !handle.IsZero() {
 			e.state, e.cluster = AgentSubmitted, handle.Cluster
 		}

@@ -75,6 +75,7 @@ func (c Council) Close(failure TurnFailure) Council {
 }
 
 func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, constraints TaskConstraints, mayRetry bool) Decision {
+	e.notice(turn, outcome)
 	switch outcome.Kind {
 	case OutcomeCompleted:
 		e.state, e.turn, e.failure = AgentCompleted, turn, AgentFailure{}
@@ -109,6 +110,17 @@ func (e *entry) take(turn Turn, outcome Outcome, result DeliberationResult, cons
 		return Decision{Kind: DecisionWait}
 	}
 	return e.again(DecisionAgain, turn.WithHint(HintOf(outcome.Failure)))
+}
+
+// notice notes whether the latest attempt may still run. One that is given up while it may run has an unknown cost.
+func (e *entry) notice(turn Turn, outcome Outcome) {
+	switch {
+	case outcome.Ended() && turn.id == e.turn.id:
+		e.running = false
+	case outcome.Kind == OutcomeGivenUp && e.running:
+		e.running = false
+		e.uncounted++
+	}
 }
 
 // mostUnreadable is the number of unreadable answers after which a reviewer is given up.

@@ -2,8 +2,11 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 
 	"deliberation.io/deliberation/domain"
 	"deliberation.io/deliberation/internal/fakes"
@@ -79,4 +82,33 @@ func TestPrices_AFailedDeliberationAlsoSaysWhatItCost(t *testing.T) {
 	_, _, details := failed(t, err)
 	require.NotNil(t, details.Usage.Cost)
 	require.InDelta(t, 11/1e6, *details.Usage.Cost, 1e-12)
+}
+
+// A slow turn that wasn't seen to stop may go on, and its call counts.
+func TestBudget_CountsTheCallOfATurnThatWasNotSeenToStop(t *testing.T) {
+	for name, test := range map[string]struct {
+		first  fakes.Reply[contract.StopTurnsResult] // to the stop when the council goes on
+		budget int
+		made   int
+	}{
+		"Ray doesn't answer": {fakes.Reply[contract.StopTurnsResult]{Err: temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil), Delay: 20 * time.Second}, 4, 3},
+		"Ray stops it":       {fakes.Reply[contract.StopTurnsResult]{}, 5, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			aborted := fakes.StoppedByUs
+			aborted.Calls = 1
+			s.Ray.Agents["agent-3"] = fakes.Script{{Reply: fakes.Never().Reply, AtStop: &aborted}}
+			s.Ray.StopReplies = []fakes.Reply[contract.StopTurnsResult]{test.first}
+			request := withBudget(timeout(fakes.Council(3), 600), test.budget)
+			patience := 10
+			request.Protocol.Patience = &patience
+
+			result, err := s.runAndExpectNothingLeft(request)
+
+			require.NoError(t, err)
+			require.Equal(t, domain.StopBudget, result.StopReason)
+			require.Equal(t, test.made, result.Usage.LLMCalls)
+		})
+	}
 }
