@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -83,12 +84,12 @@ func (c *cli) printAgents(agents []runs.AgentView) {
 	c.printf("\n%s\n", t.Render())
 }
 
-// remark says why an agent makes no progress, or why it tries again.
+// remark says why an agent failed, why it makes no progress, or why it tries again.
 func remark(agent runs.AgentView) string {
-	if agent.Trouble == "" && agent.After != "" {
+	if agent.Failure == "" && agent.Trouble == "" && agent.After != "" {
 		return "after " + agent.After
 	}
-	return agent.Trouble
+	return cmp.Or(agent.Failure, agent.Trouble)
 }
 
 func (c *cli) printBest(best contract.AgentResult) {

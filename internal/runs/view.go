@@ -41,6 +41,7 @@ type AgentView struct {
 	Tokens  int    `json:"tokens,omitempty"`
 	Trouble string `json:"trouble,omitempty"` // why its turn makes no progress
 	After   string `json:"after,omitempty"`   // why the previous attempt gave no answer
+	Failure string `json:"failure,omitempty"` // why it failed
 }
 
 // Settled returns the number of agents of which nothing more is expected.
@@ -100,7 +101,15 @@ func viewOf(run Run, status contract.Status) View {
 }
 
 func agentView(seat domain.Seat) AgentView {
-	return AgentView{AgentStatus: contract.AgentStatusOf(seat)}
+	return AgentView{AgentStatus: contract.AgentStatusOf(seat), Failure: failureOf(seat)}
+}
+
+// failureOf returns why the agent failed; empty if it didn't.
+func failureOf(seat domain.Seat) string {
+	if seat.State() != domain.AgentFailed {
+		return ""
+	}
+	return because(string(seat.Failure().Kind()), seat.Failure().Message())
 }
 
 // OpenView returns the view of an open run without asking a worker.
@@ -136,15 +145,16 @@ func closedView(run Run, t *Timeline) (View, error) {
 	if end.Message != "" {
 		status.ErrorMessage = &end.Message
 	}
-	failed := map[string]bool{}
+	failed := map[string]string{}
 	for _, failure := range append(end.Result.Failures, end.Details.Failures...) {
-		failed[failure.AgentID] = true
-	}
-	for i := range status.Agents {
-		agent := &status.Agents[i]
-		agent.State = stateAtEnd(agent.State, failed[agent.AgentID], end.Status)
+		failed[failure.AgentID] = because(string(failure.ErrorType), failure.Message)
 	}
 	v := viewOf(run, status)
+	for i := range v.Agents {
+		agent := &v.Agents[i]
+		agent.State = stateAtEnd(agent.State, failed[agent.AgentID] != "", end.Status)
+		agent.Failure = failed[agent.AgentID]
+	}
 	v.addHistory(t)
 	return v, nil
 }
@@ -171,6 +181,9 @@ func (v *View) addHistory(t *Timeline) {
 		switch {
 		case !atWork:
 			agent.Tokens = last.tokens
+			if seat, known := t.council.Seat(agent.AgentID); known && agent.State == domain.AgentFailed {
+				agent.Failure = cmp.Or(agent.Failure, failureOf(seat))
+			}
 		case agent.Attempt > last.attempt:
 			agent.After = last.reason
 		}

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,6 +104,28 @@ func TestACompletedRunHasNoOpenReview(t *testing.T) {
 	require.Len(t, v.Agents, 2)
 	for _, agent := range v.Agents {
 		require.Equal(t, domain.AgentCompleted, agent.State, "its proposal counts; only its review was stopped")
+	}
+}
+
+func TestAFailedAgentSaysWhy(t *testing.T) {
+	for history, want := range map[string]struct{ open, closed string }{
+		"all_fail":                {"ModelRejected: it broke", "ModelRejected: it broke"},
+		"deadline_without_quorum": {"", "StillRunning: not finished by the deadline"}, // the end gave it up
+	} {
+		t.Run(history, func(t *testing.T) {
+			timeline, open := NewTimeline(), ""
+			for _, event := range fakes.ReadHistory(t, "../../workflows/testdata/histories/"+history+fakes.HistorySuffix).GetEvents() {
+				timeline.Take(event)
+				for _, agent := range OpenView(Run{}, timeline).Agents {
+					open = cmp.Or(open, agent.Failure)
+				}
+			}
+			closed, err := closedView(Run{}, timeline)
+			require.NoError(t, err)
+			require.Equal(t, domain.AgentFailed, closed.Agents[0].State)
+			require.Equal(t, want.closed, closed.Agents[0].Failure)
+			require.Equal(t, want.open, open)
+		})
 	}
 }
 

@@ -121,6 +121,9 @@ func agentLine(agent runs.AgentView) string {
 	if agent.After != "" {
 		line += " · after " + text.Snip(untrusted.Inline(agent.After), reasonMost, "…")
 	}
+	if agent.Failure != "" {
+		line += " · " + text.Snip(untrusted.Inline(agent.Failure), reasonMost, "…")
+	}
 	if agent.Trouble != "" {
 		line += " · " + untrusted.Inline(agent.Trouble)
 	}

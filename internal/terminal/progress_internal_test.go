@@ -51,7 +51,7 @@ func TestProgressNamesEachLaterPhaseOnce(t *testing.T) {
 func TestProgressSaysHowTheChairEnded(t *testing.T) {
 	for history, want := range map[string]string{
 		"synthesized":  "synthesize\nchair · CHAIR · waiting · attempt 1\nchair · CHAIR · submitted · attempt 1\nchair · CHAIR · completed · attempt 1\n",
-		"chair_failed": "synthesize\nchair · CHAIR · waiting · attempt 1\nchair · CHAIR · submitted · attempt 1\nchair · CHAIR · failed · attempt 1\n",
+		"chair_failed": "synthesize\nchair · CHAIR · waiting · attempt 1\nchair · CHAIR · submitted · attempt 1\nchair · CHAIR · failed · attempt 1 · ModelRejected: it broke\n",
 	} {
 		t.Run(history, func(t *testing.T) {
 			var out bytes.Buffer

@@ -133,7 +133,7 @@ func (m Model) laidOut() Model {
 	}
 	silents := make(map[string]silent, len(m.seen.View.Agents))
 	for _, agent := range m.seen.View.Agents {
-		now := silent{text: cmp.Or(agent.Trouble, agent.After, m.proposal(agent.AgentID))}
+		now := silent{text: cmp.Or(agent.Failure, agent.Trouble, agent.After, m.proposal(agent.AgentID))}
 		if before := m.silents[agent.AgentID]; before.text == now.text && before.column.width == width {
 			now = before
 		} else {
