@@ -53,6 +53,9 @@ func (t *Timeline) Ending(id string) (Ending, error) {
 	if err != nil {
 		return Ending{}, fmt.Errorf("result of %q: %w", id, err)
 	}
+	if end.Status == domain.StatusCancelled {
+		end.Details.Usage = contract.TotalUsageOf(t.council, nil) // the event of a cancellation has nothing
+	}
 	return end, nil
 }
 

@@ -62,3 +62,17 @@ func requireSameAgents(t *testing.T, end Ending, council domain.Council) {
 		require.Equal(t, failure.Attempts, seat.Failure().Attempts(), failure.AgentID)
 	}
 }
+
+func TestACancelledRunSaysWhatItCost(t *testing.T) {
+	timeline := NewTimeline()
+	for _, event := range fakes.ReadHistory(t, "../../workflows/testdata/histories/cancelled_in_review"+fakes.HistorySuffix).GetEvents() {
+		timeline.Take(event)
+	}
+	end, err := timeline.Ending("id")
+	require.NoError(t, err)
+	require.Equal(t, domain.StatusCancelled, end.Status)
+	require.Equal(t, 2, end.Usage().LLMCalls)
+	require.Equal(t, map[domain.PhaseKind]contract.PhaseUsage{
+		domain.Propose: {PromptTokens: 20, CompletionTokens: 10, LLMCalls: 2},
+	}, end.Usage().Phases(), "as in the memo")
+}
