@@ -35,9 +35,9 @@ func ReadAnswer(done Completion, decode DecodeObject) (Answer, TurnFailure, bool
 	var empty, unfilled bool
 	said := readReply(done, "proposal", decode, func(object Object) bool {
 		proposal, given := object["proposal"]
-		blank, form := given && blank(proposal.Text), isForm(proposal)
-		empty, unfilled = empty || blank, unfilled || form
-		return given && !blank && !form
+		nothing, form := given && blank(proposal.Text), isForm(proposal)
+		empty, unfilled = empty || nothing, unfilled || form
+		return given && !nothing && !form
 	})
 	switch text := stripFences(said.text); {
 	case said.found:

@@ -177,18 +177,18 @@ var peerSteps = [mostRead]int{1, 2, 4}
 // proposals, each one is reviewed by the same number of peers. There are at most three orders: so a model
 // server's prefix cache helps with most of a prompt, and no proposal is always the first.
 func (c Council) readingList(round, place int, reviewer AgentConfig, candidates [][]TurnID) []TurnID {
-	order := c.shuffled(round, len(candidates))
+	circle, peer := c.shuffled(round, len(candidates)), c.request.protocol.Review() == ReviewPeer
 	mine := -1
-	if c.request.protocol.Review() == ReviewPeer {
+	if peer {
 		mine = slices.IndexFunc(c.standing(), func(e *entry) bool { return e.assignment.Agent.id == reviewer.id })
 	}
-	start := (place % 3) * len(order) / 3
-	order = append(slices.Clone(order[start:]), order[:start]...)
-	switch many := len(candidates) > mostReadAll && c.request.protocol.Review() == ReviewPeer; {
+	start := (place % 3) * len(circle) / 3
+	order := slices.Concat(circle[start:], circle[:start])
+	switch many := peer && len(candidates) > mostReadAll; {
 	case many && len(c.request.given) > 0:
-		order = c.share(c.shuffled(round, len(candidates)), place, mine)
+		order = c.share(circle, place, mine)
 	case many && mine >= 0:
-		order = peersOf(c.shuffled(round, len(candidates)), mine)
+		order = peersOf(circle, mine)
 	}
 	var reads []TurnID
 	for _, i := range order {
