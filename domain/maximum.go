@@ -26,7 +26,7 @@ const (
 // proposals are reviewed, the result contains every version and every review. A quarter of its room is for
 // critiques.
 func (r DeliberationRequest) AnswerMaximum(kind PhaseKind) int {
-	if !r.protocol.shares() {
+	if !r.protocol.SharesTexts() {
 		return AnswerMaximum(len(r.agents))
 	}
 	room := mostResult - r.resultWithoutTexts()

@@ -134,7 +134,7 @@ func (p Protocol) Patience(remaining time.Duration) (time.Duration, bool) {
 	switch patience := inSeconds(p.spec.Patience); {
 	case patience > 0:
 		return patience, patience < remaining
-	case p.shares():
+	case p.SharesTexts():
 		return remaining / 2, true
 	}
 	return 0, false
@@ -163,8 +163,7 @@ func (s ProtocolSpec) checkMode(faults *Faults) {
 // votes reports whether the council votes.
 func (p Protocol) votes() bool { return p.spec.Mode == ModeVote }
 
-// shares reports whether a phase follows in which models read what other models wrote.
-func (p Protocol) shares() bool { return p.spec.Review != ReviewNone || p.spec.Mode == ModeSynthesize }
-
 // SharesTexts reports whether a phase follows in which models read what other models wrote.
-func (r DeliberationRequest) SharesTexts() bool { return r.protocol.shares() }
+func (p Protocol) SharesTexts() bool {
+	return p.spec.Review != ReviewNone || p.spec.Mode == ModeSynthesize
+}

@@ -33,7 +33,7 @@ func (d *deliberation) announcePhase(ctx workflow.Context, phase domain.Phase, t
 			})
 		}
 	}
-	if d.request().SharesTexts() {
+	if d.request().Protocol().SharesTexts() {
 		d.events.begin(ctx, domain.EventPhaseStarted, "", contract.PhaseStartedEvent{
 			DeliberationID: d.run.key.WorkflowID, TaskID: d.request().TaskID(), Phase: phase.Kind, Round: phase.Round, Turns: turns,
 		})

@@ -57,7 +57,7 @@ func newOpening(environment domain.Environment, request contract.Request) (openi
 		Prices:       contract.PricesOf(settings.Prices.Of(parsed.Domain.Models())),
 		GraceSeconds: seconds(settings.Grace),
 	}
-	if parsed.Domain.SharesTexts() {
+	if parsed.Domain.Protocol().SharesTexts() {
 		opening.Fence = settings.Fence
 	}
 	return opening
