@@ -100,12 +100,14 @@ func (c *cli) run(cmd *cobra.Command, args []string, o runOptions) error {
 		return err
 	case fromWords:
 		c.announce(request)
+	}
+	if o.plan {
+		return c.showPlan(parsed.Domain)
+	}
+	if fromWords {
 		fmt.Fprintf(c.stderr, "%s; a turn that is tried again comes on top\n", parsed.Domain.CallsInWords())
 	}
-	switch {
-	case o.plan:
-		return c.showPlan(parsed.Domain)
-	case o.dryRun:
+	if o.dryRun {
 		return terminal.WriteIndentedJSON(c.stdout, request)
 	}
 	return c.start(cmd.Context(), parsed, o)

@@ -100,7 +100,7 @@ func unanswered(err error) error {
 	}
 	return &exit{
 		code: exitFailed, err: fmt.Errorf("no worker answered for workflow %q", contract.StatsID),
-		hint: "is a worker running?",
+		hint: "is a worker running? starter doctor asks; starter jobs --watch and starter list need none",
 	}
 }
 
