@@ -48,6 +48,7 @@ func (s set) submitTurns(ctx context.Context, in contract.SubmitTurnsInput) (con
 		if !ours || refusal.Fatal() {
 			return none, stoppedBy(ctx, working, err)
 		}
+		submission.Repeated = submission.Repeated || refusal.Kind != domain.KindFull
 		progress.Refusal = reasonOf(refusal)
 		activity.RecordHeartbeat(ctx, progress)
 		if over, done := s.giveUp(in, progress); done {
@@ -110,6 +111,7 @@ func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (subm
 	}
 	submission = request.Submission(turns, brief.Texts())
 	submission.Owner, submission.Deliberation, submission.OriginalRun = s.Owner, in.DeliberationID, in.OriginalRunID
+	submission.Repeated = in.Repeated || activity.GetInfo(ctx).Attempt > 1
 	submission.Run, submission.Keep = time.Duration(in.RunSeconds)*time.Second, time.Duration(in.KeepSeconds)*time.Second
 	return submission, brief.Request.TaskDescription, nil
 }

@@ -60,6 +60,25 @@ func TestSubmitTurns_AttachesToTurnsThatRunAlready(t *testing.T) {
 	require.Len(t, w.ray.running(), 2)
 }
 
+// Another gateway of the app may have sent the first ones to any runner.
+func TestSubmitTurns_SaysThatASubmitWithoutAnAnswerIsRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unanswered := &domain.Error{Kind: domain.KindUnavailable, Op: "submit to local", Err: errors.New("503 runner_unavailable")}
+		w := newTestWorker(t)
+		w.ray.refusals = []error{full(0), unanswered, full(0)}
+		in := submission(t, time.Hour)
+
+		_, err := trySubmit(w, in)
+		require.NoError(t, err)
+		in.Repeated = true
+		_, err = trySubmit(w, in)
+		require.NoError(t, err)
+
+		repeated := domain.Each(w.ray.submitted, func(s domain.Submission) bool { return s.Repeated })
+		require.Equal(t, []bool{false, false, true, true, true}, repeated)
+	})
+}
+
 func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
 	w := newTestWorker(t)
 	in := submission(t, time.Minute)

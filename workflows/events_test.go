@@ -246,6 +246,7 @@ func TestEvents_DoNotWaitForAPhaseThatWaitsForRoom(t *testing.T) {
 			}, kinds)
 			require.Len(t, s.Ray.Submitted, 3)
 			require.Nil(t, s.Ray.Submitted[2].Brief, "the texts travel once")
+			require.Equal(t, !first.Value.Elsewhere, s.Ray.Submitted[2].Repeated, "other turns than before go elsewhere")
 			require.Equal(t, 1000*time.Second, s.Ray.Submitted[2].GiveUpAt.Sub(s.Ray.Submitted[1].GiveUpAt).Round(5*time.Second), "it waits until the deadline")
 		})
 	}

@@ -120,7 +120,7 @@ func payloads(t *testing.T) map[string]any {
 		"submit_turns_input": &contract.SubmitTurnsInput{
 			DeliberationID: deliberationID, OriginalRunID: "r", Brief: &contract.Brief{Request: &normalised}, Cluster: "local",
 			Turns: []contract.TurnRef{{Phase: domain.Propose, AgentID: "agent-1", Attempt: 1, TurnID: "tabc"}}, RunSeconds: 300, KeepSeconds: 3900, GiveUpAt: at,
-			GraceSeconds: 30, Events: []contract.EventRecord{record},
+			GraceSeconds: 30, Events: []contract.EventRecord{record}, Repeated: true,
 		},
 		"submit_turns_result": &contract.SubmitTurnsResult{
 			Handles: []contract.Handle{handle}, Cancelled: []domain.TurnID{"tdef"}, Refusal: "503: runner_full",

@@ -82,7 +82,7 @@ func (d *deliberation) submitTogether(ctx workflow.Context, pursuits []*pursuit)
 	for err == nil && answer.Elsewhere {
 		d.events.release()
 		d.moveAll(ctx, pursuits)
-		answer, err = d.submitWithin(ctx, queue, pursuits, nil)
+		answer, err = d.submitWithin(ctx, queue, pursuits, contract.SubmitTurnsInput{})
 	}
 	early, over := d.over()
 	switch {
@@ -145,24 +145,25 @@ func (d *deliberation) queue(ctx workflow.Context) queue {
 // acceptance, it first submits for a short time only. If there is no room in that time, it releases the events and
 // submits again.
 func (d *deliberation) submitFirst(ctx workflow.Context, q queue, pursuits []*pursuit) (contract.SubmitTurnsResult, error) {
-	brief, short := d.brief(pursuits), q
+	first, short := contract.SubmitTurnsInput{Brief: d.brief(pursuits)}, q
 	short.giveUp = workflow.Now(ctx).Add(holdFor)
 	if !d.events.waits() || !short.giveUp.Before(q.giveUp) {
-		return d.submitWithin(ctx, q, pursuits, brief)
+		return d.submitWithin(ctx, q, pursuits, first)
 	}
-	answer, err := d.submitWithin(ctx, short, pursuits, brief)
+	answer, err := d.submitWithin(ctx, short, pursuits, first)
 	full := err == nil && answer.Refusal != "" && !answer.Elsewhere
 	if !full && !contract.TimedOut(err) {
 		return answer, err
 	}
 	d.events.release()
-	return d.submitWithin(ctx, q, pursuits, nil)
+	return d.submitWithin(ctx, q, pursuits, contract.SubmitTurnsInput{Repeated: true})
 }
 
-func (d *deliberation) submitWithin(ctx workflow.Context, q queue, pursuits []*pursuit, brief *contract.Brief) (contract.SubmitTurnsResult, error) {
+func (d *deliberation) submitWithin(ctx workflow.Context, q queue, pursuits []*pursuit, in contract.SubmitTurnsInput) (contract.SubmitTurnsResult, error) {
 	d.shown.waitingFor = d.place.current
 	patience := max(time.Second, q.giveUp.Sub(workflow.Now(ctx)))
-	return d.submit(ctx, q.step, pursuits, patience, contract.SubmitTurnsInput{Brief: brief, Events: d.events.carry()})
+	in.Events = d.events.carry()
+	return d.submit(ctx, q.step, pursuits, patience, in)
 }
 
 // moveAll moves a council that waits for room to another cluster. Its turns become new attempts, since the

@@ -153,7 +153,8 @@ func (d *deliberation) tryAgain(ctx workflow.Context, p *pursuit, decision domai
 	if decision.Kind != domain.DecisionUnreachable || p.handle.Cluster != d.place.current {
 		p.replace(decision.Next)
 	}
-	accepted, err := d.submit(ctx, submitLater, []*pursuit{p}, d.clock.remaining(ctx), contract.SubmitTurnsInput{})
+	again := contract.SubmitTurnsInput{Repeated: p.handle.TurnID == p.turn.ID()}
+	accepted, err := d.submit(ctx, submitLater, []*pursuit{p}, d.clock.remaining(ctx), again)
 	if err != nil {
 		if outcome, known := d.gaveUp(ctx, err); known {
 			d.take(ctx, placed{p.turn, p.handle}, outcome)

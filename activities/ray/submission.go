@@ -15,6 +15,7 @@ type submitBody struct {
 	Labels       map[string]string `json:"labels"`
 	Common       map[string]string `json:"common"`
 	Turns        []turnBody        `json:"turns"`
+	Repeated     bool              `json:"repeated,omitempty"`
 }
 
 type turnBody struct {
@@ -68,7 +69,7 @@ func submitBodyOf(submission domain.Submission) submitBody {
 		Owner: submission.Owner, Deliberation: submission.Deliberation,
 		Labels: map[string]string{"task_id": submission.TaskID, "role": submission.Role, LabelRun: submission.OriginalRun},
 		Common: submission.Common,
-		Turns:  make([]turnBody, 0, len(submission.Asks)),
+		Turns:  make([]turnBody, 0, len(submission.Asks)), Repeated: submission.Repeated,
 	}
 	for _, ask := range submission.Asks {
 		body.Turns = append(body.Turns, turnBody{

@@ -20,6 +20,7 @@ type SubmitTurnsInput struct {
 	GiveUpAt       time.Time     `json:"give_up_at"`              // after this time the last refusal is the result
 	GraceSeconds   int           `json:"grace_seconds,omitempty"` // return Elsewhere when this cluster has had no room for this long and another has; 0 = never
 	Events         []EventRecord `json:"events,omitempty"`        // to publish once Ray has accepted the turns
+	Repeated       bool          `json:"repeated,omitempty"`      // an earlier submit of these turns may have been accepted without an answer
 }
 
 func (in SubmitTurnsInput) Phase() domain.Phase {

@@ -45,21 +45,28 @@ class Dispatch:
         """Returns the runner that has some of the turns, or else the one where the deliberation is placed.
 
         It raises a refusal if a runner that may have the turns doesn't answer: a runner of an older build, since other
-        gateways may have sent them there, or a runner to which this gateway has sent them.
+        gateways may have sent them there, a runner to which this gateway has sent them, or, if the submit is repeated,
+        any runner whose process runs.
         """
         place = self._pool.place(submit.deliberation)
-        others = self._pool.possible_holders(submit.deliberation, place)
+        others = self._pool.possible_holders(submit.deliberation, place, submit.repeated)
         holders = await self._pool.holders(others, ids, submit.owner)
         if holders.by_id:
             if holders.silent and not set(ids) <= set(holders.by_id):
                 raise holders.silent
             return next(iter(holders.by_id.values()))
-        if holders.silent and any(self._may_have(name, ids) for name in holders.refusals):
-            raise holders.silent
+        for name, silent in holders.refusals.items():
+            if await self._may_have(name, ids, submit.repeated):
+                raise silent
         return place
 
-    def _may_have(self, name: str, ids: list[str]) -> bool:
-        return name not in self._pool.current or self._sent.may_be_at(name, ids)
+    async def _may_have(self, name: str, ids: list[str], repeated: bool) -> bool:
+        if name not in self._pool.current or self._sent.may_be_at(name, ids):
+            return True
+        try:
+            return repeated and await self._pool.is_alive(name)
+        except RunnerMissing:
+            return False
 
     async def probe(self, body: Probe) -> Plain:
         name = self._pool.place(body.model)

@@ -106,6 +106,8 @@ class Submit(Body):
     labels: Annotated[dict[str, str], Field(max_length=32)] = Field(default_factory=dict)
     common: Annotated[dict[str, str], Field(max_length=256)] = Field(default_factory=dict)
     turns: Annotated[list[TurnSpec], Field(min_length=1, max_length=256)]
+    # An earlier submit of these turns had no answer. Another gateway may have sent it to any runner.
+    repeated: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> "Submit":

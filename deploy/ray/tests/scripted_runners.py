@@ -30,6 +30,10 @@ class Runners(Pool):
         self.told: set[tuple[str, str, str]] = set()
         self.bodies: list[bytes] = []
         self.text_seconds: list[float] = []
+        self.dead: set[str] = set()  # Ray says that their processes don't run
+
+    async def is_alive(self, name: str) -> bool:
+        return name not in self.dead
 
     async def call(self, name: str, method: str, *args: Any, seconds: float = CONTROL_SECONDS) -> Any:
         if method != "known":
@@ -74,8 +78,8 @@ class Runners(Pool):
         return await self._stop(name, ends, deliberation, reason, owner)
 
 
-def sent(dispatch: Dispatch, *ids: str) -> Coroutine[Any, Any, dict[str, Any]]:
-    body = submitted(*(turn(key) for key in ids), deliberation="d")
+def sent(dispatch: Dispatch, *ids: str, repeated: bool = False) -> Coroutine[Any, Any, dict[str, Any]]:
+    body = submitted(*(turn(key) for key in ids), deliberation="d", repeated=repeated)
     return dispatch.submit(body, b"as it came", "")
 
 

@@ -124,6 +124,23 @@ async def test_what_was_sent_to_a_runner_that_hangs_waits_for_it(dispatch: Dispa
     assert (await sent(dispatch, "t3"))["runner"] == neighbour
 
 
+async def test_a_repeated_submit_waits_for_a_runner_that_hangs(dispatch: Dispatch, runners: Runners) -> None:
+    """Another gateway, or this one before it was restarted, may have sent the turns there."""
+    home, neighbour = placement.in_order(runners.current, "d")
+    runners.silent = {home}
+    with pytest.raises(Refusal):
+        await sent(dispatch, "t1", repeated=True)
+    runners.dead = {home}  # and what it had is gone
+    assert (await sent(dispatch, "t1", repeated=True))["runner"] == neighbour
+
+
+async def test_a_repeated_submit_finds_where_another_gateway_placed_it(dispatch: Dispatch, runners: Runners) -> None:
+    home, neighbour = placement.in_order(runners.current, "d")
+    runners.has[neighbour] = ["t1"]  # the other gateway passed over the home
+    assert (await sent(dispatch, "t1", repeated=True))["runner"] == neighbour
+    assert (await sent(dispatch, "t2", repeated=True))["runner"] == home
+
+
 async def test_a_repeated_submit_finds_the_neighbour_that_took_it(dispatch: Dispatch, runners: Runners) -> None:
     home, neighbour = placement.in_order(runners.current, "d")
     runners.leaving = {home}
