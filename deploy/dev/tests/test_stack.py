@@ -97,6 +97,7 @@ def test_a_token_is_made_once_or_given(tmp_path, monkeypatch):
         return record.ray_token
 
     monkeypatch.delenv("DELIBERATION_RAY_TOKEN", raising=False)
+    tmp_path.chmod(0o755)
     made = token()
     assert len(made) > 20
     assert token() == made
