@@ -109,6 +109,7 @@ func (a realApp) control(t require.TestingT, method, path string, body any) []by
 	defer cancel()
 	request, err := http.NewRequestWithContext(within, method, a.model+path, bytes.NewReader(encoded))
 	require.NoError(t, err)
+	request.Close = true // a server may close an idle connection just when a request is sent
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()

@@ -32,8 +32,9 @@ type Call struct {
 	EndedAt   time.Time `json:"ended_at"`
 }
 
-// HTTP has a timeout, so that a request that hangs is only one failed try of [Eventually].
-var HTTP = &http.Client{Timeout: 30 * time.Second}
+// HTTP has a timeout, so that a request that hangs is only one failed try of [Eventually]. It uses each connection once:
+// a server may close an idle one just when a request is sent, and a PUT or a POST is not sent again.
+var HTTP = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // Script sets what a model does with its calls, one step each. The last step repeats.
 func Script(t *testing.T, model string, steps ...Step) {

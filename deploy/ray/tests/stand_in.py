@@ -15,7 +15,9 @@ class StandIn:
     def __init__(self, log: Path, delay: float = 0.1) -> None:
         (self.port,) = process.free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self._http = httpx2.Client(base_url=self.url, trust_env=False, timeout=30)
+        # A server may close an idle connection just when a request is sent, so each is used once.
+        once = httpx2.Limits(max_keepalive_connections=0)
+        self._http = httpx2.Client(base_url=self.url, trust_env=False, timeout=30, limits=once)
         arguments = [sys.executable, str(SCRIPT), "--port", str(self.port), "--delay", str(delay)]
         self._process: subprocess.Popen[bytes] = process.start(arguments, log)
         process.until(self._healthy, "the stand-in model answers")
