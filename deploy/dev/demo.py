@@ -18,6 +18,8 @@ from stack.supervision import Supervisor
 
 STARTER = str(ROOT / "bin" / "starter")
 AGENTS = 3
+# The stand-in's councils of this model agree only after a revision, so that there is one to show.
+THOROUGH = "canned/thorough"
 PATIENCE_SECONDS = 60
 
 
@@ -41,6 +43,8 @@ class Demo:
             )
         task = f"Add rate limiting to the login API, {_stamp()}"
         command = [STARTER, "run", task, "--role", "DEV", "--agents", str(AGENTS), "--review", "peer"]
+        if self.canned:
+            command += ["--model", THOROUGH]
         self._run([*command, "--task-id", self.reviewed])  # the command itself says how many calls that takes
 
     def second_act(self) -> None:

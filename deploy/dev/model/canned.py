@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Any, Literal
 
 import puzzle
@@ -24,23 +25,30 @@ _REASONINGS = (
 )
 # The answers of agents that vote. One is more frequent than the other.
 _VOTES = ("token bucket", "token bucket", "sliding window")
+# What a revision adds to its proposal. It solves what reviews block a proposal for.
+_ADDED = "with a switch that turns it off"
+_OWN = re.compile(r"## Your proposal\n.*?(CANNED [^.\n]+)", re.DOTALL)
 # The instructions of a chair begin with this.
 _CHAIR = "You are the chair of a council."
 
 
-def answer(messages: Any, response_format: str | None, request_id: str, schema: dict[str, Any] | None = None) -> str:
+def answer(
+    messages: Any, response_format: str | None, request_id: str, schema: dict[str, Any] | None = None, model: str = ""
+) -> str:
     """Returns JSON if JSON was asked for, else prose. The id makes agents with the same prompt answer differently."""
     digest = hashlib.sha256(json.dumps([messages, request_id], sort_keys=True).encode()).digest()
     text = _text(messages)
     asked = puzzle.find(text)
     if schema and "reviews" in schema.get("properties", {}):
-        review = _review(schema, digest, strict=STRICT in text)
+        blocked = _blocked(text, thorough=model == THOROUGH)
+        review = _review(schema, digest, blocked)
         return json.dumps(_checked(review, asked, text, digest) if asked else review)
     if _CHAIR in text:
         proposal = "CANNED final answer: begin with the first proposal, and add the tests that the others ask for."
         reasoning = "Canned text of the stand-in model, as a chair writes it."
         return json.dumps({"proposal": proposal, "reasoning": reasoning, "score": 0.9})
-    proposal = f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
+    own = _OWN.search(text)
+    proposal = f"{own[1]}, {_ADDED}." if own else f"CANNED {_PROPOSALS[digest[0] % len(_PROPOSALS)]}."
     if asked:
         proposal = f"CANNED sum. Answer: {asked.answer(digest[3], digest[4])}"
     reasoning = f"Canned text of the stand-in model: {_REASONINGS[digest[1] % len(_REASONINGS)]}."
@@ -63,6 +71,8 @@ def phase_of(messages: Any) -> Phase:
 
 # With this in the task, reviews block every proposal, so that all are revised.
 STRICT = "Block every proposal."
+# The reviews of this model block every proposal that wasn't revised.
+THOROUGH = "canned/thorough"
 
 _CRITIQUES = (
     "it says what to build, but not how it is tested",
@@ -72,7 +82,15 @@ _CRITIQUES = (
 )
 
 
-def _review(schema: dict[str, Any], digest: bytes, strict: bool) -> dict[str, Any]:
+def _blocked(text: str, thorough: bool) -> dict[str, bool]:
+    """Returns by label whether a proposal is blocked. For one that isn't there, chance decides."""
+    if STRICT in text:
+        return dict.fromkeys(puzzle.sections(text), True)
+    found = {label: _ADDED in section for label, section in puzzle.sections(text).items()}
+    return {label: not revised for label, revised in found.items() if thorough or revised}
+
+
+def _review(schema: dict[str, Any], digest: bytes, blocked: dict[str, bool]) -> dict[str, Any]:
     """Marks and a ranking in the form of the schema, which has the labels and the criteria."""
     fields = schema["properties"]["reviews"]["items"]["properties"]
     labels = fields["label"]["enum"]
@@ -83,7 +101,7 @@ def _review(schema: dict[str, Any], digest: bytes, strict: bool) -> dict[str, An
         marks = {name: 2 + seed[i % 32] % 4 for i, name in enumerate(criteria)}
         sums[label] = (sum(marks.values()), seed[31])
         critique = f"CANNED {_CRITIQUES[seed[30] % len(_CRITIQUES)]}."
-        blocking = ["CANNED it can't be switched off."] if strict or seed[29] % 4 == 0 else []
+        blocking = ["CANNED it can't be switched off."] if blocked.get(label, seed[29] % 4 == 0) else []
         notes.append({"label": label, **marks, "critique": critique, "blocking": blocking})
     return {"reviews": notes, "ranking": sorted(labels, key=lambda label: sums[label], reverse=True)}
 

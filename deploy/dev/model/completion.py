@@ -133,7 +133,7 @@ class Completion:
         if self._step.text is not None:
             return self._step.text
         asked = self._asked
-        return canned.answer(asked.messages, asked.response_format, self._call.request_id, asked.schema)
+        return canned.answer(asked.messages, asked.response_format, self._call.request_id, asked.schema, asked.model)
 
     def _pieces(self) -> list[str]:
         text = self._text()
