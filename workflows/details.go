@@ -37,7 +37,15 @@ func (d *deliberation) details() string {
 	d.writeLeaderboard(&out, ranked)
 	writeVotes(&out, ranked.Votes())
 	writeMatrix(&out, d.council.LatestReviews())
-	for _, failure := range ranked.Failures() {
+	if wrote, there := d.council.Synthesis(); there {
+		text, _ := domain.CutEncoded(wrote.Proposal(), domain.MaxName)
+		fmt.Fprintf(&out, "\nFinal answer of the %s: %s\n", wrote.Agent().ID(), inline(text))
+	}
+	failures := slices.Clone(ranked.Failures())
+	if chair, failed := d.council.ChairFailure(); failed {
+		failures = append(failures, chair)
+	}
+	for _, failure := range failures {
 		message, _ := domain.CutEncoded(failure.Message(), domain.MaxName)
 		fmt.Fprintf(&out, "\n- %s: %s: %s", inline(failure.AgentID()), failure.Kind(), inline(message))
 	}

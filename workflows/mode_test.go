@@ -66,6 +66,7 @@ func TestSynthesize_TheChairWritesBesideTheWinner(t *testing.T) {
 	require.Equal(t, []domain.Phase{{Kind: domain.Propose}, {Kind: domain.Synthesize}}, phasesOf(s.Ray.Submitted))
 	require.Equal(t, "the best", result.BestResult.Proposal)
 	require.Equal(t, "the final answer", result.Synthesis.Text.Text)
+	require.Contains(t, s.details(), "\nFinal answer of the chair: the final answer\n")
 	require.Equal(t, "qwen", result.Synthesis.Text.Model)
 	require.Nil(t, result.ChairFailure)
 	require.Equal(t, domain.StopComplete, result.StopReason)
@@ -89,6 +90,7 @@ func TestSynthesize_IsNullWhenTheChairFailed(t *testing.T) {
 	require.True(t, result.Synthesis.Wanted)
 	require.Contains(t, encode(t, result), `"synthesis":null`)
 	require.Equal(t, domain.ModelRejected, result.ChairFailure.ErrorType)
+	require.Contains(t, s.details(), "\n- chair: ModelRejected: ")
 	require.False(t, result.Degraded)
 	require.Equal(t, domain.StopComplete, result.StopReason)
 }
