@@ -62,6 +62,18 @@ type ProtocolSpec struct {
 	ExtraBody   map[string]string
 }
 
+// roles returns the ids of the participants that the protocol adds to the council.
+func (s ProtocolSpec) roles() []string {
+	var roles []string
+	if s.Review == ReviewJudge {
+		roles = append(roles, JudgeID)
+	}
+	if s.Mode == ModeSynthesize {
+		roles = append(roles, chairID)
+	}
+	return roles
+}
+
 // check checks the spec for a council of this many agents. Given proposals may be reviewed by one agent.
 func (s ProtocolSpec) check(agents int, given bool, faults *Faults) {
 	s.checkMode(faults)

@@ -56,7 +56,7 @@ func NewDeliberationRequest(spec RequestSpec) (DeliberationRequest, error) {
 	faults.required("task_description", spec.TaskDescription, MaxDescription)
 	faults.required("role", spec.Role, MaxName)
 	spec.Constraints.check(&faults)
-	checkAgents(spec.Agents, &faults)
+	checkAgents(spec.Agents, spec.Protocol.roles(), &faults)
 	checkURL("vllm_url", spec.VLLMURL, &faults)
 	faults.required("vllm_model", spec.VLLMModel, MaxName)
 	spec.Protocol.check(len(spec.Agents), spec.Given != nil, &faults)
@@ -82,7 +82,8 @@ func RestoreRequest(spec RequestSpec) DeliberationRequest {
 	}
 }
 
-func checkAgents(specs []AgentSpec, faults *Faults) {
+// checkAgents checks the members of a council, whose ids must differ from those of its judge and its chair.
+func checkAgents(specs []AgentSpec, taken []string, faults *Faults) {
 	switch {
 	case len(specs) == 0:
 		faults.Add("agents", "needs at least one agent")
@@ -93,9 +94,12 @@ func checkAgents(specs []AgentSpec, faults *Faults) {
 	for i, spec := range specs {
 		path := fmt.Sprintf("agents[%d]", i)
 		spec.check(path, faults)
-		if j, taken := first[spec.AgentID]; taken && strings.TrimSpace(spec.AgentID) != "" {
+		switch j, twice := first[spec.AgentID]; {
+		case slices.Contains(taken, spec.AgentID):
+			faults.Add(path+".agent_id", "%s is the council's %s; choose another id", spec.AgentID, spec.AgentID)
+		case twice && strings.TrimSpace(spec.AgentID) != "":
 			faults.Add(path+".agent_id", "duplicate of agents[%d]", j)
-		} else {
+		default:
 			first[spec.AgentID] = i
 		}
 	}
@@ -130,8 +134,11 @@ func (r DeliberationRequest) Agent(phase Phase, id string) (AgentConfig, bool) {
 	return AgentConfig{}, false
 }
 
-// JudgeID is the reviewer's id in all reviews of a judge.
-const JudgeID = "judge"
+// The ids of the participants that are no members of the council.
+const (
+	JudgeID = "judge"
+	chairID = "chair"
+)
 
 // judge returns the agent that reviews all proposals.
 func (r DeliberationRequest) judge() AgentConfig {

@@ -35,6 +35,15 @@ func TestRequestRules(t *testing.T) {
 		"agent ids are unique": {
 			func(s *domain.RequestSpec) { s.Agents[1].AgentID = "agent-1" }, "agents[1].agent_id: duplicate of agents[0]",
 		},
+		"no agent is called like the judge": {
+			func(s *domain.RequestSpec) {
+				s.Agents[1].AgentID, s.Protocol.Review, s.Protocol.JudgeModel = "judge", domain.ReviewJudge, "large"
+			}, "agents[1].agent_id: judge is the council's judge; choose another id",
+		},
+		"no agent is called like the chair": {
+			func(s *domain.RequestSpec) { s.Agents[0].AgentID, s.Protocol.Mode = "chair", domain.ModeSynthesize },
+			"agents[0].agent_id: chair is the council's chair; choose another id",
+		},
 		"there are at most 64 agents": {
 			func(s *domain.RequestSpec) { s.Agents = specOf(65).Agents }, "agents: must be at most 64, got 65",
 		},

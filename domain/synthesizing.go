@@ -41,7 +41,7 @@ func (r DeliberationRequest) synthesisPrompt(turn Turn, texts Texts) []PromptPar
 
 // chair returns the agent that writes the final answer. Its model is that of the first agent by default.
 func (r DeliberationRequest) chair() AgentConfig {
-	return AgentConfig{id: "chair", role: "CHAIR", model: cmp.Or(r.protocol.spec.ChairModel, r.agents[0].model)}
+	return AgentConfig{id: chairID, role: "CHAIR", model: cmp.Or(r.protocol.spec.ChairModel, r.agents[0].model)}
 }
 
 // synthesis asks the chair for the final answer, after the ranking. It returns nothing if the council has no chair
