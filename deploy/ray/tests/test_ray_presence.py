@@ -72,6 +72,8 @@ def test_new_deliberations_pass_over_it(
     process.until(taken_by_the_neighbour, "a neighbour takes new deliberations", seconds=40)
     again = app.post("/v1/turns", sent)
     assert again.status_code == 503, "it may have taken this one before it stood still"
+    elsewhere = submit(turn(url=stand_in.url, model=name), deliberation=paused.new_deliberation(), repeated=True)
+    assert app.post("/v1/turns", elsewhere).status_code == 503, "another gateway may have sent it there"
 
     paused.go_on()
     process.until(lambda: app.post("/v1/turns", sent).status_code == 200, "it goes on", seconds=40)
