@@ -35,7 +35,7 @@ var At struct {
 	TemporalUI      string `json:"temporal_ui"`
 	// Wanted names the programs that run.
 	Wanted []string `json:"wanted"`
-	Ports           struct {
+	Ports  struct {
 		RayMetrics int `json:"ray_metrics"`
 	} `json:"ports"`
 }

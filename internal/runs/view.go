@@ -45,7 +45,7 @@ type AgentView struct {
 }
 
 // Settled returns the number of agents of which nothing more is expected.
-func (v View) Settled() int {
+func (v *View) Settled() int {
 	done := 0
 	for _, agent := range v.Agents {
 		if agent.State.Settled() {
