@@ -57,7 +57,7 @@ test: unit ## run every test, in eight minutes; those of a whole system start Ra
 	@echo "pytest, system, live and races run side by side, for seven minutes; the output of each comes when it ends"
 	@$(MAKE) -j4 -Otarget pytest system live races
 
-# These tests only compute. Those that run beside them wait for a system, with time limits, so they come first.
+# These tests only compute. Those beside them wait for a system, with time limits: nice lets them go first.
 races:
 	nice -n 15 go test $(RACE) -vet=off -shuffle=on -p 1 $(CALM)
 
