@@ -26,9 +26,12 @@ def main() -> int:
     for name in ("RAY_ADDRESS", "VIRTUAL_ENV"):
         os.environ.pop(name, None)
     for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), ports.HOST, "localhost")))
+        if os.environ.get(name) != "*":  # it stands for every host, but only alone
+            os.environ[name] = ",".join(filter(None, (os.environ.get(name), ports.HOST, "localhost")))
     try:
         return arguments.run(arguments, Layout(arguments.home)) or 0
+    except PermissionError as refused:  # another user has started the stack before
+        raise SystemExit(str(refused)) from None
     except KeyboardInterrupt:
         return 130
 
@@ -110,10 +113,10 @@ def _status(_: argparse.Namespace, layout: Layout) -> int:
     say(f"{'PROGRAM':<10}{'STATE':<10}{'READY':<7}{'PROCESS':<28}WHERE")
     everything = all_programs(record)
     ready = {name for name, program in everything.items() if name in running and program.is_ready()}
-    for name in (name for name in everything if name not in ports.OPTIONAL or name in record.wanted):
+    for name in (name for name in everything if name not in ports.OPTIONAL or name in {*record.wanted, *running}):
         state, process = states[name]["statename"].lower(), states[name]["description"]
         is_ready = "yes" if name in ready else "no" if name in record.wanted else "-"
-        say(f"{name:<10}{state:<10}{is_ready:<7}{process:<28}{everything[name].where}")
+        say(f"{name:<10}{state:<10}{is_ready:<7}{process:<27} {everything[name].where}")
     return 0 if ready.issuperset(record.wanted) else 1
 
 
@@ -128,6 +131,8 @@ def _logs(arguments: argparse.Namespace, layout: Layout) -> None:
     running = Supervisor(layout).alive()
     if not running:
         print("no stack is running; these are the logs of the last one", file=sys.stderr, flush=True)
+    if not any(log.stat().st_size for log in logs):
+        print("nothing has been written yet", file=sys.stderr, flush=True)
     follow = ["-F"] if running and sys.stdout.isatty() else []
     os.execvp("tail", ["tail", "-n", "100" if arguments.programs else "20", *follow, *logs])
 

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 from supervisor.options import ServerOptions
@@ -124,6 +125,61 @@ def test_a_dead_supervisor_is_not_a_stack_that_is_down(tmp_path, monkeypatch, ca
         "no stack is running; `make up` starts one",
         "the supervisor is dead, 2 processes are left: make down (or make up)",
     ]
+
+
+def test_the_status_shows_all_that_runs(tmp_path, monkeypatch, capsys):
+    Record(str(tmp_path), ports.choose({}, (), free_ports=True), wanted=["ray", "nats"]).save()
+    said = {"nats": ("BACKOFF", "Exited too quickly (process log may have details)"), "ray2": ("RUNNING", "pid 7")}
+    states = {name: said.get(name, ("STOPPED", "Not started")) for name in programs.PROGRAMS}
+    known = {name: {"statename": state, "description": words} for name, (state, words) in states.items()}
+    monkeypatch.setattr(supervision.Supervisor, "states", lambda _: known)
+    monkeypatch.setattr(programs.Program, "is_ready", lambda _: True)
+
+    assert cli._status(None, Layout(tmp_path)) == 1
+
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "ray2" in shown
+    assert "rayapp2" not in shown
+    assert "details) nats://" in shown["nats"]
+
+
+@pytest.mark.parametrize(("written", "said"), [("", True), ("up\n", False)])
+def test_an_empty_log_is_not_shown_as_nothing(tmp_path, monkeypatch, capsys, written, said):
+    layout = short_of(tmp_path)
+    layout.create()
+    layout.log("temporal").write_text(written)
+    monkeypatch.setattr(os, "execvp", lambda *_: None)
+    cli._logs(cli._parser().parse_args(["logs", "temporal"]), layout)
+    assert ("nothing has been written yet" in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize(
+    ("given", "local", "other"), [("", True, False), ("vllm", True, True), ("*", True, True), ("x", True, False)]
+)
+def test_what_is_local_is_asked_without_a_proxy(monkeypatch, given, local, other):
+    monkeypatch.setattr(sys, "argv", ["stack.py", "down"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, given)
+    asked = {}
+
+    def _down(*_):
+        asked.update({host: bool(urllib.request.proxy_bypass(host)) for host in ("127.0.0.1:1", "vllm:8000")})
+
+    monkeypatch.setattr(cli, "_down", _down)
+    assert cli.main() == 0
+    assert asked == {"127.0.0.1:1": local, "vllm:8000": other}
+
+
+def test_what_another_user_owns_is_named(monkeypatch):
+    def _down(*_):
+        raise PermissionError(13, "Permission denied", "stack/lock")
+
+    monkeypatch.setattr(sys, "argv", ["stack.py", "down"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(cli, "_down", _down)
+    with pytest.raises(SystemExit, match="Permission denied: 'stack/lock'"):
+        cli.main()
 
 
 def test_a_second_ray_stands_next_to_the_first(tmp_path):
