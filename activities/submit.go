@@ -111,7 +111,9 @@ func (s set) submission(ctx context.Context, in contract.SubmitTurnsInput) (subm
 	}
 	submission = request.Submission(turns, brief.Texts())
 	submission.Owner, submission.Deliberation, submission.OriginalRun = s.Owner, in.DeliberationID, in.OriginalRunID
-	submission.Repeated = in.Repeated || activity.GetInfo(ctx).Attempt > 1
+	info := activity.GetInfo(ctx)
+	reset := info.WorkflowExecution.RunID != in.OriginalRunID // the run before the reset may have submitted the same turns
+	submission.Repeated = in.Repeated || info.Attempt > 1 || reset
 	submission.Run, submission.Keep = time.Duration(in.RunSeconds)*time.Second, time.Duration(in.KeepSeconds)*time.Second
 	return submission, brief.Request.TaskDescription, nil
 }

@@ -79,6 +79,20 @@ func TestSubmitTurns_SaysThatASubmitWithoutAnAnswerIsRepeated(t *testing.T) {
 	})
 }
 
+func TestSubmitTurns_SaysThatARunRepeatsWhatItSubmittedBeforeItsReset(t *testing.T) {
+	w := newTestWorker(t)
+	in := submission(t, time.Hour)
+	in.OriginalRunID = "run-1"
+	for i, turn := range in.TurnsOf(in.Brief.Request.Domain()) {
+		in.Turns[i] = contract.TurnRefOf(turn)
+	}
+
+	_, err := trySubmit(w, in)
+
+	require.NoError(t, err)
+	require.True(t, w.ray.submitted[0].Repeated)
+}
+
 func TestSubmitTurns_NamesTheTurnsThatWereStoppedBeforeTheSubmit(t *testing.T) {
 	w := newTestWorker(t)
 	in := submission(t, time.Minute)

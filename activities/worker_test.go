@@ -76,7 +76,7 @@ func council(t *testing.T) (contract.NormalisedRequest, []contract.TurnRef) {
 	parsed, err := fakes.Council(2).Parse()
 	require.NoError(t, err)
 	var refs []contract.TurnRef
-	council := domain.NewCouncil(parsed.Domain, domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: "run-1"})
+	council := domain.NewCouncil(parsed.Domain, domain.RunKey{WorkflowID: "deliberation-T-42", OriginalRunID: environmentRun})
 	for _, assignment := range council.Plan().Next {
 		refs = append(refs, contract.TurnRefOf(council.Turn(assignment)))
 	}
@@ -88,7 +88,7 @@ func submission(t *testing.T, patience time.Duration) contract.SubmitTurnsInput 
 	t.Helper()
 	request, refs := council(t)
 	return contract.SubmitTurnsInput{
-		DeliberationID: "deliberation-T-42", OriginalRunID: "run-1", Brief: &contract.Brief{Request: &request}, Cluster: "local", Turns: refs,
+		DeliberationID: "deliberation-T-42", OriginalRunID: environmentRun, Brief: &contract.Brief{Request: &request}, Cluster: "local", Turns: refs,
 		RunSeconds: 300, KeepSeconds: 600, GiveUpAt: time.Now().Add(patience),
 	}
 }

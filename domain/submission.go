@@ -25,7 +25,7 @@ type Submission struct {
 	Asks         []Ask
 	Run          time.Duration // the runner ends a turn by itself after this time
 	Keep         time.Duration // the runner drops an outcome by itself after this time
-	Repeated     bool          // an earlier submit of these turns had no answer, so any runner may have them
+	Repeated     bool          // these turns may have been submitted before, so any runner may have them
 }
 
 // Submission returns the asks of the turns of one phase. The caller adds the owner, the deliberation and the
