@@ -1,6 +1,7 @@
 """Decides which runners a request goes to, and merges their answers."""
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -18,6 +19,8 @@ Ends = dict[str, Plain] | Refusal
 Target = tuple[str, str]
 
 _PROBE_SECONDS = PROBE_SECONDS + 1.5
+
+_log = logging.getLogger("deliberation_ray.dispatch")
 
 
 class Dispatch:
@@ -63,10 +66,15 @@ class Dispatch:
     async def _may_have(self, name: str, ids: list[str], repeated: bool) -> bool:
         if name not in self._pool.current or self._sent.may_be_at(name, ids):
             return True
+        if not repeated:
+            return False
         try:
-            return repeated and await self._pool.is_alive(name)
+            return await self._pool.is_alive(name)
         except RunnerMissing:
             return False
+        except Exception as error:  # Ray's control plane can't say
+            _log.info("cannot ask whether %s runs: %s", name, type(error).__name__)
+            return True
 
     async def probe(self, body: Probe) -> Plain:
         name = self._pool.place(body.model)

@@ -134,6 +134,21 @@ async def test_a_repeated_submit_waits_for_a_runner_that_hangs(dispatch: Dispatc
     assert (await sent(dispatch, "t1", repeated=True))["runner"] == neighbour
 
 
+async def test_a_repeated_submit_waits_while_ray_cannot_say_who_runs(
+    dispatch: Dispatch, runners: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(_: str) -> bool:
+        raise ConnectionError("no control plane")
+
+    monkeypatch.setattr(runners, "is_alive", unknown)
+    home, neighbour = placement.in_order(runners.current, "d")
+    runners.silent = {home}
+    with pytest.raises(Refusal) as refused:
+        await sent(dispatch, "t1", repeated=True)
+    assert refused.value.kind == "runner_unavailable"
+    assert (await sent(dispatch, "t1"))["runner"] == neighbour
+
+
 async def test_a_repeated_submit_finds_where_another_gateway_placed_it(dispatch: Dispatch, runners: Runners) -> None:
     home, neighbour = placement.in_order(runners.current, "d")
     runners.has[neighbour] = ["t1"]  # the other gateway passed over the home
