@@ -21,9 +21,7 @@ import (
 
 func TestPublish_KeepsTheOrderWhileAcksAreLate(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, options(t, nil))
-	connection := faultyConnectionTo(t, srv)
-	publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
+	connection, publisher, js := connectOverFaults(t)
 	events, want := batch(12)
 	require.NoError(t, publish(t.Context(), publisher, events[:2]))
 
@@ -47,9 +45,7 @@ func TestPublish_RepeatsWhatWasStoredWithoutAnAck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, options(t, nil))
-			connection := faultyConnectionTo(t, srv)
-			publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
+			connection, publisher, js := connectOverFaults(t)
 			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
 				Name: "OURS", Subjects: []string{"deliberation.events.>"}, Duplicates: test.window,
 			})
@@ -99,9 +95,7 @@ func TestPublish_LosesAndDoublesNothingWhenTheServerRestartsMeanwhile(t *testing
 // The connection takes no more bytes, and nothing closes it.
 func TestPublish_LeavesAStalledConnection(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, options(t, nil))
-	connection := faultyConnectionTo(t, srv)
-	publisher, js := connect(t, nats.Config{URL: "nats://" + connection.Listen}), operator(t, srv.ClientURL())
+	connection, publisher, js := connectOverFaults(t)
 	events, _ := batch(1)
 	require.NoError(t, publish(t.Context(), publisher, events))
 	large := news(2, domain.EventAgentCompleted)
@@ -136,13 +130,15 @@ func batch(size int) (events []domain.Event, want []int) {
 // faultyConnection is a proxy between the publisher and a server.
 type faultyConnection struct{ *toxiproxy.Proxy }
 
-func faultyConnectionTo(t *testing.T, srv *server.Server) faultyConnection {
+// connectOverFaults starts a server, and connects a publisher to it over a proxy. The operator's connection is direct.
+func connectOverFaults(t *testing.T) (faultyConnection, *nats.Publisher, jetstream.JetStream) {
 	t.Helper()
+	srv := serve(t, options(t, nil))
 	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(proxies, "nats", fmt.Sprintf("127.0.0.1:%d", freeport.Find(t)), srv.Addr().String())
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
-	return faultyConnection{proxy}
+	return faultyConnection{proxy}, connect(t, nats.Config{URL: "nats://" + proxy.Listen}), operator(t, srv.ClientURL())
 }
 
 func (c faultyConnection) poison(t *testing.T, toxic string) {

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import process
+from http_client import client
 from ray_head import Head
 from submission import submit
 
@@ -25,14 +26,7 @@ class App:
         self.token_file.write_text(TOKEN)
         self.url = f"http://127.0.0.1:{self.port}"
         self.base = f"{self.url}/deliberation"
-        # A server may close an idle connection just when a request is sent, so each is used once.
-        self.http = httpx2.Client(
-            base_url=self.base,
-            headers={"Authorization": f"Bearer {TOKEN}"},
-            timeout=60,
-            trust_env=False,
-            limits=httpx2.Limits(max_keepalive_connections=0),
-        )
+        self.http = client(self.base, timeout=60, headers={"Authorization": f"Bearer {TOKEN}"})
 
     def deployer(self, *more: str, **settings: str) -> "subprocess.Popen[bytes]":
         arguments = ["--address", self.head.address, "--http-port", str(self.port), *more]

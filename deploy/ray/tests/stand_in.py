@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import process
+from http_client import client
 
 SCRIPT = Path(__file__).parents[2] / "dev" / "model" / "standin.py"
 
@@ -15,9 +16,7 @@ class StandIn:
     def __init__(self, log: Path, delay: float = 0.1) -> None:
         (self.port,) = process.free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        # A server may close an idle connection just when a request is sent, so each is used once.
-        once = httpx2.Limits(max_keepalive_connections=0)
-        self._http = httpx2.Client(base_url=self.url, trust_env=False, timeout=30, limits=once)
+        self._http = client(self.url, timeout=30)
         arguments = [sys.executable, str(SCRIPT), "--port", str(self.port), "--delay", str(delay)]
         self._process: subprocess.Popen[bytes] = process.start(arguments, log)
         process.until(self._healthy, "the stand-in model answers")
