@@ -18,7 +18,7 @@ from stack.supervision import Supervisor
 
 STARTER = str(ROOT / "bin" / "starter")
 AGENTS = 3
-# The stand-in's councils of this model agree only after a revision, so that there is one to show.
+# The stand-in's councils of this model agree only after a revision, so that there is one to show: see model/canned.py.
 THOROUGH = "canned/thorough"
 PATIENCE_SECONDS = 60
 

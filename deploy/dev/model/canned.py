@@ -40,8 +40,7 @@ def answer(
     text = _text(messages)
     asked = puzzle.find(text)
     if schema and "reviews" in schema.get("properties", {}):
-        blocked = _blocked(text, thorough=model == THOROUGH)
-        review = _review(schema, digest, blocked)
+        review = _review(schema, digest, text, thorough=model == THOROUGH)
         return json.dumps(_checked(review, asked, text, digest) if asked else review)
     if _CHAIR in text:
         proposal = "CANNED final answer: begin with the first proposal, and add the tests that the others ask for."
@@ -82,26 +81,21 @@ _CRITIQUES = (
 )
 
 
-def _blocked(text: str, thorough: bool) -> dict[str, bool]:
-    """Returns by label whether a proposal is blocked. For one that isn't there, chance decides."""
-    if STRICT in text:
-        return dict.fromkeys(puzzle.sections(text), True)
-    found = {label: _ADDED in section for label, section in puzzle.sections(text).items()}
-    return {label: not revised for label, revised in found.items() if thorough or revised}
-
-
-def _review(schema: dict[str, Any], digest: bytes, blocked: dict[str, bool]) -> dict[str, Any]:
+def _review(schema: dict[str, Any], digest: bytes, text: str, thorough: bool) -> dict[str, Any]:
     """Marks and a ranking in the form of the schema, which has the labels and the criteria."""
     fields = schema["properties"]["reviews"]["items"]["properties"]
     labels = fields["label"]["enum"]
     criteria = [name for name, field in fields.items() if field.get("type") == "integer"]
+    proposals = puzzle.sections(text)
     notes, sums = [], {}
     for number, label in enumerate(labels):
         seed = hashlib.sha256(digest + bytes([number % 256])).digest()
         marks = {name: 2 + seed[i % 32] % 4 for i, name in enumerate(criteria)}
         sums[label] = (sum(marks.values()), seed[31])
         critique = f"CANNED {_CRITIQUES[seed[30] % len(_CRITIQUES)]}."
-        blocking = ["CANNED it can't be switched off."] if blocked.get(label, seed[29] % 4 == 0) else []
+        revised = _ADDED in proposals.get(label, "")
+        blocked = STRICT in text or (not revised and (thorough or seed[29] % 4 == 0))
+        blocking = ["CANNED it can't be switched off."] if blocked else []
         notes.append({"label": label, **marks, "critique": critique, "blocking": blocking})
     return {"reviews": notes, "ranking": sorted(labels, key=lambda label: sums[label], reverse=True)}
 
