@@ -71,8 +71,8 @@ class Pool:
 
     def possible_holders(self, deliberation: str, place: str, repeated: bool = False) -> list[str]:
         """Returns the runners that may have turns of the deliberation, without the one where it is placed."""
-        recently = repeated or time.monotonic() - self._passed_over < _GUESTS_UNSEEN_SECONDS
-        hosts = self.current if recently else [name for name in self.current if name in self.hosts]
+        anywhere = repeated or time.monotonic() - self._passed_over < _GUESTS_UNSEEN_SECONDS
+        hosts = self.current if anywhere else [name for name in self.current if name in self.hosts]
         names = {self.home(deliberation), *hosts} - {place}
         return [*self.others, *sorted(names)]
 
